@@ -1,0 +1,222 @@
+//! The layer: frames for us up, frames of ours down.
+
+use core::fmt;
+
+use netif::{Counter, Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
+use rt_regions::Region;
+
+use crate::{EtherType, EthernetHeader, Frame, Link, MIN_PAYLOAD, ParseError};
+
+/// How many multicast groups a station can join.
+pub const MAX_GROUPS: usize = 8;
+
+/// What fills a short frame up (RFC 894).
+const PADDING: [u8; MIN_PAYLOAD] = [0; MIN_PAYLOAD];
+
+netif::counters! {
+    /// What the Ethernet layer counted.
+    pub struct Counters of "ethernet" {
+        /// Frames handed up.
+        frames_rx,
+        /// Frames sent.
+        frames_tx,
+        /// Dropped: shorter than a header.
+        runts,
+        /// Dropped: shorter than their length field says, or IEEE 802 without an EtherType.
+        malformed,
+        /// Dropped: for another station, or for a group that was not joined.
+        not_for_us,
+        /// Dropped: from a group address, which no station has, or from our own address.
+        bad_source,
+        /// Handed up, and nobody wanted the EtherType.
+        unknown_ethertype,
+        /// Not sent: longer than the MTU.
+        too_long,
+    }
+}
+
+/// Ethernet II over a network interface `N`.
+#[derive(Debug)]
+pub struct Ethernet<N> {
+    netif: N,
+    groups: [MacAddr; MAX_GROUPS],
+    group_count: usize,
+    counters: Counters,
+    log: bool,
+}
+
+impl<N> Ethernet<N> {
+    /// The layer over `netif`.
+    pub fn new(netif: N) -> Self {
+        Self {
+            netif,
+            groups: [MacAddr::UNSPECIFIED; MAX_GROUPS],
+            group_count: 0,
+            counters: Counters::default(),
+            log: false,
+        }
+    }
+
+    fn is_member(&self, group: MacAddr) -> bool {
+        group.is_broadcast() || self.groups[..self.group_count].contains(&group)
+    }
+
+    /// The interface below.
+    pub fn netif(&self) -> &N {
+        &self.netif
+    }
+
+    /// The counters of this layer.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+impl<N: Netif> Ethernet<N> {
+    /// Keeps what is for us.
+    fn filter<'r>(&mut self, frame: RxFrame<'r>) -> Option<Frame<'r>> {
+        let counters = &mut self.counters;
+        let (header, ethertype, payload) = match EthernetHeader::parse(frame.bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                match error {
+                    ParseError::Runt => counters.runts += 1,
+                    ParseError::Length | ParseError::Llc => counters.malformed += 1,
+                }
+                return None;
+            }
+        };
+        let (mac, &EthernetHeader { destination, source, .. }) = (self.netif.mac(), header);
+        if destination != mac && !self.is_member(destination) {
+            self.counters.not_for_us += 1;
+            return None;
+        }
+        if !source.is_station() || source == mac {
+            self.counters.bad_source += 1;
+            return None;
+        }
+        self.counters.frames_rx += 1;
+        netif::log!(self.log, "ethernet: received {}, {} bytes", header, payload.len());
+        Some(Frame { destination, source, ethertype, payload, checksums: frame.checksums })
+    }
+}
+
+impl<N: Netif> Layer for Ethernet<N> {
+    type Error = N::Error;
+    type Event = N::Event;
+    type Item<'r> = Frame<'r>;
+
+    fn event(&self) -> N::Event {
+        self.netif.event()
+    }
+
+    fn receive<'r>(
+        &mut self,
+        _now: Instant,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<Frame<'r>>, N::Error> {
+        Ok(match self.netif.receive(region)? {
+            Rx::Item(frame) => self.filter(frame).map_or(Rx::Kept, Rx::Item),
+            Rx::Kept => Rx::Kept,
+            Rx::Idle => Rx::Idle,
+        })
+    }
+
+    fn refuse(&mut self, _now: Instant, frame: Frame<'_>) -> Result<(), N::Error> {
+        netif::log!(self.log, "ethernet: nobody wanted ethertype {=u16:#06x}", frame.ethertype.0);
+        self.counters.unknown_ethertype += 1;
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.netif.counters(visit);
+        self.counters.visit(visit);
+    }
+
+    fn set_log(&mut self, layer: &str, on: bool) -> bool {
+        let ours = matches!(layer, "ethernet" | "all");
+        if ours {
+            self.log = on;
+        }
+        ours
+    }
+}
+
+impl<N: Netif> Link for Ethernet<N> {
+    fn mac(&self) -> MacAddr {
+        self.netif.mac()
+    }
+
+    fn mtu(&self) -> usize {
+        self.netif.mtu()
+    }
+
+    fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {
+        if !group.is_group() {
+            return Err(JoinError::NotAGroup(group));
+        }
+        if self.is_member(group) {
+            return Ok(());
+        }
+        let place = self.groups.get_mut(self.group_count).ok_or(JoinError::Full)?;
+        *place = group;
+        self.group_count += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self, group: MacAddr) {
+        if let Some(place) = self.groups[..self.group_count].iter().position(|&g| g == group) {
+            self.group_count -= 1;
+            self.groups.swap(place, self.group_count);
+        }
+    }
+
+    fn send(
+        &mut self,
+        _now: Instant,
+        destination: MacAddr,
+        ethertype: EtherType,
+        payload: impl Payload,
+    ) -> Result<(), N::Error> {
+        if payload.len() > self.netif.mtu() {
+            self.counters.too_long += 1;
+            return Ok(());
+        }
+        let header = EthernetHeader::new(destination, self.netif.mac(), ethertype);
+        netif::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
+        self.counters.frames_tx += 1;
+        let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
+        if padding.is_empty() {
+            self.netif.transmit((header, payload))
+        } else {
+            self.netif.transmit((header, (payload, padding)))
+        }
+    }
+}
+
+/// Why a group could not be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// The address is that of one station.
+    NotAGroup(MacAddr),
+    /// [`MAX_GROUPS`] are joined already.
+    Full,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAGroup(mac) => write!(f, "{mac} is the address of a station, not of a group"),
+            Self::Full => write!(f, "{MAX_GROUPS} groups are joined already, leave one first"),
+        }
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod layer;
+mod link;
+mod wire;
+
+pub use layer::{Counters, Ethernet, JoinError, MAX_GROUPS};
+pub use link::{Frame, Link};
+pub use wire::{EtherType, EthernetHeader, HEADER_LEN, MIN_PAYLOAD, ParseError};

@@ -1,0 +1,51 @@
+//! The signature of a link layer.
+
+use netif::{Checksums, Instant, Layer, MacAddr, Payload};
+
+use crate::{EtherType, JoinError};
+
+/// A received frame, header taken off.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'r> {
+    /// Whom it was sent to: us, everybody, or a group we joined.
+    pub destination: MacAddr,
+    /// Who sent it.
+    pub source: MacAddr,
+    /// What it carries.
+    pub ethertype: EtherType,
+    /// What it carries, with the padding that a short frame has.
+    pub payload: &'r [u8],
+    /// What is known of the checksums inside.
+    pub checksums: Checksums,
+}
+
+/// A layer that carries frames between stations of one link: `Ethernet`, and every layer above it
+/// that hands on what is not its own (`Arp`).
+pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
+    /// Our own hardware address.
+    fn mac(&self) -> MacAddr;
+
+    /// The largest payload of a frame in bytes.
+    fn mtu(&self) -> usize;
+
+    /// Receives what is sent to the multicast address `group` from now on.
+    ///
+    /// # Errors
+    /// It is not the address of a group, or too many are joined.
+    fn join(&mut self, group: MacAddr) -> Result<(), JoinError>;
+
+    /// Receives no longer what is sent to `group`.
+    fn leave(&mut self, group: MacAddr);
+
+    /// Sends a frame. A payload above the MTU is dropped and counted.
+    ///
+    /// # Errors
+    /// The device is broken.
+    fn send(
+        &mut self,
+        now: Instant,
+        destination: MacAddr,
+        ethertype: EtherType,
+        payload: impl Payload,
+    ) -> Result<(), Self::Error>;
+}

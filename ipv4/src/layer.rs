@@ -1,0 +1,203 @@
+//! The layer: packets for us up, whole; packets of ours down, in fragments where they do not fit.
+
+use core::net::Ipv4Addr;
+
+use arp::Resolve;
+use ethernet::EtherType;
+use netif::{Counter, Instant, Layer, Rx};
+use network::{Cidr, Delivery};
+use rt_regions::{Exhausted, Region};
+
+use crate::{
+    ids::Identifications,
+    multicast::MAX_GROUPS,
+    paths::Paths,
+    reassembly::{Limits, Reassembly},
+};
+
+netif::counters! {
+    /// What the IPv4 layer counted.
+    pub struct Counters of "ipv4" {
+        /// Packets handed up, whole.
+        packets_rx,
+        /// Packets sent, fragments counted one by one.
+        packets_tx,
+        /// Dropped: shorter than the header or the total length says, or an impossible IHL.
+        bad_length,
+        /// Dropped: not version 4.
+        bad_version,
+        /// Dropped: the checksum of the header was wrong.
+        bad_checksum,
+        /// Dropped: for another host, or for a group that was not joined.
+        not_for_us,
+        /// Dropped: from an address that no other host has (RFC 1122 3.2.1.3).
+        bad_source,
+        /// Dropped: a broadcast frame with a packet for one host (RFC 1122 3.3.6).
+        broadcast_frame,
+        /// Fragments received.
+        fragments_rx,
+        /// Datagrams put together.
+        reassembled,
+        /// Fragments dropped: they had come before.
+        fragments_duplicate,
+        /// Fragments dropped: no datagram can have them.
+        fragments_malformed,
+        /// Datagrams dropped: fragments overlapped.
+        reassembly_overlaps,
+        /// Datagrams dropped: fragments were missing when their time was over.
+        reassembly_timeouts,
+        /// Datagrams dropped: no memory for a fragment, or for the whole.
+        reassembly_exhausted,
+        /// Datagrams dropped: others needed their room.
+        reassembly_evicted,
+        /// Datagrams sent in fragments.
+        fragmented,
+        /// Handed up, and nobody wanted the protocol.
+        unknown_protocol,
+        /// Not sent: too long, with no route, or to an address that cannot be sent to.
+        refused,
+    }
+}
+
+/// IPv4 for one host over a link `E`.
+#[derive(Debug)]
+pub struct Ipv4<'g, E> {
+    pub(crate) link: E,
+    pub(crate) cidr: Cidr,
+    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) groups: [Ipv4Addr; MAX_GROUPS],
+    pub(crate) reassembly: Reassembly<'g>,
+    pub(crate) ids: Identifications,
+    pub(crate) paths: Paths,
+    pub(crate) counters: Counters,
+    pub(crate) log: bool,
+}
+
+impl<'g, E> Ipv4<'g, E> {
+    /// The layer over `link`, with the address and the network `cidr`. The table of reassembly is in
+    /// `region`, fragments will be in regions of its pool. `secret`, which nobody can predict, hides the
+    /// identifications.
+    ///
+    /// # Errors
+    /// `region` has no room for the table, or no pool.
+    pub fn new(
+        link: E,
+        cidr: Cidr,
+        secret: u64,
+        region: &'g Region<'_>,
+    ) -> Result<Self, Exhausted> {
+        let pool = region.require_pool()?;
+        Self::with_limits(link, cidr, secret, Limits::for_pool(pool), region)
+    }
+
+    /// The same with other limits for reassembly.
+    ///
+    /// # Errors
+    /// `region` has no room for the table, or no pool.
+    pub fn with_limits(
+        link: E,
+        cidr: Cidr,
+        secret: u64,
+        limits: Limits,
+        region: &'g Region<'_>,
+    ) -> Result<Self, Exhausted> {
+        Ok(Self {
+            link,
+            cidr,
+            gateway: None,
+            groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
+            reassembly: Reassembly::new(limits, region.require_pool()?, region)?,
+            ids: Identifications::new(secret),
+            paths: Paths::default(),
+            counters: Counters::default(),
+            log: false,
+        })
+    }
+
+    /// The same with a gateway for what is not in our network.
+    #[must_use]
+    pub fn with_gateway(self, gateway: Option<Ipv4Addr>) -> Self {
+        Self { gateway, ..self }
+    }
+
+    /// The link below.
+    pub fn link(&self) -> &E {
+        &self.link
+    }
+
+    /// The counters of this layer.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+impl<E: Resolve> Layer for Ipv4<'_, E> {
+    type Error = E::Error;
+    type Event = E::Event;
+    type Item<'r> = Delivery<'r>;
+
+    fn event(&self) -> E::Event {
+        self.link.event()
+    }
+
+    fn receive<'r>(
+        &mut self,
+        now: Instant,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<Delivery<'r>>, E::Error> {
+        if let Some(datagram) = self.reassembly.expire(now) {
+            self.counters.reassembly_timeouts += 1;
+            let report = self.report(&datagram, region);
+            return Ok(report.map_or(Rx::Kept, |report| Rx::Item(Delivery::Report(report))));
+        }
+        let frame = match self.link.receive(now, region)? {
+            Rx::Item(frame) => frame,
+            Rx::Kept => return Ok(Rx::Kept),
+            Rx::Idle => return Ok(Rx::Idle),
+        };
+        if frame.ethertype != EtherType::IPV4 {
+            self.link.refuse(now, frame)?;
+            return Ok(Rx::Kept);
+        }
+        let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Kept) };
+        netif::log!(self.log, "ipv4: received {}", parsed.header);
+        let packet = if parsed.header.is_fragment() {
+            match self.reassemble(now, &frame, &parsed, region) {
+                Some(packet) => packet,
+                None => return Ok(Rx::Kept),
+            }
+        } else {
+            self.packet(&frame, parsed.header, parsed.header_bytes, parsed.payload)
+        };
+        self.counters.packets_rx += 1;
+        Ok(Rx::Item(Delivery::Packet(packet)))
+    }
+
+    fn refuse(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
+        if let Delivery::Packet(packet) = item {
+            netif::log!(self.log, "ipv4: nobody wanted {}", packet.protocol);
+            self.counters.unknown_protocol += 1;
+        }
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        Instant::earliest(self.reassembly.next_deadline(), self.link.next_deadline())
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.link.counters(visit);
+        self.counters.visit(visit);
+    }
+
+    fn set_log(&mut self, layer: &str, on: bool) -> bool {
+        let ours = matches!(layer, "ipv4" | "all");
+        if ours {
+            self.log = on;
+        }
+        self.link.set_log(layer, on) || ours
+    }
+}
+
+#[cfg(test)]
+mod tests;

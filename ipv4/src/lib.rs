@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod ids;
+mod layer;
+mod multicast;
+mod paths;
+mod reassembly;
+mod receive;
+mod send;
+mod wire;
+
+pub use layer::{Counters, Ipv4};
+pub use multicast::{JoinError, MAX_GROUPS, multicast_mac};
+pub use reassembly::{Datagram, Insert, Key, Limits, Reassembly};
+pub use wire::{
+    Fields, HEADER_LEN, Ipv4Header, MAX_HEADER_LEN, MAX_PACKET_LEN, ParseError, Parsed,
+};

@@ -1,0 +1,71 @@
+//! Multicast groups (RFC 1112), on this link only.
+
+use core::{fmt, net::Ipv4Addr};
+
+use arp::Resolve;
+use netif::MacAddr;
+
+use crate::Ipv4;
+
+/// How many multicast groups a host can join.
+pub const MAX_GROUPS: usize = 8;
+
+impl<E: Resolve> Ipv4<'_, E> {
+    /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
+    /// for groups of this link.
+    ///
+    /// # Errors
+    /// It is not the address of a group, or too many are joined.
+    pub fn join(&mut self, group: Ipv4Addr) -> Result<(), JoinError> {
+        if !group.is_multicast() {
+            return Err(JoinError::NotAGroup(group));
+        }
+        if self.groups.contains(&group) {
+            return Ok(());
+        }
+        let free = self.groups.iter_mut().find(|place| place.is_unspecified());
+        let place = free.ok_or(JoinError::Full)?;
+        self.link.join(multicast_mac(group)).map_err(|_| JoinError::Full)?;
+        *place = group;
+        Ok(())
+    }
+
+    /// Receives no longer what is sent to `group`.
+    pub fn leave(&mut self, group: Ipv4Addr) {
+        for place in self.groups.iter_mut().filter(|place| **place == group) {
+            *place = Ipv4Addr::UNSPECIFIED;
+            // 32 groups share a hardware address: the link keeps it while another needs it.
+            self.link.leave(multicast_mac(group));
+        }
+        for group in self.groups.into_iter().filter(|group| group.is_multicast()) {
+            // It was joined before, so there is room.
+            let _ = self.link.join(multicast_mac(group));
+        }
+    }
+}
+
+/// The hardware address of a multicast group (RFC 1112 6.4).
+pub const fn multicast_mac(group: Ipv4Addr) -> MacAddr {
+    let [_, b, c, d] = group.octets();
+    MacAddr([1, 0, 0x5e, b & 0x7f, c, d])
+}
+
+/// Why a group could not be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// The address is not in 224.0.0.0/4.
+    NotAGroup(Ipv4Addr),
+    /// [`MAX_GROUPS`] are joined already, or as many as the link can.
+    Full,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAGroup(address) => write!(f, "{address} is not a group: 224.0.0.0/4"),
+            Self::Full => write!(f, "{MAX_GROUPS} groups are joined already, leave one first"),
+        }
+    }
+}
+
+impl core::error::Error for JoinError {}

@@ -1,0 +1,146 @@
+//! What is done to a packet on its way down: a route, a header, and fragments where it does not fit.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use arp::Resolve;
+use ethernet::EtherType;
+use netif::{Instant, MacAddr, Payload};
+use network::{Network, Outgoing, Packet, Problem, Refusal, Sent};
+
+use crate::{
+    Ipv4, multicast_mac,
+    wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
+};
+
+impl<E: Resolve> Ipv4<'_, E> {
+    /// Sends one packet to `destination`, which is not ours.
+    fn transmit(
+        &mut self,
+        now: Instant,
+        destination: Ipv4Addr,
+        neighbour: Option<Ipv4Addr>,
+        packet: (Ipv4Header, impl Payload),
+    ) -> Result<(), E::Error> {
+        self.counters.packets_tx += 1;
+        netif::log!(self.log, "ipv4: sent {}", packet.0);
+        match neighbour {
+            Some(neighbour) => self.link.send_to(now, neighbour, EtherType::IPV4, packet),
+            None if destination.is_multicast() => {
+                self.link.send(now, multicast_mac(destination), EtherType::IPV4, packet)
+            }
+            None => self.link.send(now, MacAddr::BROADCAST, EtherType::IPV4, packet),
+        }
+    }
+
+    /// The neighbour that leads to `destination`; none for a broadcast or multicast.
+    fn route(&self, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
+        let address = IpAddr::V4(destination);
+        if destination.is_unspecified() || destination.is_loopback() {
+            return Err(Refusal::BadAddress(address));
+        }
+        if self.is_broadcast(destination) || destination.is_multicast() {
+            return Ok(None);
+        }
+        if destination == self.cidr.address() || self.cidr.network() == Some(destination) {
+            return Err(Refusal::BadAddress(address));
+        }
+        if self.cidr.contains(destination) {
+            return Ok(Some(destination));
+        }
+        self.gateway.map(Some).ok_or(Refusal::NoRoute(address))
+    }
+
+    /// Sends a packet that has a route, in as many pieces as it needs.
+    fn send_pieces(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        destination: Ipv4Addr,
+        payload: &impl Payload,
+    ) -> Result<Result<(), Refusal>, E::Error> {
+        let neighbour = match self.route(destination) {
+            Ok(neighbour) => neighbour,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mtu = self.link.mtu();
+        let mtu = self.paths.mtu(now, destination).map_or(mtu, |path| path.min(mtu));
+        let length = payload.len();
+        let whole = HEADER_LEN + length <= mtu;
+        let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
+        if length > most {
+            return Ok(Err(Refusal::TooLong { length, most }));
+        }
+        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
+        let identification = if whole { 0 } else { self.ids.next(destination, outgoing.protocol) };
+        let fields = Fields {
+            source: self.cidr.address(),
+            destination,
+            protocol: outgoing.protocol,
+            // A packet with TTL 0 must not be sent (RFC 1122 3.2.1.7).
+            ttl: outgoing.ttl.max(1),
+            tos: outgoing.tos,
+            identification,
+            dont_fragment: whole,
+        };
+        if whole {
+            let header = Ipv4Header::new(&fields, 0, length, false);
+            self.transmit(now, destination, neighbour, (header, payload))?;
+            return Ok(Ok(()));
+        }
+        self.counters.fragmented += 1;
+        let step = (mtu - HEADER_LEN) & !7;
+        for offset in (0..length).step_by(step) {
+            let piece = payload.slice(offset, step);
+            let more = offset + piece.len() < length;
+            let header = Ipv4Header::new(&fields, offset, piece.len(), more);
+            self.transmit(now, destination, neighbour, (header, piece))?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl<E: Resolve> Network for Ipv4<'_, E> {
+    fn address(&self) -> IpAddr {
+        self.cidr.address().into()
+    }
+
+    fn max_payload(&self) -> usize {
+        MAX_PACKET_LEN - HEADER_LEN
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, E::Error> {
+        let sent = match outgoing.destination {
+            IpAddr::V4(destination) => self.send_pieces(now, outgoing, destination, &payload)?,
+            other @ IpAddr::V6(_) => Err(Refusal::BadAddress(other)),
+        };
+        Ok(match sent {
+            Ok(()) => Sent::Yes,
+            Err(refusal) => {
+                self.counters.refused += 1;
+                Sent::Refused(refusal)
+            }
+        })
+    }
+
+    /// This layer alone has no way to tell: `Icmp` has.
+    fn reject(
+        &mut self,
+        _now: Instant,
+        _packet: &Packet<'_>,
+        _problem: Problem,
+    ) -> Result<(), E::Error> {
+        self.counters.unknown_protocol += 1;
+        Ok(())
+    }
+
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
+        if let IpAddr::V4(destination) = destination {
+            self.paths.note(now, destination, mtu);
+        }
+    }
+}

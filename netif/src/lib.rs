@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod counters;
+mod layer;
+mod log;
+mod mac;
+mod payload;
+mod time;
+
+pub use counters::Counter;
+pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
+pub use mac::{MacAddr, ParseMacAddrError};
+pub use payload::{Payload, Slice};
+pub use time::Instant;
+
+#[cfg(feature = "defmt")]
+#[doc(hidden)]
+pub use defmt;

@@ -1,0 +1,206 @@
+//! What is sent: headers and a tail, put together only in the device's own buffer.
+
+/// Bytes to be sent, which need not lie in one piece.
+///
+/// A pair of payloads is a payload, so a packet is `(EthernetHeader, (Ipv4Header, reply))`; a
+/// [`Slice`] of a payload is a payload, which is all that fragmentation needs.
+pub trait Payload {
+    /// The number of bytes.
+    fn len(&self) -> usize;
+
+    /// Copies the bytes from `offset` on into all of `out`.
+    ///
+    /// `offset + out.len()` is at most [`len`](Self::len); a caller that breaks this gets a panic or
+    /// other bytes.
+    fn copy_to(&self, offset: usize, out: &mut [u8]);
+
+    /// Shows the bytes from `offset` on, `length` of them, to `visit`, in order, in as few pieces as
+    /// there are. The same limits as for [`copy_to`](Self::copy_to).
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8]));
+
+    /// Whether there is no byte.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes from `start` on, `length` of them: at most those that there are.
+    fn slice(&self, start: usize, length: usize) -> Slice<'_, Self>
+    where
+        Self: Sized,
+    {
+        let start = start.min(self.len());
+        Slice { payload: self, start, length: length.min(self.len() - start) }
+    }
+}
+
+impl Payload for [u8] {
+    #[inline]
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    #[inline]
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        out.copy_from_slice(&self[offset..offset + out.len()]);
+    }
+
+    #[inline]
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+        visit(&self[offset..offset + length]);
+    }
+}
+
+impl<const N: usize> Payload for [u8; N] {
+    #[inline]
+    fn len(&self) -> usize {
+        N
+    }
+
+    #[inline]
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        self[..].copy_to(offset, out);
+    }
+
+    #[inline]
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+        self[..].visit(offset, length, visit);
+    }
+}
+
+impl<P: Payload + ?Sized> Payload for &P {
+    #[inline]
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    #[inline]
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        (**self).copy_to(offset, out);
+    }
+
+    #[inline]
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+        (**self).visit(offset, length, visit);
+    }
+}
+
+impl<A: Payload, B: Payload> Payload for (A, B) {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    #[inline]
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        let first = self.0.len().saturating_sub(offset).min(out.len());
+        let (head, tail) = out.split_at_mut(first);
+        if !head.is_empty() {
+            self.0.copy_to(offset, head);
+        }
+        if !tail.is_empty() {
+            self.1.copy_to((offset + first) - self.0.len(), tail);
+        }
+    }
+
+    #[inline]
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+        let first = self.0.len().saturating_sub(offset).min(length);
+        if first > 0 {
+            self.0.visit(offset, first, visit);
+        }
+        if length > first {
+            self.1.visit((offset + first) - self.0.len(), length - first, visit);
+        }
+    }
+}
+
+/// A part of a payload, see [`Payload::slice`].
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a, P> {
+    payload: &'a P,
+    start: usize,
+    length: usize,
+}
+
+impl<P: Payload> Payload for Slice<'_, P> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        self.payload.copy_to(self.start + offset, out);
+    }
+
+    #[inline]
+    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+        self.payload.visit(self.start + offset, length, visit);
+    }
+}
+
+/// Makes zerocopy headers payloads: `payload_of_bytes!(Header)`.
+#[macro_export]
+macro_rules! payload_of_bytes {
+    ($Header:ty) => {
+        impl $crate::Payload for $Header {
+            #[inline]
+            fn len(&self) -> usize {
+                ::core::mem::size_of::<Self>()
+            }
+
+            #[inline]
+            fn copy_to(&self, offset: usize, out: &mut [u8]) {
+                $crate::Payload::copy_to(::zerocopy::IntoBytes::as_bytes(self), offset, out);
+            }
+
+            #[inline]
+            fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+                $crate::Payload::visit(
+                    ::zerocopy::IntoBytes::as_bytes(self),
+                    offset,
+                    length,
+                    visit,
+                );
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    fn all(payload: &impl Payload) -> Vec<u8> {
+        let mut bytes = vec![0; payload.len()];
+        payload.copy_to(0, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn pairs_are_one_after_the_other() {
+        let payload = ([1, 2, 3], (&b"ab"[..], [9]));
+        assert_eq!(all(&payload), [1, 2, 3, b'a', b'b', 9]);
+        for offset in 0..=6 {
+            for end in offset..=6 {
+                let mut part = vec![0; end - offset];
+                payload.copy_to(offset, &mut part);
+                assert_eq!(part, all(&payload)[offset..end]);
+                let mut seen = Vec::new();
+                payload.visit(offset, end - offset, &mut |piece| seen.extend_from_slice(piece));
+                assert_eq!(seen, part);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_is_cut_to_what_is_there() {
+        let payload = ([1, 2, 3], [4, 5]);
+        assert_eq!(all(&payload.slice(1, 3)), [2, 3, 4]);
+        assert_eq!(all(&payload.slice(4, 100)), [5]);
+        assert!(payload.slice(9, 1).is_empty());
+        assert_eq!(all(&payload.slice(1, 4).slice(1, 2)), [3, 4]);
+    }
+}

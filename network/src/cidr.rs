@@ -1,0 +1,142 @@
+//! An IPv4 address and the length of its network's prefix (RFC 4632).
+
+use core::{error::Error, fmt, net::Ipv4Addr, str::FromStr};
+
+/// An address and the network it is in: `10.0.0.2/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cidr {
+    address: Ipv4Addr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// The address with a prefix of `prefix` bits; nothing for a prefix of more than 32 bits.
+    pub const fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
+        if prefix <= 32 { Some(Self { address, prefix }) } else { None }
+    }
+
+    /// The address.
+    pub const fn address(self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// The length of the prefix in bits.
+    pub const fn prefix(self) -> u8 {
+        self.prefix
+    }
+
+    /// The mask: as many ones as the prefix is long.
+    pub const fn mask(self) -> Ipv4Addr {
+        match u32::MAX.checked_shl(32 - self.prefix as u32) {
+            Some(mask) => Ipv4Addr::from_bits(mask),
+            None => Ipv4Addr::UNSPECIFIED,
+        }
+    }
+
+    /// Whether `other` is in the same network.
+    pub const fn contains(self, other: Ipv4Addr) -> bool {
+        (self.address.to_bits() ^ other.to_bits()) & self.mask().to_bits() == 0
+    }
+
+    /// The address of all the hosts of the network; a network of one or two addresses has none
+    /// (RFC 3021).
+    pub const fn broadcast(self) -> Option<Ipv4Addr> {
+        if self.prefix >= 31 {
+            return None;
+        }
+        Some(Ipv4Addr::from_bits(self.address.to_bits() | !self.mask().to_bits()))
+    }
+
+    /// The network's own address, which no host has; a network of one or two addresses has none.
+    pub const fn network(self) -> Option<Ipv4Addr> {
+        if self.prefix >= 31 {
+            return None;
+        }
+        Some(Ipv4Addr::from_bits(self.address.to_bits() & self.mask().to_bits()))
+    }
+
+    /// Whether one host of this network can have the address `other`: it is inside, and it is neither
+    /// the network's nor the broadcast address.
+    pub fn is_neighbour(self, other: Ipv4Addr) -> bool {
+        self.contains(other) && self.broadcast() != Some(other) && self.network() != Some(other)
+    }
+}
+
+/// `10.0.0.2/24`
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// A text that is not an address with a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseCidrError;
+
+impl fmt::Display for ParseCidrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an address with the length of its prefix, 0 to 32: 10.0.0.2/24")
+    }
+}
+
+impl Error for ParseCidrError {}
+
+impl FromStr for Cidr {
+    type Err = ParseCidrError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCidrError> {
+        let (address, prefix) = text.split_once('/').ok_or(ParseCidrError)?;
+        if !prefix.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(ParseCidrError);
+        }
+        let address = address.parse().map_err(|_| ParseCidrError)?;
+        let prefix = prefix.parse().map_err(|_| ParseCidrError)?;
+        Self::new(address, prefix).ok_or(ParseCidrError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn cidr(text: &str) -> Cidr {
+        text.parse().unwrap()
+    }
+
+    fn ip(text: &str) -> Ipv4Addr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn text_round_trips() {
+        for text in ["10.0.0.2/24", "0.0.0.0/0", "192.168.7.9/32", "172.16.0.1/12"] {
+            assert_eq!(cidr(text).to_string(), text);
+        }
+        for text in ["", "10.0.0.2", "10.0.0.2/33", "10.0.0/24", "10.0.0.2/", "10.0.0.2/+8", "a/8"]
+        {
+            assert_eq!(text.parse::<Cidr>(), Err(ParseCidrError), "{text}");
+        }
+    }
+
+    #[test]
+    fn masks_and_broadcasts() {
+        assert_eq!(cidr("10.0.0.2/24").mask(), ip("255.255.255.0"));
+        assert_eq!(cidr("10.0.0.2/0").mask(), ip("0.0.0.0"));
+        assert_eq!(cidr("10.0.0.2/32").mask(), ip("255.255.255.255"));
+        assert_eq!(cidr("10.0.0.2/24").broadcast(), Some(ip("10.0.0.255")));
+        assert_eq!(cidr("10.0.0.2/20").broadcast(), Some(ip("10.0.15.255")));
+        assert_eq!(cidr("10.0.0.2/31").broadcast(), None);
+        assert_eq!(cidr("10.0.0.2/24").network(), Some(ip("10.0.0.0")));
+    }
+
+    #[test]
+    fn neighbours() {
+        let ours = cidr("10.0.0.2/24");
+        assert!(ours.is_neighbour(ip("10.0.0.1")) && ours.contains(ip("10.0.0.255")));
+        assert!(!ours.is_neighbour(ip("10.0.0.255")) && !ours.is_neighbour(ip("10.0.0.0")));
+        assert!(!ours.contains(ip("10.0.1.1")));
+        assert!(cidr("10.0.0.2/31").is_neighbour(ip("10.0.0.3")));
+    }
+}

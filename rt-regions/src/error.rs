@@ -1,0 +1,46 @@
+//! The one error of this crate: there was no room.
+
+use core::{error::Error, fmt};
+
+/// What stood in the way of an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The cap of the region itself, or of a region it is a child of.
+    Cap,
+    /// The pool has no page, or no run of pages of this size, left.
+    Pool,
+    /// The request can never be met: it is larger than the largest run of pages, or its
+    /// alignment is larger than a page.
+    Size,
+}
+
+/// An allocation that could not be made; the region is as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// The name of the region that was asked.
+    pub region: &'static str,
+    /// How much was asked for, in bytes.
+    pub requested: usize,
+    /// How much the region holds, in bytes: whole pages, and the buffer of a finite region.
+    pub used: usize,
+    /// How much the region may hold, in bytes: its cap, or for [`Limit::Pool`] what it holds and
+    /// what is free in the pool.
+    pub allowed: usize,
+    /// What stood in the way.
+    pub limit: Limit,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { region, requested, used, allowed, limit } = self;
+        write!(f, "region {region}: no room for {requested} more bytes: {used} used, ")?;
+        match limit {
+            Limit::Cap => write!(f, "{allowed} allowed"),
+            Limit::Pool => write!(f, "{allowed} with all that the pool has left"),
+            Limit::Size => write!(f, "{allowed} is the largest object"),
+        }
+    }
+}
+
+impl Error for Exhausted {}

@@ -1,0 +1,176 @@
+//! Counters of regions, by name: exact, always there, written only when a region takes or gives
+//! back pages.
+
+use core::{cell::Cell, fmt, panic::Location};
+
+use crate::pool::PAGE_SIZE;
+
+/// How many names a pool tells apart; regions of further names are counted together.
+const NAMES: usize = 48;
+
+/// The counters of all the regions of one name.
+pub struct Label {
+    name: Cell<&'static str>,
+    place: Cell<Option<&'static Location<'static>>>,
+    opened: Cell<u64>,
+    live: Cell<u32>,
+    pages: Cell<u32>,
+    most_pages: Cell<u32>,
+    resets: Cell<u64>,
+    refused: Cell<u64>,
+}
+
+impl Label {
+    const fn empty() -> Self {
+        Self {
+            name: Cell::new("(others)"),
+            place: Cell::new(None),
+            opened: Cell::new(0),
+            live: Cell::new(0),
+            pages: Cell::new(0),
+            most_pages: Cell::new(0),
+            resets: Cell::new(0),
+            refused: Cell::new(0),
+        }
+    }
+
+    /// The name that the regions were opened with.
+    pub fn name(&self) -> &'static str {
+        self.name.get()
+    }
+
+    /// The place in the source that first opened a region of this name.
+    pub fn place(&self) -> Option<&'static Location<'static>> {
+        self.place.get()
+    }
+
+    /// How many regions of this name were ever opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.get()
+    }
+
+    /// How many regions of this name are open.
+    pub fn live(&self) -> usize {
+        self.live.get() as usize
+    }
+
+    /// How many pages they hold now.
+    pub fn pages(&self) -> usize {
+        self.pages.get() as usize
+    }
+
+    /// The most pages that they ever held together.
+    pub fn most_pages(&self) -> usize {
+        self.most_pages.get() as usize
+    }
+
+    /// How many times one of them was reset.
+    pub fn resets(&self) -> u64 {
+        self.resets.get()
+    }
+
+    /// How many allocations were refused for want of room.
+    pub fn refused(&self) -> u64 {
+        self.refused.get()
+    }
+
+    pub(crate) fn open(&self) {
+        self.opened.set(self.opened.get() + 1);
+        self.live.set(self.live.get() + 1);
+    }
+
+    pub(crate) fn close(&self) {
+        self.live.set(self.live.get() - 1);
+    }
+
+    pub(crate) fn take(&self, pages: u32) {
+        let now = self.pages.get() + pages;
+        self.pages.set(now);
+        if now > self.most_pages.get() {
+            self.most_pages.set(now);
+        }
+    }
+
+    pub(crate) fn give(&self, pages: u32) {
+        self.pages.set(self.pages.get() - pages);
+    }
+
+    pub(crate) fn reset(&self) {
+        self.resets.set(self.resets.get() + 1);
+    }
+
+    pub(crate) fn refuse(&self) {
+        self.refused.set(self.refused.get() + 1);
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One line: the counters, then the name and the place in the source.
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<16} opened {} live {} pages {} most {} ({} KiB) resets {} refused {}",
+            self.name(),
+            self.opened(),
+            self.live(),
+            self.pages(),
+            self.most_pages(),
+            self.most_pages() * PAGE_SIZE / 1024,
+            self.resets(),
+            self.refused(),
+        )?;
+        match self.place() {
+            Some(place) => write!(f, " at {}:{}", place.file(), place.line()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The labels of a pool. The last one is shared by all the names that found no place.
+pub(crate) struct Labels([Label; NAMES]);
+
+impl Labels {
+    pub(crate) const fn new() -> Self {
+        Self([const { Label::empty() }; NAMES])
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Label> {
+        self.0.iter().filter(|label| label.opened.get() > 0)
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
+        for label in &self.0[..NAMES - 1] {
+            let known = label.name.get();
+            if core::ptr::eq(known, name) && label.place.get().is_some() {
+                return label;
+            }
+            if label.place.get().is_none() {
+                break;
+            }
+        }
+        self.find_slowly(name, place)
+    }
+
+    /// The same name may stand at several addresses: compare the words before giving it a place.
+    #[cold]
+    fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
+        for label in &self.0[..NAMES - 1] {
+            if label.place.get().is_none() {
+                label.name.set(name);
+                label.place.set(Some(place));
+                return label;
+            }
+            if label.name.get() == name {
+                return label;
+            }
+        }
+        &self.0[NAMES - 1]
+    }
+}

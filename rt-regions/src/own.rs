@@ -1,0 +1,188 @@
+//! Regions that outlive a packet: a value that owns the region it lives in.
+
+use core::{
+    alloc::Layout,
+    fmt,
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+};
+
+use crate::{Exhausted, Limit, Region, region::assert_plain};
+
+/// A value in a region of its own; when the box goes, the region goes.
+pub struct RegionBox<'p, T: ?Sized> {
+    /// INVARIANT: the value lives in `region`, which is neither reset nor lent while the box lives,
+    /// so nobody but the box refers to it.
+    value: NonNull<T>,
+    region: Region<'p>,
+}
+
+impl<'p, T> RegionBox<'p, T> {
+    /// Moves `value` into `region`, and the region into the box.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn new(region: Region<'p>, value: T) -> Result<Self, Exhausted> {
+        let value = NonNull::from(region.alloc(value)?);
+        Ok(Self { value, region })
+    }
+
+    /// The same box with the value seen as something unsized: `boxed.unsize(|value| value as _)`.
+    pub fn unsize<U: ?Sized>(
+        mut self,
+        coerce: impl for<'a> FnOnce(&'a mut T) -> &'a mut U,
+    ) -> RegionBox<'p, U> {
+        let value = NonNull::from(coerce(&mut self));
+        RegionBox { value, region: self.region }
+    }
+}
+
+impl<T: ?Sized> Deref for RegionBox<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: by the invariant the value is there and only the box refers to it.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for RegionBox<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: by the invariant the value is there and only the box refers to it.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RegionBox<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.deref().fmt(f)
+    }
+}
+
+/// A queue of byte strings, each with a number, in a region of its own, beside a value `T`.
+///
+/// What waits for more packets is kept so: the fragments of a datagram (the number being the
+/// offset), or the packets for a neighbour whose address is not yet known.
+///
+/// ```
+/// use rt_regions::{Parcels, Pool, Region};
+///
+/// let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];
+/// let pool = Pool::new(&mut memory);
+/// let mut waiting = Parcels::new(Region::new(&pool, "waiting"), "for 10.0.0.7")?;
+/// waiting.push(1, b"first")?;
+/// waiting.push(2, b"second")?;
+/// assert!(waiting.iter().eq([(1, &b"first"[..]), (2, &b"second"[..])]));
+/// drop(waiting);
+/// assert_eq!(pool.free_pages(), pool.pages());
+/// # Ok::<(), rt_regions::Exhausted>(())
+/// ```
+pub struct Parcels<'p, T> {
+    head: RegionBox<'p, Head<T>>,
+}
+
+struct Head<T> {
+    beside: T,
+    first: Option<NonNull<Parcel>>,
+    last: Option<NonNull<Parcel>>,
+}
+
+/// INVARIANT: `length` bytes, all written, follow the parcel in memory.
+struct Parcel {
+    next: Option<NonNull<Parcel>>,
+    number: u32,
+    length: u32,
+}
+
+impl<'p, T> Parcels<'p, T> {
+    /// An empty queue beside `value`, both in `region`.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn new(region: Region<'p>, value: T) -> Result<Self, Exhausted> {
+        const { assert_plain::<T>() };
+        Ok(Self { head: RegionBox::new(region, Head { beside: value, first: None, last: None })? })
+    }
+
+    /// The value beside the queue.
+    pub fn value(&self) -> &T {
+        &self.head.beside
+    }
+
+    /// The value beside the queue.
+    pub fn value_mut(&mut self) -> &mut T {
+        &mut self.head.beside
+    }
+
+    /// Adds a copy of `bytes` at the end.
+    ///
+    /// # Errors
+    /// [`Exhausted`]; the queue is as it was.
+    pub fn push(&mut self, number: u32, bytes: &[u8]) -> Result<(), Exhausted> {
+        self.push_with(number, bytes.len(), |room| room.copy_from_slice(bytes))
+    }
+
+    /// Adds `length` bytes at the end, zero until `write` writes them.
+    ///
+    /// # Errors
+    /// [`Exhausted`]; the queue is as it was.
+    pub fn push_with(
+        &mut self,
+        number: u32,
+        length: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), Exhausted> {
+        let size = size_of::<Parcel>().saturating_add(length);
+        let place = match Layout::from_size_align(size, align_of::<Parcel>()) {
+            Ok(layout) => self.head.region.allocate(layout)?,
+            Err(_) => return Err(self.head.region.exhausted(size, Limit::Size)),
+        };
+        let parcel = place.cast::<Parcel>();
+        // SAFETY: the region has no object larger than u32::MAX, so `size` is the parcel and all
+        // of `length`, and this is where the bytes begin.
+        let bytes = unsafe { place.add(size_of::<Parcel>()) };
+        // SAFETY: `length` bytes from here on were just allocated.
+        unsafe { bytes.write_bytes(0, length) };
+        // SAFETY: they are written now, and nobody else refers to them.
+        write(unsafe { core::slice::from_raw_parts_mut(bytes.as_ptr(), length) });
+        // SAFETY: aligned and allocated above.
+        unsafe { parcel.write(Parcel { next: None, number, length: length as u32 }) };
+        match self.head.last.replace(parcel) {
+            None => self.head.first = Some(parcel),
+            Some(mut last) => {
+                // SAFETY: a parcel of this queue, which lives in our region.
+                unsafe { last.as_mut() }.next = Some(parcel);
+            }
+        }
+        Ok(())
+    }
+
+    /// The byte strings in the order in which they were added, each with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        // SAFETY: parcels of this queue live in our region, which is borrowed with `self`.
+        let follow = |parcel: NonNull<Parcel>| unsafe { parcel.as_ref() };
+        let mut next = self.head.first;
+        core::iter::from_fn(move || {
+            let place = next?;
+            let parcel = follow(place);
+            next = parcel.next;
+            // SAFETY: the bytes follow the parcel in the same allocation.
+            let bytes = unsafe { place.cast::<u8>().add(size_of::<Parcel>()) };
+            // SAFETY: by the invariant `length` written bytes follow, borrowed with `self`.
+            let bytes =
+                unsafe { core::slice::from_raw_parts(bytes.as_ptr(), parcel.length as usize) };
+            Some((parcel.number, bytes))
+        })
+    }
+
+    /// The pages that the queue holds.
+    pub fn pages(&self) -> usize {
+        self.head.region.pages()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Parcels<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcels").field("value", self.value()).finish_non_exhaustive()
+    }
+}

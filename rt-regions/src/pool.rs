@@ -1,0 +1,319 @@
+//! Pages: one pool of memory, cut into pages, and the free lists that all regions share.
+//!
+//! What is given back is spliced, never walked: a chain of single pages goes onto the list of
+//! single pages, a chain of runs onto `returned`, both in O(1) whatever the chain holds. The work
+//! of sorting runs by their size, and of joining neighbours into larger runs, is done later, by an
+//! allocation that needs it, at a cost that is bounded by what was given back since the last time.
+//!
+//! A larger run is split only when no smaller one is free, so single pages fill the runs that are
+//! already broken before they break another. Hence the number of runs of 2^c pages that single
+//! pages ever break is at most the highest number of single pages in use at once, divided by 2^c,
+//! plus one; a flood of small objects that is held below a cap leaves the rest of the pool whole.
+
+use core::{cell::Cell, fmt, marker::PhantomData, mem, ptr::NonNull};
+
+use crate::label::{Label, Labels};
+
+/// The size of a page in bytes: what Xen grants, and what the hardware maps.
+pub const PAGE_SIZE: usize = 4096;
+
+/// The number of classes of runs: a run of class `c` has 2^c pages, the largest 4 MiB.
+pub(crate) const CLASSES: usize = 11;
+
+/// No page: the end of a chain.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What the pool knows of a page; kept outside the page, so that all of the page is payload and
+/// nothing that is written into a page can harm the lists.
+#[derive(Default)]
+struct PageInfo {
+    /// The next run of the chain or free list that the run beginning here is on.
+    next: Cell<u32>,
+    /// The class of the run that begins here.
+    class: Cell<u8>,
+    /// Used only while runs are joined: a free run of `class` begins here.
+    free: Cell<bool>,
+}
+
+/// A chain of runs, linked through the pool, with both ends known so that it can be spliced.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+impl Chain {
+    pub(crate) const EMPTY: Self = Self { first: NONE, last: NONE };
+}
+
+/// A pool of pages, shared by all the regions that are opened on it.
+///
+/// A pool serves one thread: it is neither `Send` nor `Sync` while it lives, so no region and
+/// nothing that can still allocate crosses to another one.
+pub struct Pool<'m> {
+    /// The first page.
+    ///
+    /// INVARIANT: `base` is aligned to [`PAGE_SIZE`] and the start of `pages.len() * PAGE_SIZE`
+    /// bytes that belong to this pool alone for `'m`. A page is on a free list or in exactly one
+    /// region.
+    base: NonNull<u8>,
+    /// One entry for each page.
+    pages: &'m [PageInfo],
+    /// The heads of the free lists, by class.
+    free: [Cell<u32>; CLASSES],
+    /// Runs of all classes that were given back and not yet sorted.
+    returned: Cell<u32>,
+    /// How many pages are on the lists above.
+    free_pages: Cell<u32>,
+    /// The fewest pages that were ever free.
+    least_free: Cell<u32>,
+    /// How many pages were given back since neighbours were last joined.
+    unjoined: Cell<u32>,
+    /// The counters of the regions, by name.
+    labels: Labels,
+    memory: PhantomData<&'m mut [u8]>,
+}
+
+impl<'m> Pool<'m> {
+    /// Makes a pool of `memory`: as many whole pages as fit beside 8 bytes of bookkeeping for each.
+    ///
+    /// Memory that is too small gives a pool without pages: every allocation from it fails.
+    pub fn new(memory: &'m mut [mem::MaybeUninit<u8>]) -> Self {
+        let start = memory.as_mut_ptr().cast::<u8>();
+        let length = memory.len();
+        let infos = start.align_offset(align_of::<PageInfo>());
+        // Where the pages begin depends on how many there are: start with too many and correct.
+        let mut count = length / PAGE_SIZE;
+        let first = loop {
+            let table = infos.saturating_add(count * size_of::<PageInfo>());
+            let address = start.addr().saturating_add(table);
+            let padding = address.next_multiple_of(PAGE_SIZE) - address;
+            let first = table.saturating_add(padding);
+            if count == 0 || first + count * PAGE_SIZE <= length {
+                break first;
+            }
+            count -= 1;
+        };
+        let count = count.min(NONE as usize - 1);
+        let (pages, base): (&'m [PageInfo], _) = if count == 0 {
+            (&[], NonNull::dangling())
+        } else {
+            // SAFETY: the loop ended with the table (aligned, `count` entries from `infos` on) and
+            // the pages after it inside `memory`.
+            let table = unsafe { start.add(infos) }.cast::<PageInfo>();
+            for index in 0..count {
+                // SAFETY: entry `index < count` of the table is inside `memory`.
+                let entry = unsafe { table.add(index) };
+                // SAFETY: the entry is aligned, inside `memory`, which is ours for 'm.
+                unsafe { entry.write(PageInfo::default()) };
+            }
+            // SAFETY: all `count` entries were written, nobody else refers to them for 'm, and
+            // PageInfo has interior mutability.
+            let table = unsafe { core::slice::from_raw_parts(table, count) };
+            // SAFETY: `first` is inside `memory`, see the loop.
+            let base = unsafe { start.add(first) };
+            // SAFETY: a pointer into `memory` is not null.
+            (table, unsafe { NonNull::new_unchecked(base) })
+        };
+        let pool = Self {
+            base,
+            pages,
+            free: [const { Cell::new(NONE) }; CLASSES],
+            returned: Cell::new(NONE),
+            free_pages: Cell::new(count as u32),
+            least_free: Cell::new(count as u32),
+            unjoined: Cell::new(0),
+            labels: Labels::new(),
+            memory: PhantomData,
+        };
+        pool.put_all();
+        pool
+    }
+
+    /// The number of pages, free or in use.
+    pub fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The number of pages that are in no region.
+    pub fn free_pages(&self) -> usize {
+        self.free_pages.get() as usize
+    }
+
+    /// The highest number of pages that were in regions at once.
+    pub fn most_pages_used(&self) -> usize {
+        self.pages.len() - self.least_free.get() as usize
+    }
+
+    /// The counters of every region name that was ever used, in the order of first use.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+        self.labels.iter()
+    }
+
+    pub(crate) fn label(
+        &self,
+        name: &'static str,
+        place: &'static core::panic::Location<'static>,
+    ) -> &Label {
+        self.labels.find(name, place)
+    }
+
+    /// Takes a run of 2^`class` pages, or nothing.
+    pub(crate) fn take(&self, class: usize) -> Option<u32> {
+        let run = self.pop(class).or_else(|| self.take_slowly(class))?;
+        let free = self.free_pages.get() - (1 << class);
+        self.free_pages.set(free);
+        if free < self.least_free.get() {
+            self.least_free.set(free);
+        }
+        Some(run)
+    }
+
+    #[cold]
+    fn take_slowly(&self, class: usize) -> Option<u32> {
+        if class >= CLASSES || (self.free_pages.get() as usize) < 1 << class {
+            return None;
+        }
+        self.sort_returned();
+        self.pop(class).or_else(|| self.split(class)).or_else(|| {
+            self.join();
+            self.pop(class).or_else(|| self.split(class))
+        })
+    }
+
+    /// Gives back a chain of `pages` single pages. O(1).
+    pub(crate) fn give_pages(&self, chain: Chain, pages: u32) {
+        if chain.first != NONE {
+            self.set_next(chain.last, self.free[0].get());
+            self.free[0].set(chain.first);
+            self.count_given(pages);
+        }
+    }
+
+    /// Gives back a chain of runs of any class, `pages` pages in all. O(1).
+    pub(crate) fn give_runs(&self, chain: Chain, pages: u32) {
+        if chain.first != NONE {
+            self.set_next(chain.last, self.returned.get());
+            self.returned.set(chain.first);
+            self.count_given(pages);
+        }
+    }
+
+    fn count_given(&self, pages: u32) {
+        self.free_pages.set(self.free_pages.get() + pages);
+        self.unjoined.set(self.unjoined.get().saturating_add(pages));
+    }
+
+    pub(crate) fn next(&self, run: u32) -> u32 {
+        self.pages[run as usize].next.get()
+    }
+
+    pub(crate) fn set_next(&self, run: u32, next: u32) {
+        self.pages[run as usize].next.set(next);
+    }
+
+    /// Where a run begins.
+    pub(crate) fn address(&self, run: u32) -> NonNull<u8> {
+        assert!((run as usize) < self.pages.len(), "page {run} is not of this pool");
+        // SAFETY: the page is one of the `pages.len()` pages that begin at `base`.
+        unsafe { self.base.add(run as usize * PAGE_SIZE) }
+    }
+
+    fn pop(&self, class: usize) -> Option<u32> {
+        let head = self.free.get(class)?;
+        let run = head.get();
+        if run == NONE {
+            return None;
+        }
+        head.set(self.next(run));
+        Some(run)
+    }
+
+    fn push(&self, run: u32, class: usize) {
+        self.pages[run as usize].class.set(class as u8);
+        self.set_next(run, self.free[class].get());
+        self.free[class].set(run);
+    }
+
+    /// Halves the smallest run that is larger than `class` until one of `class` is there.
+    fn split(&self, class: usize) -> Option<u32> {
+        let from = (class + 1..CLASSES).find(|&larger| self.free[larger].get() != NONE)?;
+        let run = self.pop(from)?;
+        for half in (class..from).rev() {
+            self.push(run + (1 << half), half);
+        }
+        self.pages[run as usize].class.set(class as u8);
+        Some(run)
+    }
+
+    fn sort_returned(&self) {
+        let mut run = self.returned.replace(NONE);
+        while run != NONE {
+            let next = self.next(run);
+            self.push(run, self.pages[run as usize].class.get() as usize);
+            run = next;
+        }
+    }
+
+    /// Joins free neighbours into the largest runs that there are, lowest addresses first on each
+    /// list. Linear in the number of pages; nothing to do when nothing was given back since.
+    fn join(&self) {
+        if self.unjoined.replace(0) == 0 {
+            return;
+        }
+        for page in self.pages {
+            page.free.set(false);
+        }
+        for class in 0..CLASSES {
+            while let Some(run) = self.pop(class) {
+                let page = &self.pages[run as usize];
+                page.class.set(class as u8);
+                page.free.set(true);
+            }
+        }
+        let is_free = |run: usize, class: usize| {
+            self.pages.get(run).is_some_and(|p| p.free.get() && p.class.get() as usize == class)
+        };
+        for class in 0..CLASSES - 1 {
+            let half = 1 << class;
+            for run in (0..self.pages.len()).step_by(2 * half) {
+                if is_free(run, class) && is_free(run + half, class) {
+                    self.pages[run].class.set(class as u8 + 1);
+                    self.pages[run + half].free.set(false);
+                }
+            }
+        }
+        for run in (0..self.pages.len()).rev() {
+            if self.pages[run].free.get() {
+                self.push(run as u32, self.pages[run].class.get() as usize);
+            }
+        }
+    }
+
+    /// Puts all pages on the free lists, in the largest runs that their alignment allows.
+    fn put_all(&self) {
+        let count = self.pages.len();
+        let mut end = count;
+        // The last runs first, so that the lowest addresses come to stand first.
+        while end > 0 {
+            let mut class = (end.trailing_zeros() as usize).min(CLASSES - 1);
+            while 1 << class > end {
+                class -= 1;
+            }
+            end -= 1 << class;
+            self.push(end as u32, class);
+        }
+    }
+}
+
+impl fmt::Debug for Pool<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("pages", &self.pages())
+            .field("free_pages", &self.free_pages())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The arguments that every service takes, on every platform.
+
+use core::{fmt, net::Ipv4Addr, str::FromStr};
+
+use netif::{Layer, MacAddr};
+use network::Cidr;
+
+use crate::Error;
+
+/// The address of a service that was given none.
+const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
+    Some(cidr) => cidr,
+    None => panic!("24 is at most 32"),
+};
+
+/// What `--help` says.
+const USAGE: &str = "arguments:
+  --ipv4=ADDRESS/PREFIX     our address and network (10.0.0.2/24)
+  --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
+  --interface=NAME          the network interface (tap0; on Xen the first one)
+  --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
+  --log=LAYER,LAYER         layers that log what they do (none), or all";
+
+/// How a service is to be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Our address and network: `--ipv4=10.0.0.2/24`.
+    pub ipv4: Cidr,
+    /// The gateway, in our network: `--ipv4-gateway=10.0.0.1`.
+    pub gateway: Option<Ipv4Addr>,
+    /// The interface: `--interface=tap0`.
+    pub interface: &'static str,
+    /// Our hardware address: `--mac=02:00:0a:00:00:02`.
+    pub mac: Option<MacAddr>,
+    /// The layers that log, by name, with commas between: `--log=arp,udp`.
+    pub log: &'static str,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { ipv4: DEFAULT_IPV4, gateway: None, interface: "tap0", mac: None, log: "" }
+    }
+}
+
+impl Config {
+    /// Reads the arguments: `--name=value` or `--name value`.
+    ///
+    /// # Errors
+    /// An argument that is unknown or has a bad value (status 2), or `--help` (status 0); the message
+    /// says which and what would be right.
+    pub fn from_args(args: impl IntoIterator<Item = &'static str>) -> Result<Self, Error> {
+        let mut config = Self::default();
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            if matches!(arg, "--help" | "-h") {
+                return Err(Error::new(0, USAGE));
+            }
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (arg, None),
+            };
+            if !matches!(name, "--ipv4" | "--ipv4-gateway" | "--interface" | "--mac" | "--log") {
+                return Err(bad(arg, "unknown; --help lists the arguments"));
+            }
+            let Some(value) = value.or_else(|| args.next()) else {
+                return Err(bad(arg, "its value is missing"));
+            };
+            match name {
+                "--ipv4" => {
+                    config.ipv4 = parse(name, value, "an address with its prefix: 10.0.0.2/24")?
+                }
+                "--ipv4-gateway" => {
+                    config.gateway = Some(parse(name, value, "an address: 10.0.0.1")?)
+                }
+                "--mac" => {
+                    config.mac = Some(parse(
+                        name,
+                        value,
+                        "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
+                    )?)
+                }
+                "--interface" if !value.is_empty() => config.interface = value,
+                "--log" => config.log = value,
+                _ => return Err(bad(arg, "the name of an interface: tap0")),
+            }
+        }
+        config.check()
+    }
+
+    /// Refuses what can be read but cannot work.
+    fn check(self) -> Result<Self, Error> {
+        let Self { ipv4, gateway, mac, .. } = self;
+        let address = ipv4.address();
+        let host = |a: Ipv4Addr| {
+            !(a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.is_broadcast())
+        };
+        if !host(address) || !ipv4.is_neighbour(address) {
+            return Err(bad(
+                format_args!("--ipv4={ipv4}"),
+                "not the address of a host in its network",
+            ));
+        }
+        if let Some(gateway) = gateway
+            && (!ipv4.is_neighbour(gateway) || gateway == address)
+        {
+            let reason = format_args!("not the address of another host in our network {ipv4}");
+            return Err(bad(format_args!("--ipv4-gateway={gateway}"), reason));
+        }
+        match mac {
+            Some(mac) if !mac.is_station() => Err(bad(
+                format_args!("--mac={mac}"),
+                "not the address of one station: the first byte must be even",
+            )),
+            _ => Ok(self),
+        }
+    }
+
+    /// Turns the logs of `--log` on.
+    ///
+    /// # Errors
+    /// The tower has no layer of that name (status 2).
+    pub fn log_on(&self, tower: &mut impl Layer) -> Result<(), Error> {
+        for layer in self.log.split(',').filter(|layer| !layer.is_empty()) {
+            if !tower.set_log(layer, true) {
+                return Err(bad(
+                    format_args!("--log={}", self.log),
+                    format_args!("there is no layer {layer}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bad(argument: impl fmt::Display, reason: impl fmt::Display) -> Error {
+    Error::new(2, format_args!("{argument}: {reason}"))
+}
+
+fn parse<T: FromStr>(name: &str, value: &str, right: &str) -> Result<T, Error> {
+    value.parse().map_err(|_| bad(format_args!("{name}={value}"), format_args!("expected {right}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &[&'static str]) -> Result<Config, Error> {
+        Config::from_args(args.iter().copied())
+    }
+
+    #[test]
+    fn both_spellings_are_read() {
+        let one =
+            read(&["--ipv4=10.1.0.2/16", "--ipv4-gateway=10.1.0.1", "--interface=tap7"]).unwrap();
+        let other =
+            read(&["--ipv4", "10.1.0.2/16", "--ipv4-gateway", "10.1.0.1", "--interface", "tap7"])
+                .unwrap();
+        assert_eq!(one, other);
+        assert_eq!((one.ipv4.prefix(), one.interface), (16, "tap7"));
+        assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
+        assert_eq!(read(&[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_bad_argument_is_named_with_what_would_be_right() {
+        for (args, words) in [
+            (&["--ipv6=::1"][..], "--ipv6=::1: unknown"),
+            (&["echo"], "echo: unknown"),
+            (&["--ipv4"], "--ipv4: its value is missing"),
+            (&["--ipv4=10.0.0.2"], "--ipv4=10.0.0.2: expected an address with its prefix"),
+            (&["--ipv4=10.0.0.0/24"], "not the address of a host"),
+            (&["--ipv4=10.0.0.255/24"], "not the address of a host"),
+            (&["--ipv4=224.0.0.1/24"], "not the address of a host"),
+            (
+                &["--ipv4-gateway=10.0.1.1"],
+                "--ipv4-gateway=10.0.1.1: not the address of another host",
+            ),
+            (&["--ipv4-gateway=10.0.0.2"], "not the address of another host"),
+            (&["--ipv4-gateway=x"], "--ipv4-gateway=x: expected an address"),
+            (
+                &["--mac=03:00:00:00:00:01"],
+                "--mac=03:00:00:00:00:01: not the address of one station",
+            ),
+            (&["--mac=2"], "--mac=2: expected six pairs"),
+            (&["--interface="], "the name of an interface"),
+        ] {
+            let error = read(args).unwrap_err();
+            assert_eq!(error.status(), 2, "{args:?}");
+            assert!(error.message().contains(words), "{args:?}: {error}");
+        }
+        assert_eq!(read(&["--help"]).unwrap_err().status(), 0);
+    }
+}

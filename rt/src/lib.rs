@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod config;
+mod error;
+mod runtime;
+
+pub use config::Config;
+pub use error::Error;
+pub use runtime::{Runtime, Wake, packet_region};

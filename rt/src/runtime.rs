@@ -1,0 +1,141 @@
+//! What a platform gives, and the loop that every service runs in.
+
+use core::fmt;
+
+use netif::{Instant, Layer, Rx};
+use rt_regions::{Pool, Region};
+
+use crate::Error;
+
+/// Why a runtime stopped waiting, or what it was asked in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// The event happened, the deadline has come, or neither: go on.
+    Continue,
+    /// Somebody wants the statistics.
+    Report,
+    /// The program is to end.
+    Stop,
+}
+
+/// A platform: clock, waiting, entropy, arguments, console, memory.
+pub trait Runtime {
+    /// What this platform can wait on; a network interface of another platform has another type, so
+    /// it does not compile here.
+    type Event;
+
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// Sleeps until `event` happens, `deadline` has come, or the program is asked for something.
+    ///
+    /// # Errors
+    /// The platform cannot wait on the event: it is broken.
+    fn wait(&mut self, event: &Self::Event, deadline: Option<Instant>) -> Result<Wake, Error>;
+
+    /// What the program was asked for since the last call, without waiting. Cheap: called for every
+    /// packet.
+    fn asked(&mut self) -> Wake;
+
+    /// Fills `out` with bytes that nobody can predict.
+    ///
+    /// # Errors
+    /// The platform has no entropy.
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error>;
+
+    /// The arguments, program name left out.
+    fn args(&self) -> impl Iterator<Item = &'static str>;
+
+    /// Writes one line for people: to standard error, to the console.
+    fn print(&mut self, line: fmt::Arguments<'_>);
+
+    /// The region that lives as long as the program: for tables, and for what a service keeps.
+    fn memory(&self) -> &'static Region<'static>;
+
+    /// The pool that all regions come from.
+    fn pool(&self) -> &'static Pool<'static>;
+
+    /// Eight bytes that nobody can predict, as a number.
+    ///
+    /// # Errors
+    /// The platform has no entropy.
+    fn seed(&mut self) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        self.entropy(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// Runs the tower until the program is asked to end; then prints its counters.
+    ///
+    /// # Errors
+    /// The device is broken, or the platform.
+    fn run<L>(&mut self, mut tower: L) -> Result<(), Error>
+    where
+        L: Layer<Event = Self::Event>,
+        Self: Sized,
+    {
+        let event = tower.event();
+        let mut packet = packet_region(self.pool());
+        self.print(format_args!("serving"));
+        let result = loop {
+            match self.turn(&mut tower, &event, &mut packet) {
+                Ok(Wake::Continue) => {}
+                Ok(Wake::Report) => report(self, &tower),
+                Ok(Wake::Stop) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        report(self, &tower);
+        result
+    }
+
+    /// One turn of [`run`](Self::run), for programs with a loop of their own: takes one packet
+    /// through the tower, or sleeps if there is none. Empties `packet` first.
+    ///
+    /// # Errors
+    /// The device is broken, or the platform.
+    fn turn<L>(
+        &mut self,
+        tower: &mut L,
+        event: &Self::Event,
+        packet: &mut Region<'_>,
+    ) -> Result<Wake, Error>
+    where
+        L: Layer<Event = Self::Event>,
+        Self: Sized,
+    {
+        packet.reset();
+        let now = self.now();
+        match tower.receive(now, packet)? {
+            Rx::Item(item) => tower.refuse(now, item)?,
+            Rx::Kept => {}
+            Rx::Idle => return self.wait(event, tower.next_deadline()),
+        }
+        Ok(self.asked())
+    }
+}
+
+/// The region of the packet that is being served: three quarters of the pool at most, so that what
+/// waits (fragments, packets for a neighbour) still has room while a service takes all it can get.
+pub fn packet_region<'p>(pool: &'p Pool<'p>) -> Region<'p> {
+    Region::new(pool, "packet").with_cap(pool.pages() / 4 * 3 * rt_regions::PAGE_SIZE)
+}
+
+/// Prints the counters of every layer and the regions.
+fn report<L: Layer>(runtime: &mut impl Runtime, tower: &L) {
+    tower.counters(&mut |counter| {
+        if counter.value > 0 {
+            runtime.print(format_args!("eth0.{counter}"));
+        }
+    });
+    let pool = runtime.pool();
+    runtime.print(format_args!(
+        "pool pages {} free {} most used {}",
+        pool.pages(),
+        pool.free_pages(),
+        pool.most_pages_used()
+    ));
+    for label in pool.labels() {
+        runtime.print(format_args!("region {label}"));
+    }
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod faults;
+mod memory;
+mod pair;
+mod random;
+
+pub use faults::{Duplicate, Lossy, Reorder, Trailing};
+pub use memory::with_pool;
+pub use pair::{End, Wire};
+pub use random::Random;

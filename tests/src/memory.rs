@@ -1,0 +1,20 @@
+//! Memory for a test.
+
+use std::mem::MaybeUninit;
+
+use rt_regions::Pool;
+
+/// Runs `test` with a pool of `pages` pages, and checks afterwards that they have all come back.
+///
+/// # Panics
+/// If a page is still in use.
+pub fn with_pool<R>(pages: usize, test: impl FnOnce(&Pool<'_>) -> R) -> R {
+    // One page more, for the bookkeeping and for the alignment.
+    let mut memory =
+        vec![MaybeUninit::uninit(); (pages + 1 + pages / 256 + 1) * rt_regions::PAGE_SIZE];
+    let pool = Pool::new(&mut memory);
+    assert!(pool.pages() >= pages, "{} pages are too few", pool.pages());
+    let result = test(&pool);
+    assert_eq!(pool.free_pages(), pool.pages(), "pages were left behind");
+    result
+}

@@ -1,0 +1,111 @@
+//! Two interfaces with a cable between them, in memory.
+
+use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
+
+use netif::{Checksums, MacAddr, Netif, Payload, Rx, RxFrame};
+use rt_regions::Region;
+
+/// The frames on their way in one direction.
+type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
+
+/// One end of the cable, to be used raw by a test: it puts frames in and takes frames out.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    to_end: Queue,
+    from_end: Queue,
+}
+
+impl Wire {
+    /// A cable: this end for the test, the other for the layer under test, which has the hardware
+    /// address `mac` and an MTU of 1500 bytes.
+    pub fn new(mac: MacAddr) -> (Self, End) {
+        let wire = Self { to_end: Queue::default(), from_end: Queue::default() };
+        let end = End {
+            mac,
+            mtu: 1500,
+            checksums: Checksums::NotChecked,
+            incoming: wire.to_end.clone(),
+            outgoing: wire.from_end.clone(),
+        };
+        (wire, end)
+    }
+
+    /// Lets `frame` arrive at the other end.
+    pub fn push(&self, frame: impl Into<Vec<u8>>) {
+        self.to_end.borrow_mut().push_back(frame.into());
+    }
+
+    /// The oldest frame that the other end sent.
+    pub fn pop(&self) -> Option<Vec<u8>> {
+        self.from_end.borrow_mut().pop_front()
+    }
+
+    /// All the frames that the other end sent.
+    pub fn drain(&self) -> Vec<Vec<u8>> {
+        self.from_end.borrow_mut().drain(..).collect()
+    }
+}
+
+/// One end of the cable, as an interface.
+#[derive(Debug)]
+pub struct End {
+    /// The hardware address.
+    pub mac: MacAddr,
+    /// The MTU in bytes.
+    pub mtu: usize,
+    /// What it says of the checksums of what it receives.
+    pub checksums: Checksums,
+    incoming: Queue,
+    outgoing: Queue,
+}
+
+impl End {
+    /// A cable with an interface at either end, with an MTU of 1500 bytes.
+    pub fn pair(mac: MacAddr, other: MacAddr) -> (Self, Self) {
+        let (wire, end) = Wire::new(mac);
+        let other = Self {
+            mac: other,
+            mtu: 1500,
+            checksums: Checksums::NotChecked,
+            incoming: wire.from_end,
+            outgoing: wire.to_end,
+        };
+        (end, other)
+    }
+
+    /// The same end with another MTU.
+    #[must_use]
+    pub fn with_mtu(self, mtu: usize) -> Self {
+        Self { mtu, ..self }
+    }
+}
+
+impl Netif for End {
+    type Error = Infallible;
+    type Event = ();
+
+    fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn event(&self) {}
+
+    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
+        let Some(frame) = self.incoming.borrow_mut().pop_front() else { return Ok(Rx::Idle) };
+        Ok(match region.alloc_slice(&frame) {
+            Ok(bytes) => Rx::Item(RxFrame { bytes, checksums: self.checksums }),
+            Err(_) => Rx::Kept,
+        })
+    }
+
+    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+        let mut bytes = vec![0; frame.len()];
+        frame.copy_to(0, &mut bytes);
+        self.outgoing.borrow_mut().push_back(bytes);
+        Ok(())
+    }
+}
