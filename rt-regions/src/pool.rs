@@ -50,6 +50,14 @@ impl Chain {
 ///
 /// A pool serves one thread: it is neither `Send` nor `Sync` while it lives, so no region and
 /// nothing that can still allocate crosses to another one.
+///
+/// ```compile_fail,E0277
+/// fn other_thread(work: impl FnOnce() + Send) {}
+///
+/// fn share(region: &rt_regions::Region<'_>) {
+///     other_thread(|| assert!(region.alloc(7).is_ok()));
+/// }
+/// ```
 pub struct Pool<'m> {
     /// The first page.
     ///

@@ -238,7 +238,7 @@ impl<'p> Region<'p> {
         let start = buffer.as_mut_ptr().cast::<u8>();
         let (filled, result) = fill(buffer);
         let filled = filled.filter(|bytes| core::ptr::eq(bytes.as_ptr(), start));
-        let length = filled.as_ref().map_or(0, |bytes| bytes.len());
+        let length = filled.as_ref().map_or(0, |bytes| bytes.len().min(most));
         // Still the newest allocation of the current chunk?
         if most <= PAGE_SIZE && self.next.get() == end && self.end.get() == chunk_end {
             // SAFETY: `length <= most`, so this is inside the buffer or its end.
@@ -410,7 +410,12 @@ impl fmt::Debug for Region<'_> {
 }
 
 /// Refuses, when it compiles, a value that a region could not hold.
+///
+/// The assertions have no message of their own, because rustc would show it inside the sources of
+/// `core`; the names say it.
 pub(crate) const fn assert_plain<T>() {
-    assert!(!mem::needs_drop::<T>(), "a value with a destructor cannot live in a region");
-    assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page");
+    let value_has_a_destructor_and_cannot_live_in_a_region = mem::needs_drop::<T>();
+    assert!(!value_has_a_destructor_and_cannot_live_in_a_region);
+    let alignment_is_at_most_a_page = align_of::<T>() <= PAGE_SIZE;
+    assert!(alignment_is_at_most_a_page);
 }

@@ -1,0 +1,348 @@
+//! The layer: a link that finds its neighbours.
+
+use core::{error::Error, fmt, net::Ipv4Addr, time::Duration};
+
+use ethernet::{EtherType, Frame, JoinError, Link};
+use managed::ManagedSlice;
+use netif::{Counter, Instant, Layer, MacAddr, Payload, Rx};
+use network::Cidr;
+use rt_regions::{Exhausted, Pool, Region};
+
+use crate::{
+    ArpPacket, Counters, Entry, Resolve, Timing,
+    cache::{Cache, Due, Full, Resolution},
+    waiting::Waiting,
+};
+
+/// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
+pub const DEFAULT_ENTRIES: usize = 1024;
+
+/// How often a new address is announced (RFC 5227, 1.1: `ANNOUNCE_NUM`).
+const ANNOUNCEMENTS: u8 = 2;
+/// The time between announcements (RFC 5227, 1.1: `ANNOUNCE_INTERVAL`).
+const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// ARP over a link `L`.
+#[derive(Debug)]
+pub struct Arp<'g, L> {
+    pub(crate) link: L,
+    /// Our address, and the network whose addresses are learnt.
+    pub(crate) network: Cidr,
+    pub(crate) cache: Cache<'g>,
+    pub(crate) waiting: Waiting<'g>,
+    /// How many announcements are still to be sent, the first of them at `announce`.
+    announcements: u8,
+    announce: Instant,
+    /// When our address was last defended.
+    pub(crate) defended: Option<Instant>,
+    pub(crate) counters: Counters,
+    pub(crate) log: bool,
+}
+
+impl<'g, L> Arp<'g, L> {
+    /// The layer over `link` for a host with this address, with a cache of [`DEFAULT_ENTRIES`] in
+    /// `region`. Packets wait in pages of the region's pool.
+    ///
+    /// The address is announced twice from the first call of [`receive`](Layer::receive) on
+    /// (RFC 5227, 2.3). It is not probed for before.
+    ///
+    /// # Errors
+    /// The region has no room for the cache.
+    pub fn new(link: L, address: Cidr, region: &'g Region<'_>) -> Result<Self, Exhausted> {
+        let storage = region.alloc_slice_with(DEFAULT_ENTRIES, |_| Entry::FREE)?;
+        Ok(Self::with_storage(link, address, storage, Timing::default(), region.pool()))
+    }
+
+    /// The layer with a cache in `storage` (a multiple of 8 entries) and its own times. Packets wait
+    /// in pages of `pool`; without one they are dropped.
+    pub fn with_storage(
+        link: L,
+        address: Cidr,
+        storage: impl Into<ManagedSlice<'g, Entry>>,
+        timing: Timing,
+        pool: Option<&'g Pool<'g>>,
+    ) -> Self {
+        Self {
+            link,
+            network: address,
+            cache: Cache::new(storage, timing),
+            waiting: Waiting::new(pool),
+            announcements: ANNOUNCEMENTS,
+            announce: Instant::ZERO,
+            defended: None,
+            counters: Counters::default(),
+            log: false,
+        }
+    }
+
+    /// Our address and its network.
+    pub fn address(&self) -> Cidr {
+        self.network
+    }
+
+    /// Gives us another address, and announces it from the next call of
+    /// [`receive`](Layer::receive) on. Everything that is known of neighbours is forgotten but the
+    /// static entries; packets that wait are dropped, because they have the old address in them.
+    pub fn set_address(&mut self, address: Cidr) {
+        self.network = address;
+        self.cache.clear(address.address());
+        self.counters.abandoned += self.waiting.clear();
+        (self.announcements, self.announce) = (ANNOUNCEMENTS, Instant::ZERO);
+        self.defended = None;
+    }
+
+    /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
+    /// that is received changes it. Packets that wait for the neighbour at this moment are dropped.
+    ///
+    /// # Errors
+    /// No neighbour can have the address, or there is no place for it.
+    pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
+        if address == self.network.address() || !self.is_host(address) {
+            return Err(StaticError::NotANeighbour(address));
+        }
+        let displaced = self.cache.insert_static(address, mac).map_err(|Full| StaticError::Full)?;
+        self.counters.abandoned += self.waiting.discard(address);
+        self.displace(displaced);
+        Ok(())
+    }
+
+    /// The layer below.
+    pub fn link(&self) -> &L {
+        &self.link
+    }
+
+    /// The counters of this layer.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether one host can have this address: in our network, or elsewhere (a gateway may be).
+    pub(crate) fn is_host(&self, address: Ipv4Addr) -> bool {
+        let nobody = address.octets()[0] == 0
+            || address.is_loopback()
+            || address.is_multicast()
+            || address.is_broadcast();
+        !nobody && (self.network.is_neighbour(address) || !self.network.contains(address))
+    }
+
+    /// Cleans up after an entry that had to go.
+    pub(crate) fn displace(&mut self, displaced: Option<Ipv4Addr>) {
+        if let Some(address) = displaced {
+            self.counters.displaced += 1;
+            self.counters.abandoned += self.waiting.discard(address);
+        }
+    }
+
+    /// When something is to be done here.
+    #[inline]
+    fn deadline(&self) -> Option<Instant> {
+        let announce = (self.announcements > 0).then_some(self.announce);
+        Instant::earliest(announce, self.cache.next_deadline())
+    }
+}
+
+impl<L: Link> Arp<'_, L> {
+    /// Our two addresses.
+    fn ours(&self) -> (Ipv4Addr, MacAddr) {
+        (self.network.address(), self.link.mac())
+    }
+
+    pub(crate) fn transmit(
+        &mut self,
+        now: Instant,
+        destination: MacAddr,
+        packet: ArpPacket,
+    ) -> Result<(), L::Error> {
+        netif::log!(self.log, "arp: sent: {}", packet);
+        self.link.send(now, destination, EtherType::ARP, packet)
+    }
+
+    /// Asks for `target`: all stations, or one.
+    pub(crate) fn request(
+        &mut self,
+        now: Instant,
+        target: Ipv4Addr,
+        destination: MacAddr,
+    ) -> Result<(), L::Error> {
+        self.counters.requests_tx += 1;
+        self.transmit(now, destination, ArpPacket::request(self.ours(), target))
+    }
+
+    /// Says that our address is ours.
+    pub(crate) fn announce(&mut self, now: Instant) -> Result<(), L::Error> {
+        self.counters.announcements_tx += 1;
+        self.transmit(now, MacAddr::BROADCAST, ArpPacket::announcement(self.ours()))
+    }
+
+    /// Does what is due.
+    #[cold]
+    fn run(&mut self, now: Instant) -> Result<(), L::Error> {
+        if self.announcements > 0 && self.announce <= now {
+            self.announcements -= 1;
+            self.announce = now + ANNOUNCE_INTERVAL;
+            self.announce(now)?;
+        }
+        while let Some(due) = self.cache.due(now) {
+            match due {
+                Due::Ask(address) => self.request(now, address, MacAddr::BROADCAST)?,
+                Due::Poll(address, mac) => self.request(now, address, mac)?,
+                Due::Silent(address) | Due::Lost(address) => {
+                    netif::log!(self.log, "arp: {} does not answer", address);
+                    self.counters.silent += 1;
+                    self.counters.unanswered += self.waiting.discard(address);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends to a neighbour that is not simply known.
+    #[cold]
+    fn send_slowly(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        ethertype: EtherType,
+        payload: &impl Payload,
+    ) -> Result<(), L::Error> {
+        if address == self.network.address() || !self.is_host(address) {
+            self.counters.not_a_neighbour += 1;
+            return Ok(());
+        }
+        match self.cache.resolve(now, address) {
+            Resolution::Known(mac) => return self.link.send(now, mac, ethertype, payload),
+            Resolution::Stale(mac) => {
+                self.link.send(now, mac, ethertype, payload)?;
+                return self.request(now, address, mac);
+            }
+            Resolution::Ask { displaced } => {
+                self.displace(displaced);
+                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
+                return self.request(now, address, MacAddr::BROADCAST);
+            }
+            Resolution::Asked => {
+                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
+            }
+            Resolution::Silent => self.counters.unanswered += 1,
+            Resolution::Full => self.counters.cache_full += 1,
+        }
+        Ok(())
+    }
+}
+
+impl<L: Link> Layer for Arp<'_, L> {
+    type Error = L::Error;
+    type Event = L::Event;
+    type Item<'r> = Frame<'r>;
+
+    fn event(&self) -> L::Event {
+        self.link.event()
+    }
+
+    fn receive<'r>(
+        &mut self,
+        now: Instant,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<Frame<'r>>, L::Error> {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.run(now)?;
+        }
+        match self.link.receive(now, region)? {
+            Rx::Item(frame) if frame.ethertype == EtherType::ARP => {
+                self.hear(now, &frame)?;
+                Ok(Rx::Kept)
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), L::Error> {
+        self.link.refuse(now, frame)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        Instant::earliest(self.deadline(), self.link.next_deadline())
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.link.counters(visit);
+        self.counters.visit(visit);
+    }
+
+    fn set_log(&mut self, layer: &str, on: bool) -> bool {
+        let ours = matches!(layer, "arp" | "all");
+        if ours {
+            self.log = on;
+        }
+        self.link.set_log(layer, on) || ours
+    }
+}
+
+impl<L: Link> Link for Arp<'_, L> {
+    fn mac(&self) -> MacAddr {
+        self.link.mac()
+    }
+
+    fn mtu(&self) -> usize {
+        self.link.mtu()
+    }
+
+    fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {
+        self.link.join(group)
+    }
+
+    fn leave(&mut self, group: MacAddr) {
+        self.link.leave(group);
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        destination: MacAddr,
+        ethertype: EtherType,
+        payload: impl Payload,
+    ) -> Result<(), L::Error> {
+        self.link.send(now, destination, ethertype, payload)
+    }
+}
+
+impl<L: Link> Resolve for Arp<'_, L> {
+    #[inline]
+    fn send_to(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        ethertype: EtherType,
+        payload: impl Payload,
+    ) -> Result<(), L::Error> {
+        match self.cache.lookup(now, address) {
+            Some(mac) => self.link.send(now, mac, ethertype, payload),
+            None => self.send_slowly(now, address, ethertype, &payload),
+        }
+    }
+}
+
+/// Why an entry could not be fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaticError {
+    /// It is our own address, or one that no host has.
+    NotANeighbour(Ipv4Addr),
+    /// The places where the address could be are held by other static entries.
+    Full,
+}
+
+impl fmt::Display for StaticError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotANeighbour(address) => {
+                write!(f, "no neighbour can have the address {address}")
+            }
+            Self::Full => f.write_str("too many static entries for the ARP cache"),
+        }
+    }
+}
+
+impl Error for StaticError {}
+
+#[cfg(test)]
+mod tests;

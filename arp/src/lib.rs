@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod host;
+
+pub mod cache;
+mod counters;
+mod entry;
+mod layer;
+mod reception;
+mod resolve;
+mod waiting;
+mod wire;
+
+pub use cache::Full;
+pub use counters::Counters;
+pub use entry::{Entry, Timing};
+pub use layer::{Arp, DEFAULT_ENTRIES, StaticError};
+pub use resolve::Resolve;
+pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES};
+pub use wire::{ArpPacket, Operation, PACKET_LEN, ParseError};

@@ -1,0 +1,153 @@
+//! Packets that wait for a neighbour's address (RFC 1122 2.3.2.2), each neighbour's in a region of
+//! its own.
+
+use core::net::Ipv4Addr;
+
+use ethernet::EtherType;
+use netif::{Instant, Payload};
+use rt_regions::{PAGE_SIZE, Parcels, Pool, Region};
+
+/// The number of neighbours that packets wait for at once.
+pub const MAX_WAITING: usize = 16;
+
+/// How much memory the packets for one neighbour take at most, in bytes: the fragments of a
+/// datagram of 64 KiB, at any MTU.
+pub const MAX_WAITING_BYTES: usize = 160 * 1024;
+
+/// The packets of all neighbours together take at most one in so many pages of the pool, or
+/// [`MAX_WAITING_BYTES`] if that is more.
+const POOL_SHARE: usize = 8;
+
+/// More than what a queue needs beside the bytes of a packet.
+const OVERHEAD: usize = 64;
+
+/// The packets for one neighbour, in order, each with its `EtherType` as the number.
+pub(crate) type Queue<'g> = Parcels<'g, Neighbour>;
+
+/// Whom packets wait for.
+#[derive(Debug)]
+pub(crate) struct Neighbour {
+    address: Ipv4Addr,
+    /// When the first packet came.
+    since: Instant,
+    packets: u64,
+}
+
+/// The packets for all neighbours.
+#[derive(Debug)]
+pub(crate) struct Waiting<'g> {
+    /// Where the regions come from; without a pool nothing waits.
+    pool: Option<&'g Pool<'g>>,
+    queues: [Option<Queue<'g>>; MAX_WAITING],
+}
+
+impl<'g> Waiting<'g> {
+    pub(crate) fn new(pool: Option<&'g Pool<'g>>) -> Self {
+        Self { pool, queues: [const { None }; MAX_WAITING] }
+    }
+
+    /// Keeps a copy of a packet for the neighbour `address`; says how many packets, it or others,
+    /// were dropped.
+    ///
+    /// A neighbour's own queue that is full takes no more, so that what it has stays whole. Where
+    /// all the queues together are too many or too large, the neighbour that has waited longest
+    /// makes room: it is the least likely to answer.
+    pub(crate) fn keep(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        ethertype: EtherType,
+        payload: &impl Payload,
+    ) -> u64 {
+        let mut dropped = 0;
+        let kept = self.make_room(address, payload.len(), &mut dropped)
+            && self.push(now, address, ethertype, payload).is_some();
+        dropped + u64::from(!kept)
+    }
+
+    /// Whether there is room for `length` more bytes for `address`, now that others made some.
+    fn make_room(&mut self, address: Ipv4Addr, length: usize, dropped: &mut u64) -> bool {
+        let Some(pool) = self.pool else { return false };
+        let most = (pool.pages() / POOL_SHARE).max(MAX_WAITING_BYTES / PAGE_SIZE);
+        let needed = (length + OVERHEAD).div_ceil(PAGE_SIZE).next_power_of_two() + 1;
+        let own = self.position(address);
+        if own.map_or(0, |index| self.pages_of(index)) + needed > most {
+            return false;
+        }
+        while self.pages() + needed > most || (own.is_none() && self.free_place().is_none()) {
+            let Some(oldest) = self.oldest_except(own) else { return false };
+            *dropped += self.empty(oldest);
+        }
+        true
+    }
+
+    fn push(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        ethertype: EtherType,
+        payload: &impl Payload,
+    ) -> Option<()> {
+        let place = self.position(address).or_else(|| self.free_place())?;
+        let mut queue = match self.queues[place].take() {
+            Some(queue) => queue,
+            None => {
+                let region = Region::new(self.pool?, "arp-waiting").with_cap(MAX_WAITING_BYTES);
+                Parcels::new(region, Neighbour { address, since: now, packets: 0 }).ok()?
+            }
+        };
+        let copy = |room: &mut [u8]| payload.copy_to(0, room);
+        let pushed = queue.push_with(u32::from(ethertype.0), payload.len(), copy).ok();
+        queue.value_mut().packets += u64::from(pushed.is_some());
+        if queue.value().packets > 0 {
+            self.queues[place] = Some(queue);
+        }
+        pushed
+    }
+
+    /// Takes the packets that wait for `address` out; they are gone when the queue is dropped.
+    pub(crate) fn take(&mut self, address: Ipv4Addr) -> Option<Queue<'g>> {
+        self.queues[self.position(address)?].take()
+    }
+
+    /// Drops the packets that wait for `address`; says how many there were.
+    pub(crate) fn discard(&mut self, address: Ipv4Addr) -> u64 {
+        self.position(address).map_or(0, |index| self.empty(index))
+    }
+
+    /// Drops all packets; says how many there were.
+    pub(crate) fn clear(&mut self) -> u64 {
+        (0..MAX_WAITING).map(|index| self.empty(index)).sum()
+    }
+
+    fn empty(&mut self, index: usize) -> u64 {
+        self.queues[index].take().map_or(0, |queue| queue.value().packets)
+    }
+
+    fn position(&self, address: Ipv4Addr) -> Option<usize> {
+        let ours = |queue: &Queue<'_>| queue.value().address == address;
+        self.queues.iter().position(|queue| queue.as_ref().is_some_and(ours))
+    }
+
+    fn free_place(&self) -> Option<usize> {
+        self.queues.iter().position(Option::is_none)
+    }
+
+    fn oldest_except(&self, own: Option<usize>) -> Option<usize> {
+        let since = |index: usize| Some((self.queues[index].as_ref()?.value().since, index));
+        let others = (0..MAX_WAITING).filter(|&index| Some(index) != own);
+        others.filter_map(since).min().map(|(_, index)| index)
+    }
+
+    fn pages_of(&self, index: usize) -> usize {
+        self.queues[index].as_ref().map_or(0, Parcels::pages)
+    }
+
+    /// The pages that all queues hold.
+    fn pages(&self) -> usize {
+        (0..MAX_WAITING).map(|index| self.pages_of(index)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

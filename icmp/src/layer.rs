@@ -1,0 +1,294 @@
+//! The layer: answers echo requests, hands received errors up, and sends errors.
+
+use core::net::IpAddr;
+
+use netif::{Counter, Instant, Layer, Payload, Rx};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent};
+use rt_regions::Region;
+
+use crate::{
+    IcmpHeader, MessageType, ParseError,
+    quote::{self, Unusable},
+    rate::TokenBucket,
+    rules,
+};
+
+/// The errors that are sent in a second, in the long run.
+const ERRORS_PER_SECOND: u32 = 100;
+
+/// The errors that are sent at once.
+const ERROR_BURST: u32 = 50;
+
+netif::counters! {
+    /// What the ICMP layer counted.
+    pub struct Counters of "icmp" {
+        /// Messages received.
+        messages_rx,
+        /// Messages sent.
+        messages_tx,
+        /// Not sent: the network refused.
+        not_sent,
+        /// Dropped: shorter than a header.
+        short,
+        /// Dropped: wrong checksum.
+        bad_checksum,
+        /// Echo requests received and answered, as far as the network took the answer.
+        echo_requests,
+        /// Echo requests to a broadcast or multicast address, ignored.
+        broadcast_echo_requests,
+        /// Echo replies, ignored: nobody here asked.
+        echo_replies,
+        /// Errors handed up to the transport.
+        errors_rx,
+        /// Errors that quote no IPv4 packet, ignored.
+        malformed_errors,
+        /// Errors about packets that we did not send, ignored.
+        errors_not_ours,
+        /// Errors about a fragment other than the first, ignored.
+        errors_of_fragments,
+        /// MTUs below 68 in errors that were handed up, not passed down.
+        bad_mtus,
+        /// Source quenches, ignored.
+        source_quenches,
+        /// Redirects, ignored.
+        redirects,
+        /// Messages of a type or code that is not known, ignored.
+        unknown_types,
+        /// Errors sent, as far as the network took them.
+        errors_tx,
+        /// Errors not sent: RFC 1122 3.2.2 forbids them.
+        errors_forbidden,
+        /// Errors not sent: there were too many.
+        errors_limited,
+        /// Handed up, and nobody wanted the protocol.
+        unknown_protocol,
+        /// Errors handed up, and nobody wanted them.
+        unwanted_errors,
+    }
+}
+
+/// ICMP over a network layer `I` that carries IPv4.
+#[derive(Debug)]
+pub struct Icmp<I> {
+    network: I,
+    errors: TokenBucket,
+    counters: Counters,
+    log: bool,
+}
+
+impl<I> Icmp<I> {
+    /// The layer over `network`, which sends at most 100 errors a second, and 50 at once.
+    pub fn new(network: I) -> Self {
+        let errors = TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST);
+        Self { network, errors, counters: Counters::default(), log: false }
+    }
+
+    /// The same layer with another limit for the errors that it sends: `per_second` in the long run,
+    /// `burst` at once. 0 for either: it sends none.
+    #[must_use]
+    pub fn with_error_rate(self, per_second: u32, burst: u32) -> Self {
+        Self { errors: TokenBucket::new(per_second, burst), ..self }
+    }
+
+    /// The network below.
+    pub fn network(&self) -> &I {
+        &self.network
+    }
+
+    /// The counters of this layer.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+impl<I: Network> Icmp<I> {
+    /// Handles a message; gives back what the transport is to know.
+    fn message<'r>(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'r>,
+    ) -> Result<Option<Report<'r>>, I::Error> {
+        let (header, data) = match IcmpHeader::parse(packet.payload, packet.verify_checksum) {
+            Ok(parts) => parts,
+            Err(error) => {
+                match error {
+                    ParseError::Short => self.counters.short += 1,
+                    ParseError::Checksum => self.counters.bad_checksum += 1,
+                }
+                return Ok(None);
+            }
+        };
+        netif::log!(self.log, "icmp: received {}, {} bytes", header, data.len());
+        self.counters.messages_rx += 1;
+        match header.message_type {
+            MessageType::ECHO_REQUEST if packet.broadcast => {
+                self.counters.broadcast_echo_requests += 1;
+            }
+            MessageType::ECHO_REQUEST => {
+                self.counters.echo_requests += 1;
+                let outgoing =
+                    Outgoing { tos: packet.tos, ..Outgoing::new(packet.source, Protocol::ICMP) };
+                self.transmit(now, outgoing, header.echo_reply(data), data)?;
+            }
+            MessageType::ECHO_REPLY => self.counters.echo_replies += 1,
+            MessageType::SOURCE_QUENCH => self.counters.source_quenches += 1,
+            MessageType::REDIRECT => self.counters.redirects += 1,
+            _ => match header.problem() {
+                Some(problem) => return Ok(self.error(now, packet.source, problem, data)),
+                None => self.counters.unknown_types += 1,
+            },
+        }
+        Ok(None)
+    }
+
+    /// Makes a report of a received error.
+    fn error<'r>(
+        &mut self,
+        now: Instant,
+        reporter: IpAddr,
+        problem: Problem,
+        quote: &'r [u8],
+    ) -> Option<Report<'r>> {
+        let (packet, header) = match quote::original(quote, self.network.address()) {
+            Ok(original) => original,
+            Err(unusable) => {
+                match unusable {
+                    Unusable::Malformed => self.counters.malformed_errors += 1,
+                    Unusable::NotOurs => self.counters.errors_not_ours += 1,
+                    Unusable::LaterFragment => self.counters.errors_of_fragments += 1,
+                }
+                return None;
+            }
+        };
+        if let Problem::FragmentationNeeded(reported) = problem {
+            match header.path_mtu(reported) {
+                Some(mtu) => self.network.packet_too_big(now, packet.destination, mtu),
+                None => self.counters.bad_mtus += 1,
+            }
+        }
+        self.counters.errors_rx += 1;
+        Some(Report { problem, reporter: Some(reporter), packet })
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        header: IcmpHeader,
+        payload: impl Payload,
+    ) -> Result<(), I::Error> {
+        netif::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
+        match self.network.send(now, outgoing, (header, payload))? {
+            Sent::Yes => self.counters.messages_tx += 1,
+            Sent::Refused(_) => self.counters.not_sent += 1,
+        }
+        Ok(())
+    }
+}
+
+impl<I: Network> Layer for Icmp<I> {
+    type Error = I::Error;
+    type Event = I::Event;
+    type Item<'r> = Delivery<'r>;
+
+    fn event(&self) -> I::Event {
+        self.network.event()
+    }
+
+    fn receive<'r>(
+        &mut self,
+        now: Instant,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<Delivery<'r>>, I::Error> {
+        match self.network.receive(now, region)? {
+            Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::ICMP => {
+                let report = self.message(now, &packet)?;
+                Ok(report.map_or(Rx::Kept, |report| Rx::Item(Delivery::Report(report))))
+            }
+            Rx::Item(Delivery::Report(Report {
+                problem: problem @ Problem::ReassemblyTimeExceeded,
+                reporter: None,
+                packet,
+            })) => {
+                self.reject(now, &packet, problem)?;
+                Ok(Rx::Kept)
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
+        match item {
+            Delivery::Packet(packet) => {
+                self.counters.unknown_protocol += 1;
+                self.reject(now, &packet, Problem::PROTOCOL_UNREACHABLE)
+            }
+            Delivery::Report(_) => {
+                self.counters.unwanted_errors += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.network.next_deadline()
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.network.counters(visit);
+        self.counters.visit(visit);
+    }
+
+    fn set_log(&mut self, layer: &str, on: bool) -> bool {
+        let ours = matches!(layer, "icmp" | "all");
+        if ours {
+            self.log = on;
+        }
+        self.network.set_log(layer, on) || ours
+    }
+}
+
+impl<I: Network> Network for Icmp<I> {
+    fn address(&self) -> IpAddr {
+        self.network.address()
+    }
+
+    fn max_payload(&self) -> usize {
+        self.network.max_payload()
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, I::Error> {
+        self.network.send(now, outgoing, payload)
+    }
+
+    fn reject(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        problem: Problem,
+    ) -> Result<(), I::Error> {
+        let Some(quote) = rules::quote(packet) else {
+            self.counters.errors_forbidden += 1;
+            return Ok(());
+        };
+        if !self.errors.take(now) {
+            self.counters.errors_limited += 1;
+            return Ok(());
+        }
+        self.counters.errors_tx += 1;
+        let outgoing = Outgoing::new(packet.source, Protocol::ICMP);
+        self.transmit(now, outgoing, IcmpHeader::error(problem, &quote), quote)
+    }
+
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
+        self.network.packet_too_big(now, destination, mtu);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Errors that go out.
+
+use super::*;
+
+const DATAGRAM: [u8; 12] = [0x13, 0x88, 0x1f, 0x90, 0, 12, 0, 0, 1, 2, 3, 4];
+
+fn udp() -> Packet<'static> {
+    packet(Protocol::UDP, &DATAGRAM)
+}
+
+/// What is sent when `packet` is rejected.
+fn rejected(packet: &Packet<'_>) -> Vec<Vec<u8>> {
+    let mut layer = layer();
+    layer.reject(NOW, packet, Problem::PORT_UNREACHABLE).unwrap();
+    let sent = layer.network.sent.len() as u64;
+    assert_eq!((layer.stats().errors_tx, layer.stats().errors_forbidden), (sent, 1 - sent));
+    layer.network.sent.into_iter().map(|(_, bytes)| bytes).collect()
+}
+
+#[test]
+fn write_errors() {
+    let mut layer = layer();
+    layer.reject(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PORT_UNREACHABLE).unwrap();
+    let expected = [&[3, 3, 0xc5, 0xd2, 0, 0, 0, 0], &HEADER[..], &DATAGRAM].concat();
+    assert_eq!(layer.network.sent, [(Outgoing::new(PEER, Protocol::ICMP), expected)]);
+    assert_eq!((layer.stats().errors_tx, layer.stats().messages_tx), (1, 1));
+}
+
+#[test]
+fn every_error_is_valid_for_whom_it_is_sent_to() {
+    for problem in [
+        Problem::PROTOCOL_UNREACHABLE,
+        Problem::FragmentationNeeded(1400),
+        Problem::TtlExceeded,
+        Problem::Parameter(20),
+    ] {
+        let mut layer = layer();
+        layer.reject(NOW, &udp(), problem).unwrap();
+        let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
+        assert_eq!(header.problem(), Some(problem));
+        let (packet, _) = quote::original(quoted, PEER).unwrap();
+        assert_eq!((packet.destination, packet.payload), (OURS, &DATAGRAM[..]));
+    }
+}
+
+#[test]
+fn no_more_than_576_bytes_are_sent() {
+    let payload: Vec<u8> = (0..=255).cycle().take(1480).collect();
+    for (options, total) in [(0, 1500), (40, 1500), (0, 575), (0, 20 + 549)] {
+        let mut header = HEADER.to_vec();
+        header.extend(vec![1; options]);
+        header[0] = 0x40 | (header.len() / 4) as u8;
+        header[2..4].copy_from_slice(&(total as u16).to_be_bytes());
+        let length = total - header.len();
+        let item = Packet { header: &header, ..packet(Protocol::UDP, &payload[..length]) };
+        let sent = rejected(&item).remove(0);
+        assert_eq!(sent[8..], [&header[..], &payload].concat()[..548], "{options} {total}");
+        assert_eq!(20 + sent.len(), 576);
+    }
+}
+
+/// The header is that of the first fragment: what it says of its length is what is quoted.
+#[test]
+fn of_a_reassembled_packet_the_first_fragment_is_quoted() {
+    let mut header = HEADER;
+    header[6] = 0x20;
+    let sent = rejected(&Packet { header: &header, ..packet(Protocol::UDP, &[7; 300]) });
+    assert_eq!(sent[0][8..], [&header[..], &[7; 12]].concat());
+}
+
+#[test]
+fn never_about_an_icmp_error() {
+    for message_type in [3, 4, 5, 11, 12, 1, 40, 255] {
+        let payload = [message_type, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9];
+        assert!(rejected(&packet(Protocol::ICMP, &payload)).is_empty(), "type {message_type}");
+    }
+    assert!(rejected(&packet(Protocol::ICMP, b"")).is_empty());
+    assert_eq!(rejected(&packet(Protocol::ICMP, &ECHO_REQUEST)).len(), 1);
+    assert_eq!(rejected(&packet(Protocol::ICMP, &ECHO_REPLY)).len(), 1);
+}
+
+#[test]
+fn never_about_a_broadcast() {
+    assert!(rejected(&Packet { broadcast: true, ..udp() }).is_empty());
+}
+
+#[test]
+fn never_about_a_fragment_other_than_the_first() {
+    for (high, low, answers) in
+        [(0x20, 0, 1), (0x40, 0, 1), (0, 1, 0), (0x20, 185, 0), (0x1f, 0xff, 0)]
+    {
+        let mut header = HEADER;
+        header[6..8].copy_from_slice(&[high, low]);
+        assert_eq!(rejected(&Packet { header: &header, ..udp() }).len(), answers, "{high} {low}");
+    }
+}
+
+#[test]
+fn never_to_what_is_not_one_host() {
+    for source in [[0, 0, 0, 0], [127, 0, 0, 1], [224, 0, 0, 5], [255; 4], [250, 1, 2, 3]] {
+        assert!(rejected(&Packet { source: source.into(), ..udp() }).is_empty(), "{source:?}");
+    }
+}
+
+#[test]
+fn never_about_what_has_no_ipv4_header() {
+    for header in [&[][..], &HEADER[..19], &[0x60; 40]] {
+        assert!(rejected(&Packet { header, ..udp() }).is_empty());
+    }
+}
+
+#[test]
+fn errors_are_limited() {
+    let mut layer = layer();
+    let reject = |layer: &mut Icmp<Fake>, millis: u64, times: usize| {
+        let now = NOW + core::time::Duration::from_millis(millis);
+        let before = layer.network.sent.len();
+        for _ in 0..times {
+            layer.reject(now, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+        }
+        layer.network.sent.len() - before
+    };
+    assert_eq!(reject(&mut layer, 0, 60), 50);
+    assert_eq!(reject(&mut layer, 100, 60), 10);
+    assert_eq!((layer.stats().errors_tx, layer.stats().errors_limited), (60, 60));
+    let mut silent = Icmp::new(Fake::default()).with_error_rate(0, 0);
+    assert_eq!(reject(&mut silent, 0, 5), 0);
+}
+
+/// What is forbidden takes nothing from those that are allowed.
+#[test]
+fn forbidden_errors_do_not_count_against_the_limit() {
+    let mut layer = layer();
+    let forbidden = Packet { broadcast: true, ..udp() };
+    for _ in 0..1000 {
+        layer.reject(NOW, &forbidden, Problem::PORT_UNREACHABLE).unwrap();
+    }
+    layer.reject(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+    assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1000));
+}
+
+#[test]
+fn echo_is_answered_whatever_the_limit_of_errors() {
+    let mut layer = Icmp::new(Fake::default()).with_error_rate(0, 0);
+    for _ in 0..100 {
+        receive_icmp(&mut layer, &ECHO_REQUEST);
+    }
+    assert_eq!(layer.network.sent.len(), 100);
+}
+
+#[test]
+fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
+    let mut layer = layer();
+    let problem = Problem::ReassemblyTimeExceeded;
+    let report = Report { problem, reporter: None, packet: udp() };
+    assert_eq!(receive(&mut layer, Delivery::Report(report)), None);
+    let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
+    assert_eq!((header.message_type, header.code), (MessageType::TIME_EXCEEDED, 1));
+    assert_eq!(quoted, [&HEADER[..], &DATAGRAM].concat());
+    // The rules hold here too.
+    let packet = Packet { broadcast: true, ..udp() };
+    receive(&mut layer, Delivery::Report(Report { packet, ..report }));
+    assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1));
+}
+
+#[test]
+fn other_reports_from_below_are_handed_up() {
+    let mut layer = layer();
+    let problem = Problem::Unreachable(1);
+    let report = Report { problem, reporter: None, packet: udp() };
+    let up = receive(&mut layer, Delivery::Report(report)).unwrap();
+    assert!(up.starts_with("host unreachable from us: 10.0.0.1 > 10.0.0.2 udp"), "{up}");
+    // Somebody else's time ran out: that is nothing for us to tell.
+    let problem = Problem::ReassemblyTimeExceeded;
+    let report = Report { problem, reporter: Some(ROUTER), packet: udp() };
+    assert!(receive(&mut layer, Delivery::Report(report)).is_some());
+    assert!(layer.network.sent.is_empty());
+}
+
+#[test]
+fn what_nobody_wants_is_answered_by_protocol_unreachable() {
+    let mut layer = layer();
+    let item = packet(Protocol(132), &DATAGRAM);
+    layer.refuse(NOW, Delivery::Packet(item)).unwrap();
+    assert_eq!(layer.network.sent[0].1[..2], [3, 2]);
+    let report = Report { problem: Problem::TtlExceeded, reporter: Some(ROUTER), packet: item };
+    layer.refuse(NOW, Delivery::Report(report)).unwrap();
+    assert_eq!(layer.network.sent.len(), 1);
+    assert_eq!((layer.stats().unknown_protocol, layer.stats().unwanted_errors), (1, 1));
+}

@@ -1,0 +1,227 @@
+//! The packet inside an ICMP error: its IPv4 header and the beginning of its payload.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use network::{Packet, Protocol};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, network_endian::U16};
+
+/// What an error quotes of the payload, at least, if there was as much (RFC 792).
+const LEAST_PAYLOAD: usize = 8;
+
+/// The MTU that every link has (RFC 791 3.2); a smaller one is a lie (RFC 1191 3).
+const MIN_MTU: u16 = 68;
+
+/// The MTUs of the links that there are, in a router's stead that does not say (RFC 1191 7.1).
+const PLATEAUS: [u16; 11] =
+    [65_535, 32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
+
+/// An IPv4 header without options (RFC 791 3.1).
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct OriginalHeader {
+    version_ihl: u8,
+    tos: u8,
+    total_length: U16,
+    identification: U16,
+    flags_offset: U16,
+    ttl: u8,
+    protocol: u8,
+    checksum: U16,
+    source: [u8; 4],
+    destination: [u8; 4],
+}
+
+const _: () = assert!(size_of::<OriginalHeader>() == 20);
+
+impl OriginalHeader {
+    /// The header at the beginning of `packet`; nothing if it is no IPv4 header.
+    pub(crate) fn of(packet: &[u8]) -> Option<&Self> {
+        let (header, _) = Self::ref_from_prefix(packet).ok()?;
+        let sound = header.version_ihl >> 4 == 4
+            && header.length() >= size_of::<Self>()
+            && header.length() <= packet.len()
+            && header.length() <= header.total_length();
+        sound.then_some(header)
+    }
+
+    /// The length of the header in bytes, options included.
+    pub(crate) fn length(&self) -> usize {
+        usize::from(self.version_ihl & 0x0f) * 4
+    }
+
+    /// The length of the packet in bytes, header included.
+    pub(crate) fn total_length(&self) -> usize {
+        usize::from(self.total_length.get())
+    }
+
+    /// Whether this is a fragment other than the first.
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.flags_offset.get() & 0x1fff != 0
+    }
+
+    /// The MTU that a router meant when it said that this packet was too big for `reported` bytes.
+    ///
+    /// An old router says 0: then it is the largest plateau below the packet's length (RFC 1191 5).
+    /// Nothing if it cannot be true.
+    pub(crate) fn path_mtu(&self, reported: u16) -> Option<usize> {
+        let mtu = match reported {
+            0 => *PLATEAUS.iter().find(|&&mtu| mtu < self.total_length.get())?,
+            mtu => mtu,
+        };
+        (mtu >= MIN_MTU).then_some(usize::from(mtu))
+    }
+}
+
+/// Why an error is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// What it quotes is no IPv4 header, or less than RFC 792 demands.
+    Malformed,
+    /// We did not send the packet.
+    NotOurs,
+    /// It is about a fragment without the transport's header.
+    LaterFragment,
+}
+
+/// The packet, sent by `ours`, of which an error quotes the beginning. Its payload may be cut; no
+/// checksum can be verified.
+pub(crate) fn original(
+    quote: &[u8],
+    ours: IpAddr,
+) -> Result<(Packet<'_>, &OriginalHeader), Unusable> {
+    let header = OriginalHeader::of(quote).ok_or(Unusable::Malformed)?;
+    let source = IpAddr::from(header.source);
+    if source != ours {
+        return Err(Unusable::NotOurs);
+    }
+    if header.is_later_fragment() {
+        return Err(Unusable::LaterFragment);
+    }
+    // What follows the packet may be an extension (RFC 4884).
+    let quote = &quote[..quote.len().min(header.total_length())];
+    let whole = header.total_length() - header.length();
+    let (bytes, payload) = quote.split_at(header.length());
+    if payload.len() < whole.min(LEAST_PAYLOAD) {
+        return Err(Unusable::Malformed);
+    }
+    let destination = Ipv4Addr::from(header.destination);
+    let packet = Packet {
+        source,
+        destination: destination.into(),
+        protocol: Protocol(header.protocol),
+        ttl: header.ttl,
+        tos: header.tos,
+        broadcast: destination.is_multicast() || destination.is_broadcast(),
+        verify_checksum: false,
+        header: bytes,
+        payload,
+    };
+    Ok((packet, header))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+
+    /// From 10.0.0.2:8080 to 10.0.0.1:5000, UDP, 4 bytes of data.
+    const UDP: [u8; 32] = [
+        0x45, 0xb8, 0, 32, 0, 7, 0, 0, 63, 17, 0x67, 0x0c, 10, 0, 0, 2, 10, 0, 0, 1, // IPv4
+        0x1f, 0x90, 0x13, 0x88, 0, 12, 0, 0, 1, 2, 3, 4, // UDP
+    ];
+
+    fn with(changes: &[(usize, u8)]) -> Vec<u8> {
+        let mut packet = UDP.to_vec();
+        changes.iter().for_each(|&(at, byte)| packet[at] = byte);
+        packet
+    }
+
+    fn unusable(quote: &[u8]) -> Option<Unusable> {
+        original(quote, OURS).err()
+    }
+
+    #[test]
+    fn all_fields_are_read() {
+        let (packet, header) = original(&UDP, OURS).unwrap();
+        assert_eq!((packet.source, packet.destination), (OURS, IpAddr::from([10, 0, 0, 1])));
+        assert_eq!((packet.protocol, packet.ttl, packet.tos), (Protocol::UDP, 63, 0xb8));
+        assert_eq!((packet.header, packet.payload), UDP.split_at(20));
+        assert_eq!(header.total_length(), 32);
+        assert!(!packet.broadcast && !packet.verify_checksum);
+    }
+
+    #[test]
+    fn eight_bytes_are_enough_and_seven_are_not() {
+        let (packet, _) = original(&UDP[..28], OURS).unwrap();
+        assert_eq!(packet.payload, &UDP[20..28]);
+        for length in 0..28 {
+            assert_eq!(unusable(&UDP[..length]), Some(Unusable::Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_packet_shorter_than_eight_bytes_is_whole() {
+        let short = with(&[(3, 23)]);
+        assert_eq!(original(&short, OURS).unwrap().0.payload, &UDP[20..23]);
+        assert_eq!(original(&short[..23], OURS).unwrap().0.payload, &UDP[20..23]);
+        assert_eq!(unusable(&short[..22]), Some(Unusable::Malformed));
+    }
+
+    #[test]
+    fn what_follows_the_packet_is_cut_off() {
+        let mut extended = UDP.to_vec();
+        extended.extend([0xaa; 100]);
+        assert_eq!(original(&extended, OURS).unwrap().0.payload, &UDP[20..]);
+    }
+
+    #[test]
+    fn options_belong_to_the_header() {
+        let mut options = with(&[(0, 0x46), (3, 36)]);
+        options.splice(20..20, [1, 1, 1, 0]);
+        let (packet, _) = original(&options, OURS).unwrap();
+        assert_eq!((packet.header.len(), packet.payload), (24, &UDP[20..]));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for changes in [
+            [(0, 0x65), (0, 0x65)], // version 6
+            [(0, 0x44), (0, 0x44)], // a header of 16 bytes
+            [(0, 0x4f), (3, 60)],   // longer than what there is
+            [(0, 0x46), (3, 23)],   // longer than the packet
+            [(2, 0), (3, 19)],      // a packet shorter than a header
+        ] {
+            assert_eq!(unusable(&with(&changes)), Some(Unusable::Malformed), "{changes:?}");
+        }
+        assert_eq!(unusable(&with(&[(15, 3)])), Some(Unusable::NotOurs));
+        assert_eq!(unusable(&with(&[(7, 1)])), Some(Unusable::LaterFragment));
+        assert_eq!(unusable(&with(&[(6, 0x20)])), None, "the first fragment");
+    }
+
+    #[test]
+    fn the_path_mtu() {
+        let packet = |length: u16| {
+            let [high, low] = length.to_be_bytes();
+            with(&[(2, high), (3, low)])
+        };
+        for (length, reported, mtu) in [
+            (1500, 1400, Some(1400)),
+            (1500, 68, Some(68)),
+            (1500, 67, None),
+            (1500, 1, None),
+            (65_535, 0, Some(32_000)),
+            (1500, 0, Some(1492)),
+            (1492, 0, Some(1006)),
+            (300, 0, Some(296)),
+            (69, 0, Some(68)),
+            (68, 0, None),
+        ] {
+            let bytes = packet(length);
+            let header = OriginalHeader::of(&bytes).unwrap();
+            assert_eq!(header.path_mtu(reported), mtu, "{length} {reported}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Two hosts on one cable, all the layers of each, and a bad network between them.
+
+use std::{cell::RefCell, convert::Infallible, net::{IpAddr, Ipv4Addr, SocketAddr}, rc::Rc};
+
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use netif::{Instant, Layer, MacAddr, Netif, Rx};
+use network::{Cidr, Sent};
+use rt_regions::{Exhausted, Pool, Region};
+use tests::{Duplicate, End, Lossy, Random, Reorder, Trailing, with_pool};
+use udp::Udp;
+
+type Stack<'g, N> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<N>>>>>;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// A host with all its layers, and the region of its packets.
+struct Host<'g, N> {
+    stack: Stack<'g, N>,
+    packet: Region<'g>,
+}
+
+impl<'g, N: Netif<Error = Infallible>> Host<'g, N> {
+    fn new(netif: N, address: Ipv4Addr, global: &'g Region<'g>) -> Result<Self, Exhausted> {
+        let cidr = Cidr::new(address, 24).unwrap();
+        let arp = Arp::new(Ethernet::new(netif), cidr, global)?;
+        let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
+        let stack = Udp::new(Icmp::new(ipv4), global)?;
+        let pool = global.require_pool()?;
+        Ok(Self { stack, packet: Region::new(pool, "packet") })
+    }
+
+    /// Takes in all that has arrived; says whether there was anything.
+    fn turn(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        loop {
+            self.packet.reset();
+            match self.stack.receive(now, &self.packet).unwrap() {
+                Rx::Item(item) => self.stack.refuse(now, item).unwrap(),
+                Rx::Kept => {}
+                Rx::Idle => return busy,
+            }
+            busy = true;
+        }
+    }
+
+    fn counter(&self, layer: &str, name: &str) -> u64 {
+        let mut value = None;
+        self.stack.counters(&mut |counter| {
+            if (counter.layer, counter.name) == (layer, name) {
+                value = Some(counter.value);
+            }
+        });
+        value.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
+    }
+}
+
+/// What a client heard.
+type Heard = Rc<RefCell<Vec<Vec<u8>>>>;
+
+/// A client whose port 4000 hears everything, and an echo server on port 8080.
+fn with_hosts<N: Netif<Error = Infallible>>(
+    wrap: impl Fn(End, u64) -> N,
+    test: impl FnOnce(&mut Host<'_, N>, &mut Host<'_, N>, &Heard, &Pool<'_>),
+) {
+    let heard = Heard::default();
+    with_pool(8192, |pool| {
+        let globals = [Region::new(pool, "client"), Region::new(pool, "server")];
+        let (one, other) = End::pair(MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2]));
+        let mut client = Host::new(wrap(one, 1), CLIENT, &globals[0]).unwrap();
+        let mut server = Host::new(wrap(other, 2), SERVER, &globals[1]).unwrap();
+        server.stack.bind(8080, |request, _region| Ok(request)).unwrap();
+        // A service has no destructor: what it shares it borrows.
+        let shared = &heard;
+        client
+            .stack
+            .bind(4000, |reply, _region| {
+                shared.borrow_mut().push(reply.to_vec());
+                Err(udp::Failure::Silent)
+            })
+            .unwrap();
+        test(&mut client, &mut server, &heard, pool);
+    });
+}
+
+fn settle<N: Netif<Error = Infallible>>(client: &mut Host<'_, N>, server: &mut Host<'_, N>, now: Instant) {
+    // Not lazily: both must have their turn.
+    while client.turn(now) | server.turn(now) {}
+}
+
+fn ask<N: Netif<Error = Infallible>>(client: &mut Host<'_, N>, now: Instant, request: &[u8]) {
+    let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
+    assert_eq!(client.stack.send(now, 4000, to, request), Ok(Sent::Yes));
+}
+
+#[test]
+fn datagrams_of_every_size_are_echoed() {
+    with_hosts(|end, _| end, |client, server, heard, _| {
+        let mut random = Random::new(1);
+        for size in [0, 1, 2, 18, 1471, 1472, 1473, 2952, 2953, 8192, 60_000, 65_506, 65_507] {
+            let request = random.bytes(size);
+            ask(client, Instant::ZERO, &request);
+            settle(client, server, Instant::ZERO);
+            assert_eq!(heard.borrow_mut().pop().as_ref(), Some(&request), "{size} bytes");
+        }
+    });
+}
+
+/// All the fragments of the first datagram wait for the neighbour's address together.
+#[test]
+fn the_first_datagram_is_not_lost_however_long_it_is() {
+    with_hosts(|end, _| end, |client, server, heard, _| {
+        let request = Random::new(2).bytes(65_507);
+        ask(client, Instant::ZERO, &request);
+        settle(client, server, Instant::ZERO);
+        assert_eq!(heard.borrow_mut().pop(), Some(request));
+        assert_eq!(client.counter("arp", "requests_tx"), 1);
+    });
+}
+
+#[test]
+fn sixteen_large_replies_in_flight_all_come_back_whole() {
+    with_hosts(|end, _| end, |client, server, heard, _| {
+        let mut random = Random::new(3);
+        let requests: Vec<_> = (0..16).map(|_| random.bytes(8192)).collect();
+        requests.iter().for_each(|request| ask(client, Instant::ZERO, request));
+        settle(client, server, Instant::ZERO);
+        assert_eq!(*heard.borrow(), requests);
+    });
+}
+
+/// What arrives over a network that loses, doubles, reorders and pads is right; what is lost is gone,
+/// memory and all.
+#[test]
+fn a_bad_network_loses_datagrams_and_nothing_else() {
+    let bad = |end, seed| {
+        let lossy = Lossy::new(Duplicate::new(Reorder::new(end, 7, seed), 20, seed + 10), 50, seed + 20);
+        Trailing::new(lossy, 30, seed + 30)
+    };
+    with_hosts(bad, |client, server, heard, pool| {
+        let mut random = Random::new(4);
+        let mut sent = Vec::new();
+        let mut now = Instant::ZERO;
+        for number in 0..2000u32 {
+            let mut request = number.to_be_bytes().to_vec();
+            let size = random.below(6000);
+            request.extend(random.bytes(size));
+            ask(client, now, &request);
+            sent.push(request);
+            settle(client, server, now);
+            now = Instant::from_millis(u64::from(number) * 20);
+        }
+        settle(client, server, now);
+        let heard = heard.borrow();
+        for reply in heard.iter() {
+            let number = u32::from_be_bytes(reply[..4].try_into().unwrap()) as usize;
+            assert_eq!(*reply, sent[number], "reply {number} is wrong");
+        }
+        assert!(heard.len() > 1000, "{} of 2000 came back", heard.len());
+        assert!(server.counter("ipv4", "reassembly_timeouts") > 10);
+        // What is still waiting times out, and all its pages come back.
+        let end = now + std::time::Duration::from_secs(40);
+        settle(client, server, end);
+        let left = pool.labels().find(|label| label.name() == "ipv4.reassembly").unwrap();
+        assert_eq!((left.live(), left.pages()), (0, 0), "{left}");
+    });
+}
+
+#[test]
+fn ping_of_any_size_is_answered() {
+    with_hosts(|end, _| end, |client, server, _, _| {
+        // An echo request with 65,000 bytes of data, sent through the client's own IPv4.
+        for size in [0usize, 56, 65_000] {
+            let mut request = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];
+            request.extend((0..size).map(|i| i as u8));
+            let checksum = network::Checksum::new().add(&request).finish();
+            request[2..4].copy_from_slice(&checksum.to_be_bytes());
+            let to = network::Outgoing::new(SERVER.into(), network::Protocol::ICMP);
+            assert_eq!(network::Network::send(&mut client.stack, Instant::ZERO, to, &request[..]), Ok(Sent::Yes));
+            settle(client, server, Instant::ZERO);
+        }
+        assert_eq!(server.counter("icmp", "echo_requests"), 3);
+        assert_eq!(client.counter("icmp", "echo_replies"), 3);
+    });
+}
+
+#[test]
+fn a_closed_port_and_an_unknown_protocol_are_reported_to_the_sender() {
+    with_hosts(|end, _| end, |client, server, _, _| {
+        let to = SocketAddr::new(IpAddr::V4(SERVER), 9);
+        assert_eq!(client.stack.send(Instant::ZERO, 4000, to, b"anybody?"), Ok(Sent::Yes));
+        settle(client, server, Instant::ZERO);
+        assert_eq!(client.counter("udp", "reports_unheard"), 1);
+        let tcp = network::Outgoing::new(SERVER.into(), network::Protocol::TCP);
+        assert_eq!(network::Network::send(&mut client.stack, Instant::ZERO, tcp, &[0; 20]), Ok(Sent::Yes));
+        settle(client, server, Instant::ZERO);
+        assert_eq!(server.counter("icmp", "errors_tx"), 2);
+    });
+}
+
+/// A request from a host that is not there: its reply waits for an answer to ARP that never comes, and
+/// everybody else is served meanwhile.
+#[test]
+fn a_request_from_nowhere_delays_nobody() {
+    with_hosts(|end, _| end, |client, server, heard, pool| {
+        let nowhere = SocketAddr::new(IpAddr::from([10, 0, 0, 77]), 5000);
+        for _ in 0..100 {
+            // The reply of a service is sent just so.
+            assert_eq!(server.stack.send(Instant::ZERO, 8080, nowhere, &[1; 8192]), Ok(Sent::Yes));
+        }
+        for second in 0..10u32 {
+            let now = Instant::from_millis(u64::from(second) * 1000);
+            ask(client, now, &second.to_be_bytes());
+            settle(client, server, now);
+            assert_eq!(heard.borrow_mut().pop(), Some(second.to_be_bytes().to_vec()));
+        }
+        let waiting: usize = pool.labels().filter(|l| l.name().starts_with("arp.")).map(|l| l.pages()).sum();
+        assert_eq!(waiting, 0, "given up, and nothing left behind");
+    });
+}
+
+/// Memory is the same after 10,000 requests as after the first ten.
+#[test]
+fn memory_does_not_grow_with_time() {
+    with_hosts(|end, _| end, |client, server, heard, pool| {
+        let mut after_ten = 0;
+        for number in 0..10_000u32 {
+            let now = Instant::from_millis(u64::from(number));
+            ask(client, now, &[7; 3000]);
+            settle(client, server, now);
+            heard.borrow_mut().clear();
+            if number == 10 {
+                after_ten = pool.most_pages_used();
+            }
+        }
+        assert_eq!(pool.most_pages_used(), after_ten);
+    });
+}

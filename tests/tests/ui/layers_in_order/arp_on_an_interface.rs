@@ -1,0 +1,13 @@
+use arp::Arp;
+use network::Cidr;
+use rt_regions::{Exhausted, Region};
+
+fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
+    let arp = Arp::new(interface, cidr, region)?;
+    netif::Layer::next_deadline(&arp);
+    Ok(())
+}
+
+fn main() {
+    let _ = tower;
+}

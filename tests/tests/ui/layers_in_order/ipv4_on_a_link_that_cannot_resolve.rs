@@ -1,0 +1,14 @@
+use ethernet::Ethernet;
+use ipv4::Ipv4;
+use network::Cidr;
+use rt_regions::{Exhausted, Region};
+
+fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
+    let ipv4 = Ipv4::new(Ethernet::new(interface), cidr, 1, region)?;
+    netif::Layer::next_deadline(&ipv4);
+    Ok(())
+}
+
+fn main() {
+    let _ = tower;
+}

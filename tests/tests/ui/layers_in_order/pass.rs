@@ -1,0 +1,19 @@
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use network::Cidr;
+use rt_regions::{Exhausted, Region};
+use udp::Udp;
+
+fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
+    let arp = Arp::new(Ethernet::new(interface), cidr, region)?;
+    let ipv4 = Ipv4::new(arp, cidr, 1, region)?;
+    let udp = Udp::new(Icmp::new(ipv4), region)?;
+    netif::Layer::next_deadline(&udp);
+    Ok(())
+}
+
+fn main() {
+    let _ = tower;
+}

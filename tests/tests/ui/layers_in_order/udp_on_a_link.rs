@@ -1,0 +1,13 @@
+use ethernet::Ethernet;
+use rt_regions::{Exhausted, Region};
+use udp::Udp;
+
+fn tower(interface: tests::End, region: &Region<'_>) -> Result<(), Exhausted> {
+    let udp = Udp::new(Ethernet::new(interface), region)?;
+    netif::Layer::next_deadline(&udp);
+    Ok(())
+}
+
+fn main() {
+    let _ = tower;
+}

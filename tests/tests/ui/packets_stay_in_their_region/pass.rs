@@ -1,0 +1,15 @@
+use netif::{Netif, Rx, RxFrame};
+use rt_regions::Region;
+
+fn last_byte(interface: &mut tests::End, region: &mut Region<'_>) -> Option<u8> {
+    let byte = match interface.receive(region) {
+        Ok(Rx::Item(RxFrame { bytes, .. })) => bytes.last().copied(),
+        _ => None,
+    };
+    region.reset();
+    byte
+}
+
+fn main() {
+    let _ = last_byte;
+}

@@ -1,0 +1,406 @@
+//! The layer: datagrams to the services, and their replies back.
+
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use managed::ManagedSlice;
+use netif::{Counter, Instant, Layer, Payload, Rx};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Report, Sent};
+use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE, Pool, Region};
+use zerocopy::FromBytes;
+
+use crate::{
+    BindError, Datagram, Failure, HEADER_LEN, ParseError, Place, Reply, UdpHeader, Undelivered,
+    ports::Ports,
+};
+
+/// The ports that [`Udp::new`] makes room for.
+const DEFAULT_PLACES: usize = 64;
+
+/// Room on the stack for the line that tells a client why there is no reply, in bytes.
+const LONGEST_LINE: usize = 512;
+
+netif::counters! {
+    /// What the UDP layer counted.
+    pub struct Counters of "udp" {
+        /// Datagrams given to a service.
+        datagrams_rx,
+        /// Datagrams sent.
+        datagrams_tx,
+        /// Not sent: the network refused.
+        not_sent,
+        /// Dropped: shorter than a header.
+        short,
+        /// Dropped: the length field is below 8, or says more than there is.
+        bad_length,
+        /// Dropped: wrong checksum.
+        bad_checksum,
+        /// Dropped: no service is bound to the port.
+        no_service,
+        /// Requests that a service had no memory for.
+        exhausted,
+        /// Requests that a service refused with a text.
+        refused,
+        /// Requests that a service did not answer.
+        silent,
+        /// Replies that were too long, and a text sent instead.
+        replies_too_long,
+        /// Replies not sent: the request came from port 0.
+        no_reply_port,
+        /// Errors about datagrams of ours.
+        reports,
+        /// Errors about datagrams of ours from a port where nobody listens for them.
+        reports_unheard,
+        /// Errors that quote no UDP header, ignored.
+        reports_malformed,
+    }
+}
+
+/// UDP over a network layer `I`, with the services that are bound to its ports.
+#[derive(Debug)]
+pub struct Udp<'g, I> {
+    network: I,
+    ports: Ports<'g>,
+    counters: Counters,
+    log: bool,
+}
+
+impl<'g, I> Udp<'g, I> {
+    /// The layer over `network`, with room for 64 ports in `region`; what is bound goes into regions
+    /// of its own on the same pool.
+    ///
+    /// # Errors
+    /// [`Exhausted`]; a finite region, which has no pool, counts as exhausted.
+    pub fn new(network: I, region: &'g Region<'_>) -> Result<Self, Exhausted> {
+        let Some(pool) = region.pool() else {
+            let (region, requested) = (region.name(), PAGE_SIZE);
+            return Err(Exhausted { region, requested, used: 0, allowed: 0, limit: Limit::Cap });
+        };
+        let places = region.alloc_slice_with(DEFAULT_PLACES, |_| Place::EMPTY)?;
+        Ok(Self::with_storage(network, places, pool))
+    }
+
+    /// The layer over `network`, with as many ports as `storage` has places; what is bound goes into
+    /// regions of its own on `pool`.
+    pub fn with_storage(
+        network: I,
+        storage: impl Into<ManagedSlice<'g, Place<'g>>>,
+        pool: &'g Pool<'g>,
+    ) -> Self {
+        let ports = Ports::new(storage.into(), pool);
+        Self { network, ports, counters: Counters::default(), log: false }
+    }
+
+    /// Gives each datagram to `port` to `service`, and sends its reply back. The reply lives in the
+    /// packet's region, which is the second argument, or longer.
+    ///
+    /// What the service keeps is moved into a region of its own. A service with a destructor (one
+    /// that keeps a `String`, say) does not compile.
+    ///
+    /// # Errors
+    /// [`BindError`]; nothing was bound.
+    pub fn bind<S>(&mut self, port: u16, mut service: S) -> Result<(), BindError>
+    where
+        S: for<'r, 'p> FnMut(&'r [u8], &'r Region<'p>) -> Reply<'r> + 'g,
+    {
+        self.bind_datagram(port, move |datagram, region| service(datagram.payload, region))
+    }
+
+    /// Like [`bind`](Self::bind), for a service that wants to know more than the payload.
+    ///
+    /// # Errors
+    /// [`BindError`]; nothing was bound.
+    pub fn bind_datagram<S>(&mut self, port: u16, service: S) -> Result<(), BindError>
+    where
+        S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
+    {
+        self.ports.bind(port, service)
+    }
+
+    /// Tells `listener`, in the place of who listened before, of each datagram from `port` that
+    /// somebody says did not arrive (RFC 1122 4.1.3.3). It goes when the service is unbound.
+    ///
+    /// # Errors
+    /// [`BindError`]: among others, no service is bound to the port.
+    pub fn on_report<L>(&mut self, port: u16, listener: L) -> Result<(), BindError>
+    where
+        L: for<'r> FnMut(Undelivered<'r>) + 'g,
+    {
+        self.ports.listen(port, listener)
+    }
+
+    /// Takes the service away from `port`, and gives back all the memory that it kept; says whether
+    /// there was one.
+    pub fn unbind(&mut self, port: u16) -> bool {
+        self.ports.unbind(port)
+    }
+
+    /// The network below.
+    pub fn network(&self) -> &I {
+        &self.network
+    }
+
+    /// The counters of this layer.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+impl<I: Network> Udp<'_, I> {
+    /// The longest payload of a datagram in bytes: 65,507 on IPv4.
+    pub fn max_datagram(&self) -> usize {
+        self.network.max_payload().min(usize::from(u16::MAX)).saturating_sub(HEADER_LEN)
+    }
+
+    /// Sends a datagram that nobody asked for, with the default TTL and TOS 0.
+    ///
+    /// # Errors
+    /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
+    pub fn send(
+        &mut self,
+        now: Instant,
+        source_port: u16,
+        destination: SocketAddr,
+        payload: impl Payload,
+    ) -> Result<Sent, I::Error> {
+        let outgoing = Outgoing::new(destination.ip(), Protocol::UDP);
+        self.send_with(now, source_port, destination.port(), outgoing, payload)
+    }
+
+    /// Sends a datagram that nobody asked for, with the TTL and TOS of `outgoing`, and in fragments
+    /// or not (RFC 1122 4.1.4); its protocol is UDP, whatever it says.
+    ///
+    /// # Errors
+    /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
+    pub fn send_with(
+        &mut self,
+        now: Instant,
+        source_port: u16,
+        destination_port: u16,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, I::Error> {
+        let (length, most) = (payload.len(), self.max_datagram());
+        let sent = if length > most {
+            Sent::Refused(Refusal::TooLong { length, most })
+        } else {
+            let source = SocketAddr::new(self.network.address(), source_port);
+            let destination = SocketAddr::new(outgoing.destination, destination_port);
+            let header = UdpHeader::new(source, destination, &payload);
+            netif::log!(self.log, "udp: sends {}", header);
+            let outgoing = Outgoing { protocol: Protocol::UDP, ..outgoing };
+            self.network.send(now, outgoing, (header, payload))?
+        };
+        match sent {
+            Sent::Yes => self.counters.datagrams_tx += 1,
+            Sent::Refused(_) => self.counters.not_sent += 1,
+        }
+        Ok(sent)
+    }
+
+    /// Gives a datagram to its service, and sends the reply.
+    fn serve<'r>(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'r>,
+        region: &'r Region<'_>,
+    ) -> Result<(), I::Error> {
+        let (header, payload) = match UdpHeader::parse(packet) {
+            Ok(parts) => parts,
+            Err(error) => {
+                match error {
+                    ParseError::Short => self.counters.short += 1,
+                    ParseError::Length => self.counters.bad_length += 1,
+                    ParseError::Checksum => self.counters.bad_checksum += 1,
+                }
+                return Ok(());
+            }
+        };
+        netif::log!(self.log, "udp: received {}", header);
+        let source = SocketAddr::new(packet.source, header.source_port.get());
+        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
+        let Some(service) = self.ports.service(destination.port()) else {
+            self.counters.no_service += 1;
+            // A broadcast reaches many hosts, of which few may have the service: no word of it.
+            return if packet.broadcast {
+                Ok(())
+            } else {
+                self.network.reject(now, packet, Problem::PORT_UNREACHABLE)
+            };
+        };
+        self.counters.datagrams_rx += 1;
+        let &Packet { ttl, tos, broadcast, .. } = packet;
+        let reply = service(Datagram { source, destination, ttl, tos, broadcast, payload }, region);
+        match reply {
+            Ok(reply) if reply.len() <= self.max_datagram() => {
+                self.reply(now, destination.port(), source, reply)
+            }
+            reply => self.explain(now, destination.port(), source, reply),
+        }
+    }
+
+    fn reply(
+        &mut self,
+        now: Instant,
+        port: u16,
+        client: SocketAddr,
+        reply: &[u8],
+    ) -> Result<(), I::Error> {
+        if client.port() == 0 {
+            self.counters.no_reply_port += 1;
+            return Ok(());
+        }
+        // Counted already, if it was refused; the next client is served as if nothing had been.
+        let _ = self.send(now, port, client, reply)?;
+        Ok(())
+    }
+
+    /// Tells the client in one line why there is no reply; takes no page for that.
+    #[cold]
+    fn explain(
+        &mut self,
+        now: Instant,
+        port: u16,
+        client: SocketAddr,
+        reply: Reply<'_>,
+    ) -> Result<(), I::Error> {
+        let mut room = Finite::<LONGEST_LINE>::new();
+        let room = room.region("udp.line");
+        let text = match reply {
+            Ok(reply) => reply,
+            Err(Failure::Refused(reason)) => {
+                self.counters.refused += 1;
+                reason.as_bytes()
+            }
+            Err(failure @ Failure::Exhausted(_)) => {
+                self.counters.exhausted += 1;
+                line(&room, format_args!("{failure}"))
+            }
+            Err(Failure::Silent) => {
+                self.counters.silent += 1;
+                return Ok(());
+            }
+        };
+        let (length, most) = (text.len(), self.max_datagram());
+        let text = if length > most {
+            self.counters.replies_too_long += 1;
+            line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
+        } else {
+            text
+        };
+        self.reply(now, port, client, text)
+    }
+
+    /// Tells who sent a datagram that it did not arrive.
+    fn report(&mut self, report: &Report<'_>) {
+        let Report { problem, reporter, packet } = *report;
+        let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
+            self.counters.reports_malformed += 1;
+            return;
+        };
+        self.counters.reports += 1;
+        let Some(listener) = self.ports.listener(header.source_port.get()) else {
+            self.counters.reports_unheard += 1;
+            return;
+        };
+        let length = usize::from(header.length.get()).saturating_sub(HEADER_LEN);
+        let payload = &payload[..payload.len().min(length)];
+        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
+        listener(Undelivered { problem, reporter, destination, payload });
+    }
+}
+
+/// The text in `room`, or a shorter one if it has no room.
+fn line<'r>(room: &'r Region<'_>, text: fmt::Arguments<'_>) -> &'r [u8] {
+    room.format(text).map_or(b"out of memory", |text| text.as_bytes())
+}
+
+impl<I: Network> Layer for Udp<'_, I> {
+    type Error = I::Error;
+    type Event = I::Event;
+    type Item<'r> = Delivery<'r>;
+
+    fn event(&self) -> I::Event {
+        self.network.event()
+    }
+
+    fn receive<'r>(
+        &mut self,
+        now: Instant,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<Delivery<'r>>, I::Error> {
+        match self.network.receive(now, region)? {
+            Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::UDP => {
+                self.serve(now, &packet, region)?;
+                Ok(Rx::Kept)
+            }
+            Rx::Item(Delivery::Report(report))
+                if report.packet.protocol == Protocol::UDP
+                    && report.packet.source == self.network.address() =>
+            {
+                self.report(&report);
+                Ok(Rx::Kept)
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
+        self.network.refuse(now, item)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.network.next_deadline()
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.network.counters(visit);
+        self.counters.visit(visit);
+    }
+
+    fn set_log(&mut self, layer: &str, on: bool) -> bool {
+        let ours = matches!(layer, "udp" | "all");
+        if ours {
+            self.log = on;
+        }
+        self.network.set_log(layer, on) || ours
+    }
+}
+
+/// What is not UDP passes through.
+impl<I: Network> Network for Udp<'_, I> {
+    fn address(&self) -> IpAddr {
+        self.network.address()
+    }
+
+    fn max_payload(&self) -> usize {
+        self.network.max_payload()
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, I::Error> {
+        self.network.send(now, outgoing, payload)
+    }
+
+    fn reject(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        problem: Problem,
+    ) -> Result<(), I::Error> {
+        self.network.reject(now, packet, problem)
+    }
+
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
+        self.network.packet_too_big(now, destination, mtu);
+    }
+}
+
+#[cfg(test)]
+mod tests;

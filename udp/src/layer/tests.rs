@@ -1,0 +1,57 @@
+use core::{cell::Cell, error::Error};
+use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
+
+use super::*;
+use crate::fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool};
+
+mod bind;
+mod receive;
+mod reports;
+mod send;
+mod serve;
+
+const NOW: Instant = Instant::from_millis(1000);
+const CLIENT: SocketAddr = SocketAddr::new(PEER, 5000);
+const SERVICE: SocketAddr = SocketAddr::new(OURS, 8080);
+
+/// A layer with 4 places over the fake, and a region of 8 pages for packets.
+fn with_layer<R>(test: impl for<'g> FnOnce(Udp<'g, Fake>, &'g Region<'g>) -> R) -> R {
+    with_pool(16, |pool| {
+        let table = Region::new(pool, "table");
+        let packet = Region::new(pool, "packet").with_cap(8 * PAGE_SIZE);
+        let places = table.alloc_slice_with(4, |_| Place::EMPTY).unwrap();
+        test(Udp::with_storage(Fake::default(), places, pool), &packet)
+    })
+}
+
+fn datagram(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
+    use zerocopy::IntoBytes;
+
+    let header = UdpHeader::new(source, destination, &payload);
+    [header.as_bytes(), payload].concat()
+}
+
+/// A request from `CLIENT` to `SERVICE`.
+fn request(payload: &[u8]) -> Packet<'static> {
+    packet(datagram(CLIENT, SERVICE, payload).leak())
+}
+
+/// Lets the layer receive one packet, which it is to keep.
+fn receive(udp: &mut Udp<'_, Fake>, region: &Region<'_>, packet: Packet<'static>) {
+    udp.network.incoming.push_back(Delivery::Packet(packet));
+    let received = udp.receive(NOW, region).unwrap();
+    assert!(matches!(received, Rx::Kept), "{received:?}");
+}
+
+/// The payload of the one datagram that was sent since the last call, from `SERVICE` to `CLIENT`.
+fn reply(udp: &mut Udp<'_, Fake>) -> Vec<u8> {
+    let [(outgoing, bytes)] = &udp.network.sent[..] else { panic!("{:?}", udp.network.sent) };
+    assert_eq!(*outgoing, Outgoing::new(PEER, Protocol::UDP));
+    let sent = Packet { source: OURS, destination: PEER, ..packet(bytes) };
+    let (header, payload) = UdpHeader::parse(&sent).unwrap();
+    assert_eq!((header.source_port.get(), header.destination_port.get()), (8080, 5000));
+    assert_eq!(HEADER_LEN + payload.len(), bytes.len());
+    let payload = payload.to_vec();
+    udp.network.sent.clear();
+    payload
+}

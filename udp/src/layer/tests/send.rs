@@ -1,0 +1,81 @@
+//! Datagrams that nobody asked for.
+
+use super::*;
+
+#[test]
+fn a_datagram_is_sent() {
+    with_layer(|mut udp, _| {
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
+        let bytes = [0x1f, 0x90, 0x13, 0x88, 0, 11, 0xf1, 0x43, b'b', b'y', b'e'].to_vec();
+        assert_eq!(udp.network.sent, [(Outgoing::new(PEER, Protocol::UDP), bytes)]);
+        assert_eq!(udp.stats().datagrams_tx, 1);
+    });
+}
+
+#[test]
+fn a_datagram_in_pieces_is_sent_as_one() {
+    with_layer(|mut udp, _| {
+        assert_eq!(udp.send(NOW, 8080, CLIENT, (b"in ", (b"three", b" pieces"))), Ok(Sent::Yes));
+        assert_eq!(reply(&mut udp), b"in three pieces");
+    });
+}
+
+#[test]
+fn ttl_tos_and_fragments_can_be_chosen() {
+    with_layer(|mut udp, _| {
+        let outgoing =
+            Outgoing { ttl: 1, tos: 0x10, dont_fragment: true, ..Outgoing::new(PEER, Protocol(9)) };
+        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"bye"), Ok(Sent::Yes));
+        let (sent, bytes) = &udp.network.sent[0];
+        assert_eq!(*sent, Outgoing { protocol: Protocol::UDP, ..outgoing });
+        assert_eq!(bytes[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0xf1, 0x43]);
+    });
+}
+
+#[test]
+fn the_longest_is_sent_and_a_longer_one_is_refused() {
+    static BYTES: [u8; 70_000] = [7; 70_000];
+    with_layer(|mut udp, _| {
+        assert_eq!(udp.max_datagram(), 65_507);
+        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_507]), Ok(Sent::Yes));
+        assert_eq!(reply(&mut udp), &BYTES[..65_507]);
+        for length in [65_508, 65_528, 70_000] {
+            let refused = Sent::Refused(Refusal::TooLong { length, most: 65_507 });
+            assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..length]), Ok(refused));
+        }
+        assert_eq!(udp.stats().not_sent, 3);
+        // The length field ends before a network that carries more.
+        udp.network.max_payload = 1 << 20;
+        assert_eq!(udp.max_datagram(), 65_527);
+        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_527]), Ok(Sent::Yes));
+        assert_eq!(udp.network.sent[0].1[4..6], [0xff, 0xff]);
+    });
+}
+
+#[test]
+fn what_the_network_refuses_is_told() {
+    with_layer(|mut udp, _| {
+        udp.network.unreachable = Some(PEER);
+        let refused = Sent::Refused(Refusal::NoRoute(PEER));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"x"), Ok(refused));
+        assert_eq!((udp.stats().not_sent, udp.stats().datagrams_tx), (1, 0));
+    });
+}
+
+/// What TCP needs to stand on this layer.
+#[test]
+fn other_transports_send_through_this_one() {
+    with_layer(|mut udp, _| {
+        let outgoing = Outgoing::new(PEER, Protocol::TCP);
+        assert_eq!(Network::send(&mut udp, NOW, outgoing, b"segment"), Ok(Sent::Yes));
+        udp.reject(NOW, &packet(&REQUEST), Problem::PORT_UNREACHABLE).unwrap();
+        udp.packet_too_big(NOW, PEER, 1400);
+        assert_eq!((udp.address(), udp.max_payload(), udp.event()), (OURS, 65_515, 7));
+        assert_eq!(udp.next_deadline(), Some(Instant::from_millis(9)));
+        let Fake { sent, rejected, too_big, .. } = udp.network();
+        assert_eq!(*sent, [(outgoing, b"segment".to_vec())]);
+        assert_eq!(*rejected, [(PEER, Problem::PORT_UNREACHABLE)]);
+        assert_eq!(*too_big, [(PEER, 1400)]);
+        assert_eq!(*udp.stats(), Counters::default());
+    });
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod error;
+#[cfg(test)]
+mod fake;
+mod layer;
+mod ports;
+mod service;
+mod wire;
+
+pub use error::BindError;
+pub use layer::{Counters, Udp};
+pub use ports::Place;
+pub use service::{Datagram, Failure, Reply, Undelivered};
+pub use wire::{HEADER_LEN, ParseError, UdpHeader};

@@ -1,0 +1,132 @@
+//! The table of bound ports.
+
+use core::{fmt, mem::ManuallyDrop};
+
+use managed::ManagedSlice;
+use rt_regions::{Pool, Region, RegionBox};
+
+use crate::{BindError, Datagram, Reply, Undelivered};
+
+/// What is bound to a port.
+pub(crate) type Service<'g> = dyn for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g;
+
+/// Who is told of datagrams from a port that did not arrive.
+pub(crate) type Listener<'g> = dyn for<'r> FnMut(Undelivered<'r>) + 'g;
+
+/// A port and what is bound to it, each in a region of its own.
+struct Binding<'g> {
+    port: u16,
+    service: RegionBox<'g, Service<'g>>,
+    listener: Option<RegionBox<'g, Listener<'g>>>,
+}
+
+/// Room for one port in the table of [`Udp`](crate::Udp).
+///
+/// It has no destructor, so that a table can lie in a region: the table empties it instead.
+pub struct Place<'g>(ManuallyDrop<Option<Binding<'g>>>);
+
+impl Place<'_> {
+    /// Room that is free.
+    pub const EMPTY: Self = Self(ManuallyDrop::new(None));
+
+    fn port(&self) -> Option<u16> {
+        self.0.as_ref().map(|binding| binding.port)
+    }
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port() {
+            Some(port) => write!(f, "port {port}"),
+            None => f.write_str("free"),
+        }
+    }
+}
+
+/// The bound ports. Gives all that is bound back when it goes.
+pub(crate) struct Ports<'g> {
+    /// The first `bound` places are taken, in the order of their ports; the others are free.
+    places: ManagedSlice<'g, Place<'g>>,
+    bound: usize,
+    pool: &'g Pool<'g>,
+}
+
+impl<'g> Ports<'g> {
+    /// A table in `places`, all of them free. What is bound goes into regions on `pool`.
+    pub(crate) fn new(places: ManagedSlice<'g, Place<'g>>, pool: &'g Pool<'g>) -> Self {
+        Self { places, bound: 0, pool }
+    }
+
+    /// Where the port is, or where it belongs.
+    fn search(&self, port: u16) -> Result<usize, usize> {
+        self.places[..self.bound].binary_search_by_key(&Some(port), Place::port)
+    }
+
+    fn find(&mut self, port: u16) -> Option<&mut Binding<'g>> {
+        let index = self.search(port).ok()?;
+        self.places[index].0.as_mut()
+    }
+
+    pub(crate) fn service(&mut self, port: u16) -> Option<&mut Service<'g>> {
+        self.find(port).map(|binding| &mut *binding.service)
+    }
+
+    pub(crate) fn listener(&mut self, port: u16) -> Option<&mut Listener<'g>> {
+        self.find(port)?.listener.as_deref_mut()
+    }
+
+    pub(crate) fn bind<S>(&mut self, port: u16, service: S) -> Result<(), BindError>
+    where
+        S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
+    {
+        if port == 0 {
+            return Err(BindError::Zero);
+        }
+        let Err(index) = self.search(port) else { return Err(BindError::InUse(port)) };
+        if self.bound == self.places.len() {
+            return Err(BindError::Full { most: self.places.len() });
+        }
+        let service = RegionBox::new(Region::new(self.pool, "udp.service"), service)?
+            .unsize(|service| service as &mut Service<'g>);
+        self.places[index..=self.bound].rotate_right(1);
+        *self.places[index].0 = Some(Binding { port, service, listener: None });
+        self.bound += 1;
+        Ok(())
+    }
+
+    /// Replaces who listened before.
+    pub(crate) fn listen<L>(&mut self, port: u16, listener: L) -> Result<(), BindError>
+    where
+        L: for<'r> FnMut(Undelivered<'r>) + 'g,
+    {
+        let pool = self.pool;
+        let binding = self.find(port).ok_or(BindError::NotBound(port))?;
+        let listener = RegionBox::new(Region::new(pool, "udp.reports"), listener)?
+            .unsize(|listener| listener as &mut Listener<'g>);
+        binding.listener = Some(listener);
+        Ok(())
+    }
+
+    /// Says whether something was bound.
+    pub(crate) fn unbind(&mut self, port: u16) -> bool {
+        let Ok(index) = self.search(port) else { return false };
+        *self.places[index].0 = None;
+        self.places[index..self.bound].rotate_left(1);
+        self.bound -= 1;
+        true
+    }
+}
+
+impl Drop for Ports<'_> {
+    fn drop(&mut self) {
+        for place in &mut self.places[..self.bound] {
+            *place.0 = None;
+        }
+    }
+}
+
+impl fmt::Debug for Ports<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.places[..self.bound]).finish()
+    }
+}

@@ -1,0 +1,74 @@
+//! What a service is: a function from a request to a reply.
+
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use network::Problem;
+use rt_regions::Exhausted;
+
+/// A request, with all that is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'r> {
+    /// Who sent it. Port 0: an answer goes nowhere (RFC 768).
+    pub source: SocketAddr,
+    /// Whom it was sent to: us, a group we joined, or a broadcast.
+    pub destination: SocketAddr,
+    /// Time to live (IPv4) or hop limit (IPv6), as received.
+    pub ttl: u8,
+    /// Type of service (IPv4) or traffic class (IPv6), as received.
+    pub tos: u8,
+    /// Whether it was a broadcast or multicast, of the link or of IP.
+    pub broadcast: bool,
+    /// What it carries.
+    pub payload: &'r [u8],
+}
+
+/// Word that a datagram of ours did not arrive (RFC 1122 4.1.3.3). A hint: anybody can forge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undelivered<'r> {
+    /// What went wrong.
+    pub problem: Problem,
+    /// The host or router that said so; nothing if this host found out by itself.
+    pub reporter: Option<IpAddr>,
+    /// Whom the datagram was sent to.
+    pub destination: SocketAddr,
+    /// What it carried, as far as it was quoted: often nothing.
+    pub payload: &'r [u8],
+}
+
+/// What a service gives back: the bytes of the reply, in the packet's region or older, or why there
+/// are none.
+pub type Reply<'r> = Result<&'r [u8], Failure<'r>>;
+
+/// Why a service has no reply. The first two are sent to the client as one line of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure<'r> {
+    /// The region had no room for the work.
+    Exhausted(Exhausted),
+    /// The request cannot be served; the text says what is wrong with it and what would be right,
+    /// without a newline at its end.
+    Refused(&'r str),
+    /// No answer at all.
+    Silent,
+}
+
+impl From<Exhausted> for Failure<'_> {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Exhausted(exhausted)
+    }
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted(exhausted) => write!(f, "out of memory: {exhausted}"),
+            Self::Refused(reason) => f.write_str(reason),
+            Self::Silent => f.write_str("no answer"),
+        }
+    }
+}
+
+impl core::error::Error for Failure<'_> {}
