@@ -40,7 +40,7 @@ impl Identifications {
     }
 }
 
-/// Spreads the bits of a number over all of it (the finaliser of SplitMix64).
+/// Spreads the bits of a number over all of it (the last steps of `SplitMix64`).
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -5,7 +5,7 @@ use core::{fmt, net::Ipv4Addr, str::FromStr};
 use netif::{Layer, MacAddr};
 use network::Cidr;
 
-use crate::Error;
+use crate::{Error, Runtime};
 
 /// The address of a service that was given none.
 const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
@@ -67,17 +67,17 @@ impl Config {
             };
             match name {
                 "--ipv4" => {
-                    config.ipv4 = parse(name, value, "an address with its prefix: 10.0.0.2/24")?
+                    config.ipv4 = parse(name, value, "an address with its prefix: 10.0.0.2/24")?;
                 }
                 "--ipv4-gateway" => {
-                    config.gateway = Some(parse(name, value, "an address: 10.0.0.1")?)
+                    config.gateway = Some(parse(name, value, "an address: 10.0.0.1")?);
                 }
                 "--mac" => {
                     config.mac = Some(parse(
                         name,
                         value,
                         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
-                    )?)
+                    )?);
                 }
                 "--interface" if !value.is_empty() => config.interface = value,
                 "--log" => config.log = value,
@@ -118,14 +118,17 @@ impl Config {
     /// Turns the logs of `--log` on.
     ///
     /// # Errors
-    /// The tower has no layer of that name (status 2).
-    pub fn log_on(&self, tower: &mut impl Layer) -> Result<(), Error> {
+    /// The tower has no layer of that name, or the program was built without its log (status 2).
+    pub fn log_on(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
+        let wrong = |reason: fmt::Arguments<'_>| bad(format_args!("--log={}", self.log), reason);
         for layer in self.log.split(',').filter(|layer| !layer.is_empty()) {
+            if !runtime.has_log() {
+                return Err(wrong(format_args!(
+                    "built without its log, which `--features defmt` adds"
+                )));
+            }
             if !tower.set_log(layer, true) {
-                return Err(bad(
-                    format_args!("--log={}", self.log),
-                    format_args!("there is no layer {layer}"),
-                ));
+                return Err(wrong(format_args!("there is no layer {layer}")));
             }
         }
         Ok(())

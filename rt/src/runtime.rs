@@ -46,6 +46,9 @@ pub trait Runtime {
     /// The arguments, program name left out.
     fn args(&self) -> impl Iterator<Item = &'static str>;
 
+    /// Whether the program was built with the log of its layers.
+    fn has_log(&self) -> bool;
+
     /// Writes one line for people: to standard error, to the console.
     fn print(&mut self, line: fmt::Arguments<'_>);
 

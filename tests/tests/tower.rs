@@ -1,6 +1,11 @@
 //! Two hosts on one cable, all the layers of each, and a bad network between them.
 
-use std::{cell::RefCell, convert::Infallible, net::{IpAddr, Ipv4Addr, SocketAddr}, rc::Rc};
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+};
 
 use arp::Arp;
 use ethernet::Ethernet;
@@ -86,7 +91,11 @@ fn with_hosts<N: Netif<Error = Infallible>>(
     });
 }
 
-fn settle<N: Netif<Error = Infallible>>(client: &mut Host<'_, N>, server: &mut Host<'_, N>, now: Instant) {
+fn settle<N: Netif<Error = Infallible>>(
+    client: &mut Host<'_, N>,
+    server: &mut Host<'_, N>,
+    now: Instant,
+) {
     // Not lazily: both must have their turn.
     while client.turn(now) | server.turn(now) {}
 }
@@ -98,38 +107,47 @@ fn ask<N: Netif<Error = Infallible>>(client: &mut Host<'_, N>, now: Instant, req
 
 #[test]
 fn datagrams_of_every_size_are_echoed() {
-    with_hosts(|end, _| end, |client, server, heard, _| {
-        let mut random = Random::new(1);
-        for size in [0, 1, 2, 18, 1471, 1472, 1473, 2952, 2953, 8192, 60_000, 65_506, 65_507] {
-            let request = random.bytes(size);
-            ask(client, Instant::ZERO, &request);
-            settle(client, server, Instant::ZERO);
-            assert_eq!(heard.borrow_mut().pop().as_ref(), Some(&request), "{size} bytes");
-        }
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, heard, _| {
+            let mut random = Random::new(1);
+            for size in [0, 1, 2, 18, 1471, 1472, 1473, 2952, 2953, 8192, 60_000, 65_506, 65_507] {
+                let request = random.bytes(size);
+                ask(client, Instant::ZERO, &request);
+                settle(client, server, Instant::ZERO);
+                assert_eq!(heard.borrow_mut().pop().as_ref(), Some(&request), "{size} bytes");
+            }
+        },
+    );
 }
 
 /// All the fragments of the first datagram wait for the neighbour's address together.
 #[test]
 fn the_first_datagram_is_not_lost_however_long_it_is() {
-    with_hosts(|end, _| end, |client, server, heard, _| {
-        let request = Random::new(2).bytes(65_507);
-        ask(client, Instant::ZERO, &request);
-        settle(client, server, Instant::ZERO);
-        assert_eq!(heard.borrow_mut().pop(), Some(request));
-        assert_eq!(client.counter("arp", "requests_tx"), 1);
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, heard, _| {
+            let request = Random::new(2).bytes(65_507);
+            ask(client, Instant::ZERO, &request);
+            settle(client, server, Instant::ZERO);
+            assert_eq!(heard.borrow_mut().pop(), Some(request));
+            assert_eq!(client.counter("arp", "requests_tx"), 1);
+        },
+    );
 }
 
 #[test]
 fn sixteen_large_replies_in_flight_all_come_back_whole() {
-    with_hosts(|end, _| end, |client, server, heard, _| {
-        let mut random = Random::new(3);
-        let requests: Vec<_> = (0..16).map(|_| random.bytes(8192)).collect();
-        requests.iter().for_each(|request| ask(client, Instant::ZERO, request));
-        settle(client, server, Instant::ZERO);
-        assert_eq!(*heard.borrow(), requests);
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, heard, _| {
+            let mut random = Random::new(3);
+            let requests: Vec<_> = (0..16).map(|_| random.bytes(8192)).collect();
+            requests.iter().for_each(|request| ask(client, Instant::ZERO, request));
+            settle(client, server, Instant::ZERO);
+            assert_eq!(*heard.borrow(), requests);
+        },
+    );
 }
 
 /// What arrives over a network that loses, doubles, reorders and pads is right; what is lost is gone,
@@ -137,7 +155,8 @@ fn sixteen_large_replies_in_flight_all_come_back_whole() {
 #[test]
 fn a_bad_network_loses_datagrams_and_nothing_else() {
     let bad = |end, seed| {
-        let lossy = Lossy::new(Duplicate::new(Reorder::new(end, 7, seed), 20, seed + 10), 50, seed + 20);
+        let lossy =
+            Lossy::new(Duplicate::new(Reorder::new(end, 7, seed), 20, seed + 10), 50, seed + 20);
         Trailing::new(lossy, 30, seed + 30)
     };
     with_hosts(bad, |client, server, heard, pool| {
@@ -171,71 +190,93 @@ fn a_bad_network_loses_datagrams_and_nothing_else() {
 
 #[test]
 fn ping_of_any_size_is_answered() {
-    with_hosts(|end, _| end, |client, server, _, _| {
-        // An echo request with 65,000 bytes of data, sent through the client's own IPv4.
-        for size in [0usize, 56, 65_000] {
-            let mut request = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];
-            request.extend((0..size).map(|i| i as u8));
-            let checksum = network::Checksum::new().add(&request).finish();
-            request[2..4].copy_from_slice(&checksum.to_be_bytes());
-            let to = network::Outgoing::new(SERVER.into(), network::Protocol::ICMP);
-            assert_eq!(network::Network::send(&mut client.stack, Instant::ZERO, to, &request[..]), Ok(Sent::Yes));
-            settle(client, server, Instant::ZERO);
-        }
-        assert_eq!(server.counter("icmp", "echo_requests"), 3);
-        assert_eq!(client.counter("icmp", "echo_replies"), 3);
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, _, _| {
+            // An echo request with 65,000 bytes of data, sent through the client's own IPv4.
+            for size in [0usize, 56, 65_000] {
+                let mut request = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];
+                request.extend((0..size).map(|i| i as u8));
+                let checksum = network::Checksum::new().add(&request).finish();
+                request[2..4].copy_from_slice(&checksum.to_be_bytes());
+                let to = network::Outgoing::new(SERVER.into(), network::Protocol::ICMP);
+                assert_eq!(
+                    network::Network::send(&mut client.stack, Instant::ZERO, to, &request[..]),
+                    Ok(Sent::Yes)
+                );
+                settle(client, server, Instant::ZERO);
+            }
+            assert_eq!(server.counter("icmp", "echo_requests"), 3);
+            assert_eq!(client.counter("icmp", "echo_replies"), 3);
+        },
+    );
 }
 
 #[test]
 fn a_closed_port_and_an_unknown_protocol_are_reported_to_the_sender() {
-    with_hosts(|end, _| end, |client, server, _, _| {
-        let to = SocketAddr::new(IpAddr::V4(SERVER), 9);
-        assert_eq!(client.stack.send(Instant::ZERO, 4000, to, b"anybody?"), Ok(Sent::Yes));
-        settle(client, server, Instant::ZERO);
-        assert_eq!(client.counter("udp", "reports_unheard"), 1);
-        let tcp = network::Outgoing::new(SERVER.into(), network::Protocol::TCP);
-        assert_eq!(network::Network::send(&mut client.stack, Instant::ZERO, tcp, &[0; 20]), Ok(Sent::Yes));
-        settle(client, server, Instant::ZERO);
-        assert_eq!(server.counter("icmp", "errors_tx"), 2);
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, _, _| {
+            let to = SocketAddr::new(IpAddr::V4(SERVER), 9);
+            assert_eq!(client.stack.send(Instant::ZERO, 4000, to, b"anybody?"), Ok(Sent::Yes));
+            settle(client, server, Instant::ZERO);
+            assert_eq!(client.counter("udp", "reports_unheard"), 1);
+            let tcp = network::Outgoing::new(SERVER.into(), network::Protocol::TCP);
+            assert_eq!(
+                network::Network::send(&mut client.stack, Instant::ZERO, tcp, [0; 20]),
+                Ok(Sent::Yes)
+            );
+            settle(client, server, Instant::ZERO);
+            assert_eq!(server.counter("icmp", "errors_tx"), 2);
+        },
+    );
 }
 
 /// A request from a host that is not there: its reply waits for an answer to ARP that never comes, and
 /// everybody else is served meanwhile.
 #[test]
 fn a_request_from_nowhere_delays_nobody() {
-    with_hosts(|end, _| end, |client, server, heard, pool| {
-        let nowhere = SocketAddr::new(IpAddr::from([10, 0, 0, 77]), 5000);
-        for _ in 0..100 {
-            // The reply of a service is sent just so.
-            assert_eq!(server.stack.send(Instant::ZERO, 8080, nowhere, &[1; 8192]), Ok(Sent::Yes));
-        }
-        for second in 0..10u32 {
-            let now = Instant::from_millis(u64::from(second) * 1000);
-            ask(client, now, &second.to_be_bytes());
-            settle(client, server, now);
-            assert_eq!(heard.borrow_mut().pop(), Some(second.to_be_bytes().to_vec()));
-        }
-        let waiting: usize = pool.labels().filter(|l| l.name().starts_with("arp.")).map(|l| l.pages()).sum();
-        assert_eq!(waiting, 0, "given up, and nothing left behind");
-    });
+    with_hosts(
+        |end, _| end,
+        |client, server, heard, pool| {
+            let nowhere = SocketAddr::new(IpAddr::from([10, 0, 0, 77]), 5000);
+            for _ in 0..100 {
+                // The reply of a service is sent just so.
+                assert_eq!(
+                    server.stack.send(Instant::ZERO, 8080, nowhere, [1; 8192]),
+                    Ok(Sent::Yes)
+                );
+            }
+            for second in 0..10u32 {
+                let now = Instant::from_millis(u64::from(second) * 1000);
+                ask(client, now, &second.to_be_bytes());
+                settle(client, server, now);
+                assert_eq!(heard.borrow_mut().pop(), Some(second.to_be_bytes().to_vec()));
+            }
+            let waiting: usize =
+                pool.labels().filter(|l| l.name().starts_with("arp.")).map(|l| l.pages()).sum();
+            assert_eq!(waiting, 0, "given up, and nothing left behind");
+        },
+    );
 }
 
 /// Memory is the same after 10,000 requests as after the first ten.
 #[test]
 fn memory_does_not_grow_with_time() {
-    with_hosts(|end, _| end, |client, server, heard, pool| {
-        let mut after_ten = 0;
-        for number in 0..10_000u32 {
-            let now = Instant::from_millis(u64::from(number));
-            ask(client, now, &[7; 3000]);
-            settle(client, server, now);
-            heard.borrow_mut().clear();
-            if number == 10 {
-                after_ten = pool.most_pages_used();
+    with_hosts(
+        |end, _| end,
+        |client, server, heard, pool| {
+            let mut after_ten = 0;
+            for number in 0..10_000u32 {
+                let now = Instant::from_millis(u64::from(number));
+                ask(client, now, &[7; 3000]);
+                settle(client, server, now);
+                heard.borrow_mut().clear();
+                if number == 10 {
+                    after_ten = pool.most_pages_used();
+                }
             }
-        }
-        assert_eq!(pool.most_pages_used(), after_ten);
-    });
+            assert_eq!(pool.most_pages_used(), after_ten);
+        },
+    );
 }

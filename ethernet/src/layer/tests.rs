@@ -1,7 +1,7 @@
 use std::{vec, vec::Vec};
 
-use netif::{Checksums, MacAddr};
 use ::tests::{End, Wire, with_pool};
+use netif::{Checksums, MacAddr};
 
 use super::*;
 

@@ -355,7 +355,7 @@ fn a_payload_that_no_packet_can_carry_is_refused() {
         assert_eq!(host.send(Instant::ZERO, to(PEER), &long[..]), Ok(Sent::Refused(refused)));
         let whole = Outgoing { dont_fragment: true, ..to(PEER) };
         let refused = Refusal::TooLong { length: 1481, most: 1480 };
-        assert_eq!(host.send(Instant::ZERO, whole, &[0; 1481]), Ok(Sent::Refused(refused)));
+        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::Refused(refused)));
         assert!(sent(wire).is_empty());
     });
 }
@@ -364,7 +364,7 @@ fn a_payload_that_no_packet_can_carry_is_refused() {
 #[test]
 fn the_smallest_mtu() {
     with_mtu(36, |wire, mut host, _| {
-        assert_eq!(host.send(Instant::ZERO, to(PEER), &[7; 1030]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 1030]), Ok(Sent::Yes));
         let all = sent(wire);
         assert_eq!(all.len(), 65);
         let ids: HashSet<u16> = all.iter().map(|(_, h, _)| h.identification.get()).collect();
@@ -379,7 +379,7 @@ fn the_smallest_mtu() {
 #[test]
 fn pieces_are_multiples_of_eight_bytes() {
     with_mtu(1005, |wire, mut host, _| {
-        assert_eq!(host.send(Instant::ZERO, to(PEER), &[7; 3000]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 3000]), Ok(Sent::Yes));
         assert_eq!(
             sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>(),
             [984, 984, 984, 48]
@@ -391,7 +391,7 @@ fn pieces_are_multiples_of_eight_bytes() {
 fn datagrams_in_fragments_have_different_identifications() {
     with_host(|wire, mut host, _| {
         for _ in 0..100 {
-            assert_eq!(host.send(Instant::ZERO, to(PEER), &[7; 2000]), Ok(Sent::Yes));
+            assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 2000]), Ok(Sent::Yes));
         }
         let ids: HashSet<u16> = sent(wire).iter().map(|(_, h, _)| h.identification.get()).collect();
         assert_eq!(ids.len(), 100);
@@ -453,12 +453,12 @@ fn ttl_zero_is_never_sent() {
 fn a_smaller_path_mtu_makes_fragments_without_df() {
     with_host(|wire, mut host, _| {
         host.packet_too_big(Instant::ZERO, PEER.into(), 600);
-        assert_eq!(host.send(Instant::ZERO, to(PEER), &[1; 1000]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 1000]), Ok(Sent::Yes));
         let all = sent(wire);
         assert_eq!(all.iter().map(|(.., p)| p.len()).collect::<Vec<_>>(), [576, 424]);
         assert!(all.iter().all(|(_, header, _)| !header.dont_fragment()));
         let other = Ipv4Addr::new(10, 0, 0, 9);
-        assert_eq!(host.send(Instant::ZERO, to(other), &[1; 1000]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, to(other), [1; 1000]), Ok(Sent::Yes));
         assert_eq!(sent(wire).len(), 1);
     });
 }

@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod pi;
+mod sobol;
+
+use arp::Arp;
+use cfg_if::cfg_if;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use rt::{Config, Runtime as _};
+use udp::Udp;
+
+cfg_if! {
+    if #[cfg(feature = "unix")] {
+        use {netif_tap::Tap as Nic, rt_unix as platform};
+    }
+}
+
+platform::main!(monte_carlo);
+
+fn monte_carlo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
+    let config = Config::from_args(rt.args())?;
+    let (memory, seed) = (rt.memory(), rt.seed()?);
+    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
+    let arp = Arp::new(ethernet, config.ipv4, memory)?;
+    let ipv4 = Ipv4::new(arp, config.ipv4, seed, memory)?.with_gateway(config.gateway);
+    let icmp = Icmp::new(ipv4);
+    let mut udp = Udp::new(icmp, memory)?;
+    udp.bind(8080, pi::pi)?;
+    config.log_on(rt, &mut udp)?;
+    rt.run(udp)
+}

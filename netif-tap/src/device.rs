@@ -1,0 +1,115 @@
+//! The system calls that make a TAP device (Linux `Documentation/networking/tuntap.rst`).
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{Mode, OFlags},
+    io::Errno,
+    ioctl::{Opcode, Updater, ioctl, opcode},
+    net::{AddressFamily, SocketType},
+};
+
+use crate::Error;
+
+/// `TUNSETIFF` (`linux/if_tun.h`): makes an open `/dev/net/tun` the interface of the given name. The
+/// header says that it takes an `int`; the driver takes a `struct ifreq`.
+const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
+/// `SIOCGIFMTU` (`linux/sockios.h`): the MTU of the interface of the given name.
+const SIOCGIFMTU: Opcode = 0x8921;
+/// Frames with an Ethernet header (`IFF_TAP`), without a header of the driver's own (`IFF_NO_PI`).
+const FLAGS: u16 = 0x0002 | 0x1000;
+/// The size of an interface's name with the zero at its end (`linux/if.h`).
+const IFNAMSIZ: usize = 16;
+
+/// `struct ifreq` (`linux/if.h`): a name, and a union whose largest member has 24 bytes.
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; IFNAMSIZ],
+    value: [u8; 24],
+}
+
+const _: () = assert!(size_of::<InterfaceRequest>() == 40);
+
+impl InterfaceRequest {
+    /// A request about the interface `name`.
+    fn about(name: &'static str) -> Result<Self, Error> {
+        // What the kernel refuses (dev_valid_name), and '%', from which it would make another name.
+        let odd = |byte: u8| {
+            byte.is_ascii_whitespace() || matches!(byte, 0 | 0x0b | 0xa0 | b'/' | b':' | b'%')
+        };
+        if !(1..IFNAMSIZ).contains(&name.len())
+            || matches!(name, "." | "..")
+            || name.bytes().any(odd)
+        {
+            return Err(Error::Name(name));
+        }
+        let mut request = Self { name: [0; IFNAMSIZ], value: [0; 24] };
+        request.name[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(request)
+    }
+
+    /// Makes the call `OPCODE` with this request, which is then the answer.
+    ///
+    /// # Safety
+    /// The call reads and writes a `struct ifreq`, and no memory that its union points to.
+    unsafe fn make<const OPCODE: Opcode>(&mut self, fd: impl AsFd) -> Result<(), Errno> {
+        // SAFETY: the caller promises that the call takes a `struct ifreq`, which this is.
+        let call = unsafe { Updater::<OPCODE, Self>::new(self) };
+        // SAFETY: likewise; every value of its bytes is a value of this type.
+        unsafe { ioctl(fd, call) }
+    }
+}
+
+/// Opens the TAP device `name`, creating it if there is none; reading and writing never block.
+pub(crate) fn open(name: &'static str) -> Result<OwnedFd, Error> {
+    let mut request = InterfaceRequest::about(name)?;
+    request.value[..2].copy_from_slice(&FLAGS.to_ne_bytes());
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let device =
+        rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::ACCESS | Errno::PERM => Error::NoAccess,
+            Errno::NOENT | Errno::NODEV | Errno::NXIO => Error::NoTun(errno),
+            _ => Error::System("open /dev/net/tun", errno),
+        })?;
+    // SAFETY: TUNSETIFF reads the name and the flags and writes both; no pointer is in between.
+    unsafe { request.make::<TUNSETIFF>(&device) }.map_err(|errno| match errno {
+        Errno::PERM | Errno::ACCESS => Error::NotPermitted(name),
+        Errno::BUSY => Error::Busy(name),
+        Errno::INVAL => Error::NotATap(name),
+        _ => Error::System("TUNSETIFF", errno),
+    })?;
+    Ok(device)
+}
+
+/// The MTU of the interface `name` in bytes.
+pub(crate) fn mtu(name: &'static str) -> Result<usize, Error> {
+    let failed = |errno| Error::System("SIOCGIFMTU", errno);
+    let mut request = InterfaceRequest::about(name)?;
+    // The kernel takes this question on a socket of any kind.
+    let socket =
+        rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).map_err(failed)?;
+    // SAFETY: SIOCGIFMTU reads the name and writes an int.
+    unsafe { request.make::<SIOCGIFMTU>(&socket) }.map_err(failed)?;
+    let [a, b, c, d, ..] = request.value;
+    usize::try_from(i32::from_ne_bytes([a, b, c, d])).map_err(|_| failed(Errno::RANGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_no_interface_can_have_are_refused_before_any_system_call() {
+        for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "tap%d", "a\0", "sixteen-bytes-16"]
+        {
+            assert_eq!(InterfaceRequest::about(name).err(), Some(Error::Name(name)), "{name:?}");
+            assert_eq!(open(name).err(), Some(Error::Name(name)), "{name:?}");
+        }
+        let request = InterfaceRequest::about("fifteen-bytes-5").ok().unwrap();
+        assert_eq!(&request.name, b"fifteen-bytes-5\0");
+    }
+
+    #[test]
+    fn the_opcode_is_that_of_the_header() {
+        assert_eq!(TUNSETIFF, 0x4004_54ca);
+    }
+}

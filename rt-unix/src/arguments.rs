@@ -1,0 +1,152 @@
+//! The arguments of the process, and the one that is the runtime's own.
+
+use std::{ffi::OsString, fmt};
+
+use rt::Error;
+
+/// What `--help` says of `--memory`, in the form of the other arguments.
+pub(crate) const USAGE: &str =
+    "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M)";
+
+/// The size of the pool that is not asked for otherwise, in bytes.
+const DEFAULT_MEMORY: usize = 64 << 20;
+/// The smallest pool that can be asked for, in bytes: a few pages, and the table that counts them.
+const LEAST_MEMORY: usize = 64 << 10;
+
+/// The arguments, the runtime's own taken out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// `--memory`: the size of the pool in bytes.
+    pub(crate) memory: usize,
+    /// All others, in order; kept as long as the program runs.
+    pub(crate) rest: &'static [&'static str],
+}
+
+impl Arguments {
+    /// Reads `--memory=SIZE` or `--memory SIZE` (the last one counts), and leaves the rest alone.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        let mut memory = DEFAULT_MEMORY;
+        let mut rest: Vec<&'static str> = Vec::new();
+        let mut arguments = arguments.into_iter().map(|argument| {
+            argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
+        });
+        while let Some(argument) = arguments.next() {
+            let argument = argument?;
+            let size = match argument.split_once('=') {
+                Some(("--memory", size)) => size.to_owned(),
+                None if argument == "--memory" => match arguments.next() {
+                    Some(size) => size?,
+                    None => return Err(bad(argument, "its value is missing")),
+                },
+                _ => {
+                    rest.push(argument.leak());
+                    continue;
+                }
+            };
+            memory = parse_size(&size).filter(|size| *size >= LEAST_MEMORY).ok_or_else(|| {
+                bad(
+                    format_args!("--memory={size}"),
+                    "expected a size in bytes, or with K, M or G, 64K at least: 64M",
+                )
+            })?;
+        }
+        Ok(Self { memory, rest: rest.leak() })
+    }
+}
+
+/// `65536`, `64K`, `64M`, `1G`: units of 1024.
+fn parse_size(text: &str) -> Option<usize> {
+    let (digits, unit) = match text.char_indices().last()? {
+        (last, 'K' | 'k') => (&text[..last], 1 << 10),
+        (last, 'M' | 'm') => (&text[..last], 1 << 20),
+        (last, 'G' | 'g') => (&text[..last], 1 << 30),
+        _ => (text, 1),
+    };
+    // A sign is not a digit, though `parse` takes it.
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<usize>().ok()?.checked_mul(unit)
+}
+
+fn bad(argument: impl fmt::Display, reason: &str) -> Error {
+    Error::new(2, format_args!("{argument}: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Arguments, Error> {
+        Arguments::read(arguments.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        for (text, size) in [
+            ("65536", 65_536),
+            ("64K", 65_536),
+            ("64k", 65_536),
+            ("64M", 64 << 20),
+            ("3m", 3 << 20),
+            ("2G", 2 << 30),
+            ("00064K", 65_536),
+        ] {
+            assert_eq!(read(&["--memory", text]).unwrap().memory, size, "{text}");
+            assert_eq!(read(&[&format!("--memory={text}")]).unwrap().memory, size, "{text}");
+        }
+        assert_eq!(read(&[]).unwrap().memory, DEFAULT_MEMORY);
+        assert_eq!(read(&["--memory=1M", "--memory=2M"]).unwrap().memory, 2 << 20);
+    }
+
+    #[test]
+    fn a_bad_size_is_named_with_what_would_be_right() {
+        for text in [
+            "",
+            "K",
+            "64",
+            "63K",
+            "65535",
+            "+64K",
+            "-1",
+            "64KB",
+            "64 K",
+            "1.5G",
+            "64T",
+            "0x10000",
+            "é",
+            "18446744073709551616",
+            "17179869184G",
+        ] {
+            let error = read(&[&format!("--memory={text}")]).unwrap_err();
+            assert_eq!(error.status(), 2, "{text}");
+            let words = format!("--memory={text}: expected a size in bytes");
+            assert!(error.message().starts_with(&words), "{error}");
+        }
+        let error = read(&["--memory"]).unwrap_err();
+        assert_eq!((error.status(), error.message()), (2, "--memory: its value is missing"));
+    }
+
+    #[test]
+    fn the_other_arguments_are_left_as_they_are() {
+        let arguments = read(&["--ipv4", "10.0.0.2/24", "--memory=1M", "--memoryx=1", "-h", ""]);
+        assert_eq!(
+            arguments.unwrap(),
+            Arguments {
+                memory: 1 << 20,
+                rest: &["--ipv4", "10.0.0.2/24", "--memoryx=1", "-h", ""],
+            }
+        );
+    }
+
+    #[test]
+    fn an_argument_that_is_not_utf_8_is_refused() {
+        for arguments in [vec![b"--log=\xff".to_vec()], vec![b"--memory".to_vec(), vec![0xff]]] {
+            let error = Arguments::read(arguments.into_iter().map(OsString::from_vec)).unwrap_err();
+            assert_eq!(error.status(), 2);
+            assert!(error.message().ends_with("\u{fffd}: it is not UTF-8"), "{error}");
+        }
+    }
+}

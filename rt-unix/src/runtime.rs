@@ -1,0 +1,117 @@
+//! A Linux process as a platform.
+
+use std::{ffi::OsString, fmt, os::fd::BorrowedFd};
+
+use netif::Instant;
+use rt::{Error, Runtime, Wake};
+use rt_regions::{Pool, Region};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    rand::{GetRandomFlags, getrandom},
+    time::{ClockId, clock_gettime},
+};
+
+use crate::{arguments::Arguments, memory, say, signals::Signals};
+
+/// What this runtime waits on: a descriptor that is never closed, until it is readable.
+pub type Event = BorrowedFd<'static>;
+
+/// The runtime of a Linux process.
+#[derive(Debug)]
+pub struct Rt {
+    arguments: &'static [&'static str],
+    pool: &'static Pool<'static>,
+    memory: &'static Region<'static>,
+    signals: &'static Signals,
+}
+
+impl Rt {
+    /// A runtime with these arguments, the program's name left out: `--memory` is its own, the rest
+    /// are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
+    /// memory, until it ends.
+    ///
+    /// # Errors
+    /// An argument is not UTF-8, or `--memory` is not a size (status 2); the system has not enough
+    /// memory or descriptors (status 1).
+    pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        let Arguments { memory, rest } = Arguments::read(arguments)?;
+        let (pool, memory) = memory::open(memory)?;
+        let signals = Signals::hear()
+            .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
+        Ok(Self { arguments: rest, pool, memory, signals })
+    }
+}
+
+impl Runtime for Rt {
+    type Event = Event;
+
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
+        // A time that the kernel cannot count to is as good as none.
+        let timeout =
+            deadline.and_then(|deadline| Timespec::try_from(deadline.since(self.now())).ok());
+        let wake = self.signals.wake();
+        let mut fds = [PollFd::new(event, PollFlags::IN), PollFd::new(&wake, PollFlags::IN)];
+        match poll(&mut fds, timeout.as_ref()) {
+            // A signal, or one that is not ours: `asked` tells.
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::new(1, format_args!("cannot wait: {errno}"))),
+        }
+        if fds[0].revents().contains(PollFlags::NVAL) {
+            return Err(Error::new(1, "cannot wait: the descriptor is not open"));
+        }
+        if !fds[1].revents().is_empty() {
+            self.signals.woken();
+        }
+        Ok(self.asked())
+    }
+
+    #[inline]
+    fn asked(&mut self) -> Wake {
+        self.signals.take()
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        let mut rest = out;
+        while !rest.is_empty() {
+            // A signal can cut a long answer short.
+            match getrandom(&mut *rest, GetRandomFlags::empty()) {
+                Ok(length) => rest = &mut rest[length..],
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(Error::new(1, format_args!("no entropy: {errno}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn args(&self) -> impl Iterator<Item = &'static str> {
+        self.arguments.iter().copied()
+    }
+
+    fn has_log(&self) -> bool {
+        cfg!(feature = "defmt")
+    }
+
+    fn print(&mut self, line: fmt::Arguments<'_>) {
+        say(line);
+    }
+
+    fn memory(&self) -> &'static Region<'static> {
+        self.memory
+    }
+
+    fn pool(&self) -> &'static Pool<'static> {
+        self.pool
+    }
+}
+
+/// The time since the system started, not counting suspension; no system call where there is a vDSO.
+pub(crate) fn now() -> Instant {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+    // CLOCK_MONOTONIC counts from zero, and 64 bits hold 584 years of nanoseconds.
+    Instant::from_nanos(tv_sec.cast_unsigned() * 1_000_000_000 + tv_nsec as u64)
+}

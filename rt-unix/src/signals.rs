@@ -1,0 +1,102 @@
+//! What people and service managers ask of a process: signals.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use netif::Instant;
+use rt::Wake;
+use rustix::pipe::{PipeFlags, pipe_with};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGUSR1},
+    low_level,
+};
+
+use crate::runtime::now;
+
+/// Somebody asked for the end (SIGINT, SIGTERM).
+const STOP: u8 = 1;
+/// Somebody asked for the statistics (SIGUSR1).
+const REPORT: u8 = 2;
+
+/// How long a program may take to hear that it is to end, before the next signal ends it for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What was asked by signals, and not yet taken up.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    asked: AtomicU8,
+    /// When the end was first asked for, in nanoseconds of the clock of the runtime.
+    since: AtomicU64,
+    /// A byte comes out after each signal, which ends a wait that has just begun as well as one
+    /// that goes on.
+    wake: OwnedFd,
+    bell: OwnedFd,
+}
+
+impl Signals {
+    /// Hears the signals of this process from now on, for as long as it runs.
+    pub(crate) fn hear() -> io::Result<&'static Self> {
+        let (wake, bell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let signals: &'static Self = Box::leak(Box::new(Self {
+            asked: AtomicU8::new(0),
+            since: AtomicU64::new(0),
+            wake,
+            bell,
+        }));
+        for (signal, what) in [(SIGINT, STOP), (SIGTERM, STOP), (SIGUSR1, REPORT)] {
+            let heard = move || signals.heard(signal, what);
+            // SAFETY: the handler does what signal-safety(7) allows: atomics, reading the clock,
+            // write(2), and a call that is documented as safe in a handler. Nothing in it panics,
+            // allocates, locks, or writes errno, which rustix does not use.
+            unsafe { low_level::register(signal, heard) }?;
+        }
+        Ok(signals)
+    }
+
+    /// The signal handler.
+    fn heard(&self, signal: i32, what: u8) {
+        let now = now();
+        if what == STOP && self.asked.load(Ordering::Acquire) & STOP == 0 {
+            self.since.store(now.as_nanos(), Ordering::Relaxed);
+        } else if what == STOP
+            && now.since(Instant::from_nanos(self.since.load(Ordering::Relaxed))) > PATIENCE
+        {
+            // The program does not come round to look: what would have happened without us.
+            let _ = low_level::emulate_default_handler(signal);
+        }
+        // Last, so that whoever sees the bit of the end sees its time as well.
+        self.asked.fetch_or(what, Ordering::Release);
+        // A pipe that is full wakes as well.
+        let _ = rustix::io::write(&self.bell, &[0]);
+    }
+
+    /// What to wait on beside the event.
+    pub(crate) fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Takes note that the wait is over: what was asked up to now will be taken up.
+    pub(crate) fn woken(&self) {
+        // What is left wakes once more, for nothing.
+        let _ = rustix::io::read(&self.wake, &mut [0; 64]);
+    }
+
+    /// What was asked since the last call: the end before the statistics, which come with it.
+    #[inline]
+    pub(crate) fn take(&self) -> Wake {
+        if self.asked.load(Ordering::Relaxed) == 0 { Wake::Continue } else { self.take_up() }
+    }
+
+    #[cold]
+    fn take_up(&self) -> Wake {
+        match self.asked.swap(0, Ordering::Relaxed) {
+            0 => Wake::Continue,
+            asked if asked & STOP != 0 => Wake::Stop,
+            _ => Wake::Report,
+        }
+    }
+}

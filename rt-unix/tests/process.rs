@@ -1,0 +1,283 @@
+//! `start` as a process: arguments, exit status, the two outputs, signals, the log. This program is
+//! both the tests and, started again by a test, the service that is tested.
+
+use std::{
+    env,
+    io::{self, BufRead as _, BufReader, Read as _},
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::{Arguments, Trial};
+use rt::Wake;
+use rt_unix::{Error, Rt, Runtime as _};
+
+/// Says which service this process is to be.
+const SERVICE: &str = "RT_UNIX_TEST_SERVICE";
+
+fn main() -> ExitCode {
+    match env::var(SERVICE).as_deref() {
+        Err(_) => libtest_mimic::run(&Arguments::from_args(), trials()).exit_code(),
+        Ok("serve") => rt_unix::start("serve", serve),
+        Ok("busy") => rt_unix::start("busy", busy),
+        Ok("deaf") => rt_unix::start("deaf", deaf),
+        Ok("fail") => rt_unix::start("fail", |_| Err(Error::new(3, "it broke"))),
+        Ok("help") => rt_unix::start("help", |_| Err(Error::new(0, "arguments:"))),
+        #[cfg(feature = "defmt")]
+        Ok("log") => rt_unix::start("log", log),
+        Ok(other) => panic!("no service is called {other}"),
+    }
+}
+
+/// Waits for an event that never comes.
+fn serve(rt: &mut Rt) -> Result<(), Error> {
+    let (reader, _writer) = io::pipe()?;
+    let reader: &'static io::PipeReader = Box::leak(Box::new(reader));
+    let arguments: Vec<_> = rt.args().collect();
+    rt.print(format_args!("{} pages, {arguments:?}", rt.pool().pages()));
+    println!("ready");
+    loop {
+        match rt.wait(&reader.as_fd(), None)? {
+            Wake::Continue => {}
+            Wake::Report => rt.print(format_args!("report")),
+            Wake::Stop => break,
+        }
+    }
+    rt.print(format_args!("stopped"));
+    Ok(())
+}
+
+/// Never waits, but asks.
+fn busy(rt: &mut Rt) -> Result<(), Error> {
+    println!("ready");
+    loop {
+        match rt.asked() {
+            Wake::Continue => {}
+            Wake::Report => rt.print(format_args!("report")),
+            Wake::Stop => return Ok(()),
+        }
+    }
+}
+
+/// Neither waits nor asks.
+fn deaf(_: &mut Rt) -> Result<(), Error> {
+    println!("ready");
+    loop {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Logs lines of all kinds.
+#[cfg(feature = "defmt")]
+fn log(_: &mut Rt) -> Result<(), Error> {
+    defmt::info!("plain");
+    defmt::error!("{=u8} {=str} {} {=[u8]:02x}", 7, "text", Some(1.5_f32), [1, 0xff]);
+    defmt::info!("{=[u8]}", [0; 5000]);
+    defmt::info!("outer {}", Nested);
+    thread::spawn(|| defmt::info!("thread")).join().map_err(|_| Error::new(1, "it panicked"))?;
+    defmt::debug!("below the level");
+    defmt::info!("last");
+    Ok(())
+}
+
+/// Logs a line while it is being logged.
+#[cfg(feature = "defmt")]
+struct Nested;
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Nested {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::info!("inner");
+        defmt::write!(f, "nested");
+    }
+}
+
+fn trials() -> Vec<Trial> {
+    let trial = |name, check: fn()| {
+        Trial::test(name, move || {
+            check();
+            Ok(())
+        })
+    };
+    vec![
+        trial("an_error_is_printed_after_the_name_and_is_the_status", error_and_status),
+        trial("help_goes_to_standard_output_with_the_arguments_of_the_runtime", help),
+        trial("a_bad_argument_ends_the_program_before_the_service_begins", bad_argument),
+        trial("the_memory_argument_is_not_the_services", arguments),
+        trial("a_wait_ends_at_a_signal", waiting),
+        trial("a_service_that_never_waits_hears_signals", never_waiting),
+        trial("a_service_that_does_not_listen_is_ended_by_the_second_signal", not_listening),
+        trial("a_service_goes_on_when_nobody_reads_what_it_prints", nobody_reads),
+        #[cfg(feature = "defmt")]
+        trial("the_log_is_printed_in_words", log_lines),
+    ]
+}
+
+/// A service, ended when it is forgotten.
+struct Service(Child);
+
+impl Service {
+    fn start(service: &str, arguments: &[&str]) -> Self {
+        let this = env::current_exe().unwrap();
+        let child = Command::new(this)
+            .args(arguments)
+            .env(SERVICE, service)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// Started, and ready for signals.
+    fn ready(service: &str, arguments: &[&str]) -> Self {
+        let mut started = Self::start(service, arguments);
+        let mut line = String::new();
+        BufReader::new(started.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        started
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Reads standard error up to and with `line`.
+    fn expect(&mut self, line: &str) {
+        let mut seen = Vec::new();
+        let stderr = self.0.stderr.as_mut().unwrap();
+        while !seen.ends_with(format!("{line}\n").as_bytes()) {
+            let mut byte = [0];
+            let length = stderr.read(&mut byte).unwrap();
+            assert_eq!(length, 1, "no {line} in {}", String::from_utf8_lossy(&seen));
+            seen.push(byte[0]);
+        }
+    }
+
+    /// How it ended within ten seconds, and what is left on its two outputs.
+    fn end(mut self) -> (ExitStatus, String, String) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        let status = loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > patience => panic!("the service did not end"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().map(|mut pipe| pipe.read_to_string(&mut out).unwrap());
+        self.0.stderr.take().map(|mut pipe| pipe.read_to_string(&mut err).unwrap());
+        (status, out, err)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Nothing to do if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn error_and_status() {
+    let (status, out, err) = Service::start("fail", &[]).end();
+    assert_eq!((status.code(), &*out, &*err), (Some(3), "", "fail: it broke\n"));
+}
+
+fn help() {
+    let (status, out, err) = Service::start("help", &[]).end();
+    assert_eq!((status.code(), &*err), (Some(0), ""));
+    let [first, memory] = out.lines().collect::<Vec<_>>()[..] else { panic!("{out}") };
+    assert_eq!(first, "arguments:");
+    assert!(memory.starts_with("  --memory=SIZE "), "{memory}");
+}
+
+fn bad_argument() {
+    let (status, out, err) = Service::start("serve", &["--memory=1T"]).end();
+    assert_eq!((status.code(), &*out), (Some(2), ""));
+    assert!(err.starts_with("serve: --memory=1T: expected a size"), "{err}");
+}
+
+fn arguments() {
+    let mut service = Service::ready("serve", &["--log", "all", "--memory", "64K", "y"]);
+    service.expect(r#"15 pages, ["--log", "all", "y"]"#);
+    service.signal("TERM");
+    assert!(service.end().0.success());
+}
+
+fn waiting() {
+    for signal in ["TERM", "INT"] {
+        let mut service = Service::ready("serve", &[]);
+        for _ in 0..20 {
+            service.signal("USR1");
+            service.expect("report");
+        }
+        service.signal(signal);
+        let (status, _, err) = service.end();
+        assert!(status.success(), "{signal}: {status}");
+        assert_eq!(err, "stopped\n");
+    }
+}
+
+fn never_waiting() {
+    let mut service = Service::ready("busy", &[]);
+    service.signal("USR1");
+    service.expect("report");
+    service.signal("INT");
+    assert!(service.end().0.success());
+}
+
+fn not_listening() {
+    let mut service = Service::ready("deaf", &[]);
+    // At once means the same as once: whoever ends a group of processes may send two.
+    service.signal("TERM");
+    service.signal("TERM");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(service.0.try_wait().unwrap(), None);
+    thread::sleep(Duration::from_secs(1));
+    service.signal("TERM");
+    assert_eq!(service.end().0.signal(), Some(15));
+}
+
+fn nobody_reads() {
+    let mut service = Service::ready("serve", &[]);
+    service.0.stdout = None;
+    service.0.stderr = None;
+    for _ in 0..3 {
+        service.signal("USR1");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(service.0.try_wait().unwrap(), None);
+    service.signal("TERM");
+    assert_eq!(service.end().0.code(), Some(0));
+}
+
+#[cfg(feature = "defmt")]
+fn log_lines() {
+    let (status, out, err) = Service::start("log", &[]).end();
+    assert_eq!((status.code(), &*out), (Some(0), ""), "{err}");
+    let words: Vec<_> = err
+        .lines()
+        .map(|line| {
+            let (time, words) = line.split_once(' ').unwrap();
+            let (seconds, micros) = time.split_once('.').unwrap();
+            seconds.parse::<u64>().unwrap();
+            assert_eq!((micros.len(), micros.parse::<u32>().is_ok()), (6, true), "{line}");
+            words
+        })
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "plain",
+            "7 text Some(1.5) [01, ff]",
+            "(a line of 5006 bytes is left out: 4096 is the most)",
+            "outer nested",
+            "thread",
+            "last",
+        ]
+    );
+}

@@ -1,0 +1,56 @@
+//! The services as Linux processes on a TAP device, with the Linux kernel as their peer.
+//!
+//! Each test runs in a network namespace of its own. Where that takes a user namespace, the process
+//! has to enter it before it starts threads, hence a `main` of its own here.
+
+#![forbid(unsafe_code)]
+
+mod linux {
+    pub(crate) mod command;
+    pub(crate) mod datagrams;
+    pub(crate) mod memory;
+    pub(crate) mod peers;
+    pub(crate) mod process;
+    pub(crate) mod services;
+    pub(crate) mod support;
+}
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// The tests, by module and function.
+macro_rules! trials {
+    ($($module:ident: $($name:ident),+;)+) => {
+        vec![$($(Trial::test(
+            concat!("linux::", stringify!($module), "::", stringify!($name)),
+            || {
+                linux::$module::$name();
+                Ok(())
+            },
+        ),)+)+]
+    };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = trials! {
+        command: replies_alone_on_standard_output, says_why_there_is_no_reply,
+            refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
+        datagrams: pi_comes_back, every_size_comes_back, sixteen_large_replies_in_flight,
+            a_host_that_is_not_there_delays_nobody;
+        memory: a_thousand_numbers_take_no_more_pages, a_thousand_sorts_take_no_more_pages,
+            a_request_that_runs_out_is_told_so;
+        peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
+        process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
+            interfaces_that_cannot_be_had_are_named;
+        services: fibonacci_and_factorial, monte_carlo, sort_sorts, bad_requests_are_told_what_is_allowed;
+    };
+    if !arguments.list
+        && let Err(error) = xtask::lab::prepare()
+    {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,105 @@
+//! `cargo xtask run`, as it is typed.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Output, Stdio},
+};
+
+use xtask::cargo;
+
+use super::support::noise;
+
+pub(crate) fn replies_alone_on_standard_output() {
+    let Output { status, stdout, stderr } = xtask(&["run", "echo", "--request", "2 7 1 8"], "");
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    assert_eq!(String::from_utf8_lossy(&stdout), "2 7 1 8");
+    assert!(String::from_utf8_lossy(&stderr).contains("serving"));
+
+    for length in [0, 65_507] {
+        let request = noise(7, length);
+        let file = File::new(length, &request);
+        let output = xtask(&["run", "echo", "--on", "unix", "--request-file", file.path()], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout == request, "{length} bytes came back changed");
+    }
+
+    // Arguments of one's own count, and the network follows them.
+    let address = "--ipv4=172.20.0.1/16";
+    let args = ["run", "facfib", "--port", "8081", "--request", "10", "--", address];
+    let output = xtask(&args, "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "55", "{output:?}");
+}
+
+pub(crate) fn says_why_there_is_no_reply() {
+    assert_fails(&["run", "echo", "--port", "9", "--request", "x"], 1, "connection refused");
+    let args = ["run", "echo", "--request", "x", "--", "--ipv4=10.0.0.0/24"];
+    assert_fails(&args, 1, "--ipv4=10.0.0.0/24");
+}
+
+pub(crate) fn refuses_what_cannot_be_sent() {
+    let file = File::new(65_508, &noise(1, 65_508));
+    assert_fails(&["run", "echo", "--request-file", file.path()], 1, "65507");
+    assert_fails(&["run", "echo", "--request-file", "/no/such/file"], 1, "/no/such/file");
+    let both = ["run", "echo", "--request", "x", "--request-file", file.path()];
+    assert_fails(&both, 2, "--request-file");
+    assert_fails(&["run", "echo", "--port", "0", "--request", "x"], 2, "--port");
+}
+
+pub(crate) fn names_the_services() {
+    let args = ["run", "no-such-service", "--request", "x"];
+    assert_fails(&args, 1, "echo, facfib, monte-carlo, sort");
+}
+
+pub(crate) fn serves_its_input_line_by_line() {
+    let output = xtask(&["run", "sort"], "3 1 2\n9 8\n");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 2 3\n8 9\n");
+    assert!(said.contains("nsenter"), "{said}");
+}
+
+/// Calls `cargo xtask` with these arguments and this input.
+fn xtask(args: &[&str], input: &str) -> Output {
+    let mut command = cargo::cargo();
+    command.arg("xtask").args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("cargo is there");
+    let mut stdin = child.stdin.take().expect("its input is a pipe");
+    // It need not read what it has no use for.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+fn assert_fails(args: &[&str], status: i32, words: &str) {
+    let output = xtask(args, "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    assert!(output.stdout.is_empty(), "{args:?}: there is something on standard output");
+    assert!(said.contains(words), "{args:?}: {said}");
+}
+
+/// A file that is there for the length of a test.
+struct File(PathBuf);
+
+impl File {
+    fn new(number: usize, content: &[u8]) -> Self {
+        let name = format!("request-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, content).expect("the file can be written");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("the path is text")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed with the other temporary files.
+        let _ = fs::remove_file(&self.0);
+    }
+}

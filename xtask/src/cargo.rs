@@ -1,0 +1,103 @@
+//! The workspace: where it is, what is in it, how it is built.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
+
+/// The root of the workspace.
+pub fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// `cargo`, in the root of the workspace.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// What cargo knows of the members of the workspace.
+///
+/// # Errors
+/// Cargo cannot read the workspace.
+pub fn metadata() -> Result<Metadata> {
+    MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()
+        .context("cannot read the workspace (cargo metadata)")
+}
+
+/// The names of the services: the programs of `apps`, in alphabetical order.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn apps() -> Result<Vec<String>> {
+    let read = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(root().join("apps"))? {
+            let entry = entry?;
+            if entry.path().join("src/main.rs").is_file() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    };
+    read().context("cannot list the folder apps")
+}
+
+/// Builds the packages for release and returns their programs by name. Cargo's progress goes to
+/// standard error.
+///
+/// # Errors
+/// Cargo cannot be started, or a package does not build.
+pub fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--message-format=json-render-diagnostics"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut programs = BTreeMap::new();
+    if let Some(messages) = child.stdout.take() {
+        for message in Message::parse_stream(BufReader::new(messages)) {
+            if let Message::CompilerArtifact(artifact) = message.context("cannot read cargo")?
+                && let Some(program) = artifact.executable
+            {
+                programs.insert(artifact.target.name, program.into_std_path_buf());
+            }
+        }
+    }
+    ensure!(child.wait()?.success(), "{} does not build", packages.join(", "));
+    if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
+        bail!("the package {package} has no program of its name");
+    }
+    Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_are_the_folders_of_apps() {
+        let apps = apps().unwrap();
+        for name in ["echo", "facfib", "monte-carlo", "sort"] {
+            assert!(apps.iter().any(|app| app == name), "{name} is not among {apps:?}");
+        }
+        assert!(apps.is_sorted());
+    }
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask test`: everything that CI runs.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use crate::{cargo::cargo, tools, tower};
+
+/// The tests that run service processes; their names begin with it.
+const END_TO_END: &str = "linux::";
+
+/// Runs all checks, or, if it is to be quick, all but the tests that run service processes. Says what
+/// it is doing on standard error; the last line on standard output has the number of tests.
+///
+/// # Errors
+/// The first check that failed.
+pub fn all(quick: bool) -> Result<()> {
+    if !quick {
+        step("programs that the tests call", || {
+            let missing = tools::missing();
+            ensure!(missing.is_empty(), tools::remedy(&missing));
+            Ok(())
+        })?;
+    }
+    step("format", || succeed(cargo().args(["fmt", "--all", "--check"])))?;
+    step("who depends on whom", tower::check_dependencies)?;
+    step("lints", || {
+        succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    step("no std and no allocator in the tower", tower::check_no_alloc)?;
+    for name in tower::with_feature("defmt")? {
+        step(&format!("{name} with its log"), || {
+            succeed(cargo().args(["check", "--package", &name, "--features", "defmt"]))
+        })?;
+    }
+    step("documentation", || {
+        succeed(
+            cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    })?;
+    let mut counts = Counts::default();
+    step("tests", || {
+        let mut command = cargo();
+        command.args(["test", "--workspace", "--no-fail-fast"]);
+        if quick {
+            command.args(["--", "--skip", END_TO_END]);
+        }
+        let result = succeed_counting(&mut command, &mut counts);
+        println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+        result
+    })
+}
+
+/// Announces a step, runs it, and names it if it fails.
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("== {name}");
+    let start = Instant::now();
+    run().with_context(|| format!("failed: {name}"))?;
+    eprintln!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status().context("cannot start cargo")?;
+    ensure!(status.success(), "{}: {status}", typed(command));
+    Ok(())
+}
+
+/// The command as one would type it.
+fn typed(cargo: &Command) -> String {
+    cargo.get_args().fold("cargo".into(), |typed, arg| typed + " " + &arg.to_string_lossy())
+}
+
+/// How many tests there were.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+impl Counts {
+    /// Adds the counts of the closing line of a test program, if that is what the line is:
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; …`.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else { return };
+        let (_, counts) = counts.split_once(". ").unwrap_or_default();
+        for count in counts.split("; ") {
+            let Some((number, of)) = count.split_once(' ') else { continue };
+            let number = number.parse().unwrap_or(0);
+            match of {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.skipped += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn succeed_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let output = child.stdout.take().ok_or_else(|| anyhow!("the tests have no output"))?;
+    for line in BufReader::new(output).lines() {
+        let line = line.context("cannot read what the tests say")?;
+        println!("{line}");
+        counts.add(&line);
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{}: {status}", typed(command));
+    ensure!(counts.passed > 0, "no test ran");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "test a ... ok",
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; \
+             finished in 0.01s",
+            "test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out",
+            "test result: ",
+        ] {
+            counts.add(line);
+        }
+        assert_eq!(counts, Counts { passed: 14, failed: 4, skipped: 1 });
+    }
+}

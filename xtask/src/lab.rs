@@ -1,0 +1,81 @@
+//! A network to try services in: a network namespace of its own with a TAP device in it, Linux on
+//! the one side and the service on the other.
+//! There is an example in the documentation of this crate.
+
+mod namespace;
+mod network;
+mod service;
+
+use std::{
+    ffi::OsStr,
+    io,
+    marker::PhantomData,
+    net::{SocketAddrV4, UdpSocket},
+    panic,
+    process::Command,
+    thread,
+};
+
+use anyhow::Result;
+
+pub use self::{namespace::prepare, network::Network, service::Service};
+pub use nix::sys::signal::Signal;
+
+/// The namespace of this thread, set up. Sockets and processes that this thread makes are in it, and
+/// so are those of the threads that it starts.
+#[derive(Debug)]
+pub struct Lab {
+    network: Network,
+    /// The namespace belongs to the thread.
+    on_this_thread: PhantomData<*const ()>,
+}
+
+/// Calls `work` in a new network namespace with this network in it, and waits for it. The namespace
+/// ends with `work`.
+///
+/// # Errors
+/// What is missing on this machine, and what would help.
+///
+/// # Panics
+/// If `work` panics.
+pub fn in_namespace<T: Send>(network: Network, work: impl FnOnce(&Lab) -> T + Send) -> Result<T> {
+    // The namespace is that of a thread, and there is no need of a way back: the thread ends.
+    let here = || -> Result<T> {
+        namespace::enter()?;
+        network.set_up()?;
+        Ok(work(&Lab { network, on_this_thread: PhantomData }))
+    };
+    thread::scope(|scope| scope.spawn(here).join())
+        .unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+impl Lab {
+    /// Its addresses.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// A UDP socket of the host that is connected to a port of the service.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn connect(&self, port: u16) -> io::Result<UdpSocket> {
+        let socket = UdpSocket::bind((self.network.host, 0))?;
+        socket.connect(SocketAddrV4::new(self.network.service, port))?;
+        Ok(socket)
+    }
+
+    /// The command that runs the program of a service with the arguments that fit this network, and
+    /// then `args`: the last one of a name counts. The kernel ends the process (with `SIGTERM`) if
+    /// this thread ends before it does.
+    pub fn command(
+        &self,
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Command {
+        let mut command = crate::tools::SETPRIV.command();
+        command.args(["--pdeathsig", "TERM", "--"]);
+        command.arg(program).args(self.network.arguments()).args(args);
+        command
+    }
+}

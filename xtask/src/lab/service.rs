@@ -1,0 +1,217 @@
+//! A service that runs in a lab.
+
+use std::{
+    ffi::OsStr,
+    io::{self, BufRead, BufReader, Read},
+    marker::PhantomData,
+    process::{Child, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{Lab, namespace};
+
+/// The line that a service prints when it is ready.
+const READY: &str = "serving";
+/// How long it may take to be ready.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to end when it is told to.
+const END_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked at in the meantime.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A running service. Dropping it ends it: `SIGTERM`, and `SIGKILL` if that does not help.
+#[derive(Debug)]
+pub struct Service<'lab> {
+    child: Child,
+    output: Arc<Output>,
+    reader: Option<JoinHandle<()>>,
+    /// Without its lab it cannot be reached.
+    in_lab: PhantomData<&'lab Lab>,
+}
+
+/// What the service has written to standard error.
+#[derive(Debug, Default)]
+struct Output {
+    text: Mutex<Text>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Output {
+    fn lock(&self) -> MutexGuard<'_, Text> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Text)) {
+        change(&mut self.lock());
+        self.more.notify_all();
+    }
+
+    fn read(&self, from: impl Read, mut on_line: impl FnMut(&str)) {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
+            let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+            on_line(&text);
+            self.change(|output| output.lines.push(text));
+            line.clear();
+        }
+        self.change(|output| output.ended = true);
+    }
+}
+
+impl<'lab> Service<'lab> {
+    /// Starts `program` in `lab` (see [`Lab::command`] for its arguments) and waits until it can be
+    /// reached.
+    /// Each line that it writes to standard error is shown to `on_line`, on another thread. What it
+    /// writes to standard output goes to our standard error.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends, or does not serve within 10 seconds: with what it said.
+    pub fn start(
+        lab: &'lab Lab,
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let mut child = lab
+            .command(program, args)
+            .stdin(Stdio::null())
+            .stdout(io::stderr())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the service")?;
+        let output = Arc::new(Output::default());
+        let reader = child.stderr.take().map(|stderr| {
+            let output = Arc::clone(&output);
+            thread::spawn(move || output.read(stderr, on_line))
+        });
+        let mut service = Self { child, output, reader, in_lab: PhantomData };
+        if service.wait_for_line(0, READY_WITHIN, |line| line == READY).is_some() {
+            lab.network().wait_until_up()?;
+            return Ok(service);
+        }
+        // The pipe closes a moment before the process has ended.
+        let how = match service.ended_within(TICK * 20)? {
+            Some(status) => format!("the service ended before it served ({status})"),
+            None => format!("the service does not serve after {} seconds", READY_WITHIN.as_secs()),
+        };
+        let said = service.lines();
+        ensure!(said.is_empty(), "{how}; it said: {}", said.join("\n"));
+        bail!(how)
+    }
+
+    /// What to type on another terminal, as the same user, before a command that is to run in the
+    /// network of this service: `nsenter …`.
+    pub fn way_in(&self) -> String {
+        namespace::way_into(self.child.id())
+    }
+
+    /// The lines that it has written to standard error until now.
+    pub fn lines(&self) -> Vec<String> {
+        self.output.lock().lines.clone()
+    }
+
+    /// Waits until `wanted` holds for a line from number `from` on, and returns that line; none if
+    /// there is none within `limit`, or before the service ends.
+    pub fn wait_for_line(
+        &self,
+        from: usize,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let deadline = Instant::now() + limit;
+        let mut text = self.output.lock();
+        loop {
+            let found = text.lines.iter().skip(from).find(|line| wanted(line));
+            let left = deadline.saturating_duration_since(Instant::now());
+            if found.is_some() || text.ended || left.is_zero() {
+                return found.cloned();
+            }
+            (text, _) =
+                self.output.more.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        // Once its status is taken, its number may be that of another process.
+        if let Some(status) = self.ended()? {
+            bail!("the service has ended ({status})");
+        }
+        let id = Pid::from_raw(self.child.id().try_into().context("no process has such a number")?);
+        kill(id, signal).with_context(|| format!("cannot send {signal} to the service"))
+    }
+
+    /// Its status, if it has ended.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot ask for the status of the service")
+    }
+
+    /// Ends it with `SIGTERM` and returns its status and all that it wrote to standard error.
+    ///
+    /// # Errors
+    /// It did not end within 5 seconds (and was killed).
+    pub fn stop(mut self) -> Result<(ExitStatus, Vec<String>)> {
+        let status = self.end()?;
+        Ok((status, self.lines()))
+    }
+
+    fn end(&mut self) -> Result<ExitStatus> {
+        let status = match self.ended()? {
+            Some(status) => Some(status),
+            None => {
+                self.signal(Signal::SIGTERM)?;
+                self.ended_within(END_WITHIN)?
+            }
+        };
+        if status.is_none() {
+            self.child.kill().context("cannot kill the service")?;
+            self.child.wait().context("cannot wait for the service")?;
+        }
+        if let Some(reader) = self.reader.take() {
+            // It panics only if `on_line` does, which has said so.
+            let _ = reader.join();
+        }
+        status.with_context(|| {
+            format!("the service did not end on SIGTERM within {} seconds", END_WITHIN.as_secs())
+        })
+    }
+
+    fn ended_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let status = self.ended()?;
+            if status.is_some() || Instant::now() >= deadline {
+                return Ok(status);
+            }
+            thread::sleep(TICK);
+        }
+    }
+}
+
+impl Drop for Service<'_> {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended calls `stop`.
+        let _ = self.end();
+    }
+}

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod cargo;
+pub mod checks;
+pub mod lab;
+pub mod run;
+pub mod tools;
+pub mod tower;
