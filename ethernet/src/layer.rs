@@ -123,7 +123,7 @@ impl<N: Netif> Layer for Ethernet<N> {
     }
 
     fn refuse(&mut self, _now: Instant, frame: Frame<'_>) -> Result<(), N::Error> {
-        netif::log!(self.log, "ethernet: nobody wanted ethertype {=u16:#06x}", frame.ethertype.0);
+        netif::log!(self.log, "ethernet: nobody wanted {}", frame.ethertype);
         self.counters.unknown_ethertype += 1;
         Ok(())
     }

@@ -19,7 +19,6 @@ const LLC_SNAP: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
 
 /// What a frame carries (IANA's registry of EtherTypes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EtherType(pub u16);
 
 impl EtherType {
@@ -39,6 +38,18 @@ impl fmt::Display for EtherType {
             Self::ARP => f.write_str("arp"),
             Self::IPV6 => f.write_str("ipv6"),
             Self(number) => write!(f, "{number:#06x}"),
+        }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for EtherType {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match *self {
+            Self::IPV4 => defmt::write!(f, "ipv4"),
+            Self::ARP => defmt::write!(f, "arp"),
+            Self::IPV6 => defmt::write!(f, "ipv6"),
+            Self(number) => defmt::write!(f, "{=u16:#06x}", number),
         }
     }
 }
@@ -113,8 +124,8 @@ impl fmt::Display for EthernetHeader {
 #[cfg(feature = "defmt")]
 impl defmt::Format for EthernetHeader {
     fn format(&self, f: defmt::Formatter<'_>) {
-        let ethertype = self.ethertype.get();
-        defmt::write!(f, "{} > {} {=u16:#06x}", self.source, self.destination, ethertype);
+        let ethertype = EtherType(self.ethertype.get());
+        defmt::write!(f, "{} > {} {}", self.source, self.destination, ethertype);
     }
 }
 

@@ -4,7 +4,6 @@ use core::{fmt, net::IpAddr};
 
 /// The number of a protocol above IP (IANA's registry; RFC 791 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Protocol(pub u8);
 
 impl Protocol {
@@ -24,6 +23,18 @@ impl fmt::Display for Protocol {
             Self::TCP => f.write_str("tcp"),
             Self::UDP => f.write_str("udp"),
             Self(number) => write!(f, "protocol {number}"),
+        }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Protocol {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match *self {
+            Self::ICMP => defmt::write!(f, "icmp"),
+            Self::TCP => defmt::write!(f, "tcp"),
+            Self::UDP => defmt::write!(f, "udp"),
+            Self(number) => defmt::write!(f, "protocol {=u8}", number),
         }
     }
 }

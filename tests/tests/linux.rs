@@ -43,7 +43,8 @@ fn main() -> ExitCode {
             a_request_that_runs_out_is_told_so;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
-            interfaces_that_cannot_be_had_are_named;
+            interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
+            a_device_that_is_deleted_ends_it_with_the_reason;
         services: fibonacci_and_factorial, monte_carlo, sort_sorts, bad_requests_are_told_what_is_allowed;
     };
     if !arguments.list

@@ -55,16 +55,19 @@ pub fn apps() -> Result<Vec<String>> {
     read().context("cannot list the folder apps")
 }
 
-/// Builds the packages for release and returns their programs by name. Cargo's progress goes to
+/// Builds the packages with these features for release and returns their programs by name. Cargo's progress goes to
 /// standard error.
 ///
 /// # Errors
 /// Cargo cannot be started, or a package does not build.
-pub fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut command = cargo();
     command.args(["build", "--release", "--message-format=json-render-diagnostics"]);
     for package in packages {
         command.args(["--package", package]);
+    }
+    for feature in features {
+        command.args(["--features", feature]);
     }
     let mut child = command
         .stdin(Stdio::null())

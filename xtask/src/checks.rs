@@ -49,7 +49,11 @@ pub fn all(quick: bool) -> Result<()> {
         if quick {
             command.args(["--", "--skip", END_TO_END]);
         }
-        let result = succeed_counting(&mut command, &mut counts);
+        let result = succeed_counting(&mut command, &mut counts).and_then(|()| {
+            // Apart, because with a log the unit tests of the layers, which have no logger, do not link.
+            let log = ["test", "--package", "rt-unix", "--features", "defmt", "--test", "process"];
+            succeed_counting(cargo().args(log), &mut counts)
+        });
         println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
         result
     })

@@ -1,5 +1,6 @@
 //! A network to try services in: a network namespace of its own with a TAP device in it, Linux on
 //! the one side and the service on the other.
+//!
 //! There is an example in the documentation of this crate.
 
 mod namespace;

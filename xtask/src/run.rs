@@ -45,7 +45,9 @@ pub fn on_unix(app: &str, port: u16, args: &[&OsStr], request: Option<&[u8]>) ->
     if let Some(request) = request {
         check_length(request)?;
     }
-    let programs = cargo::build(&[app])?;
+    // The log takes more crates than all the rest: only who wants to read it builds it.
+    let logs = args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"));
+    let programs = cargo::build(&[app], if logs { &["defmt"] } else { &[] })?;
     let program = programs.get(app).with_context(|| format!("{app} has no program"))?;
     lab::in_namespace(Network::of_arguments(args), |lab| {
         let mut service = Service::start(lab, program, args, |line| eprintln!("{line}"))?;

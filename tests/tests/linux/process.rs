@@ -1,6 +1,6 @@
 //! A service as a process: its arguments, its signals, how it ends.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use xtask::lab::{Lab, Service, Signal};
 
@@ -64,6 +64,47 @@ pub(crate) fn interfaces_that_cannot_be_had_are_named() {
         // The service has this one already.
         assert_ends(lab, program, "--interface=tap0", 1, "tap0");
         assert_eq!(ask(&connect(lab, PORT), "hello"), b"hello");
+    });
+}
+
+pub(crate) fn sleeps_without_packets() {
+    with_service("echo", &[], |lab, service| {
+        assert_eq!(ask(&connect(lab, PORT), "hello"), b"hello");
+        for state in ["up", "down"] {
+            ip(["link", "set", "tap0", state]);
+            let before = cpu_time(service.id());
+            thread::sleep(Duration::from_millis(500));
+            let spent = cpu_time(service.id()) - before;
+            assert!(spent < 10, "{spent} hundredths of a second with the device {state}");
+        }
+    });
+}
+
+/// Runs `ip` in the network of this thread.
+fn ip<const N: usize>(args: [&str; N]) {
+    assert!(Command::new("ip").args(args).status().expect("the tests need iproute2").success());
+}
+
+/// The time that a process has used the processor, in hundredths of a second.
+fn cpu_time(id: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+    // proc_pid_stat(5): user and system time are the 12th and 13th field after the name.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+    let times = fields.split(' ').skip(11).take(2);
+    times.map(|time| time.parse::<u32>().expect("a number")).sum()
+}
+
+pub(crate) fn a_device_that_is_deleted_ends_it_with_the_reason() {
+    let program = program("echo");
+    in_lab(|lab| {
+        let service = Service::start(lab, program, [""; 0], |_| ()).expect("it serves");
+        ip(["link", "delete", "tap0"]);
+        let reason = "echo: the TAP device was deleted";
+        service
+            .wait_for_line(0, Duration::from_secs(5), |line| line == reason)
+            .expect("it says so");
+        let (status, lines) = service.stop().expect("it ends");
+        assert_eq!(status.code(), Some(1), "{lines:#?}");
     });
 }
 

@@ -120,6 +120,11 @@ impl<'lab> Service<'lab> {
         namespace::way_into(self.child.id())
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The lines that it has written to standard error until now.
     pub fn lines(&self) -> Vec<String> {
         self.output.lock().lines.clone()
