@@ -22,8 +22,9 @@ impl<'p> Budget<'p> {
         core::iter::successors(Some(self), |budget| budget.parent)
     }
 
+    #[inline]
     pub(crate) fn allows(&self, pages: u32) -> bool {
-        self.ancestors().all(|budget| budget.cap - budget.used.get() >= pages)
+        self.ancestors().all(|budget| budget.cap.saturating_sub(budget.used.get()) >= pages)
     }
 
     pub(crate) fn take(&self, pages: u32) {
@@ -36,7 +37,7 @@ impl<'p> Budget<'p> {
 
     /// Used and cap, in pages, of the budget of the tree that has the least left.
     pub(crate) fn tightest(&self) -> (usize, usize) {
-        let left = |budget: &&Budget<'p>| budget.cap - budget.used.get();
+        let left = |budget: &&Budget<'p>| budget.cap.saturating_sub(budget.used.get());
         let budget = self.ancestors().min_by_key(left).unwrap_or(self);
         (budget.used.get() as usize, budget.cap as usize)
     }

@@ -22,10 +22,11 @@ pub struct Exhausted {
     pub region: &'static str,
     /// How much was asked for, in bytes.
     pub requested: usize,
-    /// How much the region holds, in bytes: whole pages, and the buffer of a finite region.
+    /// How much is held, in bytes of whole pages: by the region, or by the one above it that has the
+    /// least left; of a finite region, what is used of its buffer.
     pub used: usize,
-    /// How much the region may hold, in bytes: its cap, or for [`Limit::Pool`] what it holds and
-    /// what is free in the pool.
+    /// How much that region may hold, in bytes: its cap, or for [`Limit::Pool`] what it holds and what
+    /// is free in the pool; for [`Limit::Size`] the largest object.
     pub allowed: usize,
     /// What stood in the way.
     pub limit: Limit,

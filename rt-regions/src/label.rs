@@ -3,7 +3,7 @@
 
 use core::{cell::Cell, fmt, panic::Location};
 
-use crate::pool::PAGE_SIZE;
+use crate::{pool::PAGE_SIZE, region::Filled};
 
 /// How many names a pool tells apart; regions of further names are counted together.
 const NAMES: usize = 48;
@@ -18,6 +18,9 @@ pub struct Label {
     most_pages: Cell<u32>,
     resets: Cell<u64>,
     refused: Cell<u64>,
+    filled: Cell<usize>,
+    waste: Cell<usize>,
+    large: Cell<u64>,
 }
 
 impl Label {
@@ -31,6 +34,9 @@ impl Label {
             most_pages: Cell::new(0),
             resets: Cell::new(0),
             refused: Cell::new(0),
+            filled: Cell::new(0),
+            waste: Cell::new(0),
+            large: Cell::new(0),
         }
     }
 
@@ -74,6 +80,28 @@ impl Label {
         self.refused.get()
     }
 
+    /// How many bytes the open regions have allocated in their runs and in the pages before the one
+    /// that each is filling.
+    pub fn bytes(&self) -> usize {
+        self.filled.get()
+    }
+
+    /// How many bytes of these pages and runs are not used: what was left of a page when the next
+    /// object did not fit, and what a run has more than its object.
+    pub fn waste(&self) -> usize {
+        self.waste.get()
+    }
+
+    /// How many large objects, which are runs of pages, were ever allocated.
+    pub fn large_objects(&self) -> u64 {
+        self.large.get()
+    }
+
+    pub(crate) fn fill(&self, before: Filled, now: Filled) {
+        self.filled.set(self.filled.get() - before.bytes + now.bytes);
+        self.waste.set(self.waste.get() - before.waste + now.waste);
+    }
+
     pub(crate) fn open(&self) {
         self.opened.set(self.opened.get() + 1);
         self.live.set(self.live.get() + 1);
@@ -84,6 +112,9 @@ impl Label {
     }
 
     pub(crate) fn take(&self, pages: u32) {
+        if pages > 1 {
+            self.large.set(self.large.get() + 1);
+        }
         let now = self.pages.get() + pages;
         self.pages.set(now);
         if now > self.most_pages.get() {
@@ -115,7 +146,7 @@ impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<16} opened {} live {} pages {} most {} ({} KiB) resets {} refused {}",
+            "{:<16} opened {} live {} pages {} most {} ({} KiB) resets {} refused {} large {}",
             self.name(),
             self.opened(),
             self.live(),
@@ -124,6 +155,7 @@ impl fmt::Display for Label {
             self.most_pages() * PAGE_SIZE / 1024,
             self.resets(),
             self.refused(),
+            self.large_objects(),
         )?;
         match self.place() {
             Some(place) => write!(f, " at {}:{}", place.file(), place.line()),

@@ -4,14 +4,22 @@
 #[cfg(test)]
 extern crate std;
 
+mod alloc;
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 mod budget;
+mod dropping;
 mod error;
 mod finite;
 mod label;
 mod list;
 mod own;
+mod place;
 mod pool;
+#[cfg(feature = "profile")]
+mod profile;
 mod region;
+mod scope;
 mod vec;
 
 pub use error::{Exhausted, Limit};
@@ -19,6 +27,10 @@ pub use finite::Finite;
 pub use label::Label;
 pub use list::{Iter, List};
 pub use own::{Parcels, RegionBox};
+pub use place::Place;
 pub use pool::{PAGE_SIZE, Pool};
+#[cfg(feature = "profile")]
+pub use profile::Profile;
 pub use region::Region;
+pub use scope::Scope;
 pub use vec::{RegionVec, Text};

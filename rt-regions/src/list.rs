@@ -1,5 +1,7 @@
 //! The cons list of the ML family, in a region.
 
+use core::fmt;
+
 use crate::{Exhausted, Region};
 
 /// An immutable list: empty, or an element before a list. Copying it copies a pointer.
@@ -14,10 +16,8 @@ use crate::{Exhausted, Region};
 /// assert!(list.iter().eq(&[1, 2]));
 /// # Ok::<(), rt_regions::Exhausted>(())
 /// ```
-#[derive(Debug)]
 pub struct List<'r, T>(Option<&'r Cons<'r, T>>);
 
-#[derive(Debug)]
 struct Cons<'r, T> {
     head: T,
     tail: List<'r, T>,
@@ -71,6 +71,12 @@ impl<'r, T> IntoIterator for List<'r, T> {
 
     fn into_iter(self) -> Iter<'r, T> {
         self.iter()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use core::{
     ptr::NonNull,
 };
 
-use crate::{Exhausted, Limit, Region, region::assert_plain};
+use crate::{Exhausted, Limit, Region, alloc::assert_plain};
 
 /// A value in a region of its own; when the box goes, the region goes.
 pub struct RegionBox<'p, T: ?Sized> {
@@ -28,10 +28,15 @@ impl<'p, T> RegionBox<'p, T> {
     }
 
     /// The same box with the value seen as something unsized: `boxed.unsize(|value| value as _)`.
+    ///
+    /// The box forgets what the value borrows, so that has to live as long as the pool.
     pub fn unsize<U: ?Sized>(
         mut self,
         coerce: impl for<'a> FnOnce(&'a mut T) -> &'a mut U,
-    ) -> RegionBox<'p, U> {
+    ) -> RegionBox<'p, U>
+    where
+        T: 'p,
+    {
         let value = NonNull::from(coerce(&mut self));
         RegionBox { value, region: self.region }
     }

@@ -33,6 +33,8 @@ struct PageInfo {
     class: Cell<u8>,
     /// Used only while runs are joined: a free run of `class` begins here.
     free: Cell<bool>,
+    /// Used only in debug builds: a region has this page.
+    used: Cell<bool>,
 }
 
 /// A chain of runs, linked through the pool, with both ends known so that it can be spliced.
@@ -75,6 +77,8 @@ pub struct Pool<'m> {
     free_pages: Cell<u32>,
     /// The fewest pages that were ever free.
     least_free: Cell<u32>,
+    /// How many pages are kept back.
+    kept_back: Cell<u32>,
     /// How many pages were given back since neighbours were last joined.
     unjoined: Cell<u32>,
     /// The counters of the regions, by name.
@@ -130,6 +134,7 @@ impl<'m> Pool<'m> {
             returned: Cell::new(NONE),
             free_pages: Cell::new(count as u32),
             least_free: Cell::new(count as u32),
+            kept_back: Cell::new(0),
             unjoined: Cell::new(0),
             labels: Labels::new(),
             memory: PhantomData,
@@ -166,22 +171,45 @@ impl<'m> Pool<'m> {
         self.labels.find(name, place)
     }
 
-    /// Takes a run of 2^`class` pages, or nothing.
-    pub(crate) fn take(&self, class: usize) -> Option<u32> {
+    /// Keeps `pages` pages back for regions that were opened
+    /// [with the reserve](crate::Region::with_reserve): to all others the pool is used up when only
+    /// these are left.
+    pub fn keep_back(&self, pages: usize) {
+        self.kept_back.set(u32::try_from(pages).unwrap_or(u32::MAX));
+    }
+
+    /// The labels of the regions that are open. When a program has ended all its regions, what is
+    /// listed here was forgotten (`core::mem::forget`), and so were its pages.
+    pub fn open_regions(&self) -> impl Iterator<Item = &Label> {
+        self.labels().filter(|label| label.live() > 0)
+    }
+
+    /// Whether `address` is inside a page of this pool.
+    pub fn contains<T: ?Sized>(&self, address: *const T) -> bool {
+        let offset = address.addr().wrapping_sub(self.base.addr().get());
+        offset < self.pages.len() * PAGE_SIZE
+    }
+
+    /// Takes a run of 2^`class` pages, or nothing. `reserve` says whether it may be one of those that
+    /// are kept back.
+    #[inline]
+    pub(crate) fn take(&self, class: usize, reserve: bool) -> Option<u32> {
+        let kept_back = if reserve { 0 } else { self.kept_back.get() };
+        if self.free_pages.get().saturating_sub(kept_back) < 1 << class {
+            return None;
+        }
         let run = self.pop(class).or_else(|| self.take_slowly(class))?;
         let free = self.free_pages.get() - (1 << class);
         self.free_pages.set(free);
         if free < self.least_free.get() {
             self.least_free.set(free);
         }
+        self.note_use(run, class, true);
         Some(run)
     }
 
     #[cold]
     fn take_slowly(&self, class: usize) -> Option<u32> {
-        if class >= CLASSES || (self.free_pages.get() as usize) < 1 << class {
-            return None;
-        }
         self.sort_returned();
         self.pop(class).or_else(|| self.split(class)).or_else(|| {
             self.join();
@@ -192,6 +220,7 @@ impl<'m> Pool<'m> {
     /// Gives back a chain of `pages` single pages. O(1).
     pub(crate) fn give_pages(&self, chain: Chain, pages: u32) {
         if chain.first != NONE {
+            self.note_end(chain, 0);
             self.set_next(chain.last, self.free[0].get());
             self.free[0].set(chain.first);
             self.count_given(pages);
@@ -201,9 +230,47 @@ impl<'m> Pool<'m> {
     /// Gives back a chain of runs of any class, `pages` pages in all. O(1).
     pub(crate) fn give_runs(&self, chain: Chain, pages: u32) {
         if chain.first != NONE {
+            self.note_end(chain, 1);
             self.set_next(chain.last, self.returned.get());
             self.returned.set(chain.first);
             self.count_given(pages);
+        }
+    }
+
+    /// Writes `byte` over every page of a chain.
+    pub(crate) fn fill(&self, chain: Chain, byte: u8) {
+        for run in self.runs(chain) {
+            let length = PAGE_SIZE << self.pages[run as usize].class.get();
+            // SAFETY: all pages of the run belong to whoever gives the chain back, who does not use
+            // them any more.
+            unsafe { self.address(run).write_bytes(byte, length) };
+        }
+    }
+
+    /// The runs of a chain, in order.
+    fn runs(&self, chain: Chain) -> impl Iterator<Item = u32> {
+        let first = (chain.first != NONE).then_some(chain.first);
+        core::iter::successors(first, move |&run| (run != chain.last).then(|| self.next(run)))
+    }
+
+    /// In a debug build, notes who has a run, and notices if two have it or nobody had it.
+    fn note_use(&self, run: u32, class: usize, used: bool) {
+        if cfg!(debug_assertions) {
+            for page in run..run + (1 << class) {
+                let before = self.pages[page as usize].used.replace(used);
+                assert_ne!(before, used, "page {page} is on a list and in a region");
+            }
+        }
+    }
+
+    /// The same for a chain that is given back, whose runs are of class `least` or above.
+    fn note_end(&self, chain: Chain, least: usize) {
+        if cfg!(debug_assertions) {
+            for run in self.runs(chain) {
+                let class = self.pages[run as usize].class.get() as usize;
+                assert!((class == 0) == (least == 0), "a run of class {class} is on a wrong chain");
+                self.note_use(run, class, false);
+            }
         }
     }
 
@@ -216,11 +283,23 @@ impl<'m> Pool<'m> {
         self.pages[run as usize].next.get()
     }
 
+    /// The chain with `run` after what it has: so pages are taken again in the order in which they
+    /// were taken before, mostly upwards, which is what processors read ahead for.
+    #[inline]
+    pub(crate) fn append(&self, chain: Chain, run: u32) -> Chain {
+        if chain.first == NONE {
+            return Chain { first: run, last: run };
+        }
+        self.set_next(chain.last, run);
+        Chain { first: chain.first, last: run }
+    }
+
     pub(crate) fn set_next(&self, run: u32, next: u32) {
         self.pages[run as usize].next.set(next);
     }
 
     /// Where a run begins.
+    #[inline]
     pub(crate) fn address(&self, run: u32) -> NonNull<u8> {
         assert!((run as usize) < self.pages.len(), "page {run} is not of this pool");
         // SAFETY: the page is one of the `pages.len()` pages that begin at `base`.

@@ -1,20 +1,20 @@
 //! A region: a chain of pages with a bump pointer, and a chain of runs for large objects.
 
-use core::{
-    alloc::Layout,
-    cell::Cell,
-    fmt,
-    mem::{self, MaybeUninit},
-    panic::Location,
-    ptr::NonNull,
-};
+use core::{alloc::Layout, cell::Cell, fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
 use crate::{
     Exhausted, Limit, Pool,
     budget::Budget,
+    dropping::Dropping,
     label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
 };
+
+/// What a debug build writes over memory that is given back.
+pub(crate) const POISON: u8 = 0xdd;
+
+/// The largest object, in bytes.
+const LARGEST: usize = PAGE_SIZE << (CLASSES - 1);
 
 /// A region: everything allocated in it lives until it is reset or dropped, and then goes at once,
 /// in O(1), whatever it holds.
@@ -24,28 +24,45 @@ use crate::{
 /// `&mut self`, so it does not compile while anything that lives in the region can still be used.
 ///
 /// Values with a destructor do not go into a region (it would never run); that does not compile.
+/// [`alloc_dropping`](Self::alloc_dropping) takes them, and runs their destructors in the end.
 pub struct Region<'p> {
     /// The next free byte of the current chunk.
     ///
     /// INVARIANT: `next..end` is either empty or part of one page of this region (or of the
     /// buffer of a finite region), and no allocation that was made overlaps it.
-    next: Cell<*mut u8>,
+    pub(crate) next: Cell<*mut u8>,
     /// The end of the current chunk.
-    end: Cell<*mut u8>,
+    pub(crate) end: Cell<*mut u8>,
     /// Where the pages come from and who counts them; nothing for a finite region.
-    source: Option<(&'p Pool<'p>, &'p Label)>,
-    name: &'static str,
-    /// The single pages, the current one first.
+    pub(crate) source: Option<(&'p Pool<'p>, &'p Label)>,
+    pub(crate) name: &'static str,
+    /// The single pages, the current one last.
     ///
     /// INVARIANT: these pages, and the runs of `runs`, belong to this region alone.
-    pages: Cell<Chain>,
-    page_count: Cell<u32>,
+    pub(crate) pages: Cell<Chain>,
+    pub(crate) page_count: Cell<u32>,
     /// The runs of large objects.
-    runs: Cell<Chain>,
-    run_pages: Cell<u32>,
-    budget: Budget<'p>,
+    pub(crate) runs: Cell<Chain>,
+    pub(crate) run_pages: Cell<u32>,
+    pub(crate) budget: Budget<'p>,
+    /// How many bytes were allocated in the pages before the current one and in the runs, and how
+    /// many of their bytes are not used.
+    pub(crate) filled: Cell<Filled>,
+    /// The values whose destructors run when the region ends, the newest first.
+    pub(crate) dropping: Dropping,
     /// The size of the buffer of a finite region, in bytes.
-    buffer: usize,
+    pub(crate) buffer: usize,
+    /// Whether the region may use what the pool keeps back.
+    pub(crate) reserve: bool,
+    /// Whether its pages are zeroed before they are given back.
+    pub(crate) zeroing: bool,
+}
+
+/// Bytes of whole pages: those that were asked for, and those that were not.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) struct Filled {
+    pub(crate) bytes: usize,
+    pub(crate) waste: usize,
 }
 
 impl<'p> Region<'p> {
@@ -82,7 +99,11 @@ impl<'p> Region<'p> {
             runs: Cell::new(Chain::EMPTY),
             run_pages: Cell::new(0),
             budget,
+            filled: Cell::new(Filled::default()),
+            dropping: Dropping::new(),
             buffer: 0,
+            reserve: false,
+            zeroing: false,
         }
     }
 
@@ -101,6 +122,22 @@ impl<'p> Region<'p> {
     #[must_use]
     pub fn with_cap(mut self, bytes: usize) -> Self {
         self.budget.set_cap(bytes.div_ceil(PAGE_SIZE));
+        self
+    }
+
+    /// The same region, allowed to use the pages that [`Pool::keep_back`] keeps back: for paths that
+    /// report that memory has run out.
+    #[must_use]
+    pub fn with_reserve(mut self) -> Self {
+        self.reserve = true;
+        self
+    }
+
+    /// The same region, whose pages are zeroed before they are given back. Releasing is then linear
+    /// in the number of pages.
+    #[must_use]
+    pub fn with_zeroing(mut self) -> Self {
+        self.zeroing = true;
         self
     }
 
@@ -140,134 +177,63 @@ impl<'p> Region<'p> {
         (self.page_count.get() + self.run_pages.get()) as usize
     }
 
-    /// Moves `value` into the region.
-    ///
-    /// # Errors
-    /// [`Exhausted`], and the value is gone, which is why it has no destructor.
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    #[inline]
-    pub fn alloc<T>(&self, value: T) -> Result<&mut T, Exhausted> {
-        const { assert_plain::<T>() };
-        let place = self.allocate(Layout::new::<T>())?.cast::<T>();
-        // SAFETY: `place` is aligned, valid for a T and lent to nobody else.
-        unsafe { place.write(value) };
-        // SAFETY: a T was just written; the memory stays this object's until the region is reset
-        // or dropped, and both need the borrow of `self` to have ended.
-        Ok(unsafe { &mut *place.as_ptr() })
-    }
-
-    /// A slice of `length` elements, element `i` being `element(i)`.
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub fn alloc_slice_with<T>(
-        &self,
-        length: usize,
-        mut element: impl FnMut(usize) -> T,
-    ) -> Result<&mut [T], Exhausted> {
-        const { assert_plain::<T>() };
-        let places = self.alloc_uninit::<T>(length)?;
-        for (index, place) in places.iter_mut().enumerate() {
-            place.write(element(index));
-        }
-        // SAFETY: every element was just written.
-        Ok(unsafe { places.assume_init_mut() })
-    }
-
-    /// A copy of `slice`.
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub fn alloc_slice<T: Copy>(&self, slice: &[T]) -> Result<&mut [T], Exhausted> {
-        Ok(self.alloc_uninit::<T>(slice.len())?.write_copy_of_slice(slice))
-    }
-
-    /// A copy of `text`.
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub fn alloc_str(&self, text: &str) -> Result<&mut str, Exhausted> {
-        let bytes = self.alloc_slice(text.as_bytes())?;
-        // SAFETY: the bytes are a copy of a str's.
-        Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
-    }
-
-    /// Room for `length` elements, not yet written.
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub fn alloc_uninit<T>(&self, length: usize) -> Result<&mut [MaybeUninit<T>], Exhausted> {
-        const { assert_plain::<T>() };
-        self.alloc_places(length)
-    }
-
-    /// Room for `length` elements of any type, for an owner that runs their destructors.
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub(crate) fn alloc_places<T>(
-        &self,
-        length: usize,
-    ) -> Result<&mut [MaybeUninit<T>], Exhausted> {
-        const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
-        let Ok(layout) = Layout::array::<T>(length) else {
-            return Err(self.exhausted(usize::MAX, Limit::Size));
-        };
-        let place = self.allocate(layout)?.cast::<MaybeUninit<T>>();
-        // SAFETY: `place` is aligned and valid for `length` elements, lent to nobody else, and
-        // stays so until the borrow of `self` ends; MaybeUninit needs no value.
-        Ok(unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), length) })
-    }
-
-    /// Lets `fill` write up to `most` bytes into the region, and keeps what it wrote: the slice
-    /// that it returns, which begins where its argument begins. The rest is given back. `None`
-    /// keeps nothing.
-    ///
-    /// # Errors
-    /// [`Exhausted`], and `fill` was not called.
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub fn fill<'r, R>(
-        &'r self,
-        most: usize,
-        fill: impl for<'b> FnOnce(&'b mut [MaybeUninit<u8>]) -> (Option<&'b mut [u8]>, R),
-    ) -> Result<(Option<&'r mut [u8]>, R), Exhausted> {
-        let buffer: &'r mut [MaybeUninit<u8>] = self.alloc_uninit(most)?;
-        let (end, chunk_end) = (buffer.as_mut_ptr_range().end.cast::<u8>(), self.end.get());
-        let start = buffer.as_mut_ptr().cast::<u8>();
-        let (filled, result) = fill(buffer);
-        let filled = filled.filter(|bytes| core::ptr::eq(bytes.as_ptr(), start));
-        let length = filled.as_ref().map_or(0, |bytes| bytes.len().min(most));
-        // Still the newest allocation of the current chunk?
-        if most <= PAGE_SIZE && self.next.get() == end && self.end.get() == chunk_end {
-            // SAFETY: `length <= most`, so this is inside the buffer or its end.
-            self.next.set(unsafe { start.add(length) });
-        }
-        Ok((filled, result))
-    }
-
     /// Empties the region: all that was allocated in it is gone. One page is kept for what comes
-    /// next. O(1).
+    /// next. O(1), but for [destructors](Self::alloc_dropping).
+    #[inline]
     pub fn reset(&mut self) {
-        let Some((pool, label)) = self.source else { return };
+        self.dropping.run(None);
+        let Some((pool, label)) = self.source else {
+            let used = self.buffer - self.room();
+            // SAFETY: the chunk of a finite region is its buffer, of which `used` bytes lie before.
+            self.next.set(unsafe { self.next.get().sub(used) });
+            return;
+        };
         label.reset();
-        self.give_runs(pool, label);
-        let Chain { first, last } = self.pages.get();
-        let count = self.page_count.get();
-        if count > 1 {
-            pool.give_pages(Chain { first: pool.next(first), last }, count - 1);
-            self.pages.set(Chain { first, last: first });
-            self.page_count.set(1);
-            label.give(count - 1);
-            self.budget.give(count - 1);
+        if self.page_count.get() > 1 || self.run_pages.get() > 0 {
+            self.give_all_but_first(pool, label);
         }
-        if count > 0 {
+        let Chain { first, last } = self.pages.get();
+        if first != NONE {
+            self.wipe(pool, Chain { first, last });
+            // SAFETY: the current chunk is all of one page, of which this is the beginning.
+            self.next.set(unsafe { self.end.get().sub(PAGE_SIZE) });
+        }
+    }
+
+    /// Gives back the runs and all the pages but the first, which becomes the current chunk.
+    #[cold]
+    fn give_all_but_first(&self, pool: &Pool<'_>, label: &Label) {
+        let Chain { first, last } = self.pages.get();
+        if first != last {
+            self.pages.set(Chain { first, last: first });
+            let pages = self.page_count.replace(1) - 1;
+            let rest = Chain { first: pool.next(first), last };
+            self.give_back(pool, label, rest, pages);
             let page = pool.address(first).as_ptr();
-            self.next.set(page);
             // SAFETY: one past the end of the page.
             self.end.set(unsafe { page.add(PAGE_SIZE) });
         }
+        self.give_runs(pool, label, self.runs.replace(Chain::EMPTY), self.run_pages.replace(0));
+        self.count(label, Filled::default());
+    }
+
+    /// Empties the region and keeps no page. O(1), but for [destructors](Self::alloc_dropping).
+    pub fn release(&mut self) {
+        self.reset();
+        if let Some((pool, label)) = self.source {
+            self.give_back(
+                pool,
+                label,
+                self.pages.replace(Chain::EMPTY),
+                self.page_count.replace(0),
+            );
+            self.next.set(self.end.get());
+        }
+    }
+
+    /// How many bytes of the current chunk are free.
+    pub(crate) fn room(&self) -> usize {
+        self.end.get().addr() - self.next.get().addr()
     }
 
     /// Memory for `layout`, at the bump pointer or in a new page or run.
@@ -294,60 +260,104 @@ impl<'p> Region<'p> {
         if size == 0 {
             return Ok(layout.dangling_ptr());
         }
-        if size > PAGE_SIZE << (CLASSES - 1) || layout.align() > PAGE_SIZE {
+        if size > LARGEST || layout.align() > PAGE_SIZE {
             return Err(self.exhausted(size, Limit::Size));
         }
-        let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
-        let count = 1 << class;
         let Some((pool, label)) = self.source else {
             return Err(self.exhausted(size, Limit::Cap));
         };
-        if !self.budget.allows(count) {
-            return Err(self.exhausted(size, Limit::Cap));
-        }
-        let Some(run) = pool.take(class) else {
-            return Err(self.exhausted(size, Limit::Pool));
-        };
-        self.budget.take(count);
-        label.take(count);
-        let chain = if class == 0 { &self.pages } else { &self.runs };
-        let Chain { first, last } = chain.get();
-        pool.set_next(run, first);
-        chain.set(Chain { first: run, last: if first == NONE { run } else { last } });
-        let place = pool.address(run);
-        if class == 0 {
-            self.page_count.set(self.page_count.get() + 1);
-            // SAFETY: `size <= PAGE_SIZE`, so this is inside the page or its end.
-            self.next.set(unsafe { place.add(size) }.as_ptr());
-            // SAFETY: one past the end of the page.
-            self.end.set(unsafe { place.add(PAGE_SIZE) }.as_ptr());
+        if size <= PAGE_SIZE {
+            self.new_page(size, pool, label)
         } else {
-            self.run_pages.set(self.run_pages.get() + count);
+            self.new_run(size, pool, label)
         }
+    }
+
+    /// Memory at the beginning of a new page, which becomes the current chunk.
+    #[inline]
+    fn new_page(
+        &self,
+        size: usize,
+        pool: &Pool<'_>,
+        label: &Label,
+    ) -> Result<NonNull<u8>, Exhausted> {
+        let page = self.take(0, size, pool, label)?;
+        self.pages.set(pool.append(self.pages.get(), page));
+        if self.page_count.replace(self.page_count.get() + 1) > 0 {
+            let Filled { bytes, waste } = self.filled.get();
+            let unused = self.room();
+            let used = PAGE_SIZE - unused;
+            self.count(label, Filled { bytes: bytes + used, waste: waste + unused });
+        }
+        let place = pool.address(page);
+        // SAFETY: `size <= PAGE_SIZE`, so this is inside the page or its end.
+        self.next.set(unsafe { place.add(size) }.as_ptr());
+        // SAFETY: one past the end of the page.
+        self.end.set(unsafe { place.add(PAGE_SIZE) }.as_ptr());
         Ok(place)
     }
 
-    /// Makes `buffer` longer where it stands, if it is the newest thing in its chunk and there is
-    /// room; else gives it back as it was.
-    pub(crate) fn extend<'r, T>(
-        &'r self,
-        buffer: &'r mut [MaybeUninit<T>],
-        length: usize,
-    ) -> Result<&'r mut [MaybeUninit<T>], &'r mut [MaybeUninit<T>]> {
-        let next = self.next.get();
-        let size = size_of_val(buffer);
-        let more = length.saturating_mul(size_of::<T>()).saturating_sub(size);
-        let newest = size > 0 && buffer.as_mut_ptr_range().end.cast::<u8>() == next;
-        if !newest || size > PAGE_SIZE || more > self.end.get().addr() - next.addr() {
-            return Err(buffer);
+    /// A run of pages for an object that is larger than a page.
+    fn new_run(
+        &self,
+        size: usize,
+        pool: &Pool<'_>,
+        label: &Label,
+    ) -> Result<NonNull<u8>, Exhausted> {
+        let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
+        let run = self.take(class, size, pool, label)?;
+        self.runs.set(pool.append(self.runs.get(), run));
+        self.run_pages.set(self.run_pages.get() + (1 << class));
+        let Filled { bytes, waste } = self.filled.get();
+        let unused = (PAGE_SIZE << class) - size;
+        self.count(label, Filled { bytes: bytes + size, waste: waste + unused });
+        Ok(pool.address(run))
+    }
+
+    /// Takes 2^`class` pages for an object of `size` bytes, if cap and pool allow it.
+    #[inline]
+    fn take(
+        &self,
+        class: usize,
+        size: usize,
+        pool: &Pool<'_>,
+        label: &Label,
+    ) -> Result<u32, Exhausted> {
+        let count = 1 << class;
+        if !self.budget.allows(count) {
+            return Err(self.exhausted(size, Limit::Cap));
         }
-        // SAFETY: `more` bytes are free from `next` on, see above.
-        self.next.set(unsafe { next.add(more) });
-        // SAFETY: the buffer's `size` bytes end at `next`, in the same chunk.
-        let start = unsafe { next.sub(size) }.cast::<MaybeUninit<T>>();
-        // SAFETY: the bytes of `buffer`, which this replaces, and the `more` bytes that were just
-        // taken; elements of MaybeUninit need no value.
-        Ok(unsafe { core::slice::from_raw_parts_mut(start, length) })
+        let run = pool.take(class, self.reserve);
+        let run = run.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
+        self.budget.take(count);
+        label.take(count);
+        Ok(run)
+    }
+
+    /// Counts what the pages before the current one and the runs hold now.
+    #[inline]
+    pub(crate) fn count(&self, label: &Label, now: Filled) {
+        let before = self.filled.replace(now);
+        if before != now {
+            label.fill(before, now);
+        }
+    }
+
+    /// Makes a block longer where it stands, if it is the newest thing in its chunk and there is room.
+    pub(crate) fn grow_newest(&self, block: NonNull<u8>, size: usize, longer: usize) -> bool {
+        let fits = self.is_newest(block, size) && longer - size <= self.room();
+        if fits {
+            // SAFETY: as many bytes are free from `next` on.
+            self.next.set(unsafe { self.next.get().add(longer - size) });
+        }
+        fits
+    }
+
+    /// Whether a block is the newest thing in the current chunk.
+    pub(crate) fn is_newest(&self, block: NonNull<u8>, size: usize) -> bool {
+        (1..=PAGE_SIZE).contains(&size)
+            && block.addr().get() + size == self.next.get().addr()
+            && self.end.get().addr() - block.addr().get() <= PAGE_SIZE.max(self.buffer)
     }
 
     /// How many bytes an allocation of `size` really has: all of its run, if it has one.
@@ -359,42 +369,63 @@ impl<'p> Region<'p> {
         }
     }
 
+    #[cold]
     pub(crate) fn exhausted(&self, requested: usize, limit: Limit) -> Exhausted {
         let (used, allowed) = match self.source {
-            None => (self.buffer - (self.end.get().addr() - self.next.get().addr()), self.buffer),
+            None => (self.buffer - self.room(), self.buffer),
             Some((pool, label)) => {
                 label.refuse();
                 let (used, cap) = self.budget.tightest();
-                let used = used * PAGE_SIZE;
-                match limit {
-                    Limit::Cap => (used, cap * PAGE_SIZE),
-                    Limit::Pool => (used, used + pool.free_pages() * PAGE_SIZE),
-                    Limit::Size => (used, PAGE_SIZE << (CLASSES - 1)),
-                }
+                let left = pool.free_pages() * PAGE_SIZE;
+                let cap =
+                    if limit == Limit::Cap { cap * PAGE_SIZE } else { used * PAGE_SIZE + left };
+                (used * PAGE_SIZE, cap)
             }
         };
+        let allowed = if limit == Limit::Size { LARGEST } else { allowed };
         Exhausted { region: self.name, requested, used, allowed, limit }
     }
 
-    fn give_runs(&self, pool: &Pool<'_>, label: &Label) {
-        let pages = self.run_pages.replace(0);
-        pool.give_runs(self.runs.replace(Chain::EMPTY), pages);
-        label.give(pages);
-        self.budget.give(pages);
+    /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).
+    pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &Label, pages: Chain, count: u32) {
+        if count > 0 {
+            self.wipe(pool, pages);
+            pool.give_pages(pages, count);
+            label.give(count);
+            self.budget.give(count);
+        }
+    }
+
+    /// Gives runs back. O(1) but for [`wipe`](Self::wipe).
+    pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &Label, runs: Chain, pages: u32) {
+        if pages > 0 {
+            self.wipe(pool, runs);
+            pool.give_runs(runs, pages);
+            label.give(pages);
+            self.budget.give(pages);
+        }
+    }
+
+    /// Zeroes what is given back, if that was asked for. In a debug build, writes [`POISON`] over it
+    /// otherwise, so that what is used after its end is noticed.
+    #[inline]
+    fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
+        if self.zeroing {
+            pool.fill(chain, 0);
+        } else if cfg!(debug_assertions) {
+            pool.fill(chain, POISON);
+        }
     }
 }
 
 impl Drop for Region<'_> {
     #[inline]
     fn drop(&mut self) {
+        self.dropping.run(None);
         if let Some((pool, label)) = self.source {
-            let count = self.page_count.get();
-            pool.give_pages(self.pages.get(), count);
-            label.give(count);
-            self.budget.give(count);
-            if self.run_pages.get() > 0 {
-                self.give_runs(pool, label);
-            }
+            self.give_back(pool, label, self.pages.get(), self.page_count.get());
+            self.give_runs(pool, label, self.runs.get(), self.run_pages.get());
+            self.count(label, Filled::default());
             label.close();
         }
     }
@@ -407,15 +438,4 @@ impl fmt::Debug for Region<'_> {
             .field("pages", &self.pages())
             .finish_non_exhaustive()
     }
-}
-
-/// Refuses, when it compiles, a value that a region could not hold.
-///
-/// The assertions have no message of their own, because rustc would show it inside the sources of
-/// `core`; the names say it.
-pub(crate) const fn assert_plain<T>() {
-    let value_has_a_destructor_and_cannot_live_in_a_region = mem::needs_drop::<T>();
-    assert!(!value_has_a_destructor_and_cannot_live_in_a_region);
-    let alignment_is_at_most_a_page = align_of::<T>() <= PAGE_SIZE;
-    assert!(alignment_is_at_most_a_page);
 }

@@ -1,12 +1,15 @@
 //! A vector and a string that grow in a region.
 
 use core::{
+    alloc::Layout,
     fmt,
+    marker::PhantomData,
     mem::{self, ManuallyDrop, MaybeUninit},
     ops::{Deref, DerefMut},
+    ptr::NonNull,
 };
 
-use crate::{Exhausted, Region, region::assert_plain};
+use crate::{Exhausted, Limit, PAGE_SIZE, Region, alloc::assert_plain};
 
 /// A vector in a region. While it is the newest thing there it grows in place; else it moves, and
 /// the old place stays in the region until the region ends.
@@ -15,15 +18,19 @@ use crate::{Exhausted, Region, region::assert_plain};
 /// is dropped (not when the region ends: a vector that is forgotten forgets them).
 pub struct RegionVec<'r, T> {
     region: &'r Region<'r>,
-    /// INVARIANT: the first `length` elements are written.
-    buffer: &'r mut [MaybeUninit<T>],
+    /// INVARIANT: room for `capacity` elements, allocated in `region` (dangling if there are none) and
+    /// used by nobody else; the first `length` of them are written. A raw pointer, because a reference
+    /// would have to be given up before the room can grow where it stands.
+    room: NonNull<T>,
+    capacity: usize,
     length: usize,
+    elements: PhantomData<&'r mut [T]>,
 }
 
 impl<'r, T> RegionVec<'r, T> {
     /// An empty vector; takes no memory yet.
     pub fn new(region: &'r Region<'_>) -> Self {
-        Self { region, buffer: &mut [], length: 0 }
+        Self { region, room: NonNull::dangling(), capacity: 0, length: 0, elements: PhantomData }
     }
 
     /// An empty vector with room for `capacity` elements.
@@ -31,7 +38,8 @@ impl<'r, T> RegionVec<'r, T> {
     /// # Errors
     /// [`Exhausted`].
     pub fn with_capacity(capacity: usize, region: &'r Region<'_>) -> Result<Self, Exhausted> {
-        Ok(Self { region, buffer: region.alloc_places(capacity)?, length: 0 })
+        let room = allocate(capacity, region)?;
+        Ok(Self { region, room, capacity, length: 0, elements: PhantomData })
     }
 
     /// Adds an element at the end.
@@ -40,10 +48,11 @@ impl<'r, T> RegionVec<'r, T> {
     /// [`Exhausted`]; the vector is as it was.
     #[inline]
     pub fn push(&mut self, value: T) -> Result<(), Exhausted> {
-        if self.length == self.buffer.len() {
+        if self.length == self.capacity {
             self.grow(self.length + 1)?;
         }
-        self.buffer[self.length].write(value);
+        let length = self.length;
+        self.all()[length].write(value);
         self.length += 1;
         Ok(())
     }
@@ -57,19 +66,21 @@ impl<'r, T> RegionVec<'r, T> {
         T: Copy,
     {
         let needed = self.length + values.len();
-        if needed > self.buffer.len() {
+        if needed > self.capacity {
             self.grow(needed)?;
         }
-        self.buffer[self.length..needed].write_copy_of_slice(values);
+        let length = self.length;
+        self.all()[length..needed].write_copy_of_slice(values);
         self.length = needed;
         Ok(())
     }
 
     /// Removes the last element.
     pub fn pop(&mut self) -> Option<T> {
-        self.length = self.length.checked_sub(1)?;
+        let last = self.length.checked_sub(1)?;
+        self.length = last;
         // SAFETY: by the invariant the element was written; it is no longer counted.
-        Some(unsafe { self.buffer[self.length].assume_init_read() })
+        Some(unsafe { self.all()[last].assume_init_read() })
     }
 
     /// Removes element `index` and puts the last one in its place.
@@ -81,7 +92,7 @@ impl<'r, T> RegionVec<'r, T> {
         self.swap(index, last);
         self.length = last;
         // SAFETY: by the invariant the element was written; it is no longer counted.
-        unsafe { self.buffer[last].assume_init_read() }
+        unsafe { self.all()[last].assume_init_read() }
     }
 
     /// Drops all elements after the first `length`.
@@ -93,46 +104,58 @@ impl<'r, T> RegionVec<'r, T> {
 
     /// How many elements fit before the vector has to grow.
     pub fn capacity(&self) -> usize {
-        self.buffer.len()
+        self.capacity
     }
 
     /// The elements, for as long as the region lives. Does not compile for elements with a
     /// destructor.
     pub fn into_slice(self) -> &'r mut [T] {
         const { assert_plain::<T>() };
-        let mut vec = ManuallyDrop::new(self);
-        let length = vec.length;
-        // SAFETY: by the invariant these elements are written.
-        unsafe { mem::take(&mut vec.buffer)[..length].assume_init_mut() }
+        let vec = ManuallyDrop::new(self);
+        // SAFETY: by the invariant these elements are written, nobody else uses them, and the region
+        // is borrowed for `'r`.
+        unsafe { core::slice::from_raw_parts_mut(vec.room.as_ptr(), vec.length) }
+    }
+
+    /// All the room, written or not.
+    #[inline]
+    fn all(&mut self) -> &mut [MaybeUninit<T>] {
+        // SAFETY: by the invariant the room is there and nobody else uses it; MaybeUninit needs no
+        // value.
+        unsafe { core::slice::from_raw_parts_mut(self.room.as_ptr().cast(), self.capacity) }
     }
 
     #[cold]
     fn grow(&mut self, needed: usize) -> Result<(), Exhausted> {
-        let (capacity, size) = (self.buffer.len(), size_of::<T>());
-        let wanted = needed.max(2 * capacity).max(64 / size.max(1)).max(4);
-        let region = self.region;
+        let size = size_of::<T>();
+        let wanted = needed.max(2 * self.capacity).max(64 / size.max(1)).max(4);
+        let now = self.capacity * size;
         for longer in [wanted, needed] {
-            match region.extend(mem::take(&mut self.buffer), longer) {
-                Ok(buffer) => {
-                    self.buffer = buffer;
-                    return Ok(());
-                }
-                Err(buffer) => self.buffer = buffer,
+            if self.region.grow_newest(self.room.cast(), now, longer.saturating_mul(size)) {
+                self.capacity = longer;
+                return Ok(());
             }
         }
-        let room = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
-        let larger = match self.region.alloc_places(room.max(wanted)) {
-            Ok(larger) => larger,
-            Err(_) if needed < wanted => self.region.alloc_places(needed)?,
+        let fits = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
+        let (capacity, room) = match allocate(fits.max(wanted), self.region) {
+            Ok(room) => (fits.max(wanted), room),
+            Err(_) if needed < wanted => (needed, allocate(needed, self.region)?),
             Err(exhausted) => return Err(exhausted),
         };
-        for (new, old) in larger.iter_mut().zip(&self.buffer[..self.length]) {
-            // SAFETY: by the invariant the element was written, and after the move below the old
-            // place is no longer read.
-            new.write(unsafe { old.assume_init_read() });
-        }
-        self.buffer = larger;
+        // SAFETY: both have room for the `length` elements that are written, and are not the same; the
+        // old ones are not used again.
+        unsafe { room.copy_from_nonoverlapping(self.room, self.length) };
+        (self.room, self.capacity) = (room, capacity);
         Ok(())
+    }
+}
+
+/// Room for `capacity` elements.
+fn allocate<T>(capacity: usize, region: &Region<'_>) -> Result<NonNull<T>, Exhausted> {
+    const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
+    match Layout::array::<T>(capacity) {
+        Ok(layout) => Ok(region.allocate(layout)?.cast()),
+        Err(_) => Err(region.exhausted(usize::MAX, Limit::Size)),
     }
 }
 
@@ -149,14 +172,14 @@ impl<T> Deref for RegionVec<'_, T> {
 
     fn deref(&self) -> &[T] {
         // SAFETY: by the invariant these elements are written.
-        unsafe { self.buffer[..self.length].assume_init_ref() }
+        unsafe { core::slice::from_raw_parts(self.room.as_ptr(), self.length) }
     }
 }
 
 impl<T> DerefMut for RegionVec<'_, T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: by the invariant these elements are written.
-        unsafe { self.buffer[..self.length].assume_init_mut() }
+        // SAFETY: by the invariant these elements are written, and nobody else uses them.
+        unsafe { core::slice::from_raw_parts_mut(self.room.as_ptr(), self.length) }
     }
 }
 
@@ -225,10 +248,11 @@ impl Region<'_> {
     /// [`Exhausted`].
     pub fn format(&self, arguments: fmt::Arguments<'_>) -> Result<&str, Exhausted> {
         let mut text = Text::new(self);
-        let done = fmt::Write::write_fmt(&mut text, arguments);
-        match (done, text.exhausted) {
-            (Err(fmt::Error), Some(exhausted)) => Err(exhausted),
-            _ => Ok(text.into_str()),
+        let _ = fmt::Write::write_fmt(&mut text, arguments);
+        // A `Display` may swallow the error of the writing: the text is not whole all the same.
+        match text.exhausted {
+            Some(exhausted) => Err(exhausted),
+            None => Ok(text.into_str()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{cell::Cell, mem::MaybeUninit};
 
 use rt_regions::{
-    Exhausted, Finite, Limit, List, PAGE_SIZE, Parcels, Pool, Region, RegionBox, RegionVec,
+    Exhausted, Finite, Limit, List, PAGE_SIZE, Parcels, Place, Pool, Region, RegionBox, RegionVec,
 };
 
 /// Runs `test` with a pool of `pages` pages, and checks that they have all come back.
@@ -351,4 +351,235 @@ fn forgetting_a_region_only_leaks_its_pages() {
     std::mem::forget(region);
     assert_eq!((value, pool.free_pages()), (7, pool.pages() - 1));
     assert_eq!(pool.labels().next().unwrap().live(), 1);
+}
+
+#[test]
+fn a_scope_gives_back_what_it_took_and_nothing_else() {
+    with_pool(64, |pool| {
+        let mut region = Region::new(pool, "r");
+        region.alloc(1u8).unwrap();
+        let before = (region.pages(), pool.free_pages());
+        let sum = region.scope(|outer| {
+            let kept = outer.alloc_slice(&[1u64; 100]).unwrap();
+            for _ in 0..10 {
+                outer.scope(|inner| {
+                    inner.alloc_slice(&[2u64; 2000]).unwrap();
+                    (0..1000).for_each(|n| assert_eq!(*inner.alloc([n; 4]).unwrap(), [n; 4]));
+                    let mut vector = RegionVec::new(inner);
+                    (0..100).for_each(|n| vector.push(n).unwrap());
+                    assert!(inner.pages() > 8);
+                });
+            }
+            assert_eq!((outer.pages(), pool.free_pages()), before);
+            kept.iter().sum::<u64>()
+        });
+        assert_eq!((sum, (region.pages(), pool.free_pages())), (100, before));
+    });
+}
+
+#[test]
+fn a_scope_of_an_empty_region_leaves_it_empty() {
+    with_pool(8, |pool| {
+        let mut region = Region::new(pool, "r");
+        region.scope(|scope| scope.alloc_str("text").map(|text| text.len())).unwrap();
+        assert_eq!((region.pages(), pool.free_pages()), (0, pool.pages()));
+        assert_eq!(region.alloc(7).map(|value| *value), Ok(7));
+    });
+}
+
+#[test]
+fn a_scope_ends_by_errors_and_panics_too() {
+    with_pool(8, |pool| {
+        let mut region = Region::new(pool, "r").with_cap(2 * PAGE_SIZE);
+        let error = region.scope(|scope| {
+            scope.alloc_slice(&[0u8; PAGE_SIZE])?;
+            scope.alloc_slice(&[0u8; 2 * PAGE_SIZE]).map(|_| ())
+        });
+        assert_eq!(error.unwrap_err().used, PAGE_SIZE);
+        assert_eq!(region.pages(), 0);
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            region.scope(|scope| {
+                scope.alloc_slice(&[0u8; PAGE_SIZE]).unwrap();
+                panic!("in the scope");
+            })
+        }));
+        assert!(panic.is_err());
+        assert_eq!((region.pages(), pool.free_pages()), (0, pool.pages()));
+    });
+}
+
+#[test]
+fn a_place_is_the_top_or_the_bottom() {
+    fn squares<'r>(count: u64, place: Place<'r, '_>) -> &'r [u64] {
+        place.enter().alloc_slice_with(count as usize, |i| (i * i) as u64).unwrap()
+    }
+    with_pool(8, |pool| {
+        let mut region = Region::new(pool, "r");
+        let first = squares(400, (&region).into());
+        let second = squares(400, Place::Top(&region));
+        assert_eq!((first[3], second[4], region.pages()), (9, 16, 2));
+        for _ in 0..10 {
+            assert_eq!(squares(400, (&mut region).into())[5], 25);
+            assert_eq!(region.pages(), 1);
+        }
+    });
+}
+
+#[test]
+fn release_keeps_no_page() {
+    with_pool(32, |pool| {
+        let mut region = Region::new(pool, "r");
+        for _ in 0..3 {
+            region.alloc_slice(&[0u8; 3 * PAGE_SIZE]).unwrap();
+            region.alloc(1u8).unwrap();
+            region.release();
+            assert_eq!((region.pages(), pool.free_pages()), (0, pool.pages()));
+            let label = pool.labels().next().unwrap();
+            assert_eq!((label.bytes(), label.waste(), label.pages()), (0, 0, 0));
+        }
+        region.release();
+    });
+}
+
+#[test]
+fn what_is_kept_back_is_there_for_who_may_use_it() {
+    with_pool(8, |pool| {
+        pool.keep_back(2);
+        let hog = Region::new(pool, "hog");
+        while hog.alloc_slice(&[0u8; PAGE_SIZE]).is_ok() {}
+        assert_eq!(pool.free_pages(), 2);
+        assert!(Region::new(pool, "late").alloc(0u8).is_err());
+        let report = Region::new(pool, "report").with_reserve();
+        assert_eq!(report.format(format_args!("{} left", pool.free_pages())).unwrap(), "2 left");
+        pool.keep_back(0);
+    });
+}
+
+#[test]
+fn zeroing_leaves_nothing_behind() {
+    with_pool(16, |pool| {
+        for reset in [false, true] {
+            let mut secret = Region::new(pool, "secret").with_zeroing();
+            secret.alloc_slice(&[0xaau8; 3000]).unwrap();
+            secret.scope(|scope| {
+                scope.alloc_slice(&[0xaau8; 900]).unwrap();
+                scope.alloc_slice(&[0xaau8; 9000]).unwrap();
+            });
+            secret.alloc_slice(&[0xaau8; 9000]).unwrap();
+            if reset {
+                secret.release();
+            }
+        }
+        let all = Region::new(pool, "all");
+        // Whatever the pages held, one that was given back last comes first.
+        let page = all.alloc_uninit::<u8>(PAGE_SIZE).unwrap();
+        // SAFETY: every byte of the page was zeroed before it was given back.
+        assert!(page.iter().all(|byte| unsafe { byte.assume_init() } == 0));
+    });
+}
+
+#[test]
+fn values_that_are_to_be_dropped_are_dropped_once_the_newest_first() {
+    use std::{cell::RefCell, rc::Rc};
+    struct Noisy(u32, Rc<RefCell<Vec<u32>>>);
+    impl Drop for Noisy {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push(self.0);
+        }
+    }
+    let dropped = Rc::new(RefCell::new(Vec::new()));
+    let noisy = |number| Noisy(number, dropped.clone());
+    with_pool(8, |pool| {
+        let mut region = Region::new(pool, "r");
+        (0..3).for_each(|n| assert_eq!(region.alloc_dropping(noisy(n)).unwrap().0, n));
+        region.scope(|scope| {
+            scope.alloc_dropping(noisy(10)).unwrap();
+            scope.alloc_dropping(noisy(11)).unwrap();
+        });
+        assert_eq!(dropped.take(), [11, 10]);
+        region.reset();
+        assert_eq!(dropped.take(), [2, 1, 0]);
+        region.alloc_dropping(noisy(7)).unwrap();
+        drop(region);
+        assert_eq!(dropped.take(), [7]);
+        let full = Region::new(pool, "full").with_cap(0);
+        assert!(full.alloc_dropping(noisy(8)).is_err());
+        assert_eq!(dropped.take(), [8]);
+    });
+    assert_eq!(Rc::strong_count(&dropped), 1);
+}
+
+#[test]
+fn bytes_and_waste_are_counted() {
+    with_pool(32, |pool| {
+        let mut region = Region::new(pool, "r");
+        region.alloc_slice(&[0u8; 4000]).unwrap();
+        region.alloc_slice(&[0u8; 1000]).unwrap();
+        region.alloc_slice(&[0u8; 5000]).unwrap();
+        let label = pool.labels().next().unwrap();
+        // The first page and the run; the second page is being filled.
+        assert_eq!((label.bytes(), label.waste()), (4000 + 5000, 96 + 3192));
+        assert_eq!((label.large_objects(), label.pages()), (1, 4));
+        region.scope(|scope| scope.alloc_slice(&[0u8; 4096]).map(|_| ())).unwrap();
+        assert_eq!((label.bytes(), label.waste()), (9000, 3288));
+        region.reset();
+        assert_eq!((label.bytes(), label.waste()), (0, 0));
+    });
+}
+
+#[test]
+fn a_pool_knows_its_own() {
+    let mut memory = vec![MaybeUninit::uninit(); 8 * PAGE_SIZE];
+    let pool = Pool::new(&mut memory);
+    let region = Region::new(&pool, "r");
+    let ours = std::ptr::from_ref(region.alloc(1u8).unwrap());
+    assert!(pool.contains(ours) && !pool.contains(&raw const pool));
+    assert_eq!(pool.open_regions().count(), 1);
+    drop(region);
+    assert_eq!(pool.open_regions().count(), 0);
+}
+
+#[test]
+fn a_cap_set_late_holds() {
+    with_pool(8, |pool| {
+        let region = Region::new(pool, "r");
+        (0..2).for_each(|_| assert!(region.alloc([0u8; PAGE_SIZE]).is_ok()));
+        let region = region.with_cap(PAGE_SIZE);
+        assert!(region.alloc([0u8; PAGE_SIZE]).is_err());
+    });
+}
+
+/// Pointers that were lent are never used again behind their borrower's back: for Miri.
+#[test]
+fn what_was_lent_is_left_alone() {
+    fn longer(mut vector: RegionVec<'_, u8>) -> usize {
+        (0..200).for_each(|byte| vector.push(byte).unwrap());
+        vector.len()
+    }
+    with_pool(8, |pool| {
+        let region = Region::new(pool, "r");
+        let fill = |room: &mut [MaybeUninit<u8>]| room.write_copy_of_slice(&[1; 8]).len();
+        let (one, _) =
+            region.fill(8, |room| (Some(&mut room.write_copy_of_slice(&[1; 8])[..1]), ())).unwrap();
+        let next = region.alloc([7u8; 16]).unwrap();
+        assert_eq!((one.unwrap().len(), next[15]), (1, 7));
+        assert_eq!(region.fill(8, |room| (None, fill(room))).unwrap().1, 8);
+        let mut vector = RegionVec::new(&region);
+        vector.push(1).unwrap();
+        assert_eq!(longer(vector), 201);
+        region.alloc_dropping(String::from("a")).unwrap().push('b');
+    });
+}
+
+#[test]
+fn a_text_that_was_cut_is_an_error_even_if_its_writer_hides_it() {
+    struct Careless;
+    impl std::fmt::Display for Careless {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let _ = f.write_str(&"x".repeat(100));
+            Ok(())
+        }
+    }
+    let mut room = Finite::<16>::new();
+    assert!(room.region("f").format(format_args!("{Careless}")).is_err());
 }

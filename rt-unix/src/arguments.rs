@@ -1,12 +1,14 @@
-//! The arguments of the process, and the one that is the runtime's own.
+//! The arguments of the process, and those that are the runtime's own.
 
-use std::{ffi::OsString, fmt};
+use std::{ffi::OsString, fmt, path::PathBuf};
 
 use rt::Error;
 
-/// What `--help` says of `--memory`, in the form of the other arguments.
+/// What `--help` says of the runtime's own arguments, in the form of the others.
 pub(crate) const USAGE: &str =
-    "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M)";
+    "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M)
+  --profile=FILE            write what the regions held to this file, as CSV (nowhere)
+  --profile-every=N         look at the regions every N packets (1)";
 
 /// The size of the pool that is not asked for otherwise, in bytes.
 const DEFAULT_MEMORY: usize = 64 << 20;
@@ -18,39 +20,66 @@ const LEAST_MEMORY: usize = 64 << 10;
 pub(crate) struct Arguments {
     /// `--memory`: the size of the pool in bytes.
     pub(crate) memory: usize,
+    /// `--profile`: where the profile goes. None where the profiler is not built in.
+    pub(crate) profile: Option<PathBuf>,
+    /// `--profile-every`: after how many packets each.
+    pub(crate) profile_every: u32,
     /// All others, in order; kept as long as the program runs.
     pub(crate) rest: &'static [&'static str],
 }
 
 impl Arguments {
-    /// Reads `--memory=SIZE` or `--memory SIZE` (the last one counts), and leaves the rest alone.
+    /// Reads the runtime's own, `--name=value` or `--name value` (the last one of a name counts), and
+    /// leaves the rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let mut memory = DEFAULT_MEMORY;
+        let mut read = Self { memory: DEFAULT_MEMORY, profile: None, profile_every: 1, rest: &[] };
         let mut rest: Vec<&'static str> = Vec::new();
         let mut arguments = arguments.into_iter().map(|argument| {
             argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
         });
         while let Some(argument) = arguments.next() {
             let argument = argument?;
-            let size = match argument.split_once('=') {
-                Some(("--memory", size)) => size.to_owned(),
-                None if argument == "--memory" => match arguments.next() {
-                    Some(size) => size?,
-                    None => return Err(bad(argument, "its value is missing")),
-                },
-                _ => {
-                    rest.push(argument.leak());
-                    continue;
-                }
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (&*argument, None),
             };
-            memory = parse_size(&size).filter(|size| *size >= LEAST_MEMORY).ok_or_else(|| {
-                bad(
-                    format_args!("--memory={size}"),
-                    "expected a size in bytes, or with K, M or G, 64K at least: 64M",
-                )
-            })?;
+            if !matches!(name, "--memory" | "--profile" | "--profile-every") {
+                rest.push(argument.leak());
+                continue;
+            }
+            let value = match value {
+                Some(value) => value,
+                None => arguments.next().ok_or_else(|| bad(name, "its value is missing"))??,
+            };
+            read.set(name, &value).map_err(|reason| bad(format_args!("{name}={value}"), reason))?;
         }
-        Ok(Self { memory, rest: rest.leak() })
+        read.rest = rest.leak();
+        Ok(read)
+    }
+
+    /// Sets the argument `name`; if that cannot be, says why.
+    fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        if name == "--memory" {
+            self.memory = parse_size(value)
+                .filter(|size| *size >= LEAST_MEMORY)
+                .ok_or("expected a size in bytes, or with K, M or G, 64K at least: 64M")?;
+            return Ok(());
+        }
+        if cfg!(not(feature = "profile")) {
+            return Err("built without the profiler, which `--features profile` adds");
+        }
+        match name {
+            "--profile" if value.is_empty() => return Err("expected the name of a file"),
+            "--profile" => self.profile = Some(value.into()),
+            _ => {
+                self.profile_every = value
+                    .parse()
+                    .ok()
+                    .filter(|every| *every > 0)
+                    .ok_or("expected a number of packets, 1 at least")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +158,35 @@ mod tests {
         assert_eq!((error.status(), error.message()), (2, "--memory: its value is missing"));
     }
 
+    #[cfg(not(feature = "profile"))]
+    #[test]
+    fn without_the_profiler_its_arguments_are_refused() {
+        for argument in ["--profile=run.csv", "--profile-every=10"] {
+            let error = read(&[argument]).unwrap_err();
+            let words = "built without the profiler, which `--features profile` adds";
+            assert_eq!(error.status(), 2);
+            assert_eq!(error.message(), format!("{argument}: {words}"));
+        }
+    }
+
+    #[cfg(feature = "profile")]
+    #[test]
+    fn the_arguments_of_the_profiler_are_read() {
+        let arguments = read(&["--profile", "run.csv", "--profile-every=10", "x"]).unwrap();
+        assert_eq!(arguments.profile.as_deref(), Some("run.csv".as_ref()));
+        assert_eq!((arguments.profile_every, arguments.rest), (10, &["x"][..]));
+        for (argument, words) in [
+            ("--profile=", "--profile=: expected the name of a file"),
+            ("--profile-every=0", "--profile-every=0: expected a number of packets, 1 at least"),
+            ("--profile-every=x", "--profile-every=x: expected a number of packets"),
+            ("--profile", "--profile: its value is missing"),
+        ] {
+            let error = read(&[argument]).unwrap_err();
+            assert_eq!(error.status(), 2);
+            assert!(error.message().starts_with(words), "{error}");
+        }
+    }
+
     #[test]
     fn the_other_arguments_are_left_as_they_are() {
         let arguments = read(&["--ipv4", "10.0.0.2/24", "--memory=1M", "--memoryx=1", "-h", ""]);
@@ -136,6 +194,8 @@ mod tests {
             arguments.unwrap(),
             Arguments {
                 memory: 1 << 20,
+                profile: None,
+                profile_every: 1,
                 rest: &["--ipv4", "10.0.0.2/24", "--memoryx=1", "-h", ""],
             }
         );

@@ -4,6 +4,8 @@ mod arguments;
 #[cfg(feature = "defmt")]
 mod log;
 mod memory;
+#[cfg(feature = "profile")]
+mod profile;
 mod runtime;
 mod signals;
 

@@ -12,6 +12,8 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
+#[cfg(feature = "profile")]
+use crate::profile::Profiler;
 use crate::{arguments::Arguments, memory, say, signals::Signals};
 
 /// What this runtime waits on: a descriptor that is never closed, until it is readable.
@@ -24,22 +26,34 @@ pub struct Rt {
     pool: &'static Pool<'static>,
     memory: &'static Region<'static>,
     signals: &'static Signals,
+    #[cfg(feature = "profile")]
+    profiler: Option<Profiler>,
 }
 
 impl Rt {
-    /// A runtime with these arguments, the program's name left out: `--memory` is its own, the rest
-    /// are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
+    /// A runtime with these arguments, the program's name left out: `--memory`, `--profile` and
+    /// `--profile-every` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
     /// memory, until it ends.
     ///
     /// # Errors
-    /// An argument is not UTF-8, or `--memory` is not a size (status 2); the system has not enough
-    /// memory or descriptors (status 1).
+    /// An argument is not UTF-8, or one of its own has a bad value (status 2); the system has not
+    /// enough memory or descriptors, or the file of the profile cannot be made (status 1).
     pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let Arguments { memory, rest } = Arguments::read(arguments)?;
-        let (pool, memory) = memory::open(memory)?;
+        let arguments = Arguments::read(arguments)?;
+        let (pool, memory) = memory::open(arguments.memory)?;
         let signals = Signals::hear()
             .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
-        Ok(Self { arguments: rest, pool, memory, signals })
+        Ok(Self {
+            arguments: arguments.rest,
+            pool,
+            memory,
+            signals,
+            #[cfg(feature = "profile")]
+            profiler: arguments
+                .profile
+                .map(|file| Profiler::new(file, arguments.profile_every))
+                .transpose()?,
+        })
     }
 }
 
@@ -94,6 +108,19 @@ impl Runtime for Rt {
 
     fn has_log(&self) -> bool {
         cfg!(feature = "defmt")
+    }
+
+    #[cfg(feature = "profile")]
+    #[inline]
+    fn packet_served(&mut self, now: Instant) {
+        if let Some(profiler) = &mut self.profiler {
+            profiler.packet_served(self.pool, now);
+        }
+    }
+
+    #[cfg(feature = "profile")]
+    fn write_profile(&mut self) -> Result<(), Error> {
+        self.profiler.as_ref().map_or(Ok(()), Profiler::write)
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {

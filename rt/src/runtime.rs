@@ -58,6 +58,22 @@ pub trait Runtime {
     /// The pool that all regions come from.
     fn pool(&self) -> &'static Pool<'static>;
 
+    /// Called when a packet has gone through the tower that came at `now`; its region still holds
+    /// what it took. This is when a profiler looks; a platform without one does nothing.
+    #[inline]
+    fn packet_served(&mut self, now: Instant) {
+        let _ = now;
+    }
+
+    /// Called when the statistics are wanted and when the program ends: writes down what the profiler
+    /// has seen. A platform without one does nothing.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn write_profile(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Eight bytes that nobody can predict, as a number.
     ///
     /// # Errors
@@ -83,13 +99,18 @@ pub trait Runtime {
         let result = loop {
             match self.turn(&mut tower, &event, &mut packet) {
                 Ok(Wake::Continue) => {}
-                Ok(Wake::Report) => report(self, &tower),
+                Ok(Wake::Report) => {
+                    report(self, &tower);
+                    if let Err(error) = self.write_profile() {
+                        self.print(format_args!("{error}"));
+                    }
+                }
                 Ok(Wake::Stop) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
         report(self, &tower);
-        result
+        result.and(self.write_profile())
     }
 
     /// One turn of [`run`](Self::run), for programs with a loop of their own: takes one packet
@@ -114,6 +135,7 @@ pub trait Runtime {
             Rx::Kept => {}
             Rx::Idle => return self.wait(event, tower.next_deadline()),
         }
+        self.packet_served(now);
         Ok(self.asked())
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{cargo::cargo, tools, tower};
+use crate::{assembly, cargo::cargo, memory, tools, tower};
 
 /// The tests that run service processes; their names begin with it.
 const END_TO_END: &str = "linux::";
@@ -42,6 +42,12 @@ pub fn all(quick: bool) -> Result<()> {
             cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
         )
     })?;
+    if !quick {
+        step("machine code without the profiler", assembly::check_profile_is_free)?;
+        step("memory: AddressSanitizer", memory::sanitize)?;
+        step("memory: Valgrind", memory::check_with_valgrind)?;
+        step("memory: fuzzing", memory::fuzz)?;
+    }
     let mut counts = Counts::default();
     step("tests", || {
         let mut command = cargo();
@@ -50,9 +56,15 @@ pub fn all(quick: bool) -> Result<()> {
             command.args(["--", "--skip", END_TO_END]);
         }
         let result = succeed_counting(&mut command, &mut counts).and_then(|()| {
-            // Apart, because with a log the unit tests of the layers, which have no logger, do not link.
-            let log = ["test", "--package", "rt-unix", "--features", "defmt", "--test", "process"];
-            succeed_counting(cargo().args(log), &mut counts)
+            // What is off by default. Apart from the rest, because with a log the unit tests of the
+            // layers, which have no logger, do not link.
+            [
+                &["--package", "rt-regions", "--all-features"][..],
+                &["--package", "rt-unix", "--features", "profile"],
+                &["--package", "rt-unix", "--features", "defmt", "--test", "process"],
+            ]
+            .iter()
+            .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), &mut counts))
         });
         println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
         result

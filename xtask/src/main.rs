@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use xtask::{checks, lab, run, tools};
+use xtask::{checks, lab, profile, run, tools};
 
 /// The one command for people and for CI.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Builds a service and runs it in a network of its own
     Run(Run),
+    /// Draws what the regions of a service hold over many requests, and says whether it grows
+    Profile(Profile),
     /// Runs everything that CI runs
     Test {
         /// Leave out the tests that run service processes
@@ -35,6 +37,52 @@ enum Command {
     Missing,
 }
 
+/// What is sent to a service.
+#[derive(clap::Args)]
+struct Request {
+    /// Send this; `run` then prints the reply alone, and ends
+    #[arg(long = "request", value_name = "TEXT", conflicts_with = "file")]
+    text: Option<OsString>,
+    /// Send the content of this file, as it is
+    #[arg(long = "request-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Profile {
+    /// The service: a folder of apps
+    #[arg(required_unless_present = "thesis")]
+    app: Option<String>,
+    #[command(flatten)]
+    request: Request,
+    /// How many times
+    #[arg(long, default_value_t = 50, value_parser = at_least_requests)]
+    requests: usize,
+    /// The UDP port that the requests go to
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Draw the picture of the README of rt-regions: the system before this one, and this one
+    #[arg(long, conflicts_with_all = ["app", "text", "file", "requests", "port"])]
+    thesis: bool,
+}
+
+fn at_least_requests(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    if number < profile::LEAST_REQUESTS {
+        return Err(format!("fewer than {} say nothing", profile::LEAST_REQUESTS));
+    }
+    Ok(number)
+}
+
+impl Profile {
+    fn run(self) -> anyhow::Result<()> {
+        match &self.app {
+            Some(app) => profile::of_app(app, self.port, self.request.read()?, self.requests),
+            None => profile::of_thesis(),
+        }
+    }
+}
+
 #[derive(clap::Args)]
 struct Run {
     /// The service: a folder of apps
@@ -42,12 +90,9 @@ struct Run {
     /// Where it runs
     #[arg(long, value_enum, default_value_t = Platform::Unix)]
     on: Platform,
-    /// Send this one request, print the reply alone, and end
-    #[arg(long, value_name = "TEXT", conflicts_with = "request_file")]
-    request: Option<OsString>,
-    /// The same with the content of a file, as it is
-    #[arg(long, value_name = "FILE")]
-    request_file: Option<PathBuf>,
+    /// One request: its reply alone is printed
+    #[command(flatten)]
+    request: Request,
     /// The UDP port that the requests go to
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -62,16 +107,21 @@ enum Platform {
     Unix,
 }
 
+impl Request {
+    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        match (&self.text, &self.file) {
+            (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
+            (None, Some(file)) => std::fs::read(file)
+                .with_context(|| format!("cannot read the request {}", file.display()))
+                .map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 impl Run {
     fn run(self) -> anyhow::Result<()> {
-        let request = match (&self.request, &self.request_file) {
-            (Some(text), _) => Some(text.as_bytes().to_vec()),
-            (None, Some(file)) => Some(
-                std::fs::read(file)
-                    .with_context(|| format!("cannot read the request {}", file.display()))?,
-            ),
-            (None, None) => None,
-        };
+        let request = self.request.read()?;
         let args: Vec<&OsStr> = self.args.iter().map(OsString::as_os_str).collect();
         match self.on {
             Platform::Unix => run::on_unix(&self.app, self.port, &args, request.as_deref()),
@@ -83,9 +133,10 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         // No thread runs yet, which the namespace asks for.
         Command::Run(run) => lab::prepare().and_then(|()| run.run()),
+        Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
         Command::Test { quick } => checks::all(quick),
         Command::Missing => {
-            for tool in tools::missing() {
+            for tool in tools::wanted() {
                 println!("{}", tool.package);
             }
             Ok(())

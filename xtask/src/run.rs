@@ -36,12 +36,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// There is no such service, the request is too long for a datagram, the network cannot be made,
 /// the service does not start or does not end well, or there is no reply: with the reason.
 pub fn on_unix(app: &str, port: u16, args: &[&OsStr], request: Option<&[u8]>) -> Result<()> {
-    let apps = cargo::apps()?;
-    ensure!(
-        apps.iter().any(|name| name == app),
-        "there is no service {app}; there are: {}",
-        apps.join(", ")
-    );
+    check_app(app)?;
     if let Some(request) = request {
         check_length(request)?;
     }
@@ -67,6 +62,17 @@ pub fn on_unix(app: &str, port: u16, args: &[&OsStr], request: Option<&[u8]>) ->
     })?
 }
 
+/// Checks that there is a service of this name.
+pub(crate) fn check_app(app: &str) -> Result<()> {
+    let apps = cargo::apps()?;
+    ensure!(
+        apps.iter().any(|name| name == app),
+        "there is no service {app}; there are: {}",
+        apps.join(", ")
+    );
+    Ok(())
+}
+
 fn check_length(request: &[u8]) -> Result<()> {
     ensure!(
         request.len() <= LONGEST,
@@ -77,7 +83,12 @@ fn check_length(request: &[u8]) -> Result<()> {
 }
 
 /// Sends one request in one datagram and returns the reply.
-fn ask(lab: &Lab, service: &mut Service<'_>, port: u16, request: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn ask(
+    lab: &Lab,
+    service: &mut Service<'_>,
+    port: u16,
+    request: &[u8],
+) -> Result<Vec<u8>> {
     check_length(request)?;
     // A port of its own for each request: a late reply to an earlier one cannot be taken for this one.
     let socket = lab.connect(port).context("cannot open a UDP socket")?;

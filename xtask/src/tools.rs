@@ -21,6 +21,9 @@ pub const IP: Tool = Tool { name: "ip", package: "iproute2" };
 /// What starts a service so that it never outlives us.
 pub const SETPRIV: Tool = Tool { name: "setpriv", package: "util-linux" };
 
+/// What watches every access to memory; its checks are skipped where it is missing.
+pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
+
 /// Every program that is called, the peers of the end-to-end tests among them.
 pub const ALL: [Tool; 5] = [
     IP,
@@ -52,6 +55,11 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// The tools that are not installed.
 pub fn missing() -> Vec<Tool> {
     ALL.into_iter().filter(|tool| !tool.is_installed()).collect()
+}
+
+/// The tools that are not installed, those included that the tests can do without.
+pub fn wanted() -> Vec<Tool> {
+    missing().into_iter().chain((!VALGRIND.is_installed()).then_some(VALGRIND)).collect()
 }
 
 /// What is missing and how to get it, in one sentence.

@@ -57,13 +57,13 @@ fn runs_are_split_and_joined_again() {
     let mut memory = memory(66);
     let pool = Pool::new(&mut memory);
     let before = free_runs(&pool);
-    let pages: Vec<u32> = core::iter::from_fn(|| pool.take(0)).collect();
+    let pages: Vec<u32> = core::iter::from_fn(|| pool.take(0, false)).collect();
     assert_eq!((pages.len(), pool.free_pages()), (pool.pages(), 0));
-    assert_eq!(pool.take(0), None);
+    assert_eq!(pool.take(0, false), None);
     pages.iter().for_each(|&page| give(&pool, page, 0));
     // A run needs neighbours: only now are they joined.
     assert!(free_runs(&pool).iter().all(|&(_, class)| class == 0));
-    let run = pool.take(4).unwrap();
+    let run = pool.take(4, false).unwrap();
     give(&pool, run, 4);
     pool.sort_returned();
     pool.join();
@@ -77,7 +77,7 @@ fn a_larger_run_is_not_broken_while_a_smaller_one_is_free() {
     let largest = free_runs(&pool).iter().map(|&(_, class)| class).max().unwrap();
     // 31 pages and what is left of 128: the run of 2^largest pages is not needed for them.
     let others = pool.pages() - (1 << largest);
-    (0..others).for_each(|_| assert!(pool.take(0).is_some()));
+    (0..others).for_each(|_| assert!(pool.take(0, false).is_some()));
     assert!(free_runs(&pool).contains(&(0, largest)) || free_runs(&pool).len() == 1);
 }
 
@@ -86,8 +86,8 @@ fn a_failed_allocation_changes_nothing() {
     let mut memory = memory(20);
     let pool = Pool::new(&mut memory);
     let free = pool.free_pages();
-    assert_eq!(pool.take(CLASSES), None);
-    assert_eq!(pool.take(5), None);
+    assert_eq!(pool.take(CLASSES, false), None);
+    assert_eq!(pool.take(5, false), None);
     assert_eq!(
         (pool.free_pages(), free_runs(&pool).iter().map(|r| 1 << r.1).sum::<usize>()),
         (free, free)
@@ -111,11 +111,11 @@ fn a_flood_of_single_pages_below_a_cap_cannot_shred_the_pool() {
         if held.len() == held_at_most || !held.is_empty() && below(2) == 0 {
             give(&pool, held.swap_remove(below(held.len())), 0);
         } else {
-            held.push(pool.take(0).unwrap());
+            held.push(pool.take(0, false).unwrap());
         }
     }
     let mut runs = 0;
-    while pool.take(4).is_some() {
+    while pool.take(4, false).is_some() {
         runs += 1;
     }
     let (all, broken) = (pool.pages() / 16, held_at_most / 16 + 1);
@@ -141,7 +141,7 @@ fn runs_of_all_classes_in_any_order() {
             let (run, class) = held.swap_remove(below(held.len()));
             (run..run + (1 << class)).for_each(|page| owner[page as usize] = false);
             give(&pool, run, class);
-        } else if let Some(run) = pool.take(class) {
+        } else if let Some(run) = pool.take(class, false) {
             for page in run..run + (1 << class) {
                 assert!(!mem::replace(&mut owner[page as usize], true), "page {page} is in use");
             }

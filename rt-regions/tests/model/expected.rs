@@ -1,0 +1,374 @@
+//! What the regions of a pool must be like, worked out from the documentation and kept apart from them.
+
+use std::collections::BTreeMap;
+
+use rt_regions::{Exhausted, Limit, PAGE_SIZE, Pool, Region};
+
+/// The largest object.
+const LARGEST: usize = 1024 * PAGE_SIZE;
+
+/// The names that regions are opened with.
+pub(crate) const NAMES: [&str; 6] = ["outer", "child", "own", "box", "parcels", "kept"];
+
+/// A region of the model.
+pub(crate) type Id = u32;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    opened: u64,
+    live: usize,
+    pages: usize,
+    most_pages: usize,
+    resets: u64,
+}
+
+/// What a region has.
+#[derive(Debug)]
+struct Expected {
+    name: Option<usize>,
+    parent: Option<Id>,
+    /// In pages.
+    cap: Option<usize>,
+    /// Pages of the region and of its children.
+    used: usize,
+    /// The single pages, the newest last.
+    pages: Vec<usize>,
+    /// The runs of large objects: the first page and how many.
+    runs: Vec<(usize, usize)>,
+    /// Free bytes of the newest page, or of the buffer of a finite region.
+    free: (usize, usize),
+    /// Where the buffer of a finite region begins.
+    buffer: usize,
+}
+
+/// What an allocation must come to.
+#[derive(Debug)]
+enum Outcome {
+    Here(usize),
+    Pages(usize),
+    Empty,
+    Refused(Limit),
+}
+
+/// All regions of a pool, and every live allocation.
+#[derive(Debug)]
+pub(crate) struct Model {
+    base: usize,
+    in_use: Vec<bool>,
+    counts: [Counts; NAMES.len()],
+    regions: BTreeMap<Id, Expected>,
+    next_id: Id,
+    /// From the first byte to the end of each live allocation.
+    live: BTreeMap<usize, usize>,
+}
+
+impl Model {
+    /// The model of a pool of `pages` pages from address `base` on.
+    pub(crate) fn new(base: usize, pages: usize) -> Self {
+        Self {
+            base,
+            in_use: vec![false; pages],
+            counts: Default::default(),
+            regions: BTreeMap::new(),
+            next_id: 0,
+            live: BTreeMap::new(),
+        }
+    }
+
+    /// A region is opened; `name` is a place in [`NAMES`].
+    pub(crate) fn open(&mut self, name: usize, parent: Option<Id>, cap: Option<usize>) -> Id {
+        self.counts[name].opened += 1;
+        self.counts[name].live += 1;
+        self.insert(Some(name), parent, cap.map(|bytes| bytes.div_ceil(PAGE_SIZE)), (0, 0))
+    }
+
+    /// A region without pages is opened: finite, or a child of a finite one.
+    pub(crate) fn open_finite(&mut self, buffer: (usize, usize)) -> Id {
+        self.insert(None, None, None, buffer)
+    }
+
+    fn insert(
+        &mut self,
+        name: Option<usize>,
+        parent: Option<Id>,
+        cap: Option<usize>,
+        free: (usize, usize),
+    ) -> Id {
+        let id = self.next_id;
+        self.next_id += 1;
+        let (pages, runs) = (Vec::new(), Vec::new());
+        let buffer = free.0;
+        let region = Expected { name, parent, cap, used: 0, pages, runs, free, buffer };
+        self.regions.insert(id, region);
+        id
+    }
+
+    /// Whether the region can have pages.
+    pub(crate) fn has_pages(&self, id: Id) -> bool {
+        self.regions[&id].name.is_some()
+    }
+
+    fn ancestors(&self, id: Id) -> impl Iterator<Item = &Expected> {
+        std::iter::successors(Some(&self.regions[&id]), |region| {
+            region.parent.map(|parent| &self.regions[&parent])
+        })
+    }
+
+    fn outcome(&self, id: Id, size: usize, align: usize) -> Outcome {
+        let (next, end) = self.regions[&id].free;
+        let place = next.next_multiple_of(align);
+        if end != 0 && place.checked_add(size).is_some_and(|to| to <= end) {
+            return Outcome::Here(place);
+        }
+        if size == 0 {
+            return Outcome::Empty;
+        }
+        if size > LARGEST {
+            return Outcome::Refused(Limit::Size);
+        }
+        let count = size.div_ceil(PAGE_SIZE).next_power_of_two();
+        let fits = |region: &Expected| region.cap.is_none_or(|cap| region.used + count <= cap);
+        if !self.has_pages(id) || !self.ancestors(id).all(fits) {
+            return Outcome::Refused(Limit::Cap);
+        }
+        // Runs begin at multiples of their size.
+        if self.in_use.chunks_exact(count).any(|run| !run.contains(&true)) {
+            Outcome::Pages(count)
+        } else {
+            Outcome::Refused(Limit::Pool)
+        }
+    }
+
+    /// An allocation was made at `address`.
+    pub(crate) fn took(&mut self, id: Id, size: usize, align: usize, address: usize) {
+        assert_eq!(address % align, 0, "alignment of {address:#x}");
+        match self.outcome(id, size, align) {
+            Outcome::Here(place) => {
+                assert_eq!(address, place, "the next free place");
+                self.region(id).free.0 = place + size;
+            }
+            Outcome::Pages(count) => {
+                let first = self.take_pages(id, address, count);
+                let region = self.region(id);
+                if count == 1 {
+                    region.pages.push(first);
+                    region.free = (address + size, address + PAGE_SIZE);
+                } else {
+                    region.runs.push((first, count));
+                }
+            }
+            Outcome::Empty => {}
+            outcome => panic!("{size} bytes should have been refused: {outcome:?}"),
+        }
+    }
+
+    fn take_pages(&mut self, id: Id, address: usize, count: usize) -> usize {
+        assert_eq!((address - self.base) % PAGE_SIZE, 0, "a page begins at {address:#x}");
+        let first = (address - self.base) / PAGE_SIZE;
+        for page in &mut self.in_use[first..first + count] {
+            assert!(!std::mem::replace(page, true), "a page of {address:#x} is in use");
+        }
+        self.count(id, count as isize);
+        first
+    }
+
+    /// Adds pages to a region, to those that it is in, and to its name.
+    fn count(&mut self, id: Id, pages: isize) {
+        if let Some(name) = self.regions[&id].name {
+            let counts = &mut self.counts[name];
+            counts.pages = counts.pages.strict_add_signed(pages);
+            counts.most_pages = counts.most_pages.max(counts.pages);
+        }
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let region = self.region(id);
+            region.used = region.used.strict_add_signed(pages);
+            next = region.parent;
+        }
+    }
+
+    fn region(&mut self, id: Id) -> &mut Expected {
+        self.regions.get_mut(&id).expect("the region is open")
+    }
+
+    /// The first pages of an object whose layout the model does not know (beside a list, a header):
+    /// `grown` pages more than before, and `address` is in the first of them.
+    pub(crate) fn took_unknown(&mut self, id: Id, grown: usize, address: usize) {
+        let page = address - (address - self.base) % PAGE_SIZE;
+        if grown > 0 {
+            let first = self.take_pages(id, page, grown);
+            self.region(id).runs.push((first, grown));
+        }
+    }
+
+    /// Whether `address` is in a page of the region.
+    pub(crate) fn owns(&self, id: Id, address: usize) -> bool {
+        let (region, page) = (&self.regions[&id], (address - self.base) / PAGE_SIZE);
+        region.pages.contains(&page)
+            || region.runs.iter().any(|&(first, count)| (first..first + count).contains(&page))
+    }
+
+    /// Of the newest allocation, which is from `start` to `end`, the bytes from `keep` on are given
+    /// back, unless there is a newer one.
+    pub(crate) fn give_back(&mut self, id: Id, page_end: usize, end: usize, keep: usize) {
+        let free = &mut self.region(id).free;
+        if *free == (end, page_end) {
+            free.0 = keep;
+        }
+    }
+
+    /// Where the page that is being filled ends.
+    pub(crate) fn page_end(&self, id: Id) -> usize {
+        self.regions[&id].free.1
+    }
+
+    /// The newest allocation was made longer where it stands.
+    pub(crate) fn grew(&mut self, id: Id, end: usize, new_end: usize) {
+        let free = &mut self.region(id).free;
+        assert_eq!(free.0, end, "what grows in place is the newest");
+        assert!(new_end <= free.1, "it ends inside its page");
+        free.0 = new_end;
+    }
+
+    /// An allocation was refused: was that right, and does the error tell the truth?
+    pub(crate) fn refused(&self, id: Id, align: usize, name: &str, error: &Exhausted) {
+        let outcome = self.outcome(id, error.requested, align);
+        let Outcome::Refused(limit) = outcome else { panic!("{error:?}: {outcome:?}") };
+        assert_eq!((error.region, error.limit), (name, limit));
+        let Exhausted { used, allowed, .. } = *error;
+        let is_used = |region: &Expected| region.used * PAGE_SIZE == used;
+        let told = match limit {
+            Limit::Size => allowed == LARGEST,
+            Limit::Pool => {
+                allowed - used == self.free_pages() * PAGE_SIZE && self.ancestors(id).any(is_used)
+            }
+            _ if self.has_pages(id) => {
+                let needed = error.requested.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE;
+                let is_full = |region: &Expected| {
+                    region.cap.is_some_and(|cap| cap * PAGE_SIZE == allowed) && is_used(region)
+                };
+                used + needed > allowed && self.ancestors(id).any(is_full)
+            }
+            _ => {
+                let (next, end) = self.regions[&id].free;
+                allowed - used == end - next
+            }
+        };
+        assert!(told, "{error:?}");
+    }
+
+    fn free_pages(&self) -> usize {
+        self.in_use.iter().filter(|&&in_use| !in_use).count()
+    }
+
+    /// The region is emptied, and keeps its oldest page.
+    pub(crate) fn reset(&mut self, id: Id) {
+        let region = self.region(id);
+        region.free.0 = region.buffer;
+        let kept = (!region.pages.is_empty()).then(|| region.pages.remove(0));
+        self.give_all(id);
+        let base = self.base;
+        let region = self.region(id);
+        if let Some(page) = kept {
+            region.pages.push(page);
+            let start = base + page * PAGE_SIZE;
+            region.free = (start, start + PAGE_SIZE);
+        }
+        if let Some(name) = region.name {
+            self.counts[name].resets += 1;
+        }
+    }
+
+    /// The region is dropped.
+    pub(crate) fn close(&mut self, id: Id) {
+        self.give_all(id);
+        let region = self.regions.remove(&id).expect("the region is open");
+        if let Some(name) = region.name {
+            self.counts[name].live -= 1;
+        }
+    }
+
+    fn give_all(&mut self, id: Id) {
+        let region = self.region(id);
+        let mut runs = std::mem::take(&mut region.runs);
+        runs.extend(region.pages.drain(..).map(|page| (page, 1)));
+        for (first, count) in runs {
+            self.in_use[first..first + count].fill(false);
+            self.count(id, -(count as isize));
+        }
+    }
+
+    /// From now on nobody else may have any of these bytes.
+    pub(crate) fn claim(&mut self, start: usize, length: usize) {
+        let end = start + length;
+        if length > 0 {
+            if let Some((before, before_end)) = self.live.range(..end).next_back() {
+                assert!(
+                    *before_end <= start,
+                    "{start:#x}..{end:#x} overlaps what is at {before:#x}"
+                );
+            }
+            self.live.insert(start, end);
+        }
+    }
+
+    /// They are nobody's again.
+    pub(crate) fn release(&mut self, start: usize, length: usize) {
+        if length > 0 {
+            assert_eq!(self.live.remove(&start), Some(start + length));
+        }
+    }
+
+    /// Compares a region with its model.
+    pub(crate) fn check_region(&self, id: Id, region: &Region<'_>) {
+        let expected = &self.regions[&id];
+        let runs: usize = expected.runs.iter().map(|&(_, count)| count).sum();
+        assert_eq!(region.pages(), expected.pages.len() + runs, "{region:?}");
+    }
+
+    /// Compares the pool and all counters with the model.
+    pub(crate) fn check(&self, pool: &Pool<'_>) {
+        assert_eq!(pool.free_pages(), self.free_pages());
+        let mut known = 0;
+        for label in pool.labels() {
+            let name = NAMES.iter().position(|name| *name == label.name()).expect("a name of ours");
+            let counts = Counts {
+                opened: label.opened(),
+                live: label.live(),
+                pages: label.pages(),
+                most_pages: label.most_pages(),
+                resets: label.resets(),
+            };
+            assert_eq!(counts, self.counts[name], "{label}");
+            known += 1;
+        }
+        assert_eq!(known, self.counts.iter().filter(|counts| counts.opened > 0).count());
+    }
+
+    /// Everything is closed: nothing may be left.
+    pub(crate) fn check_end(&self, pool: &Pool<'_>) {
+        self.check(pool);
+        assert!(self.regions.is_empty() && self.live.is_empty(), "{self:?}");
+        assert_eq!(pool.free_pages(), pool.pages());
+    }
+}
+
+/// The model is worth something only if it notices what it is there to notice.
+#[test]
+#[should_panic = "overlaps"]
+fn overlapping_allocations_are_noticed() {
+    let mut model = Model::new(0x1000, 1);
+    model.claim(0x1000, 16);
+    model.claim(0x1010, 16);
+    model.claim(0x100f, 1);
+}
+
+#[test]
+#[should_panic = "is in use"]
+fn a_page_in_two_regions_is_noticed() {
+    let mut model = Model::new(0x1000, 2);
+    for name in 0..2 {
+        let id = model.open(name, None, None);
+        model.took(id, 8, 8, 0x1000);
+    }
+}

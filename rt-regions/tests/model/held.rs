@@ -1,0 +1,144 @@
+//! What a program holds in regions: each thing is full of a pattern of its own.
+
+use rt_regions::{Parcels, Region, RegionBox, RegionVec};
+
+use super::expected::{Id, Model};
+
+/// Something that lives in a region and was not yet given up.
+pub(crate) struct Held<'r> {
+    pub(crate) what: What<'r>,
+    /// Where its pattern begins.
+    pub(crate) seed: u16,
+}
+
+pub(crate) enum What<'r> {
+    Bytes(&'r mut [u8]),
+    Words(&'r mut [u64]),
+    Text(&'r str),
+    Vec(Id, RegionVec<'r, u16>),
+    Box(Id, RegionBox<'r, [u8]>),
+    /// With the number and the length of each.
+    Parcels(Id, Parcels<'r, u64>, Vec<(u32, usize)>),
+    /// A region that is open, and the places in it that were taken: nobody refers to them.
+    Region(Id, Region<'r>, Vec<(usize, usize)>),
+}
+
+/// The byte at `index` of a pattern.
+pub(crate) fn byte(seed: u16, index: usize) -> u8 {
+    (usize::from(seed) + index * 7 + (index >> 8)) as u8
+}
+
+/// The element at `index` of a pattern of numbers.
+pub(crate) fn number(seed: u16, index: usize) -> u16 {
+    seed.wrapping_add((index as u16).wrapping_mul(251))
+}
+
+fn word(seed: u16, index: usize) -> u64 {
+    u64::from(number(seed, index)) * 0x0001_0001_0001_0001
+}
+
+/// The letter at `index` of a text.
+pub(crate) fn letter(seed: u16, index: usize) -> u8 {
+    b'a' + byte(seed, index) % 26
+}
+
+impl<'r> Held<'r> {
+    /// Fills `bytes`.
+    pub(crate) fn bytes(bytes: &'r mut [u8], seed: u16) -> Self {
+        for (index, place) in bytes.iter_mut().enumerate() {
+            *place = byte(seed, index);
+        }
+        Self { what: What::Bytes(bytes), seed }
+    }
+
+    /// Fills `words`.
+    pub(crate) fn words(words: &'r mut [u64], seed: u16) -> Self {
+        for (index, place) in words.iter_mut().enumerate() {
+            *place = word(seed, index);
+        }
+        Self { what: What::Words(words), seed }
+    }
+
+    /// Everything is still what was written.
+    pub(crate) fn verify(&self, model: &Model) {
+        let seed = self.seed;
+        let is_pattern = |bytes: &[u8], seed| {
+            bytes.iter().enumerate().all(|(index, value)| *value == byte(seed, index))
+        };
+        let intact = match &self.what {
+            What::Bytes(bytes) => is_pattern(bytes, seed),
+            What::Words(words) => {
+                words.iter().enumerate().all(|(index, value)| *value == word(seed, index))
+            }
+            What::Text(text) => {
+                text.bytes().enumerate().all(|(index, value)| value == letter(seed, index))
+            }
+            What::Vec(_, vec) => {
+                vec.iter().enumerate().all(|(index, value)| *value == number(seed, index))
+            }
+            What::Box(id, value) => {
+                model.owns(*id, value.as_ptr().addr()) && is_pattern(value, seed)
+            }
+            What::Parcels(id, parcels, expected) => {
+                let mut found = parcels.iter();
+                let all = expected.iter().all(|&(number, length)| {
+                    found.next().is_some_and(|(its_number, bytes)| {
+                        (its_number, bytes.len()) == (number, length)
+                            && model.owns(*id, bytes.as_ptr().addr() - 1)
+                            && is_pattern(bytes, number as u16)
+                    })
+                });
+                all && found.next().is_none() && *parcels.value() == u64::from(seed)
+            }
+            What::Region(id, region, _) => {
+                model.check_region(*id, region);
+                true
+            }
+        };
+        assert!(intact, "{}", self.describe());
+    }
+
+    fn describe(&self) -> String {
+        let seed = self.seed;
+        match &self.what {
+            What::Bytes(bytes) => format!("bytes of {seed}: {bytes:?}"),
+            What::Words(words) => format!("words of {seed}: {words:?}"),
+            What::Text(text) => format!("text of {seed}: {text:?}"),
+            What::Vec(_, vec) => format!("vector of {seed}: {vec:?}"),
+            What::Box(_, value) => format!("box of {seed}: {value:?}"),
+            What::Parcels(_, parcels, expected) => {
+                let found: Vec<_> = parcels.iter().collect();
+                format!("parcels of {seed}: {expected:?} expected: {found:?}")
+            }
+            What::Region(_, region, _) => format!("{region:?}"),
+        }
+    }
+
+    /// Verifies it for the last time and gives it up.
+    pub(crate) fn end(self, model: &mut Model) {
+        self.verify(model);
+        match self.what {
+            What::Bytes(bytes) => model.release(bytes.as_ptr().addr(), bytes.len()),
+            What::Words(words) => model.release(words.as_ptr().addr(), size_of_val(words)),
+            What::Text(text) => model.release(text.as_ptr().addr(), text.len()),
+            What::Vec(_, vec) => model.release(vec.as_ptr().addr(), vec.capacity() * 2),
+            What::Box(id, value) => {
+                model.release(value.as_ptr().addr(), value.len());
+                drop(value);
+                model.close(id);
+            }
+            What::Parcels(id, parcels, _) => {
+                for (_, bytes) in parcels.iter() {
+                    model.release(bytes.as_ptr().addr(), bytes.len());
+                }
+                drop(parcels);
+                model.close(id);
+            }
+            What::Region(id, region, places) => {
+                places.into_iter().for_each(|(start, length)| model.release(start, length));
+                drop(region);
+                model.close(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! An interpreter of programs that open regions and allocate in them. Any bytes are a program. After each
+//! step everything is compared with the model; the first difference panics.
+//!
+//! Regions nest with the interpreter's own frames, so that the borrow checker has its say here as in
+//! any program.
+
+mod expected;
+mod held;
+mod steps;
+
+use std::mem::MaybeUninit;
+
+use expected::{Id, Model};
+use held::Held;
+use rt_regions::{Finite, PAGE_SIZE, Pool, Region};
+
+/// How deep regions nest.
+const DEPTH: usize = 4;
+
+/// The most pages that a pool has.
+const PAGES: usize = 64;
+
+/// Runs a program and returns the number of its steps.
+///
+/// # Panics
+/// A region is not what it should be.
+pub(crate) fn run(program: &[u8]) -> usize {
+    let mut program = Program { bytes: program.iter() };
+    let pages = 1 + program.below(PAGES);
+    // At most this many bytes for the pool's own table, and up to the first page.
+    let mut memory = vec![MaybeUninit::uninit(); (pages + 2) * PAGE_SIZE];
+    let memory = &mut memory[program.below(64)..];
+    let base = first_page(&Pool::new(memory));
+    let pool = Pool::new(memory);
+    let mut machine =
+        Machine { pool: &pool, model: Model::new(base, pool.pages()), program, steps: 0, seed: 0 };
+    while !machine.program.is_at_end() {
+        let cap = machine.cap();
+        let id = machine.model.open(0, None, cap);
+        let region = with_cap(Region::new(&pool, expected::NAMES[0]), cap);
+        machine.nest(&[], id, region);
+    }
+    machine.model.check_end(&pool);
+    machine.steps
+}
+
+fn with_cap(region: Region<'_>, cap: Option<usize>) -> Region<'_> {
+    match cap {
+        Some(bytes) => region.with_cap(bytes),
+        None => region,
+    }
+}
+
+/// The address of the first page of a pool that is not in use.
+fn first_page(pool: &Pool<'_>) -> usize {
+    let region = Region::new(pool, "all");
+    let pages = std::iter::from_fn(|| region.alloc_uninit::<u8>(PAGE_SIZE).ok());
+    pages.map(|page| page.as_ptr().addr()).min().unwrap_or(0)
+}
+
+/// What is left of a program.
+struct Program<'b> {
+    bytes: std::slice::Iter<'b, u8>,
+}
+
+impl Program<'_> {
+    fn is_at_end(&self) -> bool {
+        self.bytes.len() == 0
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.bytes.next().copied().unwrap_or(0)
+    }
+
+    /// A number below `bound`, which is at most 256.
+    fn below(&mut self, bound: usize) -> usize {
+        usize::from(self.byte()) % bound
+    }
+
+    /// A size: mostly small, sometimes several pages.
+    fn size(&mut self) -> usize {
+        let byte = usize::from(self.byte());
+        match self.below(16) {
+            0 => byte * 160,
+            1 => PAGE_SIZE - 2 + byte % 5,
+            2 => byte * 16,
+            _ => byte,
+        }
+    }
+}
+
+/// Whether a region is emptied and used again after a round, or ends.
+enum End {
+    Reset,
+    Close,
+}
+
+struct Machine<'b, 'p> {
+    pool: &'p Pool<'p>,
+    model: Model,
+    program: Program<'b>,
+    steps: usize,
+    seed: u16,
+}
+
+/// A region that is open, and those it is in: allocations go into any of them.
+type Open<'r> = (Id, &'r Region<'r>);
+
+impl Machine<'_, '_> {
+    fn seed(&mut self) -> u16 {
+        self.seed = self.seed.wrapping_add(17);
+        self.seed
+    }
+
+    fn cap(&mut self) -> Option<usize> {
+        match self.program.below(4) {
+            0 => Some(self.program.below(16) * PAGE_SIZE),
+            1 => Some(self.program.size()),
+            _ => None,
+        }
+    }
+
+    /// Uses `region`, which is within `outer`, until the program closes it.
+    fn nest(&mut self, outer: &[Open<'_>], id: Id, mut region: Region<'_>) {
+        loop {
+            let mut open = outer.to_vec();
+            open.push((id, &region));
+            match self.round(&open) {
+                End::Reset => {
+                    region.reset();
+                    self.model.reset(id);
+                    self.model.check_region(id, &region);
+                }
+                End::Close => break,
+            }
+        }
+        drop(region);
+        self.model.close(id);
+        self.model.check(self.pool);
+    }
+
+    /// Steps until the newest region is reset or closed.
+    fn round<'r>(&mut self, open: &[Open<'r>]) -> End {
+        let mut held: Vec<Held<'r>> = Vec::new();
+        let (id, newest) = open[open.len() - 1];
+        let end = loop {
+            if self.program.is_at_end() {
+                break End::Close;
+            }
+            self.steps += 1;
+            match self.program.below(32) {
+                0 => break End::Reset,
+                1 => break End::Close,
+                2..=4 if open.len() < DEPTH => self.open(open),
+                step => self.step(step, open, &mut held),
+            }
+            for &(id, region) in open {
+                self.model.check_region(id, region);
+            }
+            self.model.check(self.pool);
+        };
+        self.model.check_region(id, newest);
+        held.into_iter().for_each(|held| held.end(&mut self.model));
+        end
+    }
+
+    /// Opens a region within those that are open: a child, one beside them, or a finite one.
+    fn open(&mut self, open: &[Open<'_>]) {
+        let (outer, outside) = open[open.len() - 1];
+        match self.program.below(8) {
+            0 => {
+                let mut room = Finite::<777>::new();
+                let region = room.region("finite");
+                let start = region.alloc_uninit::<u8>(0).map_or(0, |empty| empty.as_ptr().addr());
+                let id = self.model.open_finite((start, start + 777));
+                self.nest(open, id, region);
+            }
+            kind @ 1..=2 => {
+                let (name, cap) = (kind, self.cap());
+                let id = self.model.open(name, None, cap);
+                let region = Region::new(self.pool, expected::NAMES[name]);
+                self.nest(open, id, with_cap(region, cap));
+            }
+            _ => {
+                let cap = self.cap();
+                let (id, name) = if self.model.has_pages(outer) {
+                    (self.model.open(1, Some(outer), cap), expected::NAMES[1])
+                } else {
+                    (self.model.open_finite((0, 0)), "finite")
+                };
+                self.nest(open, id, with_cap(outside.child(name), cap));
+            }
+        }
+    }
+}

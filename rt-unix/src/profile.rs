@@ -1,0 +1,117 @@
+//! The profiler: looks at the regions after a packet, and writes what it saw to a file.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use netif::Instant;
+use rt::Error;
+use rt_regions::{Pool, Profile};
+
+use crate::memory;
+
+/// How many samples there is room for.
+const SAMPLES: usize = 2048;
+/// The memory for them, in bytes: a run of 4 MiB, and some pages.
+const MEMORY: usize = 6 << 20;
+
+/// A profile, and the file that it goes to.
+#[derive(Debug)]
+pub(crate) struct Profiler {
+    profile: Profile<'static>,
+    file: PathBuf,
+}
+
+impl Profiler {
+    /// Looks every `every` packets. The file is made now, so that one that cannot be made is known
+    /// before the run and not after it. The memory of the profile is a pool of its own, so that
+    /// the pool of the service is that of a run without a profiler.
+    pub(crate) fn new(file: PathBuf, every: u32) -> Result<Self, Error> {
+        let (_, memory) = memory::open(MEMORY)?;
+        let profiler = Self { profile: Profile::new(memory, SAMPLES, every)?, file };
+        File::create(&profiler.file).map_err(|error| profiler.failed(error))?;
+        Ok(profiler)
+    }
+
+    #[inline]
+    pub(crate) fn packet_served(&mut self, pool: &Pool<'_>, now: Instant) {
+        self.profile.tick(pool, now.as_nanos());
+    }
+
+    /// Writes all of the profile up to now, in the place of what was in the file.
+    pub(crate) fn write(&self) -> Result<(), Error> {
+        let write = || {
+            let mut out = Text { to: BufWriter::new(File::create(&self.file)?), result: Ok(()) };
+            match self.profile.write_csv(&mut out) {
+                Ok(()) => out.to.flush(),
+                Err(fmt::Error) => out.result,
+            }
+        };
+        write().map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::new(1, format_args!("--profile={}: {error}", self.file.display()))
+    }
+}
+
+/// Takes text where bytes are written, and keeps the error of the system.
+struct Text<W> {
+    to: W,
+    result: io::Result<()>,
+}
+
+impl<W: Write> fmt::Write for Text<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.result = self.to.write_all(text.as_bytes());
+        self.result.as_ref().map_or(Err(fmt::Error), |()| Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, mem::MaybeUninit, process};
+
+    use rt_regions::Region;
+
+    use super::*;
+
+    #[test]
+    fn the_file_has_what_was_seen_up_to_the_last_writing() {
+        let file = env::temp_dir().join(format!("rt-unix-profile-{}.csv", process::id()));
+        let mut memory = vec![MaybeUninit::uninit(); 64 << 10];
+        let pool = Pool::new(&mut memory);
+        let _packet = Region::new(&pool, "packet");
+        let mut profiler = Profiler::new(file.clone(), 2).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "");
+        for packets in [1, 4] {
+            for _ in 0..packets {
+                profiler.packet_served(&pool, Instant::ZERO);
+            }
+            profiler.write().unwrap();
+        }
+        let lines = fs::read_to_string(&file).unwrap();
+        fs::remove_file(file).unwrap();
+        let mut lines = lines.lines();
+        assert!(lines.next().unwrap().starts_with("tick,time_ns,region,pages,"));
+        let ticks = lines.map(|line| line.split_once(',').unwrap().0);
+        assert!(ticks.eq(["0", "2", "4"]));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let error = Profiler::new("/no/such/folder".into(), 1).unwrap_err();
+        assert_eq!(error.status(), 1);
+        let words = "--profile=/no/such/folder: No such file or directory";
+        assert!(error.message().starts_with(words), "{error}");
+
+        let mut profiler = Profiler::new("/dev/full".into(), 1).unwrap();
+        let mut memory = vec![MaybeUninit::uninit(); 64 << 10];
+        profiler.packet_served(&Pool::new(&mut memory), Instant::ZERO);
+        let error = profiler.write().unwrap_err();
+        assert!(error.message().starts_with("--profile=/dev/full: No space left"), "{error}");
+    }
+}
