@@ -42,11 +42,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 256 datagrams, a quarter of the pool, half of that for one source, 30 s.
+    /// A quarter of the pool, half of that for one source, as many datagrams as there are pages in it
+    /// (each takes one at least) but not more than 256, 30 s.
     pub fn for_pool(pool: &Pool<'_>) -> Self {
-        let bytes = pool.pages() / 4 * PAGE_SIZE;
+        let pages = pool.pages() / 4;
+        let bytes = pages * PAGE_SIZE;
         Self {
-            datagrams: 256,
+            datagrams: pages.clamp(1, 256),
             bytes,
             bytes_per_source: bytes / 2,
             timeout: Duration::from_secs(30),
