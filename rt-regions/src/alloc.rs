@@ -3,6 +3,7 @@
 use core::{
     alloc::Layout,
     mem::{self, MaybeUninit},
+    ptr::NonNull,
 };
 
 use crate::{Exhausted, Limit, Region, pool::PAGE_SIZE};
@@ -82,23 +83,19 @@ impl Region<'_> {
     #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
     pub fn alloc_uninit<T>(&self, length: usize) -> Result<&mut [MaybeUninit<T>], Exhausted> {
         const { assert_plain::<T>() };
-        self.alloc_places(length)
-    }
-
-    /// Room for `length` elements of any type, for an owner that runs their destructors.
-    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
-    pub(crate) fn alloc_places<T>(
-        &self,
-        length: usize,
-    ) -> Result<&mut [MaybeUninit<T>], Exhausted> {
-        const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
-        let Ok(layout) = Layout::array::<T>(length) else {
-            return Err(self.exhausted(usize::MAX, Limit::Size));
-        };
-        let place = self.allocate(layout)?.cast::<MaybeUninit<T>>();
+        let place = self.allocate_array::<T>(length)?;
         // SAFETY: `place` is aligned and valid for `length` elements, lent to nobody else, and
         // stays so until the borrow of `self` ends; MaybeUninit needs no value.
-        Ok(unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), length) })
+        Ok(unsafe { core::slice::from_raw_parts_mut(place.as_ptr().cast(), length) })
+    }
+
+    /// Room for `length` elements of any type, for who runs their destructors.
+    pub(crate) fn allocate_array<T>(&self, length: usize) -> Result<NonNull<T>, Exhausted> {
+        const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
+        match Layout::array::<T>(length) {
+            Ok(layout) => Ok(self.allocate(layout)?.cast()),
+            Err(_) => Err(self.exhausted(usize::MAX, Limit::Size)),
+        }
     }
 
     /// Lets `fill` write up to `most` bytes into the region, and keeps what it wrote: the slice

@@ -1,6 +1,6 @@
 //! Values with destructors, by choice: the region keeps a list of them and runs it in the end.
 
-use core::{alloc::Layout, cell::Cell, fmt, ptr::NonNull};
+use core::{cell::Cell, fmt, ptr::NonNull};
 
 use crate::{Exhausted, Region};
 
@@ -73,8 +73,7 @@ impl Region<'_> {
             unsafe { value.cast::<T>().drop_in_place() };
         }
 
-        const { assert!(align_of::<T>() <= crate::PAGE_SIZE) };
-        let mut place = self.allocate(Layout::new::<T>())?.cast::<T>();
+        let mut place = self.allocate_array::<T>(1)?;
         let record =
             Record { older: self.dropping.newest(), value: place.cast(), drop: drop_value::<T> };
         let record = NonNull::from(self.alloc(record)?);

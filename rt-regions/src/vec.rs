@@ -1,7 +1,6 @@
 //! A vector and a string that grow in a region.
 
 use core::{
-    alloc::Layout,
     fmt,
     marker::PhantomData,
     mem::{self, ManuallyDrop, MaybeUninit},
@@ -9,7 +8,7 @@ use core::{
     ptr::NonNull,
 };
 
-use crate::{Exhausted, Limit, PAGE_SIZE, Region, alloc::assert_plain};
+use crate::{Exhausted, Region, alloc::assert_plain};
 
 /// A vector in a region. While it is the newest thing there it grows in place; else it moves, and
 /// the old place stays in the region until the region ends.
@@ -38,7 +37,7 @@ impl<'r, T> RegionVec<'r, T> {
     /// # Errors
     /// [`Exhausted`].
     pub fn with_capacity(capacity: usize, region: &'r Region<'_>) -> Result<Self, Exhausted> {
-        let room = allocate(capacity, region)?;
+        let room = region.allocate_array(capacity)?;
         Ok(Self { region, room, capacity, length: 0, elements: PhantomData })
     }
 
@@ -137,9 +136,9 @@ impl<'r, T> RegionVec<'r, T> {
             }
         }
         let fits = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
-        let (capacity, room) = match allocate(fits.max(wanted), self.region) {
+        let (capacity, room) = match self.region.allocate_array(fits.max(wanted)) {
             Ok(room) => (fits.max(wanted), room),
-            Err(_) if needed < wanted => (needed, allocate(needed, self.region)?),
+            Err(_) if needed < wanted => (needed, self.region.allocate_array(needed)?),
             Err(exhausted) => return Err(exhausted),
         };
         // SAFETY: both have room for the `length` elements that are written, and are not the same; the
@@ -147,15 +146,6 @@ impl<'r, T> RegionVec<'r, T> {
         unsafe { room.copy_from_nonoverlapping(self.room, self.length) };
         (self.room, self.capacity) = (room, capacity);
         Ok(())
-    }
-}
-
-/// Room for `capacity` elements.
-fn allocate<T>(capacity: usize, region: &Region<'_>) -> Result<NonNull<T>, Exhausted> {
-    const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
-    match Layout::array::<T>(capacity) {
-        Ok(layout) => Ok(region.allocate(layout)?.cast()),
-        Err(_) => Err(region.exhausted(usize::MAX, Limit::Size)),
     }
 }
 
