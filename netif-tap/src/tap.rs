@@ -57,7 +57,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Opens the TAP device that the arguments name, or creates it.
+    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it.
     ///
     /// The hardware address is that of `--mac`, or a random one that is locally administered: the
     /// address that the host sees on its own side of the link is another one.
@@ -74,9 +74,11 @@ impl Tap {
                 MacAddr(bytes).local()
             }
         };
-        Self::attach(config.interface, mac, runtime.memory()).map_err(|error| match error {
-            Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
-            error => error.into(),
+        Self::attach(config.interface.unwrap_or("tap0"), mac, runtime.memory()).map_err(|error| {
+            match error {
+                Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
+                error => error.into(),
+            }
         })
     }
 

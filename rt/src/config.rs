@@ -17,7 +17,7 @@ const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
 const USAGE: &str = "arguments:
   --ipv4=ADDRESS/PREFIX     our address and network (10.0.0.2/24)
   --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
-  --interface=NAME          the network interface (tap0; on Xen the first one)
+  --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
@@ -28,8 +28,8 @@ pub struct Config {
     pub ipv4: Cidr,
     /// The gateway, in our network: `--ipv4-gateway=10.0.0.1`.
     pub gateway: Option<Ipv4Addr>,
-    /// The interface: `--interface=tap0`.
-    pub interface: &'static str,
+    /// The interface: `--interface=tap0`; none is the platform's choice.
+    pub interface: Option<&'static str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
@@ -38,7 +38,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ipv4: DEFAULT_IPV4, gateway: None, interface: "tap0", mac: None, log: "" }
+        Self { ipv4: DEFAULT_IPV4, gateway: None, interface: None, mac: None, log: "" }
     }
 }
 
@@ -79,7 +79,7 @@ impl Config {
                         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
                     )?);
                 }
-                "--interface" if !value.is_empty() => config.interface = value,
+                "--interface" if !value.is_empty() => config.interface = Some(value),
                 "--log" => config.log = value,
                 _ => return Err(bad(arg, "the name of an interface: tap0")),
             }
@@ -159,7 +159,7 @@ mod tests {
             read(&["--ipv4", "10.1.0.2/16", "--ipv4-gateway", "10.1.0.1", "--interface", "tap7"])
                 .unwrap();
         assert_eq!(one, other);
-        assert_eq!((one.ipv4.prefix(), one.interface), (16, "tap7"));
+        assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
         assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
         assert_eq!(read(&[]).unwrap(), Config::default());
     }

@@ -93,11 +93,10 @@ pub trait Runtime {
         L: Layer<Event = Self::Event>,
         Self: Sized,
     {
-        let event = tower.event();
         let mut packet = packet_region(self.pool());
         self.print(format_args!("serving"));
         let result = loop {
-            match self.turn(&mut tower, &event, &mut packet) {
+            match self.turn(&mut tower, &mut packet) {
                 Ok(Wake::Continue) => {}
                 Ok(Wake::Report) => {
                     report(self, &tower);
@@ -118,12 +117,7 @@ pub trait Runtime {
     ///
     /// # Errors
     /// The device is broken, or the platform.
-    fn turn<L>(
-        &mut self,
-        tower: &mut L,
-        event: &Self::Event,
-        packet: &mut Region<'_>,
-    ) -> Result<Wake, Error>
+    fn turn<L>(&mut self, tower: &mut L, packet: &mut Region<'_>) -> Result<Wake, Error>
     where
         L: Layer<Event = Self::Event>,
         Self: Sized,
@@ -133,7 +127,8 @@ pub trait Runtime {
         match tower.receive(now, packet)? {
             Rx::Item(item) => tower.refuse(now, item)?,
             Rx::Kept => {}
-            Rx::Idle => return self.wait(event, tower.next_deadline()),
+            // Asked for each time: an interface that comes back may have another.
+            Rx::Idle => return self.wait(&tower.event(), tower.next_deadline()),
         }
         self.packet_served(now);
         Ok(self.asked())

@@ -1,0 +1,204 @@
+//! What a driver asks of the guest that it runs in.
+
+use core::{error, fmt, ptr::NonNull};
+
+use netif::Instant;
+use rt_regions::Pool;
+
+use crate::Errno;
+
+/// The number of a domain (`domid_t`, `xen.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DomainId(pub u16);
+
+/// The number of a grant in our grant table (`grant_ref_t`, `grant_table.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantRef(pub u32);
+
+/// Our end of an event channel (`evtchn_port_t`, `event_channel.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port(pub u32);
+
+/// What another domain may do with a granted page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read it (`GTF_readonly`).
+    Read,
+    /// Read it and write it.
+    Write,
+}
+
+/// A watch on a path of xenstore: one of a fixed number of places.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watch(pub u8);
+
+/// Why a page was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantError {
+    /// Every entry of the grant table is in use: so many there are.
+    Full(usize),
+}
+
+/// The other domain still uses the page (`GTF_reading`, `GTF_writing`): the grant goes on, and the page
+/// must not be used for anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StillInUse;
+
+/// Why xenstore did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// It refused; `ENOENT` is a path that is not there (`xs_wire.h`, `XS_ERROR`).
+    Refused(Errno),
+    /// The answer is longer than the room for it: so many bytes.
+    TooLong(usize),
+    /// The path or value is longer than a message carries (`XENSTORE_PAYLOAD_MAX`).
+    RequestTooLong,
+    /// There was no answer in time.
+    Silent,
+    /// What came is no answer: the connection is not used any more.
+    Broken,
+    /// No place for another watch.
+    TooManyWatches,
+}
+
+/// A guest, as a driver sees it: memory, grants, event channels, xenstore. [`crate::Rt`] gives the one that
+/// runs on Xen; a test has one of its own, with a simulated backend behind it.
+///
+/// Paths of xenstore may be relative: then they begin at the guest's own directory.
+///
+/// # Safety
+/// The page of a grant that [`end_grant`](Self::end_grant) has ended is no longer seen by the other domain.
+pub unsafe trait Guest {
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// The pool of pages.
+    fn pool(&self) -> &'static Pool<'static>;
+
+    /// Lets another domain use a page, from now until the grant is ended.
+    ///
+    /// # Safety
+    /// `page` is a whole page that is mapped for as long as the grant goes on, and Rust does not rely on
+    /// its contents while the other domain may write it. Whatever it holds is what the other domain sees.
+    ///
+    /// # Errors
+    /// [`GrantError`].
+    unsafe fn grant(
+        &self,
+        to: DomainId,
+        page: NonNull<u8>,
+        access: Access,
+    ) -> Result<GrantRef, GrantError>;
+
+    /// Ends a grant, if the other domain has let go of the page.
+    ///
+    /// # Errors
+    /// [`StillInUse`].
+    fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse>;
+
+    /// An event channel that `remote` can bind (`EVTCHNOP_alloc_unbound`).
+    ///
+    /// # Errors
+    /// That of Xen.
+    fn open_channel(&self, remote: DomainId) -> Result<Port, Errno>;
+
+    /// Closes an event channel (`EVTCHNOP_close`).
+    fn close_channel(&self, port: Port);
+
+    /// Wakes the other end of an event channel (`EVTCHNOP_send`).
+    ///
+    /// # Errors
+    /// That of Xen.
+    fn notify(&self, port: Port) -> Result<(), Errno>;
+
+    /// Sleeps until an event arrives on `port`, xenstore has something new, or `deadline` has come. What
+    /// was pending on `port` is not any more.
+    fn sleep(&self, port: Option<Port>, deadline: Instant);
+
+    /// Reads the value at `path` into `buffer` (`XS_READ`). What it says is bytes that another domain wrote.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn read<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError>;
+
+    /// The names in the directory `path`, each ended by a zero byte (`XS_DIRECTORY`).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn directory<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError>;
+
+    /// Writes the value at `path` (`XS_WRITE`).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn write(&self, path: fmt::Arguments<'_>, value: fmt::Arguments<'_>) -> Result<(), StoreError>;
+
+    /// Watches `path` and what is under it (`XS_WATCH`). A new watch has fired once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError>;
+
+    /// Ends a watch (`XS_UNWATCH`).
+    fn unwatch(&self, watch: Watch);
+
+    /// Whether the watch has fired since this was last asked. Cheap: asked for every packet.
+    fn fired(&self, watch: &Watch) -> bool;
+}
+
+impl fmt::Display for DomainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for GrantRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for GrantError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(entries) => write!(f, "all {entries} entries of the grant table are in use"),
+        }
+    }
+}
+
+impl fmt::Display for StillInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the other domain still uses the page")
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(errno) => write!(f, "xenstore refused: {errno}"),
+            Self::TooLong(length) => write!(f, "the value in xenstore has {length} bytes"),
+            Self::RequestTooLong => f.write_str("too long for a message to xenstore"),
+            Self::Silent => f.write_str("xenstore does not answer"),
+            Self::Broken => f.write_str("xenstore sent what is no answer"),
+            Self::TooManyWatches => f.write_str("no place for another watch on xenstore"),
+        }
+    }
+}
+
+impl error::Error for GrantError {}
+impl error::Error for StillInUse {}
+impl error::Error for StoreError {}
