@@ -9,6 +9,7 @@ mod linux {
     pub(crate) mod command;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
+    pub(crate) mod operator;
     pub(crate) mod peers;
     pub(crate) mod process;
     pub(crate) mod services;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             a_host_that_is_not_there_delays_nobody;
         memory: a_thousand_requests_take_no_more_pages,
             a_request_that_runs_out_is_told_so;
+        operator: counters_are_served, frames_are_written_to_a_file;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,

@@ -20,7 +20,7 @@ use crate::{
 const DEFAULT_PLACES: usize = 64;
 
 /// Room on the stack for the line that tells a client why there is no reply, in bytes.
-const LONGEST_LINE: usize = 512;
+pub(crate) const LONGEST_LINE: usize = 512;
 
 netif::counters! {
     /// What the UDP layer counted.
@@ -62,8 +62,10 @@ netif::counters! {
 #[derive(Debug)]
 pub struct Udp<'g, I> {
     network: I,
-    ports: Ports<'g>,
+    pub(crate) ports: Ports<'g>,
     counters: Counters,
+    /// The port that answers with all counters.
+    pub(crate) counters_port: Option<u16>,
     log: bool,
 }
 
@@ -90,7 +92,7 @@ impl<'g, I> Udp<'g, I> {
         pool: &'g Pool<'g>,
     ) -> Self {
         let ports = Ports::new(storage.into(), pool);
-        Self { network, ports, counters: Counters::default(), log: false }
+        Self { network, ports, counters: Counters::default(), counters_port: None, log: false }
     }
 
     /// Gives each datagram to `port` to `service`, and sends its reply back. The reply lives in the
@@ -116,6 +118,9 @@ impl<'g, I> Udp<'g, I> {
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
+        if self.counters_port == Some(port) {
+            return Err(BindError::InUse(port));
+        }
         self.ports.bind(port, service)
     }
 
@@ -222,6 +227,11 @@ impl<I: Network> Udp<'_, I> {
         let source = SocketAddr::new(packet.source, header.source_port.get());
         let destination = SocketAddr::new(packet.destination, header.destination_port.get());
         let Some(service) = self.ports.service(destination.port()) else {
+            if self.counters_port == Some(destination.port()) {
+                self.counters.datagrams_rx += 1;
+                let reply = self.list_counters(payload, region);
+                return self.answer(now, destination.port(), source, reply);
+            }
             self.counters.no_service += 1;
             // A broadcast reaches many hosts, of which few may have the service: no word of it.
             return if packet.broadcast {
@@ -233,11 +243,20 @@ impl<I: Network> Udp<'_, I> {
         self.counters.datagrams_rx += 1;
         let &Packet { ttl, tos, broadcast, .. } = packet;
         let reply = service(Datagram { source, destination, ttl, tos, broadcast, payload }, region);
+        self.answer(now, destination.port(), source, reply)
+    }
+
+    #[inline]
+    fn answer(
+        &mut self,
+        now: Instant,
+        port: u16,
+        client: SocketAddr,
+        reply: Reply<'_>,
+    ) -> Result<(), I::Error> {
         match reply {
-            Ok(reply) if reply.len() <= self.max_datagram() => {
-                self.reply(now, destination.port(), source, reply)
-            }
-            reply => self.explain(now, destination.port(), source, reply),
+            Ok(reply) if reply.len() <= self.max_datagram() => self.reply(now, port, client, reply),
+            reply => self.explain(now, port, client, reply),
         }
     }
 

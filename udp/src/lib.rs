@@ -9,6 +9,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod layer;
+mod listing;
 mod ports;
 mod service;
 mod wire;

@@ -6,6 +6,7 @@ use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use netif::Capture;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
@@ -20,12 +21,14 @@ platform::main!(echo);
 fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, secret) = (rt.memory(), rt.seed()?);
-    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
+    let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
+    let ethernet = Ethernet::new(nic);
     let arp = Arp::new(ethernet, config.ipv4, memory)?;
     let ipv4 = Ipv4::new(arp, config.ipv4, secret, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, |request, _region| Ok(request))?;
+    udp.serve_counters(config.stats_port)?;
     config.log_on(rt, &mut udp)?;
     rt.run(udp)
 }

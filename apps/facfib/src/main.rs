@@ -13,6 +13,7 @@ use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use netif::Capture;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
@@ -27,7 +28,8 @@ platform::main!(facfib);
 fn facfib(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, seed) = (rt.memory(), rt.seed()?);
-    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
+    let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
+    let ethernet = Ethernet::new(nic);
     let arp = Arp::new(ethernet, config.ipv4, memory)?;
     let ipv4 = Ipv4::new(arp, config.ipv4, seed, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
@@ -35,6 +37,7 @@ fn facfib(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     udp.bind(8080, factorial::factorial)?;
     udp.bind(8081, fibonacci::by_addition)?;
     udp.bind(8082, fibonacci::by_doubling)?;
+    udp.serve_counters(config.stats_port)?;
     config.log_on(rt, &mut udp)?;
     rt.run(udp)
 }

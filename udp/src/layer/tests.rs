@@ -5,6 +5,7 @@ use super::*;
 use crate::fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool};
 
 mod bind;
+mod listing;
 mod receive;
 mod reports;
 mod send;
