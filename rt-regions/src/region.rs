@@ -247,13 +247,14 @@ impl<'p> Region<'p> {
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
         let next = self.next.get();
-        let padding = next.addr().wrapping_neg() & (layout.align() - 1);
-        let room = self.end.get().addr() - next.addr();
-        // A Layout's size is at most isize::MAX, and so is the padding: no overflow.
-        if padding + layout.size() <= room {
-            // SAFETY: `padding <= room`, so this is inside the chunk or its end.
-            let place = unsafe { next.add(padding) };
-            // SAFETY: `padding + size <= room`, likewise.
+        let below = layout.align() - 1;
+        let place = next.addr().wrapping_add(below) & !below;
+        // Negative if alignment goes past the end, even if it wraps: no object is as large as half the
+        // address space.
+        let room = self.end.get().addr().wrapping_sub(place) as isize;
+        if layout.size() as isize <= room {
+            let place = next.with_addr(place);
+            // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
             self.next.set(unsafe { place.add(layout.size()) });
             // SAFETY: a pointer into a chunk is not null.
             return Ok(unsafe { NonNull::new_unchecked(place) });
