@@ -164,45 +164,59 @@ impl fmt::Display for Label {
     }
 }
 
+/// How many names are found at once; a power of two.
+const RECENT: usize = 32;
+
 /// The labels of a pool. The last one is shared by all the names that found no place.
-pub(crate) struct Labels([Label; NAMES]);
+pub(crate) struct Labels {
+    labels: [Label; NAMES],
+    /// Names that were looked up, each in the place that its address gives it, and the indices of
+    /// their labels.
+    recent: [Cell<(&'static str, u8)>; RECENT],
+}
 
 impl Labels {
     pub(crate) const fn new() -> Self {
-        Self([const { Label::empty() }; NAMES])
+        Self {
+            labels: [const { Label::empty() }; NAMES],
+            recent: [const { Cell::new(("", NAMES as u8 - 1)) }; RECENT],
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Label> {
-        self.0.iter().filter(|label| label.opened.get() > 0)
+        self.labels.iter().filter(|label| label.opened.get() > 0)
     }
 
     #[inline]
     pub(crate) fn find(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
-        for label in &self.0[..NAMES - 1] {
-            let known = label.name.get();
-            if core::ptr::eq(known, name) && label.place.get().is_some() {
-                return label;
-            }
-            if label.place.get().is_none() {
-                break;
-            }
-        }
-        self.find_slowly(name, place)
+        // Names that stand beside each other are to have different places: Knuth's multiplicative hash.
+        let hash = (name.as_ptr().addr() as u32).wrapping_mul(0x9e37_79b9);
+        let recent = &self.recent[(hash >> (32 - RECENT.ilog2())) as usize];
+        let (known, index) = recent.get();
+        let index = if core::ptr::eq(known, name) {
+            index
+        } else {
+            let index = self.find_slowly(name, place);
+            recent.set((name, index));
+            index
+        };
+        &self.labels[usize::from(index)]
     }
 
     /// The same name may stand at several addresses: compare the words before giving it a place.
     #[cold]
-    fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
-        for label in &self.0[..NAMES - 1] {
-            if label.place.get().is_none() {
-                label.name.set(name);
-                label.place.set(Some(place));
-                return label;
-            }
-            if label.name.get() == name {
-                return label;
-            }
+    fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> u8 {
+        let known = &self.labels[..NAMES - 1];
+        let by_address = |label: &Label| core::ptr::eq(label.name(), name);
+        let by_words = |label: &Label| label.place().is_none() || label.name() == name;
+        let used = known.iter().take_while(|label| label.place().is_some());
+        let found = used.clone().position(by_address).or_else(|| known.iter().position(by_words));
+        let index = found.unwrap_or(NAMES - 1);
+        let label = &self.labels[index];
+        if index < NAMES - 1 && label.place().is_none() {
+            label.name.set(name);
+            label.place.set(Some(place));
         }
-        &self.0[NAMES - 1]
+        index as u8
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     dropping::Dropping,
     label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
+    scope::Mark,
 };
 
 /// What a debug build writes over memory that is given back.
@@ -50,11 +51,11 @@ pub struct Region<'p> {
     pub(crate) filled: Cell<Filled>,
     /// The values whose destructors run when the region ends, the newest first.
     pub(crate) dropping: Dropping,
-    /// Whether no scope was opened since the region was last emptied, so that no [`Mark`] that is to
-    /// be gone back to names one of its pages.
+    /// The mark of the innermost scope that is open in the region, if there is one.
     ///
-    /// [`Mark`]: crate::scope::Mark
-    pub(crate) unmarked: Cell<bool>,
+    /// INVARIANT: that mark is there, or it is not a mark but says that the scope's is written. A scope
+    /// that ends puts back what was here before.
+    pub(crate) innermost: Cell<Option<NonNull<Mark>>>,
     /// The size of the buffer of a finite region, in bytes.
     pub(crate) buffer: usize,
     /// Whether the region may use what the pool keeps back.
@@ -106,7 +107,7 @@ impl<'p> Region<'p> {
             budget,
             filled: Cell::new(Filled::default()),
             dropping: Dropping::new(),
-            unmarked: Cell::new(true),
+            innermost: Cell::new(None),
             buffer: 0,
             reserve: false,
             zeroing: false,
@@ -195,7 +196,6 @@ impl<'p> Region<'p> {
             return;
         };
         label.reset();
-        self.unmarked.set(true);
         if self.page_count.get() > 1 || self.run_pages.get() > 0 {
             self.give_all_but_first(pool, label);
         }
@@ -302,6 +302,7 @@ impl<'p> Region<'p> {
         pool: &Pool<'_>,
         label: &Label,
     ) -> NonNull<u8> {
+        self.save();
         self.pages.set(pool.append(self.pages.get(), page));
         if self.page_count.replace(self.page_count.get() + 1) > 0 {
             let Filled { bytes, waste } = self.filled.get();
@@ -326,6 +327,7 @@ impl<'p> Region<'p> {
     ) -> Result<NonNull<u8>, Exhausted> {
         let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
         let run = self.take(class, size, pool, label)?;
+        self.save();
         self.runs.set(pool.append(self.runs.get(), run));
         self.run_pages.set(self.run_pages.get() + (1 << class));
         let Filled { bytes, waste } = self.filled.get();
