@@ -289,7 +289,8 @@ impl<'p> Region<'p> {
         pool: &Pool<'_>,
         label: &Label,
     ) -> Result<NonNull<u8>, Exhausted> {
-        Ok(self.begin_page(self.take(0, size, pool, label)?, size, pool, label))
+        let page = self.take(0, pool, label).map_err(|limit| self.exhausted(size, limit))?;
+        Ok(self.begin_page(page, size, pool, label))
     }
 
     /// Makes a page, which is counted already and this region's alone, the current chunk, whose first
@@ -326,7 +327,7 @@ impl<'p> Region<'p> {
         label: &Label,
     ) -> Result<NonNull<u8>, Exhausted> {
         let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
-        let run = self.take(class, size, pool, label)?;
+        let run = self.take(class, pool, label).map_err(|limit| self.exhausted(size, limit))?;
         self.save();
         self.runs.set(pool.append(self.runs.get(), run));
         self.run_pages.set(self.run_pages.get() + (1 << class));
@@ -336,21 +337,14 @@ impl<'p> Region<'p> {
         Ok(pool.address(run))
     }
 
-    /// Takes 2^`class` pages for an object of `size` bytes, if cap and pool allow it.
+    /// Takes 2^`class` pages, if cap and pool allow it.
     #[inline]
-    fn take(
-        &self,
-        class: usize,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<u32, Exhausted> {
+    fn take(&self, class: usize, pool: &Pool<'_>, label: &Label) -> Result<u32, Limit> {
         let count = 1 << class;
         if !self.budget.allows(count) {
-            return Err(self.exhausted(size, Limit::Cap));
+            return Err(Limit::Cap);
         }
-        let run = pool.take(class, self.reserve);
-        let run = run.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
+        let run = pool.take(class, self.reserve).ok_or(Limit::Pool)?;
         self.budget.take(count);
         label.take(count);
         Ok(run)
@@ -409,6 +403,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &Label, pages: Chain, count: u32) {
         if count > 0 {
             self.wipe(pool, pages);
@@ -419,6 +414,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives runs back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &Label, runs: Chain, pages: u32) {
         if pages > 0 {
             self.wipe(pool, runs);
