@@ -42,6 +42,8 @@ pub struct Region<'p> {
     /// INVARIANT: these pages, and the runs of `runs`, belong to this region alone.
     pub(crate) pages: Cell<Chain>,
     pub(crate) page_count: Cell<u32>,
+    /// The page before the last one of `pages`, if there is one.
+    pub(crate) last_but_one: Cell<u32>,
     /// The runs of large objects.
     pub(crate) runs: Cell<Chain>,
     pub(crate) run_pages: Cell<u32>,
@@ -102,6 +104,7 @@ impl<'p> Region<'p> {
             name,
             pages: Cell::new(Chain::EMPTY),
             page_count: Cell::new(0),
+            last_but_one: Cell::new(NONE),
             runs: Cell::new(Chain::EMPTY),
             run_pages: Cell::new(0),
             budget,
@@ -197,28 +200,25 @@ impl<'p> Region<'p> {
         };
         label.reset();
         if self.page_count.get() > 1 || self.run_pages.get() > 0 {
-            self.give_all_but_first(pool, label);
+            self.give_all_but_last(pool, label);
         }
-        let Chain { first, last } = self.pages.get();
-        if first != NONE {
-            self.wipe(pool, Chain { first, last });
-            // SAFETY: the current chunk is all of one page, of which this is the beginning.
+        if self.page_count.get() > 0 {
+            self.wipe(pool, self.pages.get());
+            // SAFETY: the current chunk is all of the last page, of which this is the beginning.
             self.next.set(unsafe { self.end.get().sub(PAGE_SIZE) });
         }
     }
 
-    /// Gives back the runs and all the pages but the first, which becomes the current chunk.
+    /// Gives back the runs and all the pages but the last, which is the current chunk, and the one that is
+    /// in the processor's caches.
     #[cold]
-    fn give_all_but_first(&self, pool: &Pool<'_>, label: &Label) {
+    fn give_all_but_last(&self, pool: &Pool<'_>, label: &Label) {
         let Chain { first, last } = self.pages.get();
         if first != last {
-            self.pages.set(Chain { first, last: first });
+            self.pages.set(Chain { first: last, last });
             let pages = self.page_count.replace(1) - 1;
-            let rest = Chain { first: pool.next(first), last };
+            let rest = Chain { first, last: self.last_but_one.replace(NONE) };
             self.give_back(pool, label, rest, pages);
-            let page = pool.address(first).as_ptr();
-            // SAFETY: one past the end of the page.
-            self.end.set(unsafe { page.add(PAGE_SIZE) });
         }
         self.give_runs(pool, label, self.runs.replace(Chain::EMPTY), self.run_pages.replace(0));
         self.count(label, Filled::default());
@@ -304,7 +304,9 @@ impl<'p> Region<'p> {
         label: &Label,
     ) -> NonNull<u8> {
         self.save();
-        self.pages.set(pool.append(self.pages.get(), page));
+        let chain = self.pages.get();
+        self.last_but_one.set(chain.last);
+        self.pages.set(pool.append(chain, page));
         if self.page_count.replace(self.page_count.get() + 1) > 0 {
             let Filled { bytes, waste } = self.filled.get();
             let unused = self.room();

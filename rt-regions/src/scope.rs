@@ -39,6 +39,7 @@ const WRITTEN: NonNull<Mark> = NonNull::dangling();
 pub(crate) struct Saved {
     end: *mut u8,
     last_page: u32,
+    last_but_one: u32,
     last_run: u32,
     page_count: u32,
     run_pages: u32,
@@ -90,6 +91,7 @@ impl Drop for Give<'_> {
         let pages = region.run_pages.replace(saved.run_pages) - saved.run_pages;
         region.give_runs(pool, label, later(&region.runs, saved.last_run), pages);
         region.count(label, saved.filled);
+        region.last_but_one.set(saved.last_but_one);
         region.end.set(saved.end);
     }
 }
@@ -112,6 +114,7 @@ impl Region<'_> {
             let saved = Saved {
                 end: self.end.get(),
                 last_page: self.pages.get().last,
+                last_but_one: self.last_but_one.get(),
                 last_run: self.runs.get().last,
                 page_count: self.page_count.get(),
                 run_pages: self.run_pages.get(),

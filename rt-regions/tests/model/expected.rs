@@ -261,11 +261,11 @@ impl Model {
         self.in_use.iter().filter(|&&in_use| !in_use).count()
     }
 
-    /// The region is emptied, and keeps its oldest page.
+    /// The region is emptied, and keeps its newest page.
     pub(crate) fn reset(&mut self, id: Id) {
         let region = self.region(id);
         region.free.0 = region.buffer;
-        let kept = (!region.pages.is_empty()).then(|| region.pages.remove(0));
+        let kept = region.pages.pop();
         self.give_all(id);
         let base = self.base;
         let region = self.region(id);
