@@ -246,51 +246,58 @@ impl<'p> Region<'p> {
     /// Memory for `layout`, at the bump pointer or in a new page or run.
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        match self.allocate_here(layout) {
+            Some(place) => Ok(place),
+            None => self.allocate_slowly(layout),
+        }
+    }
+
+    /// The same without an error, and without counting that it was refused.
+    pub(crate) fn try_allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.allocate_here(layout).or_else(|| self.allocate_elsewhere(layout).ok())
+    }
+
+    /// Memory in the current chunk.
+    #[inline]
+    fn allocate_here(&self, layout: Layout) -> Option<NonNull<u8>> {
         let next = self.next.get();
         let below = layout.align() - 1;
         let place = next.addr().wrapping_add(below) & !below;
         // Negative if alignment goes past the end, even if it wraps: no object is as large as half the
         // address space.
         let room = self.end.get().addr().wrapping_sub(place) as isize;
-        if layout.size() as isize <= room {
-            let place = next.with_addr(place);
-            // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
-            self.next.set(unsafe { place.add(layout.size()) });
-            // SAFETY: a pointer into a chunk is not null.
-            return Ok(unsafe { NonNull::new_unchecked(place) });
+        if layout.size() as isize > room {
+            return None;
         }
-        self.allocate_slowly(layout)
+        let place = next.with_addr(place);
+        // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
+        self.next.set(unsafe { place.add(layout.size()) });
+        // SAFETY: a pointer into a chunk is not null.
+        Some(unsafe { NonNull::new_unchecked(place) })
     }
 
     #[cold]
     fn allocate_slowly(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        self.allocate_elsewhere(layout).map_err(|limit| self.exhausted(layout.size(), limit))
+    }
+
+    /// Memory in a new page or run.
+    #[inline]
+    fn allocate_elsewhere(&self, layout: Layout) -> Result<NonNull<u8>, Limit> {
         let size = layout.size();
         if size == 0 {
             return Ok(layout.dangling_ptr());
         }
         if size > LARGEST || layout.align() > PAGE_SIZE {
-            return Err(self.exhausted(size, Limit::Size));
+            return Err(Limit::Size);
         }
-        let Some((pool, label)) = self.source else {
-            return Err(self.exhausted(size, Limit::Cap));
-        };
+        let (pool, label) = self.source.ok_or(Limit::Cap)?;
         if size <= PAGE_SIZE {
-            self.new_page(size, pool, label)
+            let page = self.take(0, pool, label)?;
+            Ok(self.begin_page(page, size, pool, label))
         } else {
             self.new_run(size, pool, label)
         }
-    }
-
-    /// Memory at the beginning of a new page, which becomes the current chunk.
-    #[inline]
-    fn new_page(
-        &self,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
-        let page = self.take(0, pool, label).map_err(|limit| self.exhausted(size, limit))?;
-        Ok(self.begin_page(page, size, pool, label))
     }
 
     /// Makes a page, which is counted already and this region's alone, the current chunk, whose first
@@ -322,14 +329,9 @@ impl<'p> Region<'p> {
     }
 
     /// A run of pages for an object that is larger than a page.
-    fn new_run(
-        &self,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
+    fn new_run(&self, size: usize, pool: &Pool<'_>, label: &Label) -> Result<NonNull<u8>, Limit> {
         let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
-        let run = self.take(class, pool, label).map_err(|limit| self.exhausted(size, limit))?;
+        let run = self.take(class, pool, label)?;
         self.save();
         self.runs.set(pool.append(self.runs.get(), run));
         self.run_pages.set(self.run_pages.get() + (1 << class));
