@@ -15,7 +15,10 @@ pub struct Label {
     opened: Cell<u64>,
     live: Cell<u32>,
     pages: Cell<u32>,
-    most_pages: Cell<u32>,
+    /// The most pages since the last sample of a profile.
+    peak: Cell<u32>,
+    /// The most pages before it.
+    peak_before: Cell<u32>,
     resets: Cell<u64>,
     refused: Cell<u64>,
     filled: Cell<usize>,
@@ -31,7 +34,8 @@ impl Label {
             opened: Cell::new(0),
             live: Cell::new(0),
             pages: Cell::new(0),
-            most_pages: Cell::new(0),
+            peak: Cell::new(0),
+            peak_before: Cell::new(0),
             resets: Cell::new(0),
             refused: Cell::new(0),
             filled: Cell::new(0),
@@ -67,7 +71,15 @@ impl Label {
 
     /// The most pages that they ever held together.
     pub fn most_pages(&self) -> usize {
-        self.most_pages.get() as usize
+        self.peak.get().max(self.peak_before.get()) as usize
+    }
+
+    /// The most pages that they held together since this was last asked for.
+    #[cfg(feature = "profile")]
+    pub(crate) fn take_peak(&self) -> u32 {
+        let peak = self.peak.replace(self.pages.get());
+        self.peak_before.set(self.peak_before.get().max(peak));
+        peak
     }
 
     /// How many times one of them was reset.
@@ -117,8 +129,8 @@ impl Label {
         }
         let now = self.pages.get() + pages;
         self.pages.set(now);
-        if now > self.most_pages.get() {
-            self.most_pages.set(now);
+        if now > self.peak.get() {
+            self.peak.set(now);
         }
     }
 
@@ -184,7 +196,10 @@ impl Labels {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Label> {
-        self.labels.iter().filter(|label| label.opened.get() > 0)
+        let (others, labels) = self.labels.split_last().unwrap_or((&self.labels[0], &[]));
+        let is_used = others.opened.get() > 0 || others.refused.get() > 0;
+        let used = labels.iter().take_while(|label| label.place.get().is_some());
+        used.chain(is_used.then_some(others))
     }
 
     #[inline]

@@ -77,7 +77,6 @@ impl Model {
     /// Nobody got a page.
     pub(crate) fn refused_page(&mut self, error: &Exhausted) {
         assert!(!self.has_run(1, false), "there was one");
-        // A name is known by the first region that is opened, or the first page that is taken.
         self.counts[PAGE].refused += 1;
         let used = self.counts[PAGE].pages * PAGE_SIZE;
         let expected = Exhausted {
