@@ -8,6 +8,7 @@ use crate::{
     dropping::Dropping,
     label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
+    scope::Mark,
 };
 
 /// What a debug build writes over memory that is given back.
@@ -41,6 +42,8 @@ pub struct Region<'p> {
     /// INVARIANT: these pages, and the runs of `runs`, belong to this region alone.
     pub(crate) pages: Cell<Chain>,
     pub(crate) page_count: Cell<u32>,
+    /// The page before the last one of `pages`, if there is one.
+    pub(crate) last_but_one: Cell<u32>,
     /// The runs of large objects.
     pub(crate) runs: Cell<Chain>,
     pub(crate) run_pages: Cell<u32>,
@@ -50,6 +53,11 @@ pub struct Region<'p> {
     pub(crate) filled: Cell<Filled>,
     /// The values whose destructors run when the region ends, the newest first.
     pub(crate) dropping: Dropping,
+    /// The mark of the innermost scope that is open in the region, if there is one.
+    ///
+    /// INVARIANT: that mark is there, or it is not a mark but says that the scope's is written. A scope
+    /// that ends puts back what was here before.
+    pub(crate) innermost: Cell<Option<NonNull<Mark>>>,
     /// The size of the buffer of a finite region, in bytes.
     pub(crate) buffer: usize,
     /// Whether the region may use what the pool keeps back.
@@ -96,11 +104,13 @@ impl<'p> Region<'p> {
             name,
             pages: Cell::new(Chain::EMPTY),
             page_count: Cell::new(0),
+            last_but_one: Cell::new(NONE),
             runs: Cell::new(Chain::EMPTY),
             run_pages: Cell::new(0),
             budget,
             filled: Cell::new(Filled::default()),
             dropping: Dropping::new(),
+            innermost: Cell::new(None),
             buffer: 0,
             reserve: false,
             zeroing: false,
@@ -190,28 +200,25 @@ impl<'p> Region<'p> {
         };
         label.reset();
         if self.page_count.get() > 1 || self.run_pages.get() > 0 {
-            self.give_all_but_first(pool, label);
+            self.give_all_but_last(pool, label);
         }
-        let Chain { first, last } = self.pages.get();
-        if first != NONE {
-            self.wipe(pool, Chain { first, last });
-            // SAFETY: the current chunk is all of one page, of which this is the beginning.
+        if self.page_count.get() > 0 {
+            self.wipe(pool, self.pages.get());
+            // SAFETY: the current chunk is all of the last page, of which this is the beginning.
             self.next.set(unsafe { self.end.get().sub(PAGE_SIZE) });
         }
     }
 
-    /// Gives back the runs and all the pages but the first, which becomes the current chunk.
+    /// Gives back the runs and all the pages but the last, which is the current chunk, and the one that is
+    /// in the processor's caches.
     #[cold]
-    fn give_all_but_first(&self, pool: &Pool<'_>, label: &Label) {
+    fn give_all_but_last(&self, pool: &Pool<'_>, label: &Label) {
         let Chain { first, last } = self.pages.get();
         if first != last {
-            self.pages.set(Chain { first, last: first });
+            self.pages.set(Chain { first: last, last });
             let pages = self.page_count.replace(1) - 1;
-            let rest = Chain { first: pool.next(first), last };
+            let rest = Chain { first, last: self.last_but_one.replace(NONE) };
             self.give_back(pool, label, rest, pages);
-            let page = pool.address(first).as_ptr();
-            // SAFETY: one past the end of the page.
-            self.end.set(unsafe { page.add(PAGE_SIZE) });
         }
         self.give_runs(pool, label, self.runs.replace(Chain::EMPTY), self.run_pages.replace(0));
         self.count(label, Filled::default());
@@ -239,50 +246,74 @@ impl<'p> Region<'p> {
     /// Memory for `layout`, at the bump pointer or in a new page or run.
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
-        let next = self.next.get();
-        let padding = next.addr().wrapping_neg() & (layout.align() - 1);
-        let room = self.end.get().addr() - next.addr();
-        // A Layout's size is at most isize::MAX, and so is the padding: no overflow.
-        if padding + layout.size() <= room {
-            // SAFETY: `padding <= room`, so this is inside the chunk or its end.
-            let place = unsafe { next.add(padding) };
-            // SAFETY: `padding + size <= room`, likewise.
-            self.next.set(unsafe { place.add(layout.size()) });
-            // SAFETY: a pointer into a chunk is not null.
-            return Ok(unsafe { NonNull::new_unchecked(place) });
+        match self.allocate_here(layout) {
+            Some(place) => Ok(place),
+            None => self.allocate_slowly(layout),
         }
-        self.allocate_slowly(layout)
+    }
+
+    /// The same without an error, and without counting that it was refused.
+    pub(crate) fn try_allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.allocate_here(layout).or_else(|| self.allocate_elsewhere(layout).ok())
+    }
+
+    /// Memory in the current chunk.
+    #[inline]
+    fn allocate_here(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let next = self.next.get();
+        let below = layout.align() - 1;
+        let place = next.addr().wrapping_add(below) & !below;
+        // Negative if alignment goes past the end, even if it wraps: no object is as large as half the
+        // address space.
+        let room = self.end.get().addr().wrapping_sub(place) as isize;
+        if layout.size() as isize > room {
+            return None;
+        }
+        let place = next.with_addr(place);
+        // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
+        self.next.set(unsafe { place.add(layout.size()) });
+        // SAFETY: a pointer into a chunk is not null.
+        Some(unsafe { NonNull::new_unchecked(place) })
     }
 
     #[cold]
     fn allocate_slowly(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        self.allocate_elsewhere(layout).map_err(|limit| self.exhausted(layout.size(), limit))
+    }
+
+    /// Memory in a new page or run.
+    #[inline]
+    fn allocate_elsewhere(&self, layout: Layout) -> Result<NonNull<u8>, Limit> {
         let size = layout.size();
         if size == 0 {
             return Ok(layout.dangling_ptr());
         }
         if size > LARGEST || layout.align() > PAGE_SIZE {
-            return Err(self.exhausted(size, Limit::Size));
+            return Err(Limit::Size);
         }
-        let Some((pool, label)) = self.source else {
-            return Err(self.exhausted(size, Limit::Cap));
-        };
+        let (pool, label) = self.source.ok_or(Limit::Cap)?;
         if size <= PAGE_SIZE {
-            self.new_page(size, pool, label)
+            let page = self.take(0, pool, label)?;
+            Ok(self.begin_page(page, size, pool, label))
         } else {
             self.new_run(size, pool, label)
         }
     }
 
-    /// Memory at the beginning of a new page, which becomes the current chunk.
+    /// Makes a page, which is counted already and this region's alone, the current chunk, whose first
+    /// `size` bytes, at most all, are allocated.
     #[inline]
-    fn new_page(
+    pub(crate) fn begin_page(
         &self,
+        page: u32,
         size: usize,
         pool: &Pool<'_>,
         label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
-        let page = self.take(0, size, pool, label)?;
-        self.pages.set(pool.append(self.pages.get(), page));
+    ) -> NonNull<u8> {
+        self.save();
+        let chain = self.pages.get();
+        self.last_but_one.set(chain.last);
+        self.pages.set(pool.append(chain, page));
         if self.page_count.replace(self.page_count.get() + 1) > 0 {
             let Filled { bytes, waste } = self.filled.get();
             let unused = self.room();
@@ -294,18 +325,14 @@ impl<'p> Region<'p> {
         self.next.set(unsafe { place.add(size) }.as_ptr());
         // SAFETY: one past the end of the page.
         self.end.set(unsafe { place.add(PAGE_SIZE) }.as_ptr());
-        Ok(place)
+        place
     }
 
     /// A run of pages for an object that is larger than a page.
-    fn new_run(
-        &self,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
+    fn new_run(&self, size: usize, pool: &Pool<'_>, label: &Label) -> Result<NonNull<u8>, Limit> {
         let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
-        let run = self.take(class, size, pool, label)?;
+        let run = self.take(class, pool, label)?;
+        self.save();
         self.runs.set(pool.append(self.runs.get(), run));
         self.run_pages.set(self.run_pages.get() + (1 << class));
         let Filled { bytes, waste } = self.filled.get();
@@ -314,21 +341,14 @@ impl<'p> Region<'p> {
         Ok(pool.address(run))
     }
 
-    /// Takes 2^`class` pages for an object of `size` bytes, if cap and pool allow it.
+    /// Takes 2^`class` pages, if cap and pool allow it.
     #[inline]
-    fn take(
-        &self,
-        class: usize,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<u32, Exhausted> {
+    fn take(&self, class: usize, pool: &Pool<'_>, label: &Label) -> Result<u32, Limit> {
         let count = 1 << class;
         if !self.budget.allows(count) {
-            return Err(self.exhausted(size, Limit::Cap));
+            return Err(Limit::Cap);
         }
-        let run = pool.take(class, self.reserve);
-        let run = run.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
+        let run = pool.take(class, self.reserve).ok_or(Limit::Pool)?;
         self.budget.take(count);
         label.take(count);
         Ok(run)
@@ -387,6 +407,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &Label, pages: Chain, count: u32) {
         if count > 0 {
             self.wipe(pool, pages);
@@ -397,6 +418,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives runs back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &Label, runs: Chain, pages: u32) {
         if pages > 0 {
             self.wipe(pool, runs);
@@ -409,7 +431,7 @@ impl<'p> Region<'p> {
     /// Zeroes what is given back, if that was asked for. In a debug build, writes [`POISON`] over it
     /// otherwise, so that what is used after its end is noticed.
     #[inline]
-    fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
+    pub(crate) fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
         if self.zeroing {
             pool.fill(chain, 0);
         } else if cfg!(debug_assertions) {
