@@ -18,39 +18,47 @@ const SERIAL_PORT: u16 = 0x3f8;
 const SERIAL_STATE: u16 = SERIAL_PORT + 5;
 const SERIAL_READY: u8 = 1 << 5;
 
-/// Writes bytes to where people see them.
-type Console = fn(&[u8]);
+/// Where lines go once there is a console. Neither needs memory, and both come back when nobody reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Console {
+    /// Writes one line.
+    pub(crate) print: fn(fmt::Arguments<'_>),
+    /// Waits until what was written is read: called before the guest ends.
+    pub(crate) flush: fn(),
+}
 
-/// Where lines go once there is a console.
 static CONSOLE: OneCpu<Cell<Option<Console>>> = OneCpu(Cell::new(None));
 /// Whether there is a serial port to write to.
 static SERIAL: AtomicBool = AtomicBool::new(false);
 
-/// From now on lines go to `console`, in pieces: what it is given ends with a line feed only if a line ends.
-/// It must come back when nobody reads, and must not need memory.
-pub fn switch_console(console: Console) {
+/// From now on lines go to `console`.
+#[allow(dead_code, reason = "called where the console is found")]
+pub(crate) fn switch_console(console: Console) {
     CONSOLE.0.set(Some(console));
 }
 
-/// Writes one line: to the console, and to Xen's log as long as there is none (which shows it if Xen runs
+/// Writes one line: to the console, or to Xen's log as long as there is none (which shows it if Xen runs
 /// with `guest_loglvl=all`).
 pub fn print(line: fmt::Arguments<'_>) {
-    let console = CONSOLE.0.get();
-    write_line(line, |bytes| match console {
-        Some(console) => console(bytes),
-        None => debug(bytes),
-    });
+    match CONSOLE.0.get() {
+        Some(console) => (console.print)(line),
+        None => debug(line),
+    }
 }
 
-/// Writes one of the last lines: to the console and to Xen's log.
+/// Writes one of the last lines: to Xen's log and to the console.
 pub(crate) fn print_last(line: fmt::Arguments<'_>) {
-    let console = CONSOLE.0.get();
-    write_line(line, |bytes| {
-        debug(bytes);
-        if let Some(console) = console {
-            console(bytes);
-        }
-    });
+    debug(line);
+    if let Some(console) = CONSOLE.0.get() {
+        (console.print)(line);
+    }
+}
+
+/// Waits until the console is read, if there is one, and for a while only.
+pub(crate) fn flush() {
+    if let Some(console) = CONSOLE.0.get() {
+        (console.flush)();
+    }
 }
 
 /// Writes to the first serial port as well: for a machine that is not Xen's.
@@ -58,33 +66,28 @@ pub(crate) fn use_serial_port() {
     SERIAL.store(true, Ordering::Relaxed);
 }
 
-fn write_line(line: fmt::Arguments<'_>, write: impl FnMut(&[u8])) {
-    let mut out = Sink(write);
-    // A sink takes everything.
-    let _ = out.write_fmt(line);
-    let _ = out.write_str("\n");
+fn debug(line: fmt::Arguments<'_>) {
+    // The ports take everything; what is printed may stop in the middle.
+    let _ = Ports.write_fmt(format_args!("{line}\n"));
 }
 
-struct Sink<W>(W);
+/// The ports that take a byte at any time.
+struct Ports;
 
-impl<W: FnMut(&[u8])> Write for Sink<W> {
+impl Write for Ports {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        (self.0)(text.as_bytes());
-        Ok(())
-    }
-}
-
-fn debug(bytes: &[u8]) {
-    let serial = SERIAL.load(Ordering::Relaxed);
-    for &byte in bytes {
-        // SAFETY: Xen, and every PC, takes a byte at this port, or nobody does.
-        unsafe { Port::new(XEN_DEBUG_PORT).write(byte) };
-        if serial {
-            if byte == b'\n' {
-                serial_write(b'\r');
+        let serial = SERIAL.load(Ordering::Relaxed);
+        for byte in text.bytes() {
+            // SAFETY: Xen takes a byte at this port, and so does QEMU, or nobody does.
+            unsafe { Port::new(XEN_DEBUG_PORT).write(byte) };
+            if serial {
+                if byte == b'\n' {
+                    serial_write(b'\r');
+                }
+                serial_write(byte);
             }
-            serial_write(byte);
         }
+        Ok(())
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn no_xen() -> ! {
 /// Ends the domain.
 pub(crate) fn turn_off(reason: Shutdown) -> ! {
     if hypervisor::is_ready() {
+        early::flush();
         // It does not come back.
         let _ = hypercall::shutdown(reason);
     }

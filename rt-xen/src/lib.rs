@@ -17,7 +17,7 @@ mod memory;
 mod one_cpu;
 
 pub use boot::Machine;
-pub use early::{print, switch_console};
+pub use early::print;
 pub use end::finish;
 pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,

@@ -30,6 +30,9 @@ pub const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
 /// of xenstore.
 const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
 
+/// What is above is not used: grants name a frame with 32 bits.
+const LIMIT: u64 = 1 << (32 + 12);
+
 static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
 static GLOBAL: OneCpu<OnceCell<Region<'static>>> = OneCpu(OnceCell::new());
 
@@ -79,6 +82,7 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     ram.remove(0..layout.end());
     ram.remove(HOLE);
     ram.remove(SPECIAL_PAGES);
+    ram.remove(LIMIT..u64::MAX);
     let all = ram.clone();
     let room = ram
         .take(Tables::pages_needed(layout, all.pieces()), EARLY_LIMIT)
