@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(feature = "xen", no_std, no_main)]
 
 mod pi;
 mod sobol;
@@ -14,7 +15,9 @@ use rt::{Config, Runtime as _};
 use udp::Udp;
 
 cfg_if! {
-    if #[cfg(feature = "unix")] {
+    if #[cfg(feature = "xen")] {
+        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
 }
