@@ -10,6 +10,7 @@ mod error;
 mod fake;
 mod layer;
 mod ports;
+mod serve;
 mod service;
 mod wire;
 
