@@ -259,6 +259,21 @@ fn what_icmp_does_not_do_here_is_not_answered() {
     });
 }
 
+/// Net, host and source route unreachable may pass (RFC 1122 3.2.2.1); the others are forged as easily.
+#[test]
+fn an_unreachable_is_a_hint_and_stops_nothing() {
+    with_host(|host| {
+        let request = ip(UDP, &[], &TO_ECHO);
+        let reply = host.answer(&request);
+        for code in [0, 1, 2, 3, 5, 13] {
+            let message = icmp([3, code, 0, 0, 0, 0, 0, 0], &reply[..28]);
+            assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &message)), [[0; 0]; 0]);
+            assert_eq!(host.answer(&request), reply);
+        }
+        assert_eq!(host.counter("udp", "reports"), 6);
+    });
+}
+
 #[test]
 fn the_path_only_ever_gets_smaller() {
     with_host(|host| {

@@ -194,6 +194,17 @@ fn what_is_wrong_with_options_is_reported_and_not_handed_up() {
     });
 }
 
+/// RFC 6864 4.1: of a datagram that cannot be fragmented the identification says nothing.
+#[test]
+fn whole_datagrams_with_one_identification_are_all_handed_up() {
+    with_host(|wire, mut host, region| {
+        for dont_fragment in [true, true, false, false] {
+            let bytes = packet(&Fields { dont_fragment, ..fields() }, b"x");
+            assert!(receive(&mut host, wire, OUR_MAC, &bytes, region).is_some());
+        }
+    });
+}
+
 #[test]
 fn the_group_of_all_hosts_is_never_left() {
     with_host(|wire, mut host, region| {

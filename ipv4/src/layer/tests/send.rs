@@ -178,6 +178,16 @@ fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
     });
 }
 
+#[test]
+fn the_type_of_service_is_the_transports_in_each_fragment() {
+    with_host(|wire, mut host, _| {
+        let outgoing = Outgoing { tos: 0xb8, ..to(PEER) };
+        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 3000]), Ok(Sent::Yes));
+        let all = sent(wire);
+        assert_eq!((all.len(), all.iter().all(|(_, header, _)| header.tos == 0xb8)), (3, true));
+    });
+}
+
 /// RFC 791 3.2 has 68 bytes on every link. What a broken device says makes no difference.
 #[test]
 fn an_mtu_that_no_link_has_does_no_harm() {
