@@ -11,6 +11,7 @@ mod fake;
 mod layer;
 mod listing;
 mod ports;
+mod serve;
 mod service;
 mod wire;
 

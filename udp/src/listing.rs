@@ -3,7 +3,7 @@
 use network::Network;
 use rt_regions::{Finite, Region, Text};
 
-use crate::{BindError, Failure, Reply, Udp, layer::LONGEST_LINE};
+use crate::{BindError, Failure, Reply, Udp, serve::LONGEST_LINE};
 
 impl<I: Network> Udp<'_, I> {
     /// Answers each datagram to `port` with the report on the whole tower and its memory, a line for each

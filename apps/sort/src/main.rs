@@ -29,7 +29,7 @@ fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let (memory, seed) = (rt.memory(), rt.seed()?);
     let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
     let ethernet = Ethernet::new(nic);
-    let arp = Arp::new(ethernet, config.ipv4, memory)?;
+    let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
     let ipv4 = Ipv4::new(arp, config.ipv4, seed, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
