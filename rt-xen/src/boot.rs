@@ -4,6 +4,8 @@ mod entry;
 mod layout;
 mod start_info;
 
+use core::fmt;
+
 use pvh::start_info::StartInfo;
 use rt_regions::{Pool, Region};
 
@@ -23,6 +25,32 @@ pub struct Machine {
     pub pool: &'static Pool<'static>,
     /// The region that lives as long as the guest.
     pub memory: &'static Region<'static>,
+    /// How the memory is used.
+    pub use_of_memory: UseOfMemory,
+}
+
+/// How the memory of a guest is used, in bytes; displayed as a line.
+#[derive(Clone, Copy, Debug)]
+pub struct UseOfMemory {
+    /// All that Xen gave.
+    pub all: u64,
+    /// The program with its variables.
+    pub image: u64,
+    /// The page tables.
+    pub tables: u64,
+    /// How many pages the pool has.
+    pub pool_pages: usize,
+    /// What is in other pieces than the one that became the pool.
+    pub unused: u64,
+}
+
+impl fmt::Display for UseOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { all, image, tables, pool_pages, unused } = self;
+        let [all, image, tables, unused] = [all, image, tables, unused].map(|bytes| bytes >> 10);
+        write!(f, "memory {all} KiB: image {image} KiB, page tables {tables} KiB, ")?;
+        write!(f, "pool {pool_pages} pages, not used {unused} KiB")
+    }
 }
 
 unsafe extern "Rust" {
@@ -54,19 +82,18 @@ fn prepare(start_info: u32) -> Machine {
     // SAFETY: as above.
     let ram = unsafe { start_info::ram(info) }
         .unwrap_or_else(|errno| end::broken(format_args!("no memory map: {errno}")));
-    let bytes = ram.bytes();
+    let all = ram.bytes();
     // SAFETY: the only call. What the loader left is not needed any more: all else in `ram` is nobody's.
     let memory = unsafe { memory::open(ram, &layout) }
         .unwrap_or_else(|error| end::broken(format_args!("{error}")));
     exceptions::init();
-    let kib = |bytes: u64| bytes >> 10;
-    early::print(format_args!(
-        "memory {} KiB: image {} KiB, page tables {} KiB, pool {} pages, not used {} KiB",
-        kib(bytes),
-        kib(layout.end() - layout.text.start),
-        kib(memory.tables),
-        memory.pool.pages(),
-        kib(memory.unused),
-    ));
-    Machine { command_line, pool: memory.pool, memory: memory.global }
+    let use_of_memory = UseOfMemory {
+        all,
+        image: layout.end() - layout.text.start,
+        tables: memory.tables,
+        pool_pages: memory.pool.pages(),
+        unused: memory.unused,
+    };
+    early::print(format_args!("{use_of_memory}"));
+    Machine { command_line, pool: memory.pool, memory: memory.global, use_of_memory }
 }

@@ -1,14 +1,13 @@
 //! Words from a guest that has no console yet, or not any more.
 
 use core::{
-    cell::Cell,
     fmt::{self, Write},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use x86_64::instructions::port::Port;
 
-use crate::one_cpu::OneCpu;
+use crate::console;
 
 /// What is written to this port appears in Xen's log, before its name of the guest: `(d1) …`. QEMU has one
 /// as well, when asked (`-debugcon`).
@@ -18,30 +17,14 @@ const SERIAL_PORT: u16 = 0x3f8;
 const SERIAL_STATE: u16 = SERIAL_PORT + 5;
 const SERIAL_READY: u8 = 1 << 5;
 
-/// Where lines go once there is a console. Neither needs memory, and both come back when nobody reads.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Console {
-    /// Writes one line.
-    pub(crate) print: fn(fmt::Arguments<'_>),
-    /// Waits until what was written is read: called before the guest ends.
-    pub(crate) flush: fn(),
-}
-
-static CONSOLE: OneCpu<Cell<Option<Console>>> = OneCpu(Cell::new(None));
 /// Whether there is a serial port to write to.
 static SERIAL: AtomicBool = AtomicBool::new(false);
-
-/// From now on lines go to `console`.
-#[allow(dead_code, reason = "called where the console is found")]
-pub(crate) fn switch_console(console: Console) {
-    CONSOLE.0.set(Some(console));
-}
 
 /// Writes one line: to the console, or to Xen's log as long as there is none (which shows it if Xen runs
 /// with `guest_loglvl=all`).
 pub fn print(line: fmt::Arguments<'_>) {
-    match CONSOLE.0.get() {
-        Some(console) => (console.print)(line),
+    match console::get() {
+        Some(console) => console.print(line),
         None => debug(line),
     }
 }
@@ -49,15 +32,15 @@ pub fn print(line: fmt::Arguments<'_>) {
 /// Writes one of the last lines: to Xen's log and to the console.
 pub(crate) fn print_last(line: fmt::Arguments<'_>) {
     debug(line);
-    if let Some(console) = CONSOLE.0.get() {
-        (console.print)(line);
+    if let Some(console) = console::get() {
+        console.print(line);
     }
 }
 
 /// Waits until the console is read, if there is one, and for a while only.
 pub(crate) fn flush() {
-    if let Some(console) = CONSOLE.0.get() {
-        (console.flush)();
+    if let Some(console) = console::get() {
+        console.flush();
     }
 }
 

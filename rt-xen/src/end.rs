@@ -13,11 +13,7 @@ use x86_64::{
     structures::DescriptorTablePointer,
 };
 
-use crate::{
-    early,
-    hypercall::{self, Shutdown},
-    hypervisor, memory,
-};
+use crate::{early, hypervisor, memory, operations::Shutdown};
 
 /// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
 const QEMU_SLEEP_PORT: u16 = 0x604;
@@ -35,8 +31,13 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 /// | an error with status 2: it was called wrongly | is turned off (`on_poweroff`) |
 /// | any other error: something is broken | has crashed (`on_crash`) |
 pub fn finish(name: &str, result: Result<(), Error>) -> ! {
+    finish_as(name, result, Shutdown::PowerOff)
+}
+
+/// As [`finish`], but for the end of a program that has not failed.
+pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
     match result {
-        Ok(()) => turn_off(Shutdown::PowerOff),
+        Ok(()) => turn_off(asked),
         Err(error) if error.status() == 0 => {
             early::print(format_args!("{error}"));
             turn_off(Shutdown::PowerOff)
@@ -90,10 +91,10 @@ pub(crate) fn no_xen() -> ! {
 
 /// Ends the domain.
 pub(crate) fn turn_off(reason: Shutdown) -> ! {
-    if hypervisor::is_ready() {
+    if let Some(xen) = hypervisor::xen() {
         early::flush();
         // It does not come back.
-        let _ = hypercall::shutdown(reason);
+        let _ = xen.shutdown(reason);
     }
     reset()
 }

@@ -133,27 +133,6 @@ pub(crate) fn page() -> usize {
     (&raw const hypercall_page).addr()
 }
 
-/// Why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Shutdown {
-    /// It is done.
-    PowerOff = 0,
-    /// It is to be started again.
-    Reboot = 1,
-    /// Something is broken.
-    Crash = 3,
-}
-
-/// Ends the domain (`SCHEDOP_shutdown`). Comes back only with an error. Xen has to be ready.
-pub(crate) fn shutdown(reason: Shutdown) -> Errno {
-    const SCHEDOP_SHUTDOWN: usize = 2;
-    let mut reason = reason as u32;
-    // SAFETY: the argument is `struct sched_shutdown`: the reason.
-    let result = unsafe { call(Number::SchedOp, SCHEDOP_SHUTDOWN, (&raw mut reason).cast()) };
-    result.err().unwrap_or(Errno::EINVAL)
-}
-
 /// A piece of memory, as the BIOS of a PC says it: packed, as it is there.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed)]

@@ -7,7 +7,7 @@ use core::{
 
 use x86_64::registers::model_specific::Msr;
 
-use crate::hypercall;
+use crate::{hypercall, operations::Xen};
 
 /// Where the leaves of a hypervisor may begin: 0x100 apart, the first that nobody else uses.
 const FIRST_LEAF: u32 = 0x4000_0000;
@@ -33,7 +33,8 @@ pub(crate) fn init() -> bool {
     true
 }
 
-/// Whether Xen can be called.
-pub(crate) fn is_ready() -> bool {
-    READY.load(Ordering::Relaxed)
+/// The hypervisor, once it can be called.
+pub(crate) fn xen() -> Option<Xen> {
+    // SAFETY: the hypercall page was set up before this was stored.
+    READY.load(Ordering::Relaxed).then(|| unsafe { Xen::new() })
 }

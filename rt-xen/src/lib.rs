@@ -4,27 +4,44 @@
 #[cfg(test)]
 extern crate std;
 
+mod arguments;
 mod boot;
 mod bytes;
+mod clock;
+mod console;
+mod domain;
 mod early;
 mod end;
+mod entropy;
+mod events;
 mod exceptions;
+mod grants;
 mod guest;
-#[allow(dead_code, reason = "called from the platform's modules")]
+mod handover;
+#[allow(dead_code, reason = "the numbers are those of the hypercalls, used or not")]
 mod hypercall;
 mod hypervisor;
 mod memory;
 mod one_cpu;
+mod operations;
+mod ring;
+mod runtime;
+mod shared_info;
+mod shutdown;
+mod start;
+mod xenstore;
 
-pub use boot::Machine;
+pub use boot::{Machine, UseOfMemory};
 pub use early::print;
 pub use end::finish;
+pub use grants::GrantCounts;
 pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 pub use hypercall::Errno;
-pub use memory::{HOLE, frame_of, shared_page};
 pub use rt::{Error, Runtime};
+pub use runtime::{Event, Rt};
+pub use start::start;
 
 /// For the macros of this crate.
 #[doc(hidden)]
@@ -34,18 +51,30 @@ pub mod private {
     pub use crate::{boot::letregion_entry, end::panicked};
 }
 
-/// Makes a program a guest that runs `fn service(machine: Machine) -> Result<(), Error>` on the bare
-/// machine: `rt_xen::entry!(service)`. What is returned ends it, see [`finish`].
+/// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start()`].
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! main {
+    ($service:ident) => {
+        $crate::entry!(|machine| $crate::start(::core::stringify!($service), machine, $service));
+    };
+}
+
+/// Makes a program a guest on the bare machine, without a runtime: `rt_xen::entry!(|machine| …)` calls what it
+/// is given with the [`Machine`]; that does not come back, see [`finish`].
 ///
 /// The program is `no_std` and `no_main`, and linked as the README says.
 #[macro_export]
 macro_rules! entry {
-    ($service:ident) => {
+    ($program:expr) => {
         $crate::private::pvh::xen_elfnote_phys32_entry!($crate::private::letregion_entry);
 
         #[unsafe(no_mangle)]
         fn letregion_guest(machine: $crate::Machine) -> ! {
-            $crate::finish(::core::stringify!($service), $service(machine))
+            let program: fn($crate::Machine) -> ! = $program;
+            program(machine)
         }
 
         #[panic_handler]

@@ -24,7 +24,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 /// Addresses where a guest has no memory, for what Xen is asked to put somewhere: 512 pages, mapped,
 /// readable and writable once something is there. Xen keeps the memory of a guest below them
 /// (`HVM_BELOW_4G_RAM_END`).
-pub const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
+const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
 
 /// Where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and
 /// of xenstore.
@@ -49,15 +49,15 @@ pub(crate) enum TooLittle {
 /// (`HVM_PARAM_STORE_PFN`, `HVM_PARAM_CONSOLE_PFN`), or one that it was asked to put into [`HOLE`].
 ///
 /// None is an address where nothing of that kind is mapped.
-pub fn shared_page(frame: u64) -> Option<NonNull<u8>> {
+pub(crate) fn shared_page(frame: u64) -> Option<NonNull<u8>> {
     let address = frame.checked_mul(PAGE)?;
     let is_there = HOLE.contains(&address) || SPECIAL_PAGES.contains(&address);
     is_there.then(|| NonNull::new(physical(address))).flatten()
 }
 
-/// The number of the frame that a page of the guest is in, for Xen: every address is the physical one.
-pub fn frame_of(page: NonNull<u8>) -> u64 {
-    page.addr().get() as u64 / PAGE
+/// The numbers of the frames of [`HOLE`].
+pub(crate) fn hole_frames() -> Range<u64> {
+    HOLE.start / PAGE..HOLE.end / PAGE
 }
 
 /// The memory of a guest that runs.

@@ -16,13 +16,13 @@ pub enum End {
 pub struct Case {
     /// The command line.
     pub command: &'static str,
-    /// Words that appear on the console, in this order.
+    /// Words that appear, in this order.
     pub console: &'static [&'static str],
     /// How the domain ends.
     pub end: End,
 }
 
-/// Everything that the guest does.
+/// What the guest does on the bare machine. It has no console then: its words are in Xen's log.
 pub const CASES: &[Case] = &[
     Case {
         command: "memory",
@@ -101,4 +101,45 @@ pub const CASES: &[Case] = &[
         end: End::Crash,
     },
     Case { command: "breakpoint", console: &["exception 3: breakpoint"], end: End::Crash },
+];
+
+/// What the guest does in its runtime: its words are on the console of the domain.
+pub const RUNTIME_CASES: &[Case] = &[
+    Case {
+        command: "runtime memory",
+        console: &["memory ", "page tables 20 KiB", "guest with a runtime: memory", "free pages "],
+        end: End::PowerOff,
+    },
+    Case { command: "runtime end", console: &["the end is near"], end: End::PowerOff },
+    Case { command: "runtime refuse", console: &["guest: --no: unknown"], end: End::PowerOff },
+    Case {
+        command: "runtime \"",
+        console: &["guest: the command line has a quotation mark"],
+        end: End::PowerOff,
+    },
+    Case { command: "runtime break", console: &["guest: the device is broken"], end: End::Crash },
+    Case {
+        command: "runtime panic",
+        console: &[
+            "panic at tests/guest/src/main.rs:",
+            ": 7 is not 8",
+            "pool pages ",
+            "region global",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime null",
+        console: &[
+            "exception 14: page fault reading 0x0: null pointer",
+            "rip 000",
+            "region global",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime stack",
+        console: &["stack overflow: the guard page", "rip 000", "region global"],
+        end: End::Crash,
+    },
 ];

@@ -5,9 +5,12 @@
 use core::{arch::asm, hint::black_box, ptr, sync::atomic::AtomicU8};
 
 use rt_regions::{PAGE_SIZE, Region};
-use rt_xen::{Error, Machine, print};
+use rt_xen::{Error, Machine, Rt, Runtime as _, finish, print, start};
 
-rt_xen::entry!(guest);
+rt_xen::entry!(|machine| match machine.command_line.strip_prefix("runtime ") {
+    Some(_) => start("guest", machine, with_runtime),
+    None => finish("guest", guest(machine)),
+});
 
 /// An instruction that returns, where none is executed: as a constant and as a variable.
 static CONSTANT: [u8; 1] = [0xc3];
@@ -27,6 +30,24 @@ fn guest(machine: Machine) -> Result<(), Error> {
         "break" => return Err(Error::new(1, "the device is broken")),
         "panic" => panic!("{} is not 8", black_box(7)),
         fault => return provoke(fault, machine.memory),
+    }
+    Ok(())
+}
+
+/// The same with a runtime: what is said appears on the console of the domain.
+fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
+    let what = rt.args().nth(1).unwrap_or_default();
+    rt.print(format_args!("guest with a runtime: {what}"));
+    match what {
+        "memory" => {
+            let pool = rt.pool();
+            rt.print(format_args!("free pages {} of {}", pool.free_pages(), pool.pages()));
+        }
+        "end" => rt.print(format_args!("the end is near")),
+        "break" => return Err(Error::new(1, "the device is broken")),
+        "refuse" => return Err(Error::new(2, "--no: unknown")),
+        "panic" => panic!("{} is not 8", black_box(7)),
+        fault => return provoke(fault, rt.memory()),
     }
     Ok(())
 }
