@@ -65,7 +65,7 @@ impl<'s, P: Peer> Console<'s, P> {
     /// Writes one line, or nothing of it. A line that is longer than the ring is cut.
     pub(crate) fn print(&self, line: fmt::Arguments<'_>) {
         let dropped = self.dropped.get();
-        let lost = format_args!("({dropped} lines are lost: nobody read the console)\n");
+        let lost = format_args!("(lines lost, because nobody read the console: {dropped})\n");
         let lost = if dropped > 0 { lost } else { format_args!("") };
         let mut length = Length(0);
         // Counting does not fail, unless what is printed says so; then its line ends there.

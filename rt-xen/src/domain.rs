@@ -36,7 +36,8 @@ impl<X: EventCalls> Domain<X> {
     /// not any more.
     pub(crate) fn wait(&self, port: Option<Port>, deadline: Option<Instant>) -> Result<(), Errno> {
         // A watch may have fired while another one's value was read: its owner is to look first.
-        let result = if self.store.has_news() || deadline.is_some_and(|end| end <= self.now()) {
+        let result = if self.store.has_news() || deadline.is_some_and(|end| end <= self.clock.now())
+        {
             Ok(())
         } else {
             let ports = port.into_iter().chain([self.store_port]).chain(self.console_port);
@@ -52,17 +53,20 @@ impl<X: EventCalls> Domain<X> {
         }
         result
     }
+}
 
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
+/// The number of the frame that a page is in: every address is the physical one, and below the 16 TiB that
+/// fit here.
+fn frame(page: NonNull<u8>) -> u32 {
+    (page.addr().get() / PAGE_SIZE) as u32
 }
 
 // SAFETY: a grant that `Grants::end` has ended is not in the table that Xen looks at, and was not in use
 // in that moment: Xen lets the other domain begin nothing new with it.
-unsafe impl<X: EventCalls> Guest for Domain<X> {
+unsafe impl Guest for Domain {
+    #[inline]
     fn now(&self) -> Instant {
-        self.now()
+        self.clock.now()
     }
 
     fn pool(&self) -> &'static Pool<'static> {
@@ -75,8 +79,7 @@ unsafe impl<X: EventCalls> Guest for Domain<X> {
         page: NonNull<u8>,
         access: Access,
     ) -> Result<GrantRef, GrantError> {
-        // Every address is the physical one. The entry maps less than the 16 TiB that fit here.
-        self.grants.grant(to, (page.addr().get() / PAGE_SIZE) as u32, access)
+        self.grants.grant(to, frame(page), access)
     }
 
     fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse> {

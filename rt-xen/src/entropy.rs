@@ -69,8 +69,8 @@ impl<C: Processor> Entropy<C> {
         let mut xof = AsconXof128::default();
         for seed in seeds {
             // With its length, so that no two lists of seeds look the same.
-            xof.update(&seed.len().to_le_bytes());
-            xof.update(seed);
+            absorb(&mut xof, &seed.len().to_le_bytes());
+            absorb(&mut xof, seed);
         }
         add_noise(&mut xof, &mut processor, quality, TIMES_AT_START);
         let mut state = [0; STATE];
@@ -86,8 +86,8 @@ impl<C: Processor> Entropy<C> {
     pub(crate) fn fill(&mut self, out: &mut [u8]) {
         self.requests = self.requests.wrapping_add(1);
         let mut xof = AsconXof128::default();
-        xof.update(&self.state);
-        xof.update(&self.requests.to_le_bytes());
+        absorb(&mut xof, &self.state);
+        absorb(&mut xof, &self.requests.to_le_bytes());
         add_noise(&mut xof, &mut self.processor, self.quality, TIMES);
         let mut reader = xof.finalize_xof();
         reader.read(&mut self.state);
@@ -102,7 +102,14 @@ impl<C> core::fmt::Debug for Entropy<C> {
     }
 }
 
+/// Adds bytes to what goes in. Once in the program, not once for each use: it is called a few hundred times.
+#[inline(never)]
+fn absorb(xof: &mut AsconXof128, bytes: &[u8]) {
+    xof.update(bytes);
+}
+
 /// Adds what the processor has to say now: words if they are random, `times` times if not.
+#[inline(never)]
 fn add_noise(
     xof: &mut AsconXof128,
     processor: &mut impl Processor,
@@ -112,16 +119,17 @@ fn add_noise(
     if quality == Quality::Strong {
         for _ in 0..WORDS {
             // One that does not come is no harm: those that came before are in the state.
-            xof.update(&word(processor).unwrap_or(0).to_le_bytes());
+            absorb(xof, &word(processor).unwrap_or(0).to_le_bytes());
         }
     } else {
         for _ in 0..times {
-            xof.update(&processor.time().to_le_bytes());
+            absorb(xof, &processor.time().to_le_bytes());
         }
     }
 }
 
 /// A random word, if one comes.
+#[inline(never)]
 fn word(processor: &mut impl Processor) -> Option<u64> {
     (0..TRIES).find_map(|_| processor.random())
 }

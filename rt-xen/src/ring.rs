@@ -196,6 +196,38 @@ mod tests {
         assert_eq!(reader.discard(), Ok(0));
     }
 
+    /// A writer and a reader on two processors: no byte is seen before it is written, none written over
+    /// before it is read.
+    #[test]
+    fn both_sides_may_run_at_once() {
+        const TOTAL: usize = 1_000_000;
+        let (bytes, consumed, produced) = page(64, 0);
+        let number = |at: usize| (at % 251) as u8;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let writer = Writer::new(&bytes, &consumed, &produced);
+                let mut at = 0;
+                while at < TOTAL {
+                    let mut space = writer.space().unwrap();
+                    let message = [0, 1, 2, 3, 4, 5, 6].map(|next| number(at + next));
+                    at += space.write(&message[..7.min(TOTAL - at)]);
+                    space.publish();
+                    std::thread::yield_now();
+                }
+            });
+            let reader = Reader::new(&bytes, &produced, &consumed);
+            let (mut at, mut buffer) = (0, [0; 48]);
+            while at < TOTAL {
+                let read = reader.read(&mut buffer).unwrap();
+                for byte in &buffer[..read] {
+                    assert_eq!(*byte, number(at));
+                    at += 1;
+                }
+                std::thread::yield_now();
+            }
+        });
+    }
+
     #[test]
     fn an_index_outside_of_the_ring_is_an_error_and_stays_one_that_can_be_mended() {
         let (bytes, consumed, produced) = page(16, 40);

@@ -7,7 +7,7 @@ use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    Errno, GrantCounts, Guest, Port, arguments,
+    Errno, GrantCounts, Guest, Port, StoreError, arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -38,6 +38,8 @@ pub struct Rt {
     early: fn(fmt::Arguments<'_>),
     control: Control,
     entropy: Entropy<Cpu>,
+    /// It was said that nothing is heard from xenstore any more.
+    is_deaf: bool,
 }
 
 impl Rt {
@@ -96,7 +98,8 @@ impl Rt {
         })?;
         let entropy = seed(domain);
         let quality = entropy.quality();
-        let mut rt = Self { arguments, memory, domain, early: boot.print, control, entropy };
+        let mut rt =
+            Self { arguments, memory, domain, early: boot.print, control, entropy, is_deaf: false };
         match quality {
             Quality::Strong => {}
             Quality::Weak => rt.print(format_args!(
@@ -145,6 +148,11 @@ impl Runtime for Rt {
             wake => return Ok(wake),
         }
         self.domain.wait(event.0, deadline).map_err(|errno| cannot("wait", errno))?;
+        if self.domain.store.is_broken() && !self.is_deaf {
+            self.is_deaf = true;
+            let broken = StoreError::Broken;
+            self.print(format_args!("{broken}: xl shutdown, xl reboot and xl sysrq are not heard"));
+        }
         Ok(self.asked())
     }
 

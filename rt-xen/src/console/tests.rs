@@ -142,7 +142,7 @@ fn nobody_reading_costs_one_wait_and_is_said_afterwards() {
     console.print(format_args!("y"));
     console.print(format_args!("z"));
     daemon.read();
-    assert_eq!(daemon.text(), "(980 lines are lost: nobody read the console)\r\ny\r\nz\r\n");
+    assert_eq!(daemon.text(), "(lines lost, because nobody read the console: 980)\r\ny\r\nz\r\n");
 }
 
 #[test]

@@ -188,6 +188,11 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
+    /// Whether something came that is no answer: nothing is heard any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
     fn with_token(&self, kind: MessageType, path: &Path, watch: &Watch) -> Result<(), StoreError> {
         let mut request = Request::new();
         request.string(format_args!("{}", path.as_str()))?;

@@ -214,6 +214,7 @@ fn what_is_no_answer_breaks_the_connection() {
             assert_eq!(read(&client, "device"), Err(StoreError::Broken), "{words}");
         }
         assert_eq!(client.watch(format_args!("device")), Err(StoreError::Broken));
+        assert!(client.is_broken());
     }
 }
 
