@@ -4,6 +4,7 @@
 pub mod assembly;
 pub mod cargo;
 pub mod checks;
+mod interrupt;
 pub mod lab;
 mod lines;
 pub mod memory;

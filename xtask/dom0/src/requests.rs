@@ -8,6 +8,7 @@ use std::{
 };
 
 use dom0::protocol::{Answer, Ask, Asked, Trouble};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::agent::failed;
 
@@ -45,6 +46,8 @@ impl Replies {
 fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<(Asked, Vec<u8>)> {
     let socket = UdpSocket::bind(("0.0.0.0", 0))?;
     socket.connect(ask.to)?;
+    // Otherwise Linux keeps to itself that nobody answers for an address.
+    setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
     let mut replies = Replies { expected, shown: None, asked: Asked::default() };
     let mut buffer = vec![0; 1 << 16];
     // When each request is given up that has no reply. Which reply belongs to which request cannot

@@ -9,11 +9,16 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 use dom0::protocol::{self, Answer, Command, Header, VERSION};
+
+use crate::interrupt;
+
+/// How often something else is looked at while an answer is waited for.
+const TICK: Duration = Duration::from_millis(50);
 
 /// An answer and its body.
 pub(super) type Answered = (Answer, Vec<u8>);
@@ -88,33 +93,46 @@ impl Agent {
         Ok((id, receiver))
     }
 
+    /// Whether no answer can come any more.
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.waiting).ended
+    }
+
     /// Nobody waits for answers to this request any more.
     pub(super) fn forget(&self, id: u32) {
         lock(&self.waiting).for_answers.remove(&id);
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and waits for its answer. Meanwhile, `watch` is called again and again: its
+    /// error ends the waiting, and so does Ctrl-C.
     pub(super) fn call(
         &self,
         command: Command,
         body: Vec<u8>,
         limit: Duration,
+        mut watch: impl FnMut() -> Result<()>,
     ) -> Result<Answered> {
+        ensure!(!interrupt::pressed(), "interrupted");
         let (id, answers) = self.start(command, body)?;
-        let answer = wait(&answers, limit);
+        let deadline = Instant::now() + limit;
+        let answer = loop {
+            match answers.recv_timeout(TICK) {
+                Ok(answer) => break Ok(answer),
+                Err(RecvTimeoutError::Disconnected) => break Err(anyhow!("dom0 has ended")),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if interrupt::pressed() {
+                break Err(anyhow!("interrupted"));
+            }
+            if Instant::now() >= deadline {
+                break Err(anyhow!("dom0 does not answer within {} seconds", limit.as_secs()));
+            }
+            if let Err(error) = watch() {
+                break Err(error);
+            }
+        };
         self.forget(id);
         answer
-    }
-}
-
-/// Waits for an answer.
-pub(super) fn wait(answers: &Receiver<Answered>, limit: Duration) -> Result<Answered> {
-    match answers.recv_timeout(limit) {
-        Ok(answer) => Ok(answer),
-        Err(RecvTimeoutError::Disconnected) => bail!("dom0 has ended"),
-        Err(RecvTimeoutError::Timeout) => {
-            bail!("dom0 does not answer within {} seconds", limit.as_secs())
-        }
     }
 }
 
@@ -172,23 +190,32 @@ mod tests {
         check_greeting(&greeted.recv().unwrap()).unwrap();
         let limit = Duration::from_secs(60);
         let (_, one) = agent.start(read("one"), Vec::new()).unwrap();
-        let two = agent.call(read("two"), Vec::new(), limit).unwrap();
+        let two = agent.call(read("two"), Vec::new(), limit, || Ok(())).unwrap();
         assert_eq!(two.0, Answer::Content);
-        assert_eq!(wait(&one, limit).unwrap().0, Answer::Failed { reason: "why".into() });
+        assert_eq!(one.recv_timeout(limit).unwrap().0, Answer::Failed { reason: "why".into() });
     }
 
     #[test]
     fn a_dead_or_silent_agent_is_an_error() {
         let (agent, _) = with(|_, _| Vec::new());
         // More than fits into the device.
-        let error = agent.call(read("x"), vec![0; 1 << 24], Duration::from_millis(200));
+        let error = agent.call(read("x"), vec![0; 1 << 24], Duration::from_millis(200), || Ok(()));
         assert!(error.unwrap_err().to_string().contains("does not answer"));
 
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (agent, greeted) = Agent::new(ours.try_clone().unwrap(), ours);
         drop(theirs);
-        assert!(wait(&greeted, Duration::from_secs(60)).is_err());
-        let error = agent.call(read("x"), Vec::new(), Duration::from_secs(60)).unwrap_err();
+        assert!(greeted.recv_timeout(Duration::from_secs(60)).is_err());
+        let error =
+            agent.call(read("x"), Vec::new(), Duration::from_secs(60), || Ok(())).unwrap_err();
         assert_eq!(error.to_string(), "dom0 has ended");
+    }
+
+    #[test]
+    fn who_watches_may_end_the_waiting() {
+        let (agent, _) = with(|_, _| Vec::new());
+        let limit = Duration::from_secs(60);
+        let error = agent.call(read("x"), Vec::new(), limit, || Err(anyhow!("it ended")));
+        assert_eq!(error.unwrap_err().to_string(), "it ended");
     }
 }

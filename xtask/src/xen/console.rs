@@ -107,7 +107,12 @@ impl<'m> Console<'m> {
 impl Drop for Console<'_> {
     fn drop(&mut self) {
         // If dom0 is dead, so is what followed.
-        let _ = self.agent.call(Command::Unfollow { id: self.id }, Vec::new(), ANSWER_WITHIN);
+        let _ = self.agent.call(
+            Command::Unfollow { id: self.id },
+            Vec::new(),
+            ANSWER_WITHIN,
+            || Ok(()),
+        );
         self.agent.forget(self.id);
         if let Some(reader) = self.reader.take() {
             // It panics only if `on_line` or `decode` does, which has said so.

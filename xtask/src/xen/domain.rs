@@ -295,13 +295,19 @@ fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
     Ok(file)
 }
 
-/// A string as xl's files have it, in which no quote may stand, not even after a backslash.
+/// A string as xl's files have it, in one kind of quotes or the other: within a string no quote of its
+/// own kind may stand, not even after a backslash, and what xl does with numbers there is wrong.
 fn quoted(text: &str) -> Result<String> {
     ensure!(
         !text.contains(|c: char| c.is_control()),
         "{text:?} is no command line for a guest: it has control characters"
     );
-    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\x22")))
+    let quote = if text.contains('"') { '\'' } else { '"' };
+    ensure!(
+        !text.contains(quote),
+        "{text:?} is no command line for a guest: xl cannot read both kinds of quotes"
+    );
+    Ok(format!("{quote}{}{quote}", text.replace('\\', "\\\\")))
 }
 
 /// What the log of xl's process says about the end of the guest.
@@ -341,10 +347,12 @@ mod tests {
         assert_eq!(
             file(&settings, "/domains/echo").unwrap(),
             "name=\"echo\"\ntype=\"pvh\"\nkernel=\"/domains/echo/kernel\"\n\
-             cmdline=\"--ipv4=10.0.0.2/24 a\\\\\\x22b\"\nmemory=2\nvcpus=1\n\
+             cmdline='--ipv4=10.0.0.2/24 a\\\\\"b'\nmemory=2\nvcpus=1\n\
              vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\n"
         );
+        assert_eq!(quoted("it's").unwrap(), "\"it's\"");
         assert!(quoted("one\ntwo").is_err());
+        assert!(quoted("'\"").is_err());
     }
 
     #[test]

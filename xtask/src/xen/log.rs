@@ -81,6 +81,13 @@ impl Log {
         }
     }
 
+    /// The line that says why Linux or Xen gave up, if one did: what it writes after that is long.
+    pub(super) fn panic(&self) -> Option<String> {
+        let text = self.from(0).ok()?;
+        let is_panic = |line: &&str| line.contains("Kernel panic") || line.contains("Panic on CPU");
+        text.lines().find(is_panic).map(|line| line.trim().to_owned())
+    }
+
     /// The last lines, for whoever has to find out what went wrong.
     pub(super) fn last_lines(&self, number: usize) -> String {
         let text = self.from(0).unwrap_or_default();

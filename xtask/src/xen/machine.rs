@@ -2,8 +2,10 @@
 
 use std::{
     fs, io,
+    net::Ipv4Addr,
     os::unix::fs::symlink,
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,7 +20,7 @@ use super::{
     packages::Packages,
     qemu::{self, Qemu},
 };
-use crate::{cargo, tools};
+use crate::{cargo, interrupt, tools};
 
 /// How long dom0 may take to be ready: some 10 seconds on a machine that has nothing else to do.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -77,16 +79,17 @@ impl Machine {
         let mut seen = 0;
         let greeting = loop {
             seen += tell(&log.from(seen)?, &mut progress);
-            match agent::wait(&greeted, TICK) {
-                Ok(greeting) => break Ok(greeting),
-                Err(error) if qemu.ended().is_some() => break Err(error),
-                Err(error) if start.elapsed() > READY_WITHIN => break Err(error),
-                Err(_) => {}
+            if let Ok(greeting) = greeted.recv_timeout(TICK) {
+                break Some(greeting);
+            }
+            ensure!(!interrupt::pressed(), "interrupted");
+            if qemu.ended().is_some() || start.elapsed() > READY_WITHIN {
+                break None;
             }
         };
         let machine = Self { qemu, agent, log, packages, folder };
-        let greeting = greeting.map_err(|_| {
-            machine.explain(anyhow!("dom0 is not ready after {:.0?}", start.elapsed()))
+        let greeting = greeting.ok_or_else(|| {
+            machine.explain(&anyhow!("dom0 is not ready after {:.0?}", start.elapsed()))
         })?;
         agent::check_greeting(&greeting)?;
         progress(&format!("ready in {:.1} s", start.elapsed().as_secs_f32()));
@@ -176,14 +179,38 @@ impl Machine {
         request: &[u8],
         expected: Option<&[u8]>,
     ) -> Result<(Asked, Vec<u8>)> {
+        self.ask_watching(ask, request, expected, || Ok(()))
+    }
+
+    /// The same; meanwhile, `watch` is called again and again.
+    ///
+    /// # Errors
+    /// Those of [`Machine::ask`] and of `watch`.
+    pub fn ask_watching(
+        &self,
+        ask: &Ask,
+        request: &[u8],
+        expected: Option<&[u8]>,
+        watch: impl FnMut() -> Result<()>,
+    ) -> Result<(Asked, Vec<u8>)> {
         let ask = Ask { length: request.len(), expected: expected.is_some(), ..ask.clone() };
         let body = [request, expected.unwrap_or_default()].concat();
         // Replies may be late each time.
         let limit = ask.limit.saturating_mul(ask.times);
-        match self.call(Command::Ask(ask), body, limit)? {
+        match self.call_watching(Command::Ask(ask), body, limit, watch)? {
             (Answer::Asked(asked), reply) => Ok((asked, reply)),
             other => unexpected(&other),
         }
+    }
+
+    /// Gives dom0 another address on the bridge of the guests.
+    ///
+    /// # Errors
+    /// Linux does not take it.
+    pub fn set_address(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
+        self.succeed("ip", &["address", "flush", "dev", "xenbr0"])?;
+        let address = format!("{address}/{prefix}");
+        self.succeed("ip", &["address", "add", &address, "dev", "xenbr0"]).map(drop)
     }
 
     /// What Xen writes into its log when it is asked for something by `xl debug-keys`: the text up to
@@ -210,20 +237,45 @@ impl Machine {
     }
 
     fn call(&self, command: Command, body: Vec<u8>, limit: Duration) -> Result<Answered> {
+        self.call_watching(command, body, limit, || Ok(()))
+    }
+
+    fn call_watching(
+        &self,
+        command: Command,
+        body: Vec<u8>,
+        limit: Duration,
+        mut watch: impl FnMut() -> Result<()>,
+    ) -> Result<Answered> {
         let limit = limit.saturating_add(ANSWER_WITHIN);
-        match self.agent.call(command, body, limit) {
+        let mut watched = Ok(());
+        let answer = self.agent.call(command, body, limit, || {
+            watched = watch();
+            match &watched {
+                Ok(()) => Ok(()),
+                Err(_) => Err(anyhow!("not waited for")),
+            }
+        });
+        watched?;
+        match answer {
             Ok((Answer::Failed { reason }, _)) => bail!(reason),
             Ok(answer) => Ok(answer),
-            Err(error) => Err(self.explain(error)),
+            Err(error) => Err(self.explain(&error)),
         }
     }
 
     /// The error with what is known about why.
-    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let how = self.qemu.ended().map(|how| format!("; QEMU ended: {how}")).unwrap_or_default();
+    fn explain(&self, error: &anyhow::Error) -> anyhow::Error {
+        // Its pipes close a moment before it has ended.
+        let deadline = Instant::now() + TICK * 10;
+        while self.agent.has_ended() && self.qemu.ended().is_none() && Instant::now() < deadline {
+            thread::sleep(TICK);
+        }
+        let how = self.qemu.ended().map(|how| format!("; QEMU: {how}")).unwrap_or_default();
+        let panic = self.log.panic().map(|line| format!("; {line}")).unwrap_or_default();
         let log = self.log.path().display();
         let last = self.log.last_lines(LAST_LINES);
-        anyhow!("{error:#}{how}\nThe last lines of {log}:\n{last}")
+        anyhow!("{error:#}{how}{panic}\nThe last lines of {log}:\n{last}")
     }
 }
 

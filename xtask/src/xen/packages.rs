@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 
 use super::folder::Folder;
-use crate::tools;
+use crate::{interrupt, tools};
 
 /// The package that depends on the current kernel, whose name has a number in it.
 const KERNEL: &str = "linux-image-amd64";
@@ -122,6 +122,7 @@ fn fetch(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<()> {
     let mut apt = Apt::default();
     progress("downloading Xen and Linux as Debian packages, 80 MB, this once");
     if let Err(error) = apt.download(&packages) {
+        ensure!(!interrupt::pressed(), "interrupted");
         // Lists that are old name packages that are gone; a fresh container has none.
         progress("downloading the current lists of packages first");
         apt.update(folder).with_context(|| format!("{error:#}; and then"))?;
