@@ -13,6 +13,8 @@ pub enum Limit {
     /// The request can never be met: it is larger than the largest run of pages, or its
     /// alignment is larger than a page.
     Size,
+    /// The page that was to be [adopted](crate::Region::adopt) is of another pool than the region.
+    OtherPool,
 }
 
 /// An allocation that could not be made; the region is as it was before.
@@ -40,6 +42,7 @@ impl fmt::Display for Exhausted {
             Limit::Cap => write!(f, "{allowed} allowed"),
             Limit::Pool => write!(f, "{allowed} with all that the pool has left"),
             Limit::Size => write!(f, "{allowed} is the largest object"),
+            Limit::OtherPool => write!(f, "the page is of another pool"),
         }
     }
 }

@@ -50,12 +50,12 @@ impl Label {
         self.place.get()
     }
 
-    /// How many regions of this name were ever opened.
+    /// How many regions of this name were ever opened; a [`Page`](crate::Page) counts as one.
     pub fn opened(&self) -> u64 {
         self.opened.get()
     }
 
-    /// How many regions of this name are open.
+    /// How many regions of this name are open; a [`Page`](crate::Page) counts as one.
     pub fn live(&self) -> usize {
         self.live.get() as usize
     }

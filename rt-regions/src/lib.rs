@@ -14,6 +14,7 @@ mod finite;
 mod label;
 mod list;
 mod own;
+mod page;
 mod place;
 mod pool;
 #[cfg(feature = "profile")]
@@ -27,6 +28,7 @@ pub use finite::Finite;
 pub use label::Label;
 pub use list::{Iter, List};
 pub use own::{Parcels, RegionBox};
+pub use page::Page;
 pub use place::Place;
 pub use pool::{PAGE_SIZE, Pool};
 #[cfg(feature = "profile")]

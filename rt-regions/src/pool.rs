@@ -33,7 +33,7 @@ struct PageInfo {
     class: Cell<u8>,
     /// Used only while runs are joined: a free run of `class` begins here.
     free: Cell<bool>,
-    /// Used only in debug builds: a region has this page.
+    /// Used only in debug builds: a region or a [`Page`](crate::Page) has this page.
     used: Cell<bool>,
 }
 
@@ -64,8 +64,8 @@ pub struct Pool<'m> {
     /// The first page.
     ///
     /// INVARIANT: `base` is aligned to [`PAGE_SIZE`] and the start of `pages.len() * PAGE_SIZE`
-    /// bytes that belong to this pool alone for `'m`. A page is on a free list or in exactly one
-    /// region.
+    /// bytes that belong to this pool alone for `'m`. A page is on a free list, in exactly one
+    /// region, or in exactly one [`Page`](crate::Page).
     base: NonNull<u8>,
     /// One entry for each page.
     pages: &'m [PageInfo],
@@ -148,12 +148,12 @@ impl<'m> Pool<'m> {
         self.pages.len()
     }
 
-    /// The number of pages that are in no region.
+    /// The number of pages that are on the free lists: in no region, and no [`Page`](crate::Page).
     pub fn free_pages(&self) -> usize {
         self.free_pages.get() as usize
     }
 
-    /// The highest number of pages that were in regions at once.
+    /// The highest number of pages that were in use at once.
     pub fn most_pages_used(&self) -> usize {
         self.pages.len() - self.least_free.get() as usize
     }
@@ -178,8 +178,8 @@ impl<'m> Pool<'m> {
         self.kept_back.set(u32::try_from(pages).unwrap_or(u32::MAX));
     }
 
-    /// The labels of the regions that are open. When a program has ended all its regions, what is
-    /// listed here was forgotten (`core::mem::forget`), and so were its pages.
+    /// The labels of the regions and [pages](crate::Page) that are in use. When a program has ended
+    /// all its regions, what is listed here was forgotten (`core::mem::forget`), and so were its pages.
     pub fn open_regions(&self) -> impl Iterator<Item = &Label> {
         self.labels().filter(|label| label.live() > 0)
     }
@@ -258,7 +258,7 @@ impl<'m> Pool<'m> {
         if cfg!(debug_assertions) {
             for page in run..run + (1 << class) {
                 let before = self.pages[page as usize].used.replace(used);
-                assert_ne!(before, used, "page {page} is on a list and in a region");
+                assert_ne!(before, used, "page {page} is on a list and in use");
             }
         }
     }

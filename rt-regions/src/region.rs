@@ -50,6 +50,11 @@ pub struct Region<'p> {
     pub(crate) filled: Cell<Filled>,
     /// The values whose destructors run when the region ends, the newest first.
     pub(crate) dropping: Dropping,
+    /// Whether no scope was opened since the region was last emptied, so that no [`Mark`] that is to
+    /// be gone back to names one of its pages.
+    ///
+    /// [`Mark`]: crate::scope::Mark
+    pub(crate) unmarked: Cell<bool>,
     /// The size of the buffer of a finite region, in bytes.
     pub(crate) buffer: usize,
     /// Whether the region may use what the pool keeps back.
@@ -101,6 +106,7 @@ impl<'p> Region<'p> {
             budget,
             filled: Cell::new(Filled::default()),
             dropping: Dropping::new(),
+            unmarked: Cell::new(true),
             buffer: 0,
             reserve: false,
             zeroing: false,
@@ -189,6 +195,7 @@ impl<'p> Region<'p> {
             return;
         };
         label.reset();
+        self.unmarked.set(true);
         if self.page_count.get() > 1 || self.run_pages.get() > 0 {
             self.give_all_but_first(pool, label);
         }
@@ -240,13 +247,14 @@ impl<'p> Region<'p> {
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
         let next = self.next.get();
-        let padding = next.addr().wrapping_neg() & (layout.align() - 1);
-        let room = self.end.get().addr() - next.addr();
-        // A Layout's size is at most isize::MAX, and so is the padding: no overflow.
-        if padding + layout.size() <= room {
-            // SAFETY: `padding <= room`, so this is inside the chunk or its end.
-            let place = unsafe { next.add(padding) };
-            // SAFETY: `padding + size <= room`, likewise.
+        let below = layout.align() - 1;
+        let place = next.addr().wrapping_add(below) & !below;
+        // Negative if alignment goes past the end, even if it wraps: no object is as large as half the
+        // address space.
+        let room = self.end.get().addr().wrapping_sub(place) as isize;
+        if layout.size() as isize <= room {
+            let place = next.with_addr(place);
+            // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
             self.next.set(unsafe { place.add(layout.size()) });
             // SAFETY: a pointer into a chunk is not null.
             return Ok(unsafe { NonNull::new_unchecked(place) });
@@ -281,7 +289,19 @@ impl<'p> Region<'p> {
         pool: &Pool<'_>,
         label: &Label,
     ) -> Result<NonNull<u8>, Exhausted> {
-        let page = self.take(0, size, pool, label)?;
+        Ok(self.begin_page(self.take(0, size, pool, label)?, size, pool, label))
+    }
+
+    /// Makes a page, which is counted already and this region's alone, the current chunk, whose first
+    /// `size` bytes, at most all, are allocated.
+    #[inline]
+    pub(crate) fn begin_page(
+        &self,
+        page: u32,
+        size: usize,
+        pool: &Pool<'_>,
+        label: &Label,
+    ) -> NonNull<u8> {
         self.pages.set(pool.append(self.pages.get(), page));
         if self.page_count.replace(self.page_count.get() + 1) > 0 {
             let Filled { bytes, waste } = self.filled.get();
@@ -294,7 +314,7 @@ impl<'p> Region<'p> {
         self.next.set(unsafe { place.add(size) }.as_ptr());
         // SAFETY: one past the end of the page.
         self.end.set(unsafe { place.add(PAGE_SIZE) }.as_ptr());
-        Ok(place)
+        place
     }
 
     /// A run of pages for an object that is larger than a page.
@@ -409,7 +429,7 @@ impl<'p> Region<'p> {
     /// Zeroes what is given back, if that was asked for. In a debug build, writes [`POISON`] over it
     /// otherwise, so that what is used after its end is noticed.
     #[inline]
-    fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
+    pub(crate) fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
         if self.zeroing {
             pool.fill(chain, 0);
         } else if cfg!(debug_assertions) {

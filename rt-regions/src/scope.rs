@@ -23,7 +23,7 @@ pub struct Scope<'s> {
 
 /// Where a region was at some moment: what came later can be given back in O(1), because pages and
 /// runs are added at the ends of their chains.
-struct Mark {
+pub(crate) struct Mark {
     next: *mut u8,
     end: *mut u8,
     last_page: u32,
@@ -60,6 +60,7 @@ impl Region<'_> {
     /// Where the region is now.
     #[inline]
     fn mark(&self) -> Mark {
+        self.unmarked.set(false);
         Mark {
             next: self.next.get(),
             end: self.end.get(),

@@ -1,19 +1,13 @@
 //! What a user of the crate relies on.
 
+mod common;
+
 use std::{cell::Cell, mem::MaybeUninit};
 
+use common::with_pool;
 use rt_regions::{
     Exhausted, Finite, Limit, List, PAGE_SIZE, Parcels, Place, Pool, Region, RegionBox, RegionVec,
 };
-
-/// Runs `test` with a pool of `pages` pages, and checks that they have all come back.
-fn with_pool(pages: usize, test: impl FnOnce(&Pool<'_>)) {
-    let mut memory = vec![MaybeUninit::uninit(); (pages + 2) * PAGE_SIZE];
-    let pool = Pool::new(&mut memory);
-    test(&pool);
-    assert_eq!(pool.free_pages(), pool.pages(), "pages were left behind");
-    assert!(pool.labels().all(|label| label.live() == 0 && label.pages() == 0));
-}
 
 #[test]
 fn a_region_takes_its_first_page_when_it_is_first_used() {
