@@ -50,12 +50,7 @@ impl<G: Guest> Netfront<G> {
         let backend = device.backend_state(&self.guest)?;
         let stays = device.stays(&self.guest)?;
         match self.front.next(backend, stays) {
-            Action::Wait => {
-                if self.front == Front::Closed {
-                    self.sweep();
-                }
-                return Ok(Progress::Waiting);
-            }
+            Action::Wait => return Ok(Progress::Waiting),
             Action::Offer => {
                 // The backend may still have the rings of the last connection. Nothing tells when it lets
                 // go of them, so that is asked whenever the guest is awake.
@@ -156,7 +151,7 @@ impl<G: Guest> Netfront<G> {
     }
 
     /// Takes back what the backend has let go of since; says whether both rings are back.
-    fn sweep(&mut self) -> bool {
+    pub(crate) fn sweep(&mut self) -> bool {
         let rx = self.rx.sweep(&self.guest);
         let tx = self.tx.sweep(&self.guest);
         rx && tx

@@ -223,6 +223,16 @@ impl<G: Guest> Netfront<G> {
         }
     }
 
+    /// There is no connection: the last look before the runtime sleeps.
+    #[cold]
+    fn rest<T>(&mut self) -> Rx<T> {
+        if self.front != Front::Offered {
+            // Nothing tells when a backend lets go of a page.
+            self.sweep();
+        }
+        if self.is_behind { Rx::Kept } else { Rx::Idle }
+    }
+
     /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
     /// something after all.
     fn settle(&mut self) -> Result<bool, Error> {
@@ -260,7 +270,7 @@ impl<G: Guest> Netif for Netfront<G> {
             self.follow();
         }
         if !self.is_connected() {
-            return Ok(if self.is_behind { Rx::Kept } else { Rx::Idle });
+            return Ok(self.rest());
         }
         // What was sent since the last call leaves now, before anything else is done.
         self.notify()?;

@@ -6,5 +6,7 @@ mod simulated;
 mod advisories;
 mod connections;
 mod frames;
+mod hostile;
 mod lies;
 mod support;
+mod tower;

@@ -165,28 +165,35 @@ impl Backend {
     }
 
     fn connect(&mut self) {
-        let [Some(tx), Some(rx), Some(port)] =
-            ["tx-ring-ref", "rx-ring-ref", "event-channel"].map(|key| self.front(key))
-        else {
-            panic!("the guest is connected and has not said where its rings are");
-        };
+        assert!(self.try_to_connect(), "the guest has not said where its rings are");
         assert_eq!(self.front("request-rx-copy"), Some(1));
         assert_eq!(self.front("feature-rx-notify"), Some(1));
         assert_eq!(self.front("feature-sg"), Some(1));
         assert_eq!(self.front("feature-no-csum-offload").unwrap_or_default(), 0);
         assert_eq!(self.front("feature-gso-tcpv4"), None);
-        let map = |number| self.world.map_shared(number).expect("the grant of a ring");
-        self.tx = Some(BackRing::new(map(tx), 3));
-        self.rx = Some(BackRing::new(map(rx), 2));
+    }
+
+    /// Maps the rings, if the guest has said where they are.
+    pub fn try_to_connect(&mut self) -> bool {
+        let keys = ["tx-ring-ref", "rx-ring-ref", "event-channel"].map(|key| self.front(key));
+        let [Some(tx), Some(rx), Some(port)] = keys else { return false };
+        let Some(tx_page) = self.world.map_shared(tx) else { return false };
+        let Some(rx_page) = self.world.map_shared(rx) else {
+            self.world.unmap(tx);
+            return false;
+        };
+        self.tx = Some(BackRing::new(tx_page, 3));
+        self.rx = Some(BackRing::new(rx_page, 2));
         self.rings = [tx, rx];
         self.port = port;
         self.under_way.clear();
+        true
     }
 
     pub fn disconnect(&mut self) {
         if self.is_connected() {
             self.rings.iter().for_each(|number| self.world.unmap(*number));
-            (self.tx, self.rx) = (None, None);
+            (self.tx, self.rx, self.rings) = (None, None, [0; 2]);
             self.pieces.clear();
             self.held.clear();
         }

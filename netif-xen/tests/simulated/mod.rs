@@ -180,11 +180,8 @@ impl World {
 
     /// The same for a page that both domains write from now on.
     pub fn map_shared(&self, number: u32) -> Option<NonNull<u8>> {
-        let is_writable = self.with_grant(number, |grant| {
-            grant.is_shared = true;
-            grant.known = None;
-            grant.access == Access::Write
-        })?;
+        let is_writable =
+            self.with_grant(number, |grant| grant.is_shared && grant.access == Access::Write)?;
         is_writable.then(|| self.map(number)).flatten()
     }
 
@@ -377,7 +374,12 @@ unsafe impl Guest for World {
     }
 
     fn write(&self, path: fmt::Arguments<'_>, value: fmt::Arguments<'_>) -> Result<(), StoreError> {
-        self.0.store.borrow_mut().guest_writes(&path.to_string(), &value.to_string())
+        let (path, value) = (path.to_string(), value.to_string());
+        if path.ends_with("-ring-ref") {
+            let number = value.parse().expect("the number of a grant");
+            self.with_grant(number, |grant| grant.is_shared = true).expect("the grant of a ring");
+        }
+        self.0.store.borrow_mut().guest_writes(&path, &value)
     }
 
     fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {

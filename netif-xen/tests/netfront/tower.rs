@@ -1,0 +1,1 @@
+//! All the layers on the interface.
