@@ -120,8 +120,13 @@ impl<G: Guest> Netfront<G> {
         Self::attach_at(guest, number, mac, memory, 0)
     }
 
-    /// The same with the indices of the rings beginning at `start`, as they are after so many frames.
-    pub(crate) fn attach_at(
+    /// The same with the indices of the rings beginning at `start`, as they are after so many frames: for
+    /// tests.
+    ///
+    /// # Errors
+    /// The same.
+    #[doc(hidden)]
+    pub fn attach_at(
         guest: G,
         wanted: Option<u32>,
         mac: Option<MacAddr>,

@@ -53,6 +53,28 @@ fn thousands_of_frames_go_both_ways_unchanged_and_in_order() {
 }
 
 #[test]
+fn the_indices_of_both_rings_wrap_around() {
+    for start in [u32::MAX - 2000, u32::MAX - 255, u32::MAX - 1, u32::MAX] {
+        let mut host = Host::at(start, PAGES, None);
+        for round in 0..100 {
+            // Bursts, in one and in several pieces.
+            for number in 0..30 {
+                host.backend.borrow_mut().to_guest.push_back(Delivery {
+                    bytes: frame(100 + number, round),
+                    piece: [0, 50][number % 2],
+                    ..Delivery::default()
+                });
+                host.netfront.transmit(&frame(200 + number, round)[..]).unwrap();
+            }
+            let received: Vec<_> = host.settle().into_iter().map(|(bytes, _)| bytes).collect();
+            assert!(received == (0..30).map(|n| frame(100 + n, round)).collect::<Vec<_>>());
+            assert!(host.sent() == (0..30).map(|n| frame(200 + n, round)).collect::<Vec<_>>());
+        }
+        host.end();
+    }
+}
+
+#[test]
 fn a_received_page_becomes_a_page_of_the_packets_region() {
     let mut host = Host::new();
     host.backend.borrow_mut().send(&frame(60, 1));

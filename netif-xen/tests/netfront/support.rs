@@ -31,12 +31,18 @@ impl Host {
     }
 
     pub(crate) fn with(pages: usize, mtu: Option<u32>) -> Self {
+        Self::at(0, pages, mtu)
+    }
+
+    /// The same with rings that have gone round before: whose indices begin at `start`.
+    pub(crate) fn at(start: u32, pages: usize, mtu: Option<u32>) -> Self {
         let world = World::new(pages);
         let backend = Backend::plug(&world, 0, &MAC.to_string(), mtu);
         let backend = Rc::new(RefCell::new(backend));
         let other = backend.clone();
         world.while_asleep(move || other.borrow_mut().turn());
-        let netfront = Netfront::attach(world.clone(), None, None, world.memory()).unwrap();
+        let netfront =
+            Netfront::attach_at(world.clone(), None, None, world.memory(), start).unwrap();
         assert!(netfront.is_connected());
         let packet = Region::new(world.pool(), "packet");
         Self { world, netfront, backend, packet }
