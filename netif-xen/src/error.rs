@@ -1,0 +1,136 @@
+//! Why there is no interface, and how a backend gave itself away.
+
+use core::{error, fmt};
+
+use rt_regions::Exhausted;
+use rt_xen::{Errno, GrantError, StoreError};
+
+/// Why an interface could not be opened, or is broken; the message says what to do about it.
+///
+/// What the backend does is none of these: see [`Lie`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// `--interface` is not the number of a network device.
+    Name(&'static str),
+    /// The domain has no network device, or none of this number.
+    NoDevice(Option<u32>),
+    /// What stands in xenstore for the network device of this number is missing or wrong.
+    Device(u32, &'static str),
+    /// Xenstore did not answer as it should.
+    Store(StoreError),
+    /// Not enough memory for the buffers and tables.
+    Memory(Exhausted),
+    /// The grant table has no room for the two rings.
+    Grants(GrantError),
+    /// Xen refused an operation on the event channel.
+    Channel(Errno),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(
+                f,
+                "'{name}' is not the number of a network device: 0 is the first in the domain's \
+                 vif=[...]"
+            ),
+            Self::NoDevice(None) => f.write_str(
+                "this domain has no network device: add one to the domain file, \
+                 vif=['bridge=xenbr0']",
+            ),
+            Self::NoDevice(Some(number)) => write!(
+                f,
+                "this domain has no network device {number}: see 'xl network-list DOMAIN', or \
+                 leave the choice out"
+            ),
+            Self::Device(number, key) => write!(
+                f,
+                "network device {number}: '{key}' in xenstore is missing or wrong; see \
+                 'xenstore-ls' below device/vif/{number} and its backend"
+            ),
+            Self::Store(error) => write!(f, "network device: {error}"),
+            Self::Memory(exhausted) => {
+                write!(f, "no memory for a network device: {exhausted}; give the domain more")
+            }
+            Self::Grants(error) => write!(f, "network device: {error}"),
+            Self::Channel(errno) => write!(f, "network device: event channel: {errno}"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Memory(exhausted) => Some(exhausted),
+            Self::Grants(error) => Some(error),
+            Self::Channel(errno) => Some(errno),
+            Self::Name(_) | Self::NoDevice(_) | Self::Device(..) => None,
+        }
+    }
+}
+
+impl From<Exhausted> for Error {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Memory(exhausted)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<GrantError> for Error {
+    fn from(error: GrantError) -> Self {
+        Self::Grants(error)
+    }
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Self {
+        Self::Channel(errno)
+    }
+}
+
+/// What a backend wrote into a ring that cannot be. The connection is closed, and stays closed until the
+/// backend has closed its end and begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lie {
+    /// More responses than requests, or fewer than before: `rsp_prod` is this.
+    Index(u32),
+    /// A response to a request that was not made, or was answered before: its number.
+    Id(u16),
+    /// A received piece that leaves its page: offset and length in bytes.
+    Bounds(u16, u16),
+    /// A status that a transmit response cannot have.
+    Status(i16),
+    /// Flags of a received piece that are unknown or cannot stand there.
+    Flags(u16),
+    /// An extra information of this type, which was not negotiated.
+    Extra(u8),
+    /// A frame that goes on after every buffer was used.
+    Endless,
+}
+
+impl fmt::Display for Lie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the backend's ring is wrong: ")?;
+        match self {
+            Self::Index(index) => write!(f, "response index {index} is not one that was asked for"),
+            Self::Id(id) => write!(f, "response to request {id}, which is not under way here"),
+            Self::Bounds(offset, length) => {
+                write!(f, "{length} bytes at offset {offset} are not in one page")
+            }
+            Self::Status(status) => write!(f, "transmit status {status}"),
+            Self::Flags(flags) => write!(f, "receive flags {flags:#x}"),
+            Self::Extra(kind) => write!(f, "extra information of type {kind}"),
+            Self::Endless => f.write_str("a frame that is longer than all the buffers"),
+        }
+    }
+}
+
+impl error::Error for Lie {}

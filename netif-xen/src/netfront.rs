@@ -1,0 +1,354 @@
+//! The interface: frames in, frames out, and a look at xenstore when it has changed.
+
+use core::{fmt, time::Duration};
+
+use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use rt_regions::Region;
+use rt_xen::{Guest, Port, Watch};
+
+use crate::{
+    Error, Event, Lie,
+    device::{self, Device},
+    rx::{Received, RxQueue},
+    state::Front,
+    tx::TxQueue,
+};
+
+/// The Ethernet header: two addresses and a type.
+pub(crate) const HEADER: usize = 14;
+
+/// The largest header: the Ethernet header with one VLAN tag (IEEE 802.1Q).
+pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
+
+/// What errors and counters call the pages of an interface.
+pub(crate) const NAME: &str = "netfront";
+
+/// How long [`Netfront::attach`] waits for the backend, whose host runs a script first.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many receive requests are written before the backend is shown them, while frames are waiting.
+const BATCH: u32 = 8;
+
+netif::counters! {
+    /// What a network device of Xen counted.
+    pub struct Counters of "netfront" {
+        /// Frames received.
+        frames_rx,
+        /// Bytes received, Ethernet headers included.
+        bytes_rx,
+        /// Frames received and lost: the packet's region or the pool had no room.
+        rx_no_room,
+        /// Frames received and dropped: longer than the MTU.
+        rx_too_long,
+        /// Frames received and dropped: shorter than an Ethernet header.
+        rx_too_short,
+        /// Frames that the backend could not deliver (`NETIF_RSP_ERROR`, `NETIF_RSP_DROPPED`).
+        rx_errors,
+        /// Frames received and lost: the backend still used their page. The page waits until it does not.
+        rx_in_use,
+        /// Frames sent.
+        frames_tx,
+        /// Bytes sent, Ethernet headers included.
+        bytes_tx,
+        /// Frames not sent: the backend has not taken those before.
+        tx_queue_full,
+        /// Frames not sent: the interface was not connected.
+        tx_interface_down,
+        /// Frames not sent: longer than the MTU, or shorter than an Ethernet header.
+        tx_bad_length,
+        /// Requests that the backend could not send on (`NETIF_RSP_ERROR`, `NETIF_RSP_DROPPED`).
+        tx_refused,
+        /// Notifications sent to the backend.
+        notifications,
+        /// Connections made to a backend.
+        connections,
+        /// Pages that were left out of a connection: a backend still uses them for one before. They come
+        /// back when it lets go of them.
+        pages_left_out,
+        /// Connections to a device whose hardware address is not the one that we keep.
+        mac_differs,
+        /// Connections that failed: xenstore, the grant table or Xen refused something.
+        setup_errors,
+        /// Connections closed because the backend wrote what cannot be, see [`Lie`].
+        backend_lied,
+    }
+}
+
+/// A network device of Xen: an Ethernet link to the domain that its backend runs in.
+pub struct Netfront<G: Guest> {
+    pub(crate) guest: G,
+    /// The number of the device, if only that one will do.
+    pub(crate) wanted: Option<u32>,
+    /// Fires when a device comes or goes.
+    pub(crate) devices: Watch,
+    pub(crate) device: Option<Device>,
+    pub(crate) front: Front,
+    /// Xenstore has changed more often than there was time to look.
+    pub(crate) is_behind: bool,
+    /// The backend has not let go of the rings that the next connection needs.
+    pub(crate) waits_for_rings: bool,
+    /// Our end of the event channel.
+    ///
+    /// INVARIANT: ours to close.
+    pub(crate) port: Option<Port>,
+    pub(crate) rx: RxQueue,
+    pub(crate) tx: TxQueue,
+    pub(crate) mac: MacAddr,
+    pub(crate) mtu: usize,
+    /// Where the indices of the rings begin.
+    pub(crate) start: u32,
+    pub(crate) counters: Counters,
+    pub(crate) last_error: Option<Error>,
+    pub(crate) last_lie: Option<Lie>,
+}
+
+impl<G: Guest> Netfront<G> {
+    /// Opens network device `number`, or the first there is. Waits for its backend to connect, for at most
+    /// ten seconds: what comes later than that is connected while frames are received.
+    ///
+    /// The hardware address is `mac`, or that of the device; it stays the same even if the device is
+    /// exchanged for another. Buffers come from the guest's pool, and the tables for them from `memory`.
+    ///
+    /// # Errors
+    /// See [`Error`]. That the backend does not connect is none.
+    pub fn attach(
+        guest: G,
+        number: Option<u32>,
+        mac: Option<MacAddr>,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        Self::attach_at(guest, number, mac, memory, 0)
+    }
+
+    /// The same with the indices of the rings beginning at `start`, as they are after so many frames: for
+    /// tests.
+    ///
+    /// # Errors
+    /// The same.
+    #[doc(hidden)]
+    pub fn attach_at(
+        guest: G,
+        wanted: Option<u32>,
+        mac: Option<MacAddr>,
+        memory: &'static Region<'static>,
+        start: u32,
+    ) -> Result<Self, Error> {
+        let rx = RxQueue::new(guest.pool(), memory)?;
+        let tx = TxQueue::new(guest.pool(), memory)?;
+        let number = device::find(&guest, wanted)?.ok_or(Error::NoDevice(wanted))?;
+        let device = Device::open(&guest, number)?;
+        let ready = device
+            .properties(&guest)
+            .and_then(|properties| Ok((properties, guest.watch(format_args!("device/vif"))?)));
+        let (properties, devices) = match ready {
+            Ok(ready) => ready,
+            Err(error) => {
+                guest.unwatch(device.watch);
+                return Err(error);
+            }
+        };
+        let mut netfront = Self {
+            guest,
+            wanted,
+            devices,
+            device: Some(device),
+            front: Front::Closed,
+            is_behind: true,
+            waits_for_rings: false,
+            port: None,
+            rx,
+            tx,
+            mac: mac.unwrap_or(properties.mac),
+            mtu: properties.mtu,
+            start,
+            counters: Counters::default(),
+            last_error: None,
+            last_lie: None,
+        };
+        netfront.enter(Front::Initialising)?;
+        let deadline = netfront.guest.now() + PATIENCE;
+        while !netfront.is_connected() && netfront.guest.now() < deadline {
+            if netfront.has_news() {
+                netfront.follow();
+                if let Some(error) = netfront.last_error.take() {
+                    return Err(error);
+                }
+            } else {
+                netfront.guest.sleep(None, deadline);
+            }
+        }
+        Ok(netfront)
+    }
+
+    /// Whether frames go through.
+    pub fn is_connected(&self) -> bool {
+        self.front == Front::Open
+    }
+
+    /// What a backend wrote last that cannot be.
+    pub fn last_lie(&self) -> Option<Lie> {
+        self.last_lie
+    }
+
+    /// Why the last connection that failed did so.
+    pub fn last_error(&self) -> Option<Error> {
+        self.last_error
+    }
+
+    /// Whether something in xenstore has changed that we look at.
+    #[inline]
+    fn has_news(&self) -> bool {
+        // Both are asked: asking is what makes them quiet.
+        let devices = self.guest.fired(&self.devices);
+        let backend = self.device.as_ref().is_some_and(|device| self.guest.fired(&device.watch));
+        devices | backend | self.is_behind | self.waits_for_rings
+    }
+
+    /// Notifies the backend, if it asked for that, of all that it was shown.
+    #[inline]
+    fn notify(&mut self) -> Result<(), Error> {
+        let rx = self.rx.ring.as_mut().is_some_and(|ring| ring.must_notify());
+        let tx = self.tx.ring.as_mut().is_some_and(|ring| ring.must_notify());
+        if rx | tx
+            && let Some(port) = self.port
+        {
+            self.counters.notifications += 1;
+            self.guest.notify(port)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the backend the buffers that are free again.
+    #[inline]
+    pub(crate) fn show_buffers(&mut self, batch: u32) {
+        if let Some(ring) = &mut self.rx.ring
+            && ring.unpublished() >= batch
+        {
+            ring.publish();
+        }
+    }
+
+    /// There is no connection: the last look before the runtime sleeps.
+    #[cold]
+    fn rest<T>(&mut self) -> Rx<T> {
+        if self.front != Front::Offered {
+            // Nothing tells when a backend lets go of a page.
+            self.sweep();
+        }
+        if self.is_behind { Rx::Kept } else { Rx::Idle }
+    }
+
+    /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
+    /// something after all.
+    fn settle(&mut self) -> Result<bool, Error> {
+        self.rx.refill(&self.guest);
+        self.tx.refill(&self.guest);
+        self.show_buffers(1);
+        self.notify()?;
+        let Some(ring) = &mut self.rx.ring else { return Ok(false) };
+        Ok(ring.final_check().unwrap_or_else(|lie| {
+            self.unmask(lie);
+            true
+        }))
+    }
+}
+
+impl<G: Guest> Netif for Netfront<G> {
+    type Error = Error;
+    type Event = Event;
+
+    fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    fn event(&self) -> Event {
+        Event(self.port)
+    }
+
+    #[inline]
+    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
+        if self.has_news() {
+            self.follow();
+        }
+        if !self.is_connected() {
+            return Ok(self.rest());
+        }
+        // What was sent since the last call leaves now, before anything else is done.
+        self.notify()?;
+        let longest = self.mtu + LARGEST_HEADER;
+        match self.rx.receive(&self.guest, region, longest, &mut self.counters) {
+            Ok(Received::Frame(frame)) => {
+                self.show_buffers(BATCH);
+                Ok(Rx::Item(frame))
+            }
+            Ok(Received::Lost) => {
+                self.show_buffers(BATCH);
+                Ok(Rx::Kept)
+            }
+            Ok(Received::Nothing) if self.settle()? || self.is_behind => Ok(Rx::Kept),
+            Ok(Received::Nothing) => Ok(Rx::Idle),
+            Err(lie) => {
+                self.unmask(lie);
+                Ok(Rx::Kept)
+            }
+        }
+    }
+
+    #[inline]
+    fn transmit(&mut self, frame: impl Payload) -> Result<(), Error> {
+        let length = frame.len();
+        if length < HEADER || length > self.mtu + LARGEST_HEADER {
+            self.counters.tx_bad_length += 1;
+            return Ok(());
+        }
+        if !self.is_connected() {
+            self.counters.tx_interface_down += 1;
+            return Ok(());
+        }
+        match self.tx.send(&frame, length, &mut self.counters) {
+            Ok(true) => {
+                self.counters.frames_tx += 1;
+                self.counters.bytes_tx += length as u64;
+                if self.tx.is_half_unsettled() {
+                    self.notify()?;
+                }
+            }
+            Ok(false) => self.counters.tx_queue_full += 1,
+            Err(lie) => {
+                self.counters.tx_interface_down += 1;
+                self.unmask(lie);
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.counters.visit(visit);
+    }
+}
+
+/// Closes the connection. Pages that the backend does not let go of are never used again.
+impl<G: Guest> Drop for Netfront<G> {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl<G: Guest> fmt::Debug for Netfront<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Netfront")
+            .field("device", &self.device.as_ref().map(|device| device.number))
+            .field("front", &self.front)
+            .field("port", &self.port)
+            .field("mac", &self.mac)
+            .field("mtu", &self.mtu)
+            .field("counters", &self.counters)
+            .field("last_error", &self.last_error)
+            .field("last_lie", &self.last_lie)
+            .finish_non_exhaustive()
+    }
+}

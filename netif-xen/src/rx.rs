@@ -1,0 +1,396 @@
+//! Receiving: buffers stand in the ring, the backend fills them, and a filled page becomes a page of the
+//! packet's region.
+
+use core::ptr;
+
+use netif::{Checksums, RxFrame};
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
+use rt_xen::{Access, DomainId, GrantRef, Guest};
+
+use crate::{
+    Counters, Error, Lie,
+    buffer::Buffer,
+    netfront::{HEADER, NAME},
+    ring::{FrontRing, SIZE},
+    wire::{ExtraInfo, RxRequest, RxResponse, rx_flag},
+};
+
+/// The fewest buffers: a frame of the largest MTU fills as many.
+const LEAST: usize = 17;
+
+/// A buffer and where it is.
+struct Place {
+    buffer: Buffer,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not in the ring: there was no connection, no grant, or the backend would not let go of it.
+    Out,
+    /// In the ring.
+    Posted,
+    /// Filled with a piece of the frame that is arriving: so many bytes from this offset on.
+    Piece { offset: u16, length: u16 },
+    /// Used up by an extra information.
+    Extra,
+}
+
+/// The frame of which some pieces have arrived, in the slots from `first` on.
+#[derive(Clone, Copy, Default)]
+struct Arriving {
+    first: usize,
+    slots: usize,
+    length: usize,
+    /// What was said of its checksums.
+    flags: u16,
+    /// The next slot is an extra information.
+    extra: bool,
+    /// Another piece follows.
+    more: bool,
+    /// Why it will not be handed up, if so.
+    fault: Option<Fault>,
+}
+
+/// Why a frame is lost.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// The backend could not deliver it.
+    Backend,
+    /// The backend still uses its page.
+    InUse,
+}
+
+/// What came.
+pub(crate) enum Received<'r> {
+    /// A frame.
+    Frame(RxFrame<'r>),
+    /// A frame that was lost and counted.
+    Lost,
+    /// Nothing is there.
+    Nothing,
+}
+
+/// The receive side of an interface.
+pub(crate) struct RxQueue {
+    /// The page of the ring.
+    shared: Buffer,
+    /// INVARIANT: refers to the page of `shared`, which is lent while this is some.
+    pub(crate) ring: Option<FrontRing<2>>,
+    backend: DomainId,
+    places: RegionVec<'static, Place>,
+    /// Which place stands in which slot of the ring.
+    ///
+    /// INVARIANT: of the slots whose requests are outstanding, each names another place, which is posted;
+    /// so do the slots of the frame that is arriving.
+    slots: &'static mut [u16; SIZE as usize],
+    /// How many places are out.
+    out: usize,
+    arriving: Arriving,
+}
+
+impl RxQueue {
+    /// Takes an eighth of the pool for buffers, 17 at least and 256 at most; the tables stand in `memory`.
+    pub(crate) fn new(
+        pool: &'static Pool<'static>,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Exhausted> {
+        let count = (pool.pages() / 8).clamp(LEAST, SIZE as usize);
+        let slots = memory.alloc([0; SIZE as usize])?;
+        let mut places = RegionVec::with_capacity(count, memory)?;
+        for _ in 0..count {
+            places.push(Place { buffer: Buffer::new(pool)?, state: State::Out })?;
+        }
+        Ok(Self {
+            shared: Buffer::new(pool)?,
+            ring: None,
+            backend: DomainId(0),
+            places,
+            slots,
+            out: count,
+            arriving: Arriving::default(),
+        })
+    }
+
+    /// Makes the ring, still empty, with indices from `start` on. Gives its grant.
+    pub(crate) fn connect(
+        &mut self,
+        guest: &impl Guest,
+        backend: DomainId,
+        start: u32,
+    ) -> Result<GrantRef, Error> {
+        let grant = self.shared.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is `shared`'s alone.
+        self.ring = Some(unsafe { FrontRing::new(self.shared.as_ptr(), start) });
+        self.backend = backend;
+        Ok(grant)
+    }
+
+    /// Ends the ring and all grants that the backend lets go of.
+    pub(crate) fn disconnect(&mut self, guest: &impl Guest) {
+        self.ring = None;
+        self.arriving = Arriving::default();
+        for place in self.places.iter_mut() {
+            place.state = State::Out;
+        }
+        self.out = self.places.len();
+        self.sweep(guest);
+    }
+
+    /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
+    /// connection.
+    pub(crate) fn sweep(&mut self, guest: &impl Guest) -> bool {
+        for place in self.places.iter_mut() {
+            let _stays_lent = place.buffer.take_back(guest);
+        }
+        self.shared.take_back(guest).is_ok()
+    }
+
+    /// How many pages the backend has and should not have. There is no connection.
+    pub(crate) fn still_lent(&self) -> usize {
+        let is_lent = |place: &&Place| place.buffer.grant().is_some();
+        self.places.iter().filter(is_lent).count() + usize::from(self.shared.grant().is_some())
+    }
+
+    /// The next frame, or what became of it.
+    #[inline]
+    pub(crate) fn receive<'r>(
+        &mut self,
+        guest: &impl Guest,
+        region: &'r Region<'_>,
+        longest: usize,
+        counters: &mut Counters,
+    ) -> Result<Received<'r>, Lie> {
+        loop {
+            let Some(ring) = &mut self.ring else { return Ok(Received::Nothing) };
+            let Some((slot, words)) = ring.pop::<2>()? else {
+                // All that it has are pieces of one frame: the next one can never come.
+                let endless = self.arriving.slots > 0 && ring.outstanding() == 0;
+                return if endless { Err(Lie::Endless) } else { Ok(Received::Nothing) };
+            };
+            let response = RxResponse::parse(words);
+            let id = self.slots[slot];
+            if self.arriving.slots == 0 {
+                check(response, id)?;
+                if response.flags & (rx_flag::MORE_DATA | rx_flag::EXTRA_INFO) == 0 {
+                    return Ok(self.single(guest, region, longest, counters, response));
+                }
+                self.arriving = Arriving { first: slot, ..Arriving::default() };
+                self.arriving.flags = response.flags;
+                self.arriving.extra = response.flags & rx_flag::EXTRA_INFO != 0;
+                self.piece(guest, response);
+            } else if self.arriving.extra {
+                let extra = ExtraInfo::parse(words);
+                if !matches!(extra.kind, ExtraInfo::GSO | ExtraInfo::HASH) {
+                    return Err(Lie::Extra(extra.kind));
+                }
+                self.arriving.slots += 1;
+                self.arriving.extra = extra.more;
+                self.places[usize::from(id)].state = State::Extra;
+            } else {
+                check(response, id)?;
+                if response.flags & rx_flag::EXTRA_INFO != 0 {
+                    return Err(Lie::Flags(response.flags));
+                }
+                self.piece(guest, response);
+            }
+            if !self.arriving.extra && !self.arriving.more {
+                return Ok(self.assemble(guest, region, longest, counters));
+            }
+        }
+    }
+
+    /// A frame in one piece, which is the common case: its page becomes the region's, and a fresh one
+    /// takes its place. The response was checked.
+    #[inline]
+    fn single<'r>(
+        &mut self,
+        guest: &impl Guest,
+        region: &'r Region<'_>,
+        longest: usize,
+        counters: &mut Counters,
+        response: RxResponse,
+    ) -> Received<'r> {
+        let id = usize::from(response.id);
+        let place = &mut self.places[id];
+        place.state = State::Out;
+        self.out += 1;
+        if place.buffer.take_back(guest).is_err() {
+            counters.rx_in_use += 1;
+            return Received::Lost;
+        }
+        let frame = 'frame: {
+            let Ok(length) = usize::try_from(response.status) else {
+                counters.rx_errors += 1;
+                break 'frame None;
+            };
+            if !is_frame(length, longest, counters) {
+                break 'frame None;
+            }
+            let offset = usize::from(response.offset);
+            if !region.pool().is_some_and(|pool| ptr::addr_eq(pool, guest.pool())) {
+                // SAFETY: the page is not lent any more.
+                let bytes = unsafe { place.buffer.bytes(offset, length) };
+                break 'frame region.alloc_slice(bytes).map_err(|_| counters.rx_no_room += 1).ok();
+            }
+            let Ok(fresh) = guest.pool().page(NAME) else {
+                counters.rx_no_room += 1;
+                break 'frame None;
+            };
+            let page = place.buffer.exchange(fresh);
+            // SAFETY: all of the page was written when it was lent, and it is not lent any more.
+            match unsafe { region.adopt(page, offset + length) } {
+                Ok(bytes) => Some(&mut bytes[offset..]),
+                Err(_) => {
+                    counters.rx_no_room += 1;
+                    None
+                }
+            }
+        };
+        self.post(guest, id);
+        match frame {
+            Some(bytes) => finish(bytes, response.flags, counters),
+            None => Received::Lost,
+        }
+    }
+
+    /// Keeps a piece until the whole frame is there. The response was checked.
+    fn piece(&mut self, guest: &impl Guest, response: RxResponse) {
+        let place = &mut self.places[usize::from(response.id)];
+        let arriving = &mut self.arriving;
+        arriving.slots += 1;
+        arriving.more = response.flags & rx_flag::MORE_DATA != 0;
+        let length = response.status.max(0).unsigned_abs();
+        arriving.length += usize::from(length);
+        place.state = State::Piece { offset: response.offset, length };
+        if place.buffer.take_back(guest).is_err() {
+            arriving.fault = Some(Fault::InUse);
+        } else if response.status < 0 {
+            arriving.fault = arriving.fault.or(Some(Fault::Backend));
+        }
+    }
+
+    /// Copies the pieces of the frame into one, and posts their pages again.
+    fn assemble<'r>(
+        &mut self,
+        guest: &impl Guest,
+        region: &'r Region<'_>,
+        longest: usize,
+        counters: &mut Counters,
+    ) -> Received<'r> {
+        let arriving = core::mem::take(&mut self.arriving);
+        let frame = match arriving.fault {
+            Some(Fault::Backend) => {
+                counters.rx_errors += 1;
+                None
+            }
+            Some(Fault::InUse) => {
+                counters.rx_in_use += 1;
+                None
+            }
+            None if !is_frame(arriving.length, longest, counters) => None,
+            None => match region.alloc_slice_with(arriving.length, |_| 0) {
+                Ok(bytes) => Some(bytes),
+                Err(_) => {
+                    counters.rx_no_room += 1;
+                    None
+                }
+            },
+        };
+        let mut written = 0;
+        let mut frame = frame;
+        for number in 0..arriving.slots {
+            let id = usize::from(self.slots[(arriving.first + number) % SIZE as usize]);
+            let place = &mut self.places[id];
+            if let (Some(bytes), State::Piece { offset, length }) = (&mut frame, place.state) {
+                let end = written + usize::from(length);
+                // SAFETY: a frame of whose pages one is still lent is not copied.
+                let piece = unsafe { place.buffer.bytes(offset.into(), length.into()) };
+                bytes[written..end].copy_from_slice(piece);
+                written = end;
+            }
+            place.state = State::Out;
+        }
+        self.out += arriving.slots;
+        // Only now: a slot that is used again must not be looked at any more.
+        for number in 0..arriving.slots {
+            let id = usize::from(self.slots[(arriving.first + number) % SIZE as usize]);
+            if self.places[id].buffer.take_back(guest).is_ok() {
+                self.post(guest, id);
+            }
+        }
+        match frame {
+            Some(bytes) => finish(bytes, arriving.flags, counters),
+            None => Received::Lost,
+        }
+    }
+
+    /// Puts a place that is out, and whose page is not lent, into the ring. It stays out if there is no
+    /// room in the grant table.
+    #[inline]
+    fn post(&mut self, guest: &impl Guest, id: usize) {
+        let place = &mut self.places[id];
+        let Some(ring) = &mut self.ring else { return };
+        let Ok(grant) = place.buffer.lend(guest, self.backend, Access::Write) else { return };
+        // There are as many slots as places at least, and the request of each is outstanding once.
+        if let Some(slot) = ring.push(RxRequest { id: id as u16, grant }.emit()) {
+            self.slots[slot] = id as u16;
+            place.state = State::Posted;
+            self.out -= 1;
+        }
+    }
+
+    /// Posts what is out, or tries to.
+    #[inline]
+    pub(crate) fn refill(&mut self, guest: &impl Guest) {
+        if self.out > 0 {
+            for id in 0..self.places.len() {
+                let place = &mut self.places[id];
+                if place.state == State::Out && place.buffer.take_back(guest).is_ok() {
+                    self.post(guest, id);
+                }
+            }
+        }
+    }
+}
+
+/// Checks what a response says against what was asked.
+#[inline]
+fn check(response: RxResponse, asked: u16) -> Result<(), Lie> {
+    if response.id != asked {
+        return Err(Lie::Id(response.id));
+    }
+    if response.flags & !rx_flag::KNOWN != 0 {
+        return Err(Lie::Flags(response.flags));
+    }
+    let length = response.status.max(0).unsigned_abs();
+    if usize::from(response.offset) + usize::from(length) > PAGE_SIZE {
+        return Err(Lie::Bounds(response.offset, length));
+    }
+    Ok(())
+}
+
+/// Whether a frame can have this length; counts it if not.
+#[inline]
+fn is_frame(length: usize, longest: usize, counters: &mut Counters) -> bool {
+    if length < HEADER {
+        counters.rx_too_short += 1;
+    } else if length > longest {
+        counters.rx_too_long += 1;
+    }
+    (HEADER..=longest).contains(&length)
+}
+
+#[inline]
+fn finish<'r>(bytes: &'r [u8], flags: u16, counters: &mut Counters) -> Received<'r> {
+    counters.frames_rx += 1;
+    counters.bytes_rx += bytes.len() as u64;
+    let checksums = if flags & rx_flag::CSUM_BLANK != 0 {
+        Checksums::Blank
+    } else if flags & rx_flag::DATA_VALIDATED != 0 {
+        Checksums::Verified
+    } else {
+        Checksums::NotChecked
+    };
+    Received::Frame(RxFrame { bytes, checksums })
+}

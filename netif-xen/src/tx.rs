@@ -1,0 +1,231 @@
+//! Transmitting: a fixed set of pages is lent to the backend for reading as long as the connection lasts,
+//! and a frame is copied into it once.
+//!
+//! What stands in these pages are frames that this backend was given before, or zeroes: nothing else of
+//! our memory can be seen by it.
+
+use netif::Payload;
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
+use rt_xen::{Access, DomainId, GrantRef, Guest};
+
+use crate::{
+    Counters, Error, Lie,
+    buffer::Buffer,
+    ring::{FrontRing, SIZE},
+    wire::{TxRequest, TxResponse, tx_flag},
+};
+
+/// The fewest pages: a frame of the largest MTU has as many.
+const LEAST: usize = 16;
+
+/// The most pages: as many requests fit into the ring with two to a page.
+const MOST: usize = SIZE as usize / 2;
+
+const _: () = assert!(MOST <= u128::BITS as usize, "a page is a bit of `ours`");
+
+/// The transmit side of an interface.
+///
+/// Each page is one piece of room for a frame, or two if the MTU allows it: the fragments of the largest
+/// datagram fit at once even into the queue of the smallest domain. The number of such a room is the id of
+/// its request.
+pub(crate) struct TxQueue {
+    /// The page of the ring.
+    shared: Buffer,
+    /// INVARIANT: refers to the page of `shared`, which is lent while this is some.
+    pub(crate) ring: Option<FrontRing<3>>,
+    backend: DomainId,
+    /// INVARIANT: lent for reading, or not lent.
+    pages: RegionVec<'static, Buffer>,
+    /// Which pages were lent for this connection, by bit.
+    ours: u128,
+    /// How many rooms a page has: 1 or 2.
+    rooms_per_page: usize,
+    /// Which rooms have a request under way: bit `id % 64` of word `id / 64`.
+    under_way: [u64; SIZE as usize / 64],
+    /// The rooms that are free, in the first `free_count` entries.
+    ///
+    /// INVARIANT: each is a room of a page that is lent, is there once, and has no request under way.
+    free: &'static mut [u16],
+    free_count: usize,
+    /// How many rooms there are: free or with a request under way.
+    usable: usize,
+}
+
+impl TxQueue {
+    /// Takes a twelfth of the pool for buffers, 16 pages at least and 128 at most; the tables stand in
+    /// `memory`.
+    pub(crate) fn new(
+        pool: &'static Pool<'static>,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Exhausted> {
+        let count = (pool.pages() / 12).clamp(LEAST, MOST);
+        let free = memory.alloc_slice_with(2 * count, |_| 0)?;
+        let mut pages = RegionVec::with_capacity(count, memory)?;
+        for _ in 0..count {
+            pages.push(Buffer::new(pool)?)?;
+        }
+        Ok(Self {
+            shared: Buffer::new(pool)?,
+            ring: None,
+            backend: DomainId(0),
+            pages,
+            ours: 0,
+            rooms_per_page: 1,
+            under_way: [0; _],
+            free,
+            free_count: 0,
+            usable: 0,
+        })
+    }
+
+    /// Makes the ring, with indices from `start` on, without any room for frames yet. Gives its grant. A
+    /// frame has at most `longest` bytes.
+    pub(crate) fn connect(
+        &mut self,
+        guest: &impl Guest,
+        backend: DomainId,
+        longest: usize,
+        start: u32,
+    ) -> Result<GrantRef, Error> {
+        let grant = self.shared.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is `shared`'s alone.
+        let ring = unsafe { FrontRing::new(self.shared.as_ptr(), start) };
+        ring.never_notify();
+        self.ring = Some(ring);
+        self.backend = backend;
+        self.rooms_per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
+        self.under_way = [0; _];
+        self.free_count = 0;
+        self.usable = 0;
+        self.ours = 0;
+        Ok(grant)
+    }
+
+    /// Lends the pages that this connection does not have yet. What the backend has kept of an earlier
+    /// connection is left out, until it lets go of it.
+    fn lend_pages(&mut self, guest: &impl Guest) {
+        for (number, page) in self.pages.iter_mut().enumerate() {
+            let is_ours = self.ours & 1 << number != 0;
+            if is_ours
+                || page.take_back(guest).is_err()
+                || page.lend(guest, self.backend, Access::Read).is_err()
+            {
+                continue;
+            }
+            self.ours |= 1 << number;
+            for room in 0..self.rooms_per_page {
+                self.free[self.free_count] = (number * self.rooms_per_page + room) as u16;
+                self.free_count += 1;
+                self.usable += 1;
+            }
+        }
+    }
+
+    /// Ends the ring and all grants that the backend lets go of.
+    pub(crate) fn disconnect(&mut self, guest: &impl Guest) {
+        self.ring = None;
+        self.free_count = 0;
+        self.usable = 0;
+        self.sweep(guest);
+    }
+
+    /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
+    /// connection.
+    pub(crate) fn sweep(&mut self, guest: &impl Guest) -> bool {
+        for page in self.pages.iter_mut() {
+            let _stays_lent = page.take_back(guest);
+        }
+        self.shared.take_back(guest).is_ok()
+    }
+
+    /// How many pages the backend has and should not have. There is no connection.
+    pub(crate) fn still_lent(&self) -> usize {
+        let is_lent = |page: &&Buffer| page.grant().is_some();
+        self.pages.iter().filter(is_lent).count() + usize::from(self.shared.grant().is_some())
+    }
+
+    /// Copies a frame of at most 65,535 bytes, publishes it, and says whether there was room.
+    ///
+    /// # Errors
+    /// The responses to earlier frames are no such thing.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        frame: &impl Payload,
+        length: usize,
+        counters: &mut Counters,
+    ) -> Result<bool, Lie> {
+        let room = PAGE_SIZE / self.rooms_per_page;
+        let pieces = length.div_ceil(room);
+        if self.free_count < pieces.max(self.usable / 2) {
+            self.reap(counters)?;
+        }
+        let Some(ring) = &mut self.ring else { return Ok(false) };
+        if self.free_count < pieces {
+            return Ok(false);
+        }
+        for piece in 0..pieces {
+            self.free_count -= 1;
+            let id = self.free[self.free_count];
+            let (page, offset) = (
+                &mut self.pages[usize::from(id) / self.rooms_per_page],
+                usize::from(id) % self.rooms_per_page * room,
+            );
+            let start = piece * room;
+            let size = (length - start).min(room);
+            // SAFETY: the pages are lent for reading.
+            frame.copy_to(start, unsafe { page.bytes(offset, size) });
+            let Some(grant) = page.grant() else { return Ok(false) };
+            let request = TxRequest {
+                grant,
+                offset: offset as u16,
+                flags: if piece + 1 < pieces { tx_flag::MORE_DATA } else { 0 },
+                id,
+                size: if piece == 0 { length } else { size } as u16,
+            };
+            // There are no more rooms than slots, so there is a slot.
+            if ring.push(request.emit()).is_some() {
+                self.under_way[usize::from(id) / 64] |= 1 << (id % 64);
+            }
+        }
+        ring.publish();
+        Ok(true)
+    }
+
+    /// Takes the responses to what was sent.
+    fn reap(&mut self, counters: &mut Counters) -> Result<(), Lie> {
+        let Some(ring) = &mut self.ring else { return Ok(()) };
+        while let Some((_, words)) = ring.pop::<1>()? {
+            let TxResponse { id, status } = TxResponse::parse(words);
+            let bit = 1 << (id % 64);
+            let word = self.under_way.get_mut(usize::from(id) / 64).ok_or(Lie::Id(id))?;
+            if *word & bit == 0 {
+                return Err(Lie::Id(id));
+            }
+            if status > 0 {
+                return Err(Lie::Status(status));
+            }
+            *word &= !bit;
+            counters.tx_refused += u64::from(status < 0);
+            self.free[self.free_count] = id;
+            self.free_count += 1;
+        }
+        // We look when we send: to be woken for it would be of no use.
+        ring.never_notify();
+        Ok(())
+    }
+
+    /// Whether so much was published since the backend was last notified that it should begin now.
+    #[inline]
+    pub(crate) fn is_half_unsettled(&self) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.unsettled() as usize > self.usable / 2)
+    }
+
+    /// Lends the pages that are not lent for this connection, or tries to.
+    #[inline]
+    pub(crate) fn refill(&mut self, guest: &impl Guest) {
+        if self.ring.is_some() && self.usable < self.pages.len() * self.rooms_per_page {
+            self.lend_pages(guest);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Requests and responses as they stand in the rings (`netif.h`).
+
+use rt_xen::GrantRef;
+
+/// The flags of a transmit request (`NETTXF_*`).
+pub(crate) mod tx_flag {
+    /// The frame goes on in the next request.
+    pub(crate) const MORE_DATA: u16 = 1 << 2;
+}
+
+/// The flags of a receive response (`NETRXF_*`).
+pub(crate) mod rx_flag {
+    /// The checksums were verified.
+    pub(crate) const DATA_VALIDATED: u16 = 1 << 0;
+    /// The checksums are blank.
+    pub(crate) const CSUM_BLANK: u16 = 1 << 1;
+    /// The frame goes on in the next response.
+    pub(crate) const MORE_DATA: u16 = 1 << 2;
+    /// An [`ExtraInfo`](super::ExtraInfo) follows.
+    pub(crate) const EXTRA_INFO: u16 = 1 << 3;
+    /// What may be set: the prefix of GSO (bit 4) is for who offers it.
+    pub(crate) const KNOWN: u16 = DATA_VALIDATED | CSUM_BLANK | MORE_DATA | EXTRA_INFO;
+}
+
+/// Two 16-bit fields in the order in which they stand in memory.
+const fn pack(first: u16, second: u16) -> u32 {
+    first as u32 | (second as u32) << 16
+}
+
+const fn unpack(word: u32) -> (u16, u16) {
+    (word as u16, (word >> 16) as u16)
+}
+
+/// `netif_tx_request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TxRequest {
+    pub(crate) grant: GrantRef,
+    /// Where the piece begins in its page.
+    pub(crate) offset: u16,
+    /// See [`tx_flag`].
+    pub(crate) flags: u16,
+    /// Echoed in the response.
+    pub(crate) id: u16,
+    /// The length: that of the whole frame in the first request, that of the piece in those after it.
+    pub(crate) size: u16,
+}
+
+impl TxRequest {
+    pub(crate) const fn emit(self) -> [u32; 3] {
+        [self.grant.0, pack(self.offset, self.flags), pack(self.id, self.size)]
+    }
+}
+
+/// `netif_tx_response`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TxResponse {
+    /// That of the request.
+    pub(crate) id: u16,
+    /// 0: sent; negative: not sent; 1: an extra information, of which we send none.
+    pub(crate) status: i16,
+}
+
+impl TxResponse {
+    pub(crate) const fn parse([word]: [u32; 1]) -> Self {
+        let (id, status) = unpack(word);
+        Self { id, status: status.cast_signed() }
+    }
+}
+
+/// `netif_rx_request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RxRequest {
+    /// Echoed in the response.
+    pub(crate) id: u16,
+    /// The page to be filled.
+    pub(crate) grant: GrantRef,
+}
+
+impl RxRequest {
+    pub(crate) const fn emit(self) -> [u32; 2] {
+        [pack(self.id, 0), self.grant.0]
+    }
+}
+
+/// `netif_rx_response`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RxResponse {
+    /// That of the request in the same slot.
+    pub(crate) id: u16,
+    /// Where the piece begins in its page.
+    pub(crate) offset: u16,
+    /// See [`rx_flag`].
+    pub(crate) flags: u16,
+    /// The length of the piece in bytes; negative: the frame was lost.
+    pub(crate) status: i16,
+}
+
+impl RxResponse {
+    pub(crate) const fn parse([first, second]: [u32; 2]) -> Self {
+        let (id, offset) = unpack(first);
+        let (flags, status) = unpack(second);
+        Self { id, offset, flags, status: status.cast_signed() }
+    }
+}
+
+/// `netif_extra_info`, which stands in the place of a response and has no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtraInfo {
+    /// `XEN_NETIF_EXTRA_TYPE_*`.
+    pub(crate) kind: u8,
+    /// Whether another one follows (`XEN_NETIF_EXTRA_FLAG_MORE`).
+    pub(crate) more: bool,
+}
+
+impl ExtraInfo {
+    /// Segmentation: the frame is to be cut into smaller ones.
+    pub(crate) const GSO: u8 = 1;
+    /// A hash of the addresses.
+    pub(crate) const HASH: u8 = 4;
+
+    pub(crate) const fn parse([first, _]: [u32; 2]) -> Self {
+        let [kind, flags, _, _] = first.to_le_bytes();
+        Self { kind, more: flags & 1 != 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_the_bytes_of_the_header() {
+        let grant = GrantRef(0x0403_0201);
+        let request = TxRequest { grant, offset: 0x0605, flags: 0x0807, id: 0x0a09, size: 0x0c0b };
+        let bytes = request.emit().map(u32::to_le_bytes);
+        assert_eq!(bytes.concat(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        let request = RxRequest { id: 0x0201, grant: GrantRef(0x0807_0605) };
+        assert_eq!(request.emit().map(u32::to_le_bytes).concat(), [1, 2, 0, 0, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn responses_are_read_from_the_bytes_of_the_header() {
+        assert_eq!(TxResponse::parse([0xfffe_0201]), TxResponse { id: 0x0201, status: -2 });
+        let response = RxResponse::parse([0x0403_0201, 0xffff_0605]);
+        assert_eq!(response, RxResponse { id: 0x0201, offset: 0x0403, flags: 0x0605, status: -1 });
+        let extra = ExtraInfo::parse([0x0403_0104, 0]);
+        assert_eq!(extra, ExtraInfo { kind: ExtraInfo::HASH, more: true });
+        assert!(!ExtraInfo::parse([0x0403_0001, 0]).more);
+    }
+}
