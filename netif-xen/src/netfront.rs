@@ -4,10 +4,10 @@ use core::{fmt, time::Duration};
 
 use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
 use rt_regions::Region;
-use rt_xen::{Guest, Port, Watch};
+use rt_xen::{Event, Guest, Port, Watch};
 
 use crate::{
-    Error, Event, Lie,
+    Error, Lie,
     device::{self, Device},
     rx::{Received, RxQueue},
     state::Front,

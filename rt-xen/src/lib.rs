@@ -32,6 +32,7 @@ mod start;
 mod xenstore;
 
 pub use boot::{Machine, UseOfMemory};
+pub use domain::Domain;
 pub use early::print;
 pub use end::finish;
 pub use grants::GrantCounts;

@@ -107,7 +107,7 @@ pub(crate) enum Shutdown {
 ///
 /// INVARIANT: the hypercall page has been set up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Xen(());
+pub struct Xen(());
 
 impl Xen {
     /// # Safety
@@ -177,7 +177,7 @@ impl Xen {
 }
 
 /// What event channels need of Xen; a test has its own.
-pub(crate) trait EventCalls {
+pub trait EventCalls {
     /// `EVTCHNOP_alloc_unbound`.
     fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno>;
     /// `EVTCHNOP_close`.
