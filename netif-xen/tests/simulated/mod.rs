@@ -135,6 +135,11 @@ impl World {
         self.0.entries.set(entries);
     }
 
+    /// Whether a watch has fired, and asks no more.
+    pub fn has_news(&self) -> bool {
+        self.0.store.borrow_mut().take_fired()
+    }
+
     /// How many notifications the guest has sent.
     pub fn notifications(&self) -> u64 {
         self.0.notifications.get()
