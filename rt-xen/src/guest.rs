@@ -51,7 +51,8 @@ pub enum StoreError {
     Refused(Errno),
     /// The answer is longer than the room for it: so many bytes.
     TooLong(usize),
-    /// The path or value is longer than a message carries (`XENSTORE_PAYLOAD_MAX`).
+    /// Path and value do not fit into the ring at once (`XENSTORE_RING_SIZE`: 1008 bytes with their header
+    /// left out), or the path of a watch has more than 96 bytes.
     RequestTooLong,
     /// There was no answer in time.
     Silent,

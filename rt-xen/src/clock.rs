@@ -1,0 +1,216 @@
+//! The clock: the time stamp counter, as Xen says how to read it (`struct vcpu_time_info`, `xen.h`).
+
+use core::{
+    cell::Cell,
+    hint,
+    sync::atomic::{AtomicU32, Ordering, fence},
+    time::Duration,
+};
+
+use netif::Instant;
+
+use crate::shared_info::{SharedInfo, VcpuTimeInfo};
+
+/// How often a value that Xen is writing is read again before it is given up. Xen writes a few words, with
+/// our processor stopped or on another one.
+const TRIES: u32 = 1000;
+
+/// Xen's system time: nanoseconds since the host started, the same for all its guests.
+#[derive(Debug)]
+pub(crate) struct Clock<'s> {
+    shared: &'s SharedInfo,
+    /// The latest time that was told.
+    last: Cell<u64>,
+}
+
+impl<'s> Clock<'s> {
+    /// The clock of the first virtual processor.
+    pub(crate) fn new(shared: &'s SharedInfo) -> Self {
+        Self { shared, last: Cell::new(0) }
+    }
+
+    /// The time now. Never goes back: where the counter does, time stands still.
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        let time = system_time(&self.shared.vcpu_info[0].time, time_stamp);
+        // Where Xen never comes to an end of writing, there is no newer time than the last one.
+        let now = self.last.get().max(time.unwrap_or(0));
+        self.last.set(now);
+        Instant::from_nanos(now)
+    }
+
+    /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.
+    pub(crate) fn wall_time(&self) -> Option<Duration> {
+        let shared = self.shared;
+        let (seconds, nanos) = consistent(&shared.wc_version, || {
+            let [low, high, nanos] = [&shared.wc_sec, &shared.wc_sec_hi, &shared.wc_nsec]
+                .map(|word| word.load(Ordering::Relaxed));
+            (u64::from(high) << 32 | u64::from(low), nanos)
+        })?;
+        let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
+        (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
+    }
+}
+
+/// The time stamp counter, not read before what comes before it in the program.
+pub(crate) fn time_stamp() -> u64 {
+    use core::arch::x86_64::{_mm_lfence, _rdtsc};
+    // SAFETY: every processor of 64 bits has SSE2, which the instruction is part of.
+    unsafe { _mm_lfence() };
+    // SAFETY: every processor of 64 bits has the counter, and Xen lets its guests read it.
+    unsafe { _rdtsc() }
+}
+
+/// What `read` returns at a moment at which nobody writes: the version is even, and the same before and
+/// after.
+#[inline]
+fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> {
+    for _ in 0..TRIES {
+        let before = version.load(Ordering::Acquire);
+        if before.is_multiple_of(2) {
+            let value = read();
+            fence(Ordering::Acquire);
+            if version.load(Ordering::Relaxed) == before {
+                return Some(value);
+            }
+        }
+        hint::spin_loop();
+    }
+    None
+}
+
+/// The system time in nanoseconds.
+#[inline]
+fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Option<u64> {
+    let (began, at, multiplier, shift, now) = consistent(&info.version, || {
+        (
+            info.system_time.load(Ordering::Relaxed),
+            info.tsc_timestamp.load(Ordering::Relaxed),
+            info.tsc_to_system_mul.load(Ordering::Relaxed),
+            info.tsc_shift.load(Ordering::Relaxed),
+            time_stamp(),
+        )
+    })?;
+    // The counter can be a little behind the moment that Xen wrote down, on another processor.
+    let ticks = u128::from(now.saturating_sub(at));
+    // 64 bits of ticks, shifted by fewer than 32, times 32 bits: no more than 128. Xen shifts by less.
+    let distance = u32::from(shift.unsigned_abs()).min(31);
+    let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
+    let passed = (ticks * u128::from(multiplier)) >> 32;
+    Some(began.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A processor of `hertz`, as Xen would write it down: `tsc_to_system_mul` in its upper half.
+    fn set(info: &VcpuTimeInfo, hertz: u64, at: u64, began: u64) {
+        let (mut shift, mut hertz) = (0_i8, hertz);
+        while hertz > 2_000_000_000 {
+            (hertz, shift) = (hertz >> 1, shift - 1);
+        }
+        while hertz <= 1_000_000_000 {
+            (hertz, shift) = (hertz << 1, shift + 1);
+        }
+        let multiplier = (1_000_000_000_u64 << 32) / hertz;
+        info.tsc_to_system_mul.store(u32::try_from(multiplier).unwrap(), Ordering::Relaxed);
+        info.tsc_shift.store(shift, Ordering::Relaxed);
+        info.tsc_timestamp.store(at, Ordering::Relaxed);
+        info.system_time.store(began, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_second_of_ticks_is_a_second_at_any_frequency() {
+        let info = VcpuTimeInfo::default();
+        for hertz in [1_000_000, 999_999_999, 1_000_000_000, 2_600_000_000, 5_100_000_000] {
+            set(&info, hertz, 1 << 60, 7_000_000_000);
+            let time = |ticks| system_time(&info, || (1 << 60) + ticks).unwrap();
+            assert_eq!(time(0), 7_000_000_000);
+            let hour = time(3600 * hertz) - 7_000_000_000;
+            // The multiplier has 31 bits or more.
+            assert!(hour.abs_diff(3_600_000_000_000) < 20_000, "{hertz} Hz: {hour} ns");
+        }
+    }
+
+    #[test]
+    fn no_value_of_the_page_panics() {
+        let info = VcpuTimeInfo::default();
+        for shift in i8::MIN..=i8::MAX {
+            for word in [0, 1, 1 << 31, u64::MAX] {
+                info.tsc_shift.store(shift, Ordering::Relaxed);
+                info.tsc_to_system_mul.store(word as u32, Ordering::Relaxed);
+                info.system_time.store(word, Ordering::Relaxed);
+                for (at, now) in [(0, u64::MAX), (u64::MAX, 0), (word, word)] {
+                    info.tsc_timestamp.store(at, Ordering::Relaxed);
+                    assert!(system_time(&info, || now) >= Some(word));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_read_again() {
+        let info = VcpuTimeInfo::default();
+        set(&info, 1_000_000_000, 0, 5);
+        let mut reads = 0;
+        let time = system_time(&info, || {
+            reads += 1;
+            if reads == 1 {
+                // Xen writes while we read.
+                set(&info, 1_000_000_000, 100, 1_000);
+                info.version.fetch_add(2, Ordering::Relaxed);
+            }
+            300
+        });
+        assert_eq!((time, reads), (Some(1_200), 2));
+        info.version.store(1, Ordering::Relaxed);
+        assert_eq!(system_time(&info, || panic!("read while it is written")), None);
+    }
+
+    #[test]
+    fn time_never_goes_back() {
+        let shared = SharedInfo::zeroed();
+        let info = &shared.vcpu_info[0].time;
+        let clock = Clock::new(&shared);
+        set(info, 1_000_000_000, time_stamp(), 1 << 40);
+        let first = clock.now();
+        assert!(first >= Instant::from_nanos(1 << 40));
+        assert!(clock.now() >= first);
+        // Xen sets it back, and does not finish writing.
+        set(info, 1_000_000_000, time_stamp(), 1 << 30);
+        let second = clock.now();
+        assert!(second >= first);
+        info.version.store(1, Ordering::Relaxed);
+        assert_eq!(clock.now(), second);
+    }
+
+    #[test]
+    fn real_ticks_pass_as_real_time_does() {
+        let shared = SharedInfo::zeroed();
+        // Any frequency will do to see that time goes on.
+        set(&shared.vcpu_info[0].time, 1_000_000_000, time_stamp(), 1_000_000_000);
+        let clock = Clock::new(&shared);
+        let before = clock.now();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(clock.now().since(before) > Duration::from_millis(1));
+    }
+
+    #[test]
+    fn the_wall_clock_is_its_beginning_and_the_time_since() {
+        let shared = SharedInfo::zeroed();
+        let clock = Clock::new(&shared);
+        assert_eq!(clock.wall_time(), None);
+        set(&shared.vcpu_info[0].time, 1_000_000_000, u64::MAX, 10_500_000_000);
+        shared.wc_sec.store(5, Ordering::Relaxed);
+        shared.wc_sec_hi.store(1, Ordering::Relaxed);
+        shared.wc_nsec.store(600_000_000, Ordering::Relaxed);
+        let expected = Duration::from_secs(1 << 32) + Duration::from_millis(5_600 + 10_500);
+        assert_eq!(clock.wall_time(), Some(expected));
+        shared.wc_sec_hi.store(u32::MAX, Ordering::Relaxed);
+        shared.wc_nsec.store(u32::MAX, Ordering::Relaxed);
+        assert!(clock.wall_time().is_some());
+        shared.wc_version.store(3, Ordering::Relaxed);
+        assert_eq!(clock.wall_time(), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! The guest that runs on Xen, as its drivers see it.
+
+use core::{fmt, ptr::NonNull};
+
+use netif::Instant;
+use rt_regions::{PAGE_SIZE, Pool};
+
+use crate::{
+    Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
+    clock::Clock,
+    console::Console,
+    events::{Channel, Events},
+    grants::Grants,
+    operations::{EventCalls, Xen},
+    xenstore::Client,
+};
+
+/// Grants, event channels and xenstore of the guest. One virtual processor and no interrupts: cells are
+/// enough to share it.
+#[derive(Debug)]
+pub(crate) struct Domain<X: 'static = Xen> {
+    pub(crate) pool: &'static Pool<'static>,
+    pub(crate) clock: &'static Clock<'static>,
+    pub(crate) events: Events<'static, X>,
+    /// INVARIANT: the table that Xen looks at.
+    pub(crate) grants: Grants<'static>,
+    pub(crate) store: Client<'static, Channel<'static, X>>,
+    pub(crate) store_port: Port,
+    pub(crate) console: Option<&'static Console<'static, Channel<'static, X>>>,
+    pub(crate) console_port: Option<Port>,
+}
+
+impl<X: EventCalls> Domain<X> {
+    /// Sleeps until an event arrives on `port`, xenstore or the console has something new, or the deadline
+    /// has come; not at all if something has come that nobody has looked at. What was pending on `port` is
+    /// not any more.
+    pub(crate) fn wait(&self, port: Option<Port>, deadline: Option<Instant>) -> Result<(), Errno> {
+        // A watch may have fired while another one's value was read: its owner is to look first.
+        let result = if self.store.has_news() || deadline.is_some_and(|end| end <= self.clock.now())
+        {
+            Ok(())
+        } else {
+            let ports = port.into_iter().chain([self.store_port]).chain(self.console_port);
+            self.events.poll(ports, deadline)
+        };
+        // Before the owner looks into its rings: what comes from here on is pending again.
+        if let Some(port) = port {
+            self.events.take(port);
+        }
+        self.store.listen();
+        if let Some(console) = self.console {
+            console.listen();
+        }
+        result
+    }
+}
+
+/// The number of the frame that a page is in: every address is the physical one, and below the 16 TiB that
+/// fit here.
+fn frame(page: NonNull<u8>) -> u32 {
+    (page.addr().get() / PAGE_SIZE) as u32
+}
+
+// SAFETY: a grant that `Grants::end` has ended is not in the table that Xen looks at, and was not in use
+// in that moment: Xen lets the other domain begin nothing new with it.
+unsafe impl Guest for Domain {
+    #[inline]
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn pool(&self) -> &'static Pool<'static> {
+        self.pool
+    }
+
+    unsafe fn grant(
+        &self,
+        to: DomainId,
+        page: NonNull<u8>,
+        access: Access,
+    ) -> Result<GrantRef, GrantError> {
+        self.grants.grant(to, frame(page), access)
+    }
+
+    fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse> {
+        self.grants.end(grant)
+    }
+
+    fn open_channel(&self, remote: DomainId) -> Result<Port, Errno> {
+        self.events.open(remote)
+    }
+
+    fn close_channel(&self, port: Port) {
+        self.events.close(port);
+    }
+
+    #[inline]
+    fn notify(&self, port: Port) -> Result<(), Errno> {
+        self.events.notify(port)
+    }
+
+    fn sleep(&self, port: Option<Port>, deadline: Instant) {
+        // What cannot be waited for has not come: the caller looks, and has a deadline of its own.
+        let _ = self.wait(port, Some(deadline));
+    }
+
+    fn read<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        self.store.read(path, buffer)
+    }
+
+    fn directory<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        self.store.directory(path, buffer)
+    }
+
+    fn write(&self, path: fmt::Arguments<'_>, value: fmt::Arguments<'_>) -> Result<(), StoreError> {
+        self.store.write(path, value)
+    }
+
+    fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
+        self.store.watch(path)
+    }
+
+    fn unwatch(&self, watch: Watch) {
+        self.store.unwatch(&watch);
+    }
+
+    #[inline]
+    fn fired(&self, watch: &Watch) -> bool {
+        self.store.listen();
+        self.store.fired(watch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

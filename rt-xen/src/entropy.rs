@@ -1,0 +1,333 @@
+//! Bytes that nobody can predict.
+//!
+//! A generator with a state of 32 bytes. For each request the state, a number, and what the processor has
+//! to say at the moment go into Ascon-XOF128 (NIST SP 800-232); what comes out is first the next state and
+//! then the bytes that are asked for, so that what was given out cannot be computed from a later state.
+//!
+//! What the processor has to say is RDSEED, or RDRAND, where there is one and it works. Where there is
+//! none it is how long an instruction takes that Xen has to emulate: that is [`Quality::Weak`], and the
+//! guest says so.
+
+use ascon_xof128::{AsconXof128, ExtendableOutput as _, Update as _, XofReader as _};
+
+use crate::clock::time_stamp;
+
+/// The state of the generator in bytes.
+const STATE: usize = 32;
+/// How many words of 64 bits are taken from the processor for each request: 256 bits.
+const WORDS: usize = 4;
+/// How many words are looked at before the processor's are believed.
+const TRIAL: usize = 16;
+/// How often RDSEED and RDRAND are asked for one word. They say no when they are asked too fast; the
+/// processor's vendors name 10 for RDRAND.
+const TRIES: u32 = 128;
+/// How many times are taken where there is nothing else: at the start, and for each request. Each is a call
+/// of the hypervisor, some microseconds; where it is itself emulated, some tens.
+const TIMES_AT_START: usize = 256;
+const TIMES: usize = 64;
+
+/// Where the bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quality {
+    /// From the random numbers of the processor.
+    Strong,
+    /// From times alone: the processor has no random numbers.
+    Weak,
+    /// From times alone: what the processor calls random numbers are not.
+    Stuck,
+}
+
+/// What is asked of the processor.
+pub(crate) trait Processor {
+    /// A random word, now, if there is an instruction for it and it does not say no.
+    fn random(&mut self) -> Option<u64>;
+
+    /// Whether there is such an instruction.
+    fn has_random(&self) -> bool;
+
+    /// A time that nobody can predict to its last digits.
+    fn time(&mut self) -> u64;
+}
+
+/// The generator.
+pub(crate) struct Entropy<C> {
+    state: [u8; STATE],
+    requests: u64,
+    processor: C,
+    quality: Quality,
+}
+
+impl<C: Processor> Entropy<C> {
+    /// A generator that begins with what the processor says, and with `seeds`: whatever tells this guest
+    /// from others, known to others or not.
+    pub(crate) fn new(mut processor: C, seeds: &[&[u8]]) -> Self {
+        let quality = match (processor.has_random(), is_random(&mut processor)) {
+            (true, true) => Quality::Strong,
+            (true, false) => Quality::Stuck,
+            (false, _) => Quality::Weak,
+        };
+        let mut xof = AsconXof128::default();
+        for seed in seeds {
+            // With its length, so that no two lists of seeds look the same.
+            absorb(&mut xof, &seed.len().to_le_bytes());
+            absorb(&mut xof, seed);
+        }
+        add_noise(&mut xof, &mut processor, quality, TIMES_AT_START);
+        let mut state = [0; STATE];
+        xof.finalize_xof().read(&mut state);
+        Self { state, requests: 0, processor, quality }
+    }
+
+    pub(crate) fn quality(&self) -> Quality {
+        self.quality
+    }
+
+    /// Fills `out`.
+    pub(crate) fn fill(&mut self, out: &mut [u8]) {
+        self.requests = self.requests.wrapping_add(1);
+        let mut xof = AsconXof128::default();
+        absorb(&mut xof, &self.state);
+        absorb(&mut xof, &self.requests.to_le_bytes());
+        add_noise(&mut xof, &mut self.processor, self.quality, TIMES);
+        let mut reader = xof.finalize_xof();
+        reader.read(&mut self.state);
+        reader.read(out);
+    }
+}
+
+impl<C> core::fmt::Debug for Entropy<C> {
+    /// Not the state.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Entropy").field("quality", &self.quality).finish_non_exhaustive()
+    }
+}
+
+/// Adds bytes to what goes in. Once in the program, not once for each use: it is called a few hundred times.
+#[inline(never)]
+fn absorb(xof: &mut AsconXof128, bytes: &[u8]) {
+    xof.update(bytes);
+}
+
+/// Adds what the processor has to say now: words if they are random, `times` times if not.
+#[inline(never)]
+fn add_noise(
+    xof: &mut AsconXof128,
+    processor: &mut impl Processor,
+    quality: Quality,
+    times: usize,
+) {
+    if quality == Quality::Strong {
+        for _ in 0..WORDS {
+            // One that does not come is no harm: those that came before are in the state.
+            absorb(xof, &word(processor).unwrap_or(0).to_le_bytes());
+        }
+    } else {
+        for _ in 0..times {
+            absorb(xof, &processor.time().to_le_bytes());
+        }
+    }
+}
+
+/// A random word, if one comes.
+#[inline(never)]
+fn word(processor: &mut impl Processor) -> Option<u64> {
+    (0..TRIES).find_map(|_| processor.random())
+}
+
+/// Whether the words of the processor look random at all. Processors that have lost their generator say
+/// all ones, or the same word for ever, and call it a success.
+fn is_random(processor: &mut impl Processor) -> bool {
+    let mut last = 0;
+    processor.has_random()
+        && (0..TRIAL).all(|_| match word(processor) {
+            None | Some(0 | u64::MAX) => false,
+            Some(word) => core::mem::replace(&mut last, word) != word,
+        })
+}
+
+/// The processor that we run on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cpu {
+    /// INVARIANT: only if the processor says that it has the instruction.
+    rdseed: bool,
+    /// INVARIANT: as above.
+    rdrand: bool,
+}
+
+impl Cpu {
+    /// Asks the processor what it has.
+    pub(crate) fn new() -> Self {
+        use core::arch::x86_64::{__cpuid, __cpuid_count};
+        let last = __cpuid(0).eax;
+        // Intel's manual, volume 2A, CPUID: leaf 1, ECX, bit 30; leaf 7.0, EBX, bit 18.
+        Self {
+            rdrand: last >= 1 && __cpuid(1).ecx & 1 << 30 != 0,
+            rdseed: last >= 7 && __cpuid_count(7, 0).ebx & 1 << 18 != 0,
+        }
+    }
+}
+
+impl Processor for Cpu {
+    fn random(&mut self) -> Option<u64> {
+        #[target_feature(enable = "rdseed")]
+        fn rdseed(word: &mut u64) -> i32 {
+            core::arch::x86_64::_rdseed64_step(word)
+        }
+        #[target_feature(enable = "rdrand")]
+        fn rdrand(word: &mut u64) -> i32 {
+            core::arch::x86_64::_rdrand64_step(word)
+        }
+        let mut word = 0;
+        // SAFETY: the processor has the instruction, by the invariant.
+        if self.rdseed && unsafe { rdseed(&mut word) } == 1 {
+            return Some(word);
+        }
+        // SAFETY: as above.
+        (self.rdrand && unsafe { rdrand(&mut word) } == 1).then_some(word)
+    }
+
+    fn has_random(&self) -> bool {
+        self.rdseed || self.rdrand
+    }
+
+    fn time(&mut self) -> u64 {
+        // The hypervisor is called for this one, and takes as long as it takes.
+        core::hint::black_box(core::arch::x86_64::__cpuid(0));
+        time_stamp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, vec::Vec};
+
+    use super::*;
+
+    /// The words of a processor, by their number.
+    type Words = fn(u64) -> Option<u64>;
+
+    /// A processor that says what it is told to.
+    #[derive(Clone)]
+    struct Script {
+        has: bool,
+        words: Words,
+        asked: u64,
+        time: u64,
+        /// How many times there are before it stands still.
+        ticks: u64,
+    }
+
+    const GOOD: Script = Script {
+        has: true,
+        words: |n| Some(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        asked: 0,
+        time: 0,
+        ticks: 0,
+    };
+
+    impl Processor for Script {
+        fn random(&mut self) -> Option<u64> {
+            self.asked += 1;
+            (self.words)(self.asked)
+        }
+
+        fn has_random(&self) -> bool {
+            self.has
+        }
+
+        fn time(&mut self) -> u64 {
+            self.time += u64::from(self.ticks > 0);
+            self.ticks = self.ticks.saturating_sub(1);
+            self.time
+        }
+    }
+
+    fn first(processor: Script, seeds: &[&[u8]]) -> [u8; 16] {
+        let mut out = [0; 16];
+        Entropy::new(processor, seeds).fill(&mut out);
+        out
+    }
+
+    #[test]
+    fn stuck_words_are_not_believed() {
+        let cases: [(Words, _); 8] = [
+            (|_| None, Quality::Stuck),
+            (|_| Some(0), Quality::Stuck),
+            (|_| Some(u64::MAX), Quality::Stuck),
+            (|_| Some(0x1234_5678), Quality::Stuck),
+            (|n| Some(if n < 15 { n } else { u64::MAX }), Quality::Stuck),
+            (|n| Some(n / 2 + 5), Quality::Stuck),
+            // Says no now and then, as it may.
+            (|n| (n % 100 == 0).then_some(n), Quality::Strong),
+            (|n| Some(n << 40), Quality::Strong),
+        ];
+        for (number, (words, quality)) in cases.into_iter().enumerate() {
+            assert_eq!(Entropy::new(Script { words, ..GOOD }, &[]).quality(), quality, "{number}");
+        }
+        let none = Script { has: false, words: |_| panic!("asked for what is not there"), ..GOOD };
+        let mut entropy = Entropy::new(none, &[]);
+        assert_eq!(entropy.quality(), Quality::Weak);
+        entropy.fill(&mut [0; 8]);
+    }
+
+    #[test]
+    fn a_processor_that_never_says_yes_is_asked_a_bounded_number_of_times() {
+        let words = |n| (n <= (TRIAL + WORDS) as u64).then_some(n);
+        let mut entropy = Entropy::new(Script { words, ..GOOD }, &[]);
+        assert_eq!(entropy.quality(), Quality::Strong);
+        entropy.fill(&mut [0; 8]);
+        assert_eq!(entropy.processor.asked, (TRIAL + WORDS + TRIES as usize * WORDS) as u64);
+    }
+
+    #[test]
+    fn everything_that_goes_in_changes_what_comes_out() {
+        let weak = Script { has: false, ..GOOD };
+        let same = first(weak.clone(), &[b"ab", b"c"]);
+        assert_eq!(same, first(weak.clone(), &[b"ab", b"c"]));
+        let mut seen = BTreeSet::from([same]);
+        for seeds in [&[] as &[&[u8]], &[b"ab"], &[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""]] {
+            assert!(seen.insert(first(weak.clone(), seeds)), "{seeds:?}");
+        }
+        let last = (TIMES_AT_START + TIMES) as u64;
+        for ticks in [1, TIMES_AT_START as u64, last] {
+            assert!(seen.insert(first(Script { ticks, ..weak.clone() }, &[b"ab", b"c"])));
+        }
+        assert!(seen.insert(first(GOOD, &[b"ab", b"c"])));
+        let other = Script { words: |n| Some(n.wrapping_mul(3)), ..GOOD };
+        assert!(seen.insert(first(other, &[b"ab", b"c"])));
+    }
+
+    #[test]
+    fn no_two_requests_get_the_same() {
+        let mut entropy = Entropy::new(Script { has: false, ..GOOD }, &[]);
+        let mut seen = BTreeSet::new();
+        for _ in 0..2000 {
+            let mut out = [0; 40];
+            entropy.fill(&mut out);
+            assert!(seen.insert(out[..8].to_vec()) && seen.insert(out[32..].to_vec()));
+            // What was given out is not what is kept.
+            assert!(!out.windows(8).any(|window| entropy.state.starts_with(window)));
+        }
+        entropy.fill(&mut []);
+    }
+
+    #[test]
+    fn as_many_bits_are_set_as_not() {
+        let mut entropy = Entropy::new(Cpu::new(), &[]);
+        let mut out = [0; 1 << 16];
+        entropy.fill(&mut out);
+        let ones: u32 = out.iter().map(|byte| byte.count_ones()).sum();
+        // 2^19 bits: seven standard deviations of 362.
+        assert!(ones.abs_diff(1 << 18) < 2534, "{ones}");
+    }
+
+    #[test]
+    fn the_real_processor_has_times_that_differ() {
+        let mut cpu = Cpu::new();
+        let times: Vec<_> = (0..TIMES).map(|_| cpu.time()).collect();
+        assert!(times.is_sorted() && times.first() < times.last());
+        if cpu.has_random() {
+            assert!(word(&mut cpu).is_some());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The hypercalls of this crate, each with its structure: `event_channel.h`, `sched.h`, `memory.h`,
+//! `hvm/hvm_op.h`.
+
+use core::ptr;
+
+use crate::{
+    DomainId, Errno, Port,
+    hypercall::{self, Number},
+};
+
+/// Ourselves, where a hypercall asks for a domain (`DOMID_SELF`).
+const DOMID_SELF: u16 = 0x7ff0;
+
+const EVTCHNOP_CLOSE: usize = 3;
+const EVTCHNOP_SEND: usize = 4;
+const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
+const SCHEDOP_POLL: usize = 3;
+const XENMEM_ADD_TO_PHYSMAP: usize = 7;
+const HVMOP_SET_PARAM: usize = 0;
+const HVMOP_GET_PARAM: usize = 1;
+
+/// `struct evtchn_alloc_unbound`.
+#[repr(C)]
+struct EvtchnAllocUnbound {
+    dom: u16,
+    remote_dom: u16,
+    port: u32,
+}
+
+/// `struct evtchn_close` and `struct evtchn_send`.
+#[repr(C)]
+struct EvtchnPort {
+    port: u32,
+}
+
+/// `struct sched_poll`.
+#[repr(C)]
+struct SchedPoll {
+    ports: *const u32,
+    nr_ports: u32,
+    timeout: u64,
+}
+
+/// `struct xen_add_to_physmap`.
+#[repr(C)]
+struct XenAddToPhysmap {
+    domid: u16,
+    size: u16,
+    space: u32,
+    idx: u64,
+    gpfn: u64,
+}
+
+/// `struct xen_hvm_param`.
+#[repr(C)]
+struct XenHvmParam {
+    domid: u16,
+    pad: u16,
+    index: u32,
+    value: u64,
+}
+
+const _: () = {
+    assert!(size_of::<EvtchnAllocUnbound>() == 8);
+    assert!(size_of::<EvtchnPort>() == 4);
+    assert!(size_of::<SchedPoll>() == 24);
+    assert!(size_of::<XenAddToPhysmap>() == 24);
+    assert!(size_of::<XenHvmParam>() == 16);
+};
+
+/// What Xen can put into a guest's memory (`XENMAPSPACE_*`, `memory.h`).
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(crate) enum MapSpace {
+    /// The page of `struct shared_info`.
+    SharedInfo = 0,
+    /// A page of the grant table.
+    GrantTable = 1,
+}
+
+/// A parameter of the guest (`HVM_PARAM_*`, `hvm/params.h`).
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(crate) enum HvmParam {
+    CallbackIrq = 0,
+    StorePfn = 1,
+    StoreEvtchn = 2,
+    ConsolePfn = 17,
+    ConsoleEvtchn = 18,
+}
+
+/// Why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Shutdown {
+    /// It has done its work.
+    #[default]
+    PowerOff = 0,
+    /// The domain is to be started again.
+    Reboot = 1,
+}
+
+/// The hypervisor that we run on.
+///
+/// INVARIANT: the hypercall page has been set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Xen(());
+
+impl Xen {
+    /// # Safety
+    /// The hypercall page has been set up.
+    pub(crate) unsafe fn new() -> Self {
+        Self(())
+    }
+
+    /// Calls Xen with a command and its structure.
+    ///
+    /// # Safety
+    /// `T` is the structure that the command takes, and what it points to is what Xen may read and write.
+    unsafe fn call<T>(
+        self,
+        number: Number,
+        command: usize,
+        argument: &mut T,
+    ) -> Result<usize, Errno> {
+        // SAFETY: the page is set up, by the invariant; the argument is as the caller promises.
+        unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }
+    }
+
+    /// Puts page `index` of `space` where frame `frame` of our memory is.
+    ///
+    /// # Safety
+    /// Nothing of ours is in that frame: what it held is lost.
+    pub(crate) unsafe fn add_to_physmap(
+        self,
+        space: MapSpace,
+        index: u64,
+        frame: u64,
+    ) -> Result<(), Errno> {
+        let mut argument = XenAddToPhysmap {
+            domid: DOMID_SELF,
+            size: 0,
+            space: space as u32,
+            idx: index,
+            gpfn: frame,
+        };
+        // SAFETY: the structure of the command, without pointers; the frame is free, as the caller promises.
+        unsafe { self.call(Number::MemoryOp, XENMEM_ADD_TO_PHYSMAP, &mut argument) }.map(drop)
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn hvm_param(self, param: HvmParam) -> Result<u64, Errno> {
+        let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index: param as u32, value: 0 };
+        // SAFETY: the structure of the command, without pointers.
+        unsafe { self.call(Number::HvmOp, HVMOP_GET_PARAM, &mut argument) }?;
+        Ok(argument.value)
+    }
+
+    /// Says that we want no interrupts for events (`HVM_PARAM_CALLBACK_IRQ` 0). Xen looks at the mode of
+    /// the processor when it hears this, and lays `struct shared_info` out for 64 bits from then on.
+    pub(crate) fn no_callback(self) -> Result<(), Errno> {
+        let index = HvmParam::CallbackIrq as u32;
+        let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value: 0 };
+        // SAFETY: the structure of the command, without pointers; no interrupt is asked for.
+        unsafe { self.call(Number::HvmOp, HVMOP_SET_PARAM, &mut argument) }.map(drop)
+    }
+}
+
+/// What event channels need of Xen; a test has its own.
+pub(crate) trait EventCalls {
+    /// `EVTCHNOP_alloc_unbound`.
+    fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno>;
+    /// `EVTCHNOP_close`.
+    fn close(&self, port: Port) -> Result<(), Errno>;
+    /// `EVTCHNOP_send`.
+    fn send(&self, port: Port) -> Result<(), Errno>;
+    /// `SCHEDOP_poll`: returns when one of `ports` is pending, or at `timeout`, in nanoseconds of Xen's
+    /// system time, 0 for never.
+    fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno>;
+}
+
+impl EventCalls for Xen {
+    fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno> {
+        let mut argument = EvtchnAllocUnbound { dom: DOMID_SELF, remote_dom: remote.0, port: 0 };
+        // SAFETY: the structure of the command, without pointers.
+        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_ALLOC_UNBOUND, &mut argument) }?;
+        Ok(Port(argument.port))
+    }
+
+    fn close(&self, port: Port) -> Result<(), Errno> {
+        let mut argument = EvtchnPort { port: port.0 };
+        // SAFETY: the structure of the command, without pointers.
+        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_CLOSE, &mut argument) }.map(drop)
+    }
+
+    fn send(&self, port: Port) -> Result<(), Errno> {
+        let mut argument = EvtchnPort { port: port.0 };
+        // SAFETY: the structure of the command, without pointers.
+        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_SEND, &mut argument) }.map(drop)
+    }
+
+    fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno> {
+        let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
+        let mut argument = SchedPoll { ports: ports.as_ptr(), nr_ports, timeout };
+        // SAFETY: the structure of the command; Xen reads `nr_ports` ports, which `ports` has.
+        unsafe { self.call(Number::SchedOp, SCHEDOP_POLL, &mut argument) }.map(drop)
+    }
+}

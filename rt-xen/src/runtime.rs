@@ -1,0 +1,273 @@
+//! A guest of Xen as a platform.
+
+use core::{fmt, slice, time::Duration};
+
+use netif::Instant;
+use rt::{Error, Runtime, Wake};
+use rt_regions::{PAGE_SIZE, Pool, Region};
+
+use crate::{
+    Errno, GrantCounts, Guest, Port, StoreError, arguments,
+    clock::Clock,
+    console::{self, Console, ConsoleInterface},
+    domain::Domain,
+    entropy::{Cpu, Entropy, Quality},
+    events::{Channel, Events},
+    grants::{GrantEntry, Grants},
+    handover::Boot,
+    operations::{HvmParam, MapSpace, Shutdown, Xen},
+    shared_info::SharedInfo,
+    shutdown::Control,
+    xenstore::{Client, XenstoreInterface},
+};
+
+/// The frames of the grant table: 512 entries each. Two are enough for an interface with both its rings
+/// full, 256 entries each.
+const GRANT_FRAMES: u64 = 2;
+
+/// What this runtime waits on: an event channel. An interface that is not attached has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event(pub Option<Port>);
+
+/// The runtime of a guest of Xen.
+#[derive(Debug)]
+pub struct Rt {
+    arguments: &'static [&'static str],
+    memory: &'static Region<'static>,
+    domain: &'static Domain,
+    early: fn(fmt::Arguments<'_>),
+    control: Control,
+    entropy: Entropy<Cpu>,
+    /// It was said that nothing is heard from xenstore any more.
+    is_deaf: bool,
+}
+
+impl Rt {
+    /// The runtime of the machine that the entry has left: finds Xen's pages, and listens to the operator
+    /// from now on. Lines go to the console from the moment it is found, also those of
+    /// [`console::get`].
+    ///
+    /// # Safety
+    /// Called once. The hypercall page is set up. The frames of `boot.free_frames` hold nothing;
+    /// `boot.shared_page` gives pages that are mapped at their physical address, to be read and written, as
+    /// long as the guest runs, and that nobody else uses. All memory is mapped at its physical address,
+    /// and none of it is at 16 TiB or above.
+    ///
+    /// # Errors
+    /// A bad command line (status 2); what Xen or xenstore refuses (status 1).
+    pub(crate) unsafe fn new(boot: Boot) -> Result<Self, Error> {
+        // SAFETY: the page is set up, as the caller promises.
+        let xen = unsafe { Xen::new() };
+        let memory = boot.memory;
+        xen.no_callback().map_err(|errno| cannot("turn interrupts for events off", errno))?;
+        // SAFETY: the frames hold nothing, as the caller promises, and are used once each.
+        let (shared, entries) = unsafe { map_pages(xen, &boot) }?;
+        let clock: &'static Clock<'static> = memory.alloc(Clock::new(shared))?;
+        let events = Events::new(xen, shared);
+        let channel = |port| Channel { events, clock, port };
+
+        // SAFETY: the page of the console has that structure, of atomics alone.
+        let console_page = unsafe { ring::<ConsoleInterface>(xen, &boot, HvmParam::ConsolePfn) }?;
+        let console_port = port(xen, HvmParam::ConsoleEvtchn)?;
+        let console = match console_page.zip(console_port) {
+            Some((page, port)) => Some(&*memory.alloc(Console::new(page, channel(port)))?),
+            None => None,
+        };
+        if let Some(console) = console {
+            console::set(console);
+        }
+        let arguments = arguments::read(boot.command_line.as_bytes(), memory)?;
+
+        // SAFETY: the page of xenstore has that structure, of atomics alone.
+        let store_page = unsafe { ring::<XenstoreInterface>(xen, &boot, HvmParam::StorePfn) }?;
+        let (store_page, store_port) = store_page
+            .zip(port(xen, HvmParam::StoreEvtchn)?)
+            .ok_or_else(|| Error::new(1, "Xen gave this guest no xenstore"))?;
+        let domain: &'static Domain = memory.alloc(Domain {
+            pool: boot.pool,
+            clock,
+            events,
+            grants: Grants::new(entries),
+            store: Client::new(store_page, channel(store_port)),
+            store_port,
+            console,
+            console_port: console.and(console_port),
+        })?;
+        let control = Control::new(&domain.store).map_err(|error| {
+            Error::new(1, format_args!("cannot listen to the operator: {error}"))
+        })?;
+        let entropy = seed(domain);
+        let quality = entropy.quality();
+        let mut rt =
+            Self { arguments, memory, domain, early: boot.print, control, entropy, is_deaf: false };
+        match quality {
+            Quality::Strong => {}
+            Quality::Weak => rt.print(format_args!(
+                "no RDRAND and no RDSEED on this processor: seeds come from timing jitter: weak"
+            )),
+            Quality::Stuck => rt.print(format_args!(
+                "RDRAND and RDSEED are broken on this processor: seeds come from timing jitter: weak"
+            )),
+        }
+        Ok(rt)
+    }
+
+    /// The guest, for a driver.
+    pub fn guest(&self) -> &'static (impl Guest + use<>) {
+        self.domain
+    }
+
+    /// The time since the beginning of 1970 (UTC), as Xen was told it; nothing if it was not. Unlike
+    /// [`now`](Runtime::now) it may be changed by whoever keeps the host's clock.
+    pub fn wall_time(&self) -> Option<Duration> {
+        self.domain.clock.wall_time()
+    }
+
+    /// What the grant table has seen.
+    pub fn grant_counts(&self) -> GrantCounts {
+        self.domain.grants.counts()
+    }
+
+    /// How the domain is to end when the service does: as the operator has asked.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.control.reason()
+    }
+}
+
+impl Runtime for Rt {
+    type Event = Event;
+
+    #[inline]
+    fn now(&self) -> Instant {
+        self.domain.clock.now()
+    }
+
+    fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
+        match self.asked() {
+            Wake::Continue => {}
+            wake => return Ok(wake),
+        }
+        self.domain.wait(event.0, deadline).map_err(|errno| cannot("wait", errno))?;
+        if self.domain.store.is_broken() && !self.is_deaf {
+            self.is_deaf = true;
+            let broken = StoreError::Broken;
+            self.print(format_args!("{broken}: xl shutdown, xl reboot and xl sysrq are not heard"));
+        }
+        Ok(self.asked())
+    }
+
+    #[inline]
+    fn asked(&mut self) -> Wake {
+        let (console, early) = (self.domain.console, self.early);
+        self.control.asked(&self.domain.store, |line| say(console, early, line))
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        self.entropy.fill(out);
+        Ok(())
+    }
+
+    fn args(&self) -> impl Iterator<Item = &'static str> {
+        self.arguments.iter().copied()
+    }
+
+    fn has_log(&self) -> bool {
+        false
+    }
+
+    fn print(&mut self, line: fmt::Arguments<'_>) {
+        say(self.domain.console, self.early, line);
+    }
+
+    fn memory(&self) -> &'static Region<'static> {
+        self.memory
+    }
+
+    fn pool(&self) -> &'static Pool<'static> {
+        self.domain.pool
+    }
+}
+
+/// Prints a line where lines go.
+fn say(
+    console: Option<&Console<'static, Channel<'static>>>,
+    early: fn(fmt::Arguments<'_>),
+    line: fmt::Arguments<'_>,
+) {
+    match console {
+        Some(console) => console.print(line),
+        None => early(line),
+    }
+}
+
+fn cannot(what: &str, errno: Errno) -> Error {
+    Error::new(1, format_args!("cannot {what}: Xen says {errno}"))
+}
+
+/// Has Xen put its page and the grant table where nothing is.
+///
+/// # Safety
+/// As that of [`Rt::new`].
+unsafe fn map_pages(
+    xen: Xen,
+    boot: &Boot,
+) -> Result<(&'static SharedInfo, &'static [GrantEntry]), Error> {
+    let first = boot.free_frames.start;
+    let missing = || Error::new(1, "no free frames for the pages of Xen");
+    if boot.free_frames.clone().count() as u64 <= GRANT_FRAMES {
+        return Err(missing());
+    }
+    // SAFETY: nothing is in the frame.
+    unsafe { xen.add_to_physmap(MapSpace::SharedInfo, 0, first) }
+        .map_err(|errno| cannot("map struct shared_info", errno))?;
+    let shared = (boot.shared_page)(first).ok_or_else(missing)?.cast();
+    for index in 0..GRANT_FRAMES {
+        // SAFETY: nothing is in the frame.
+        unsafe { xen.add_to_physmap(MapSpace::GrantTable, index, first + 1 + index) }
+            .map_err(|errno| cannot("map the grant table", errno))?;
+    }
+    let entries = (boot.shared_page)(first + 1).ok_or_else(missing)?.cast();
+    let count = GRANT_FRAMES as usize * PAGE_SIZE / size_of::<GrantEntry>();
+    // SAFETY: the pages are next to each other, mapped as long as the guest runs, and full of such
+    // entries, which are atomic.
+    let entries = unsafe { slice::from_raw_parts(entries.as_ptr(), count) };
+    // SAFETY: the page is mapped as long as the guest runs and begins with this structure, of atomics and
+    // of bytes that nobody writes.
+    Ok((unsafe { shared.as_ref() }, entries))
+}
+
+/// The page of a ring that Xen has made; nothing if it has not.
+///
+/// # Safety
+/// As that of [`Rt::new`]. `T` is what is in the page: no more than a page, and atomics alone.
+unsafe fn ring<T>(xen: Xen, boot: &Boot, param: HvmParam) -> Result<Option<&'static T>, Error> {
+    const { assert!(size_of::<T>() <= PAGE_SIZE) };
+    let frame = xen.hvm_param(param).map_err(|errno| cannot("find the page of a ring", errno))?;
+    if frame == 0 {
+        return Ok(None);
+    }
+    let page = (boot.shared_page)(frame).ok_or_else(|| {
+        Error::new(1, format_args!("Xen put a ring where nothing is mapped: frame {frame:#x}"))
+    })?;
+    // SAFETY: mapped as long as the guest runs, and a `T`, as the caller promises.
+    Ok(Some(unsafe { page.cast().as_ref() }))
+}
+
+/// The event channel of a ring; nothing if it has none.
+fn port(xen: Xen, param: HvmParam) -> Result<Option<Port>, Error> {
+    let port = xen.hvm_param(param).map_err(|errno| cannot("find the port of a ring", errno))?;
+    Ok(u32::try_from(port).ok().filter(|port| *port != 0).map(Port))
+}
+
+/// A generator that begins with what is known of this guest alone.
+fn seed(domain: &Domain) -> Entropy<Cpu> {
+    let mut values = [[0; 64]; 3];
+    for (path, buffer) in ["vm", "name", "domid"].into_iter().zip(&mut values) {
+        // What is not there tells nothing.
+        let _ = domain.store.read(format_args!("{path}"), buffer);
+    }
+    let wall = domain.clock.wall_time().unwrap_or_default().as_nanos().to_le_bytes();
+    let now = domain.clock.now().as_nanos().to_le_bytes();
+    let [vm, name, domid] = &values;
+    Entropy::new(Cpu::new(), &[vm, name, domid, &wall, &now])
+}

@@ -1,0 +1,151 @@
+//! The page that Xen shares with every guest: `struct shared_info` (`xen.h`), as a guest of 64 bits sees it.
+
+use core::sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use crate::Port;
+
+/// `XEN_LEGACY_MAX_VCPUS`.
+const MAX_VCPUS: usize = 32;
+/// Words of 64 event channels each.
+const WORDS: usize = 64;
+
+/// `struct vcpu_time_info`: the clock of a virtual processor.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct VcpuTimeInfo {
+    /// Odd while Xen writes, and another one afterwards.
+    pub(crate) version: AtomicU32,
+    pad0: u32,
+    pub(crate) tsc_timestamp: AtomicU64,
+    /// Nanoseconds since Xen started, at `tsc_timestamp`.
+    pub(crate) system_time: AtomicU64,
+    pub(crate) tsc_to_system_mul: AtomicU32,
+    pub(crate) tsc_shift: AtomicI8,
+    flags: AtomicU8,
+    pad1: [u8; 2],
+}
+
+/// `struct vcpu_info`.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct VcpuInfo {
+    evtchn_upcall_pending: AtomicU8,
+    evtchn_upcall_mask: AtomicU8,
+    evtchn_pending_sel: AtomicU64,
+    arch: [AtomicU64; 2],
+    pub(crate) time: VcpuTimeInfo,
+}
+
+/// `struct shared_info`, as far as we look.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct SharedInfo {
+    pub(crate) vcpu_info: [VcpuInfo; MAX_VCPUS],
+    evtchn_pending: [AtomicU64; WORDS],
+    evtchn_mask: [AtomicU64; WORDS],
+    /// As `VcpuTimeInfo::version`, for the three below.
+    pub(crate) wc_version: AtomicU32,
+    /// The wall clock when the system time was zero: seconds since 1970, the lower half.
+    pub(crate) wc_sec: AtomicU32,
+    pub(crate) wc_nsec: AtomicU32,
+    pub(crate) wc_sec_hi: AtomicU32,
+}
+
+const _: () = {
+    assert!(size_of::<VcpuTimeInfo>() == 32);
+    assert!(size_of::<VcpuInfo>() == 64);
+    assert!(core::mem::offset_of!(SharedInfo, evtchn_pending) == 2048);
+    assert!(core::mem::offset_of!(SharedInfo, evtchn_mask) == 2560);
+    assert!(core::mem::offset_of!(SharedInfo, wc_version) == 3072);
+    assert!(size_of::<SharedInfo>() == 3088);
+};
+
+impl SharedInfo {
+    /// Masks all event channels: a masked channel becomes pending, and ends a poll, but Xen never sets out
+    /// to interrupt anybody for it.
+    pub(crate) fn mask_all(&self) {
+        for word in &self.evtchn_mask {
+            word.store(u64::MAX, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether an event has come. One load.
+    #[inline]
+    pub(crate) fn is_pending(&self, port: Port) -> bool {
+        let (word, bit) = place(port);
+        self.evtchn_pending.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
+    }
+
+    /// Whether an event has come since this was last asked. What the other side did before it sent the
+    /// event is seen after this.
+    pub(crate) fn take_pending(&self, port: Port) -> bool {
+        let (word, bit) = place(port);
+        // Xen sets bits of the same word at any time.
+        self.evtchn_pending
+            .get(word)
+            .is_some_and(|word| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
+    }
+
+    /// As Xen does.
+    #[cfg(test)]
+    pub(crate) fn set_pending(&self, port: Port) {
+        let (word, bit) = place(port);
+        self.evtchn_pending[word].fetch_or(bit, Ordering::AcqRel);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn zeroed() -> Self {
+        use core::array::from_fn;
+        Self {
+            vcpu_info: from_fn(|_| VcpuInfo::default()),
+            evtchn_pending: from_fn(|_| AtomicU64::new(0)),
+            evtchn_mask: from_fn(|_| AtomicU64::new(0)),
+            wc_version: AtomicU32::new(0),
+            wc_sec: AtomicU32::new(0),
+            wc_nsec: AtomicU32::new(0),
+            wc_sec_hi: AtomicU32::new(0),
+        }
+    }
+}
+
+/// The word of a channel and its bit therein.
+fn place(port: Port) -> (usize, u64) {
+    (port.0 as usize / 64, 1 << (port.0 % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_channel_has_a_bit_of_its_own_and_there_is_none_beyond() {
+        let shared = SharedInfo::zeroed();
+        for port in [0, 1, 63, 64, 4095].map(Port) {
+            assert!(!shared.is_pending(port) && !shared.take_pending(port));
+            shared.set_pending(port);
+            assert!(shared.is_pending(port) && !shared.is_pending(Port(port.0 ^ 1)));
+            assert!(shared.take_pending(port));
+            assert!(!shared.is_pending(port) && !shared.take_pending(port));
+        }
+        for port in [4096, u32::MAX].map(Port) {
+            assert!(!shared.is_pending(port) && !shared.take_pending(port));
+        }
+    }
+
+    #[test]
+    fn taking_one_leaves_the_others() {
+        let shared = SharedInfo::zeroed();
+        for port in 0..4096 {
+            shared.set_pending(Port(port));
+        }
+        assert!(shared.take_pending(Port(777)));
+        assert_eq!((0..4096).filter(|&port| shared.is_pending(Port(port))).count(), 4095);
+    }
+
+    #[test]
+    fn all_channels_can_be_masked() {
+        let shared = SharedInfo::zeroed();
+        shared.mask_all();
+        assert!(shared.evtchn_mask.iter().all(|word| word.load(Ordering::Relaxed) == u64::MAX));
+    }
+}

@@ -1,0 +1,245 @@
+//! What the operator of the host asks of the guest through xenstore: `xl shutdown`, `xl reboot`,
+//! `xl sysrq` (`docs/misc/xenstore-paths` of Xen: `~/control`).
+
+use core::{cell::Cell, fmt};
+
+use rt::Wake;
+
+use crate::{Errno, StoreError, Watch, events::Peer, operations::Shutdown, xenstore::Client};
+
+/// Where requests to end come in.
+const SHUTDOWN: &str = "control/shutdown";
+/// Where keys come in.
+const SYSRQ: &str = "control/sysrq";
+
+/// What listens to the operator.
+#[derive(Debug)]
+pub(crate) struct Control {
+    shutdown: Watch,
+    sysrq: Watch,
+    /// How the domain is to end.
+    reason: Cell<Shutdown>,
+}
+
+impl Control {
+    /// Listens from now on, and says what can be asked for.
+    pub(crate) fn new<P: Peer>(store: &Client<'_, P>) -> Result<Self, StoreError> {
+        for (feature, can) in [("poweroff", 1), ("reboot", 1), ("suspend", 0)] {
+            match store.write(format_args!("control/feature-{feature}"), format_args!("{can}")) {
+                // Not every toolstack has these, and lets us write them.
+                Ok(()) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self {
+            shutdown: store.watch(format_args!("{SHUTDOWN}"))?,
+            sysrq: store.watch(format_args!("{SYSRQ}"))?,
+            reason: Cell::default(),
+        })
+    }
+
+    /// How the domain is to end, when the program does.
+    pub(crate) fn reason(&self) -> Shutdown {
+        self.reason.get()
+    }
+
+    /// What was asked since the last call: the end before the statistics. What cannot be done is said to
+    /// `print`.
+    #[inline]
+    pub(crate) fn asked<P: Peer>(
+        &self,
+        store: &Client<'_, P>,
+        print: impl FnMut(fmt::Arguments<'_>),
+    ) -> Wake {
+        store.listen();
+        let (shutdown, sysrq) = (store.fired(&self.shutdown), store.fired(&self.sysrq));
+        if shutdown || sysrq { self.look(store, shutdown, sysrq, print) } else { Wake::Continue }
+    }
+
+    #[cold]
+    fn look<P: Peer>(
+        &self,
+        store: &Client<'_, P>,
+        shutdown: bool,
+        sysrq: bool,
+        mut print: impl FnMut(fmt::Arguments<'_>),
+    ) -> Wake {
+        let mut wake = Wake::Continue;
+        let mut buffer = [0; 16];
+        if sysrq {
+            match asked_at(store, SYSRQ, &mut buffer) {
+                Ok(b"") => {}
+                Ok(key) => {
+                    acknowledge(store, SYSRQ);
+                    match key {
+                        b"s" | b"m" => wake = Wake::Report,
+                        _ => print(format_args!(
+                            "xl sysrq {}: not known; s prints the statistics",
+                            key.escape_ascii()
+                        )),
+                    }
+                }
+                Err(error) => print(format_args!("cannot read {SYSRQ}: {error}")),
+            }
+        }
+        if shutdown {
+            let reason = match asked_at(store, SHUTDOWN, &mut buffer) {
+                Ok(b"") => None,
+                Ok(b"poweroff" | b"halt") => Some(Shutdown::PowerOff),
+                Ok(b"reboot") => Some(Shutdown::Reboot),
+                // Not acknowledged: that would promise that it is about to happen.
+                Ok(b"suspend") => {
+                    print(format_args!(
+                        "asked to suspend: refused, this guest cannot (xl save, xl migrate)"
+                    ));
+                    None
+                }
+                Ok(other) => {
+                    print(format_args!("asked to {}: refused, not known", other.escape_ascii()));
+                    None
+                }
+                Err(error) => {
+                    print(format_args!("cannot read {SHUTDOWN}: {error}"));
+                    None
+                }
+            };
+            if let Some(reason) = reason {
+                acknowledge(store, SHUTDOWN);
+                self.reason.set(reason);
+                wake = Wake::Stop;
+            }
+        }
+        wake
+    }
+}
+
+/// What is written at `path`; nothing if there is no such path.
+fn asked_at<'b, P: Peer>(
+    store: &Client<'_, P>,
+    path: &str,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], StoreError> {
+    match store.read(format_args!("{path}"), buffer) {
+        Err(StoreError::Refused(Errno::ENOENT)) => Ok(b""),
+        result => result,
+    }
+}
+
+/// Writes the empty value, which says that we have heard. Where that is not allowed, or not heard, we do
+/// what was asked all the same.
+fn acknowledge<P: Peer>(store: &Client<'_, P>, path: &str) {
+    let _ = store.write(format_args!("{path}"), format_args!(""));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, string::ToString, vec::Vec};
+
+    use super::*;
+    use crate::xenstore::daemon::{Daemon, Manners, interface};
+
+    /// What is answered, and said, when `value` is written at `path`.
+    fn ask(
+        control: &Control,
+        client: &Client<'_, &Daemon<'_>>,
+        daemon: &Daemon<'_>,
+        requests: &[(&str, &str)],
+    ) -> (Wake, Vec<String>) {
+        for (path, value) in requests {
+            daemon.change_to(path, value);
+        }
+        daemon.run();
+        let mut said = Vec::new();
+        let wake = control.asked(client, |line| said.push(line.to_string()));
+        // The echo of our own acknowledgement asks for nothing.
+        daemon.run();
+        assert_eq!(control.asked(client, |line| panic!("{line}")), Wake::Continue);
+        (wake, said)
+    }
+
+    macro_rules! control {
+        ($daemon:ident, $client:ident, $control:ident) => {
+            let interface = interface();
+            let $daemon = Daemon::new(&interface, Manners::default());
+            let $client = Client::new(&interface, &$daemon);
+            let $control = Control::new(&$client).unwrap();
+            assert_eq!(ask(&$control, &$client, &$daemon, &[]), (Wake::Continue, Vec::new()));
+        };
+    }
+
+    #[test]
+    fn the_operator_is_told_what_can_be_asked_for() {
+        control!(daemon, client, control);
+        let features = ["poweroff", "reboot", "suspend"]
+            .map(|feature| daemon.get(&std::format!("control/feature-{feature}")));
+        assert_eq!(features, ["1", "1", "0"]);
+        assert_eq!(control.reason(), Shutdown::PowerOff);
+    }
+
+    #[test]
+    fn poweroff_halt_and_reboot_end_the_program_and_are_acknowledged() {
+        for (value, reason) in [
+            ("poweroff", Shutdown::PowerOff),
+            ("halt", Shutdown::PowerOff),
+            ("reboot", Shutdown::Reboot),
+        ] {
+            control!(daemon, client, control);
+            let (wake, said) = ask(&control, &client, &daemon, &[(SHUTDOWN, value)]);
+            assert_eq!((wake, said.len(), control.reason()), (Wake::Stop, 0, reason));
+            assert_eq!(daemon.get(SHUTDOWN), "");
+        }
+    }
+
+    #[test]
+    fn suspend_and_the_unknown_are_refused_in_words_and_not_acknowledged() {
+        control!(daemon, client, control);
+        for (value, words) in [
+            ("suspend", "asked to suspend: refused, this guest cannot"),
+            ("crash", "asked to crash: refused, not known"),
+            ("\n\u{1b}[2J", "asked to \\n\\x1b[2J: refused"),
+        ] {
+            let (wake, said) = ask(&control, &client, &daemon, &[(SHUTDOWN, value)]);
+            assert_eq!((wake, said.len()), (Wake::Continue, 1));
+            assert!(said[0].starts_with(words), "{said:?}");
+            assert_eq!(daemon.get(SHUTDOWN), value);
+        }
+        let long = "x".repeat(100);
+        let (wake, said) = ask(&control, &client, &daemon, &[(SHUTDOWN, &long)]);
+        assert_eq!(wake, Wake::Continue);
+        assert_eq!(said, ["cannot read control/shutdown: the value in xenstore has 100 bytes"]);
+        assert_eq!(control.reason(), Shutdown::PowerOff);
+    }
+
+    #[test]
+    fn a_key_asks_for_the_statistics() {
+        control!(daemon, client, control);
+        for key in ["s", "m"] {
+            let answer = ask(&control, &client, &daemon, &[(SYSRQ, key)]);
+            assert_eq!(answer, (Wake::Report, Vec::new()));
+            assert_eq!(daemon.get(SYSRQ), "");
+        }
+        let (wake, said) = ask(&control, &client, &daemon, &[(SYSRQ, "b")]);
+        assert_eq!(wake, Wake::Continue);
+        assert_eq!(said, ["xl sysrq b: not known; s prints the statistics"]);
+        assert_eq!(daemon.get(SYSRQ), "");
+    }
+
+    #[test]
+    fn the_end_comes_before_the_statistics() {
+        control!(daemon, client, control);
+        let requests = [(SYSRQ, "s"), (SHUTDOWN, "reboot")];
+        let (wake, _) = ask(&control, &client, &daemon, &requests);
+        assert_eq!((wake, control.reason()), (Wake::Stop, Shutdown::Reboot));
+    }
+
+    #[test]
+    fn a_toolstack_that_lets_us_write_nothing_is_no_error_and_a_silent_one_is() {
+        let interface = interface();
+        let deaf = Manners { deaf: true, ..Manners::default() };
+        let daemon = Daemon::new(&interface, deaf);
+        assert_eq!(
+            Control::new(&Client::new(&interface, &daemon)).unwrap_err(),
+            StoreError::Silent
+        );
+    }
+}

@@ -1,0 +1,409 @@
+//! The client: one request at a time, its reply, and what comes in between.
+//!
+//! Replies come in the order of their requests, and watch events between any two of them. A message can
+//! come in pieces, and its end long after its beginning: what has come of it is kept in [`Incoming`]. Of a
+//! request that was given up the reply may still come: it is known by its number, and thrown away.
+
+use core::{
+    cell::Cell,
+    fmt, mem,
+    sync::atomic::{AtomicU8, AtomicU32},
+    time::Duration,
+};
+
+use netif::Instant;
+
+use super::{
+    watches::{Path, Watches},
+    wire::{Header, MessageType, PAYLOAD_MAX, RING_SIZE, Request, error_number},
+};
+use crate::{
+    Errno, StoreError, Watch,
+    events::Peer,
+    ring::{BrokenRing, Reader, Writer},
+};
+
+/// How long a reply is waited for. It takes milliseconds, or longer on a host that is busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most that is taken at once, in bytes: many times more than xenstore has to say before it is told
+/// that there is room again.
+const FLOOD: usize = 64 << 10;
+
+/// The longest name of an error, and the longest token, that is looked at.
+const WORD_MAX: usize = 16;
+
+/// `struct xenstore_domain_interface`, as far as every version has it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct XenstoreInterface {
+    pub(super) req: [AtomicU8; RING_SIZE],
+    pub(super) rsp: [AtomicU8; RING_SIZE],
+    pub(super) req_cons: AtomicU32,
+    pub(super) req_prod: AtomicU32,
+    pub(super) rsp_cons: AtomicU32,
+    pub(super) rsp_prod: AtomicU32,
+}
+
+const _: () = assert!(size_of::<XenstoreInterface>() == 2064);
+
+/// Our end of the connection to xenstore.
+#[derive(Debug)]
+pub(crate) struct Client<'s, P> {
+    requests: Writer<'s>,
+    replies: Reader<'s>,
+    peer: P,
+    /// The number of the next request.
+    next_id: Cell<u32>,
+    /// The number of the first request that has no reply yet, or `next_id`.
+    oldest_id: Cell<u32>,
+    incoming: Cell<Incoming>,
+    watches: Watches,
+    /// Something came that is no answer: where the next message begins is not known.
+    broken: Cell<bool>,
+}
+
+/// What has come of a message.
+#[derive(Clone, Copy, Debug, Default)]
+struct Incoming {
+    header: [u8; Header::SIZE],
+    /// How many bytes of header and payload.
+    length: usize,
+    word: Word,
+}
+
+/// The string in a payload that is looked at: the name of the error, or the token of the event, which is
+/// its second string.
+#[derive(Clone, Copy, Debug, Default)]
+struct Word {
+    bytes: [u8; WORD_MAX],
+    /// How long it is; no more than one longer than there is room.
+    length: usize,
+    /// How many strings have ended before it.
+    ended: u8,
+}
+
+/// The reply that is waited for, and where it goes.
+struct Awaited<'b> {
+    kind: MessageType,
+    id: u32,
+    buffer: &'b mut [u8],
+    result: Option<Result<usize, StoreError>>,
+}
+
+impl<'s, P: Peer> Client<'s, P> {
+    pub(crate) fn new(interface: &'s XenstoreInterface, peer: P) -> Self {
+        let XenstoreInterface { req, rsp, req_cons, req_prod, rsp_cons, rsp_prod } = interface;
+        Self {
+            requests: Writer::new(req, req_cons, req_prod),
+            replies: Reader::new(rsp, rsp_prod, rsp_cons),
+            peer,
+            next_id: Cell::new(1),
+            oldest_id: Cell::new(1),
+            incoming: Cell::default(),
+            watches: Watches::default(),
+            broken: Cell::new(false),
+        }
+    }
+
+    /// Reads the value at `path`.
+    pub(crate) fn read<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        let mut request = Request::new();
+        request.string(path)?;
+        let length = self.request(MessageType::Read, request, buffer)?;
+        Ok(&buffer[..length])
+    }
+
+    /// Reads the names in the directory `path`, each ended by a zero byte.
+    pub(crate) fn directory<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        let mut request = Request::new();
+        request.string(path)?;
+        let length = self.request(MessageType::Directory, request, buffer)?;
+        match &buffer[..length] {
+            [.., last] if *last != 0 => Err(self.broken()),
+            names => Ok(names),
+        }
+    }
+
+    /// Writes the value at `path`.
+    pub(crate) fn write(
+        &self,
+        path: fmt::Arguments<'_>,
+        value: fmt::Arguments<'_>,
+    ) -> Result<(), StoreError> {
+        let mut request = Request::new();
+        request.string(path)?;
+        request.value(value)?;
+        self.order(MessageType::Write, request)
+    }
+
+    /// Watches `path`. A watch that is there already, because its end was not heard, is as good.
+    pub(crate) fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
+        let path = Path::new(path)?;
+        // First, so that the event that comes with the reply finds it.
+        let watch = self.watches.add(path)?;
+        match self.with_token(MessageType::Watch, &path, &watch) {
+            Ok(()) | Err(StoreError::Refused(Errno::EEXIST)) => Ok(watch),
+            Err(error) => {
+                self.watches.remove(&watch);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a watch. If xenstore does not hear it, its events mean nothing any more.
+    pub(crate) fn unwatch(&self, watch: &Watch) {
+        if let Some(path) = self.watches.remove(watch) {
+            let _ = self.with_token(MessageType::Unwatch, &path, watch);
+        }
+    }
+
+    /// Whether the watch has fired since this was last asked, as far as was [listened](Self::listen) to.
+    #[inline]
+    pub(crate) fn fired(&self, watch: &Watch) -> bool {
+        self.watches.take_fired(watch)
+    }
+
+    /// Whether any watch has fired since this was last asked: then whoever has a watch is to be asked
+    /// before anybody sleeps.
+    pub(crate) fn has_news(&self) -> bool {
+        self.listen();
+        self.watches.take_news()
+    }
+
+    /// Takes what has come. One load if nothing has.
+    #[inline]
+    pub(crate) fn listen(&self) {
+        if self.peer.has_called() {
+            // What is broken is told to whoever asks next.
+            let _ = self.take(None);
+        }
+    }
+
+    /// Whether something came that is no answer: nothing is heard any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    fn with_token(&self, kind: MessageType, path: &Path, watch: &Watch) -> Result<(), StoreError> {
+        let mut request = Request::new();
+        request.string(format_args!("{}", path.as_str()))?;
+        request.string(format_args!("{}", watch.0))?;
+        self.order(kind, request)
+    }
+
+    /// Sends a request whose reply says no more than that it was done.
+    fn order(&self, kind: MessageType, request: Request) -> Result<(), StoreError> {
+        match self.request(kind, request, &mut []) {
+            Err(StoreError::TooLong(_)) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Sends a request and waits for its reply. What is returned is how long it is, in `buffer`.
+    fn request(
+        &self,
+        kind: MessageType,
+        mut request: Request,
+        buffer: &mut [u8],
+    ) -> Result<usize, StoreError> {
+        if self.broken.get() {
+            return Err(StoreError::Broken);
+        }
+        let id = self.next_id.get();
+        let message = request.finish(kind, id)?;
+        let deadline = self.peer.now() + PATIENCE;
+        self.send(message, deadline)?;
+        self.next_id.set(id.wrapping_add(1));
+        let mut awaited = Awaited { kind, id, buffer, result: None };
+        loop {
+            self.take(Some(&mut awaited))?;
+            if let Some(result) = awaited.result {
+                return result;
+            }
+            if self.peer.now() >= deadline {
+                return Err(StoreError::Silent);
+            }
+            self.peer.sleep(deadline);
+        }
+    }
+
+    /// Writes a message, when there is room for all of it.
+    fn send(&self, message: &[u8], deadline: Instant) -> Result<(), StoreError> {
+        loop {
+            let mut space = self.requests.space().map_err(|BrokenRing| self.broken())?;
+            if space.free() >= message.len() {
+                space.write(message);
+                space.publish();
+                self.peer.notify();
+                return Ok(());
+            }
+            if self.peer.now() >= deadline {
+                return Err(StoreError::Silent);
+            }
+            self.peer.sleep(deadline);
+            // It may be waiting for room itself.
+            self.take(None)?;
+        }
+    }
+
+    /// Takes all that is in the ring, message by message.
+    fn take(&self, mut awaited: Option<&mut Awaited<'_>>) -> Result<(), StoreError> {
+        if self.broken.get() {
+            return Err(StoreError::Broken);
+        }
+        let mut incoming = self.incoming.get();
+        let mut taken = 0;
+        let result = loop {
+            let mut piece = [0; 64];
+            let most = incoming.rest().min(piece.len());
+            let added = match self.replies.read(&mut piece[..most]) {
+                Ok(0) => break Ok(()),
+                Ok(length) => {
+                    taken += length;
+                    self.add(&mut incoming, &piece[..length], awaited.as_deref_mut())
+                }
+                Err(BrokenRing) => Err(StoreError::Broken),
+            };
+            if added.is_err() || taken > FLOOD {
+                break Err(self.broken());
+            }
+        };
+        self.incoming.set(incoming);
+        if taken > 0 {
+            // It may be waiting for room.
+            self.peer.notify();
+        }
+        result
+    }
+
+    /// Adds a piece to a message: of its header, or of its payload, and no more than is missing.
+    fn add(
+        &self,
+        incoming: &mut Incoming,
+        piece: &[u8],
+        mut awaited: Option<&mut Awaited<'_>>,
+    ) -> Result<(), StoreError> {
+        let start = incoming.length;
+        incoming.length += piece.len();
+        if let Some(at) = start.checked_sub(Header::SIZE) {
+            let header = incoming.header();
+            if header.is(MessageType::WatchEvent) {
+                incoming.word.add(piece, 1);
+            } else if header.is(MessageType::Error) {
+                incoming.word.add(piece, 0);
+            } else if let Some(awaited) = awaited.as_deref_mut()
+                && awaited.id == header.req_id
+                && let Some(room) = awaited.buffer.get_mut(at..incoming.length - Header::SIZE)
+            {
+                room.copy_from_slice(piece);
+            }
+        } else {
+            incoming.header[start..incoming.length].copy_from_slice(piece);
+            if incoming.length == Header::SIZE {
+                self.check(incoming.header(), awaited.as_deref())?;
+            }
+        }
+        if incoming.rest() == 0 {
+            self.finish(mem::take(incoming), awaited);
+        }
+        Ok(())
+    }
+
+    /// Refuses what can be no answer, and no event.
+    fn check(&self, header: Header, awaited: Option<&Awaited<'_>>) -> Result<(), StoreError> {
+        if header.len > PAYLOAD_MAX {
+            return Err(StoreError::Broken);
+        }
+        if header.is(MessageType::WatchEvent) {
+            return Ok(());
+        }
+        let oldest = self.oldest_id.get();
+        let unanswered = self.next_id.get().wrapping_sub(oldest);
+        let is_ours = awaited.is_some_and(|awaited| awaited.id == header.req_id);
+        let fits = awaited.is_some_and(|awaited| header.is(awaited.kind));
+        if header.req_id.wrapping_sub(oldest) >= unanswered
+            || is_ours && !fits && !header.is(MessageType::Error)
+        {
+            return Err(StoreError::Broken);
+        }
+        Ok(())
+    }
+
+    /// Does what a whole message says.
+    fn finish(&self, message: Incoming, awaited: Option<&mut Awaited<'_>>) {
+        let header = message.header();
+        if header.is(MessageType::WatchEvent) {
+            // An event that is not two strings, each with its end, says nothing.
+            if message.word.ended >= 2 {
+                self.watches.fire(message.word.get());
+            }
+            return;
+        }
+        self.oldest_id.set(header.req_id.wrapping_add(1));
+        if let Some(awaited) = awaited
+            && awaited.id == header.req_id
+        {
+            let length = header.len as usize;
+            awaited.result = Some(if header.is(MessageType::Error) {
+                Err(StoreError::Refused(error_number(message.word.get())))
+            } else if length > awaited.buffer.len() {
+                Err(StoreError::TooLong(length))
+            } else {
+                Ok(length)
+            });
+        }
+    }
+
+    /// Takes note that the connection is broken.
+    fn broken(&self) -> StoreError {
+        self.broken.set(true);
+        StoreError::Broken
+    }
+}
+
+impl Incoming {
+    fn header(&self) -> Header {
+        Header::parse(self.header)
+    }
+
+    /// How many bytes are missing: of the header, if it is not complete, or of the message.
+    fn rest(&self) -> usize {
+        match self.length.checked_sub(Header::SIZE) {
+            None => Header::SIZE - self.length,
+            Some(length) => (self.header().len as usize).saturating_sub(length),
+        }
+    }
+}
+
+impl Word {
+    /// Looks for the string number `wanted` in the next piece of the payload.
+    fn add(&mut self, piece: &[u8], wanted: u8) {
+        for byte in piece {
+            if *byte == 0 {
+                self.ended = self.ended.saturating_add(1);
+            } else if self.ended == wanted {
+                if let Some(place) = self.bytes.get_mut(self.length) {
+                    *place = *byte;
+                }
+                self.length = (self.length + 1).min(WORD_MAX + 1);
+            }
+        }
+    }
+
+    /// The string; nothing if it is too long for one that we know.
+    fn get(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

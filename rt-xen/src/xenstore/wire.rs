@@ -1,0 +1,173 @@
+//! The messages: a header of four numbers, then strings, most of them ended by a zero byte.
+
+use core::fmt::{self, Write};
+
+use crate::{Errno, StoreError};
+
+/// The size of each of the two rings in bytes (`XENSTORE_RING_SIZE`).
+pub(super) const RING_SIZE: usize = 1024;
+/// The longest payload of a message in bytes (`XENSTORE_PAYLOAD_MAX`).
+pub(super) const PAYLOAD_MAX: u32 = 4096;
+
+/// What a message is (`enum xsd_sockmsg_type`), as far as we send it or expect it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum MessageType {
+    Directory = 1,
+    Read = 2,
+    Watch = 4,
+    Unwatch = 5,
+    Write = 11,
+    WatchEvent = 15,
+    Error = 16,
+}
+
+/// `struct xsd_sockmsg`: in the order of bytes of the processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) kind: u32,
+    pub(super) req_id: u32,
+    pub(super) tx_id: u32,
+    pub(super) len: u32,
+}
+
+impl Header {
+    pub(super) const SIZE: usize = 16;
+
+    pub(super) fn parse(bytes: [u8; Self::SIZE]) -> Self {
+        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[4 * at + byte]));
+        Self { kind: word(0), req_id: word(1), tx_id: word(2), len: word(3) }
+    }
+
+    pub(super) fn emit(self) -> [u8; Self::SIZE] {
+        let words = [self.kind, self.req_id, self.tx_id, self.len].map(u32::to_le_bytes);
+        core::array::from_fn(|byte| words[byte / 4][byte % 4])
+    }
+
+    pub(super) fn is(&self, kind: MessageType) -> bool {
+        self.kind == kind as u32
+    }
+}
+
+/// A request, which fits into an empty ring: so it is written at once or not at all.
+pub(super) struct Request {
+    bytes: [u8; RING_SIZE],
+    length: usize,
+    /// A path or token held a zero byte, which would have been its end.
+    zero: bool,
+}
+
+impl Request {
+    pub(super) fn new() -> Self {
+        Self { bytes: [0; RING_SIZE], length: Header::SIZE, zero: false }
+    }
+
+    /// Adds a path or token, and the zero byte that ends it.
+    pub(super) fn string(&mut self, text: fmt::Arguments<'_>) -> Result<(), StoreError> {
+        let start = self.length;
+        self.value(text)?;
+        self.zero |= self.bytes[start..self.length].contains(&0);
+        self.write_char('\0').map_err(|fmt::Error| StoreError::RequestTooLong)
+    }
+
+    /// Adds a value, which is what is left of the message.
+    pub(super) fn value(&mut self, text: fmt::Arguments<'_>) -> Result<(), StoreError> {
+        self.write_fmt(text).map_err(|fmt::Error| StoreError::RequestTooLong)
+    }
+
+    /// The message.
+    pub(super) fn finish(&mut self, kind: MessageType, req_id: u32) -> Result<&[u8], StoreError> {
+        if self.zero {
+            return Err(StoreError::Refused(Errno::EINVAL));
+        }
+        let len = (self.length - Header::SIZE) as u32;
+        let header = Header { kind: kind as u32, req_id, tx_id: 0, len };
+        self.bytes[..Header::SIZE].copy_from_slice(&header.emit());
+        Ok(&self.bytes[..self.length])
+    }
+}
+
+impl Write for Request {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes[self.length..].get_mut(..text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length += text.len();
+        Ok(())
+    }
+}
+
+/// The number of an error that xenstore calls by its name (`xsd_errors`). One that is not known is
+/// EINVAL, as it is to Linux.
+pub(super) fn error_number(name: &[u8]) -> Errno {
+    match name {
+        b"EPERM" => Errno(1),
+        b"ENOENT" => Errno::ENOENT,
+        b"EIO" => Errno(5),
+        b"E2BIG" => Errno(7),
+        b"EAGAIN" => Errno::EAGAIN,
+        b"ENOMEM" => Errno::ENOMEM,
+        b"EACCES" => Errno(13),
+        b"EBUSY" => Errno(16),
+        b"EEXIST" => Errno::EEXIST,
+        b"EISDIR" => Errno(21),
+        b"ENOSPC" => Errno::ENOSPC,
+        b"EROFS" => Errno(30),
+        b"ENOSYS" => Errno(38),
+        b"ENOTEMPTY" => Errno(39),
+        b"EISCONN" => Errno(106),
+        _ => Errno::EINVAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_laid_out_as_the_header_says() {
+        let mut request = Request::new();
+        request.string(format_args!("data/{}", 7)).unwrap();
+        request.value(format_args!("on")).unwrap();
+        let bytes = request.finish(MessageType::Write, 0x0102_0304).unwrap();
+        let header = [11, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, 9, 0, 0, 0];
+        assert_eq!(bytes, [&header[..], b"data/7\0on"].concat());
+        let parsed = Header::parse(header);
+        assert!(parsed.is(MessageType::Write) && !parsed.is(MessageType::Read));
+        assert_eq!((parsed.req_id, parsed.len, parsed.emit()), (0x0102_0304, 9, header));
+    }
+
+    #[test]
+    fn a_request_that_does_not_fit_into_the_ring_is_refused() {
+        let text = "x".repeat(RING_SIZE);
+        for (length, fits) in [(1007, true), (1008, false), (1024, false)] {
+            let added = Request::new().string(format_args!("{}", &text[..length]));
+            assert_eq!(added, if fits { Ok(()) } else { Err(StoreError::RequestTooLong) });
+        }
+        let mut request = Request::new();
+        assert_eq!(request.value(format_args!("{}", &text[..1008])), Ok(()));
+        assert_eq!(request.finish(MessageType::Write, 1).unwrap().len(), RING_SIZE);
+        assert_eq!(request.value(format_args!("x")), Err(StoreError::RequestTooLong));
+    }
+
+    #[test]
+    fn a_zero_byte_in_a_path_is_refused_and_in_a_value_is_not() {
+        let mut request = Request::new();
+        request.string(format_args!("data")).unwrap();
+        request.value(format_args!("a\0b")).unwrap();
+        assert!(request.finish(MessageType::Write, 1).is_ok());
+        let mut request = Request::new();
+        request.string(format_args!("da\0ta")).unwrap();
+        let refused = Err(StoreError::Refused(Errno::EINVAL));
+        assert_eq!(request.finish(MessageType::Write, 1), refused);
+    }
+
+    #[test]
+    fn errors_have_the_numbers_of_xen() {
+        for (name, number) in [("ENOENT", 2), ("EACCES", 13), ("EEXIST", 17), ("EISCONN", 106)] {
+            assert_eq!(error_number(name.as_bytes()), Errno(number));
+        }
+        for name in [&b""[..], b"ENOENT ", b"EUNHEARDOF", b"\xff", b"EINVAL"] {
+            assert_eq!(error_number(name), Errno::EINVAL);
+        }
+    }
+}
