@@ -19,5 +19,4 @@ pub use error::{Error, Lie};
 pub use netfront::{Counters, Netfront};
 
 /// What a runtime waits on: our end of the event channel, once there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event(pub Option<rt_xen::Port>);
+pub use rt_xen::Event;

@@ -155,6 +155,86 @@ pub unsafe trait Guest {
     fn fired(&self, watch: &Watch) -> bool;
 }
 
+/// A driver may have the guest by reference.
+// SAFETY: every call is that of a guest.
+unsafe impl<G: Guest + ?Sized> Guest for &G {
+    #[inline]
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+
+    #[inline]
+    fn pool(&self) -> &'static Pool<'static> {
+        (**self).pool()
+    }
+
+    #[inline]
+    unsafe fn grant(
+        &self,
+        to: DomainId,
+        page: NonNull<u8>,
+        access: Access,
+    ) -> Result<GrantRef, GrantError> {
+        // SAFETY: the caller's.
+        unsafe { (**self).grant(to, page, access) }
+    }
+
+    #[inline]
+    fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse> {
+        (**self).end_grant(grant)
+    }
+
+    fn open_channel(&self, remote: DomainId) -> Result<Port, Errno> {
+        (**self).open_channel(remote)
+    }
+
+    fn close_channel(&self, port: Port) {
+        (**self).close_channel(port);
+    }
+
+    #[inline]
+    fn notify(&self, port: Port) -> Result<(), Errno> {
+        (**self).notify(port)
+    }
+
+    fn sleep(&self, port: Option<Port>, deadline: Instant) {
+        (**self).sleep(port, deadline);
+    }
+
+    fn read<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        (**self).read(path, buffer)
+    }
+
+    fn directory<'b>(
+        &self,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        (**self).directory(path, buffer)
+    }
+
+    fn write(&self, path: fmt::Arguments<'_>, value: fmt::Arguments<'_>) -> Result<(), StoreError> {
+        (**self).write(path, value)
+    }
+
+    fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
+        (**self).watch(path)
+    }
+
+    fn unwatch(&self, watch: Watch) {
+        (**self).unwatch(watch);
+    }
+
+    #[inline]
+    fn fired(&self, watch: &Watch) -> bool {
+        (**self).fired(watch)
+    }
+}
+
 impl fmt::Display for DomainId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
