@@ -3,6 +3,7 @@
 use core::{fmt, time::Duration};
 
 use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use rt::Config;
 use rt_regions::Region;
 use rt_xen::{Event, Guest, Port, Watch};
 
@@ -103,6 +104,27 @@ pub struct Netfront<G: Guest> {
 }
 
 impl<G: Guest> Netfront<G> {
+    /// Opens the network device that the arguments name by its number (`--interface=0`), or the first there
+    /// is, with the hardware address of `--mac`, or the device's own. See [`attach`](Self::attach).
+    ///
+    /// # Errors
+    /// See [`Error`] (status 1; what is no number: status 2).
+    pub fn configured(
+        guest: G,
+        config: &Config,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, rt::Error> {
+        let number = match config.interface.map(|name| (name, name.parse())) {
+            None => None,
+            Some((_, Ok(number))) => Some(number),
+            Some((name, Err(_))) => {
+                let error = Error::Name(name);
+                return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
+            }
+        };
+        Ok(Self::attach(guest, number, config.mac, memory)?)
+    }
+
     /// Opens network device `number`, or the first there is. Waits for its backend to connect, for at most
     /// ten seconds: what comes later than that is connected while frames are received.
     ///

@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use netif::{MacAddr, Netif, Rx};
 use netif_xen::{Error, Netfront};
+use rt::Config;
 use rt_xen::{Errno, GrantError, Guest, StoreError};
 
 use crate::{
@@ -151,6 +152,24 @@ fn the_chosen_device_is_the_only_one_that_will_do() {
     host.settle();
     assert!(!host.netfront.is_connected() && first.front("state") == Some(1));
     host.end();
+}
+
+#[test]
+fn the_arguments_choose_device_and_address() {
+    let config = |arguments: &[&'static str]| Config::from_args(arguments.iter().copied()).unwrap();
+    let world = World::new(PAGES);
+    let _backends = [0, 3].map(|number| Backend::plug(&world, number, &MAC.to_string(), None));
+    let opened = |arguments: &[&'static str]| {
+        Netfront::configured(&world, &config(arguments), world.memory())
+            .map(|netfront| netfront.mac())
+    };
+    assert_eq!(opened(&["--interface=3"]).unwrap(), MAC);
+    assert_eq!(opened(&["--mac=02:00:00:00:00:05"]).unwrap(), MacAddr([2, 0, 0, 0, 0, 5]));
+    for (argument, status) in [("--interface=1", 1), ("--interface=tap0", 2), ("--interface=-1", 2)]
+    {
+        assert_eq!(opened(&[argument]).unwrap_err().status(), status, "{argument}");
+    }
+    world.end();
 }
 
 #[test]

@@ -135,6 +135,11 @@ impl World {
         self.0.entries.set(entries);
     }
 
+    /// Whether a watch has fired, and asks no more.
+    pub fn has_news(&self) -> bool {
+        self.0.store.borrow_mut().take_fired()
+    }
+
     /// How many notifications the guest has sent.
     pub fn notifications(&self) -> u64 {
         self.0.notifications.get()
@@ -283,7 +288,7 @@ unsafe impl Guest for World {
         // SAFETY: the page is the caller's and mapped; a page that was not written would show here as
         // whatever it holds.
         let bytes = unsafe { std::slice::from_raw_parts(page.as_ptr(), PAGE_SIZE) };
-        assert!(bytes.iter().all(|&byte| byte == 0), "a page was granted that holds old data");
+        assert!(bytes == [0; PAGE_SIZE], "a page was granted that holds old data");
         let mut grants = self.0.grants.borrow_mut();
         // The number that was free last comes first: one that is used after its end is noticed soonest.
         let free = grants.iter().rposition(Option::is_none);

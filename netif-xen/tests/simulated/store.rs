@@ -68,6 +68,10 @@ impl Store {
         self.watches.iter().flatten().any(|(_, fired)| *fired)
     }
 
+    pub fn take_fired(&mut self) -> bool {
+        self.watches.iter_mut().flatten().any(|(_, fired)| std::mem::take(fired))
+    }
+
     fn fire(&mut self, path: &str) {
         for (watched, fired) in self.watches.iter_mut().flatten() {
             let below = |one: &str, other: &str| {
