@@ -4,6 +4,10 @@
 //! [`Machine::boot`] fetches what it takes, starts it and returns when dom0 is ready. [`Domain::create`]
 //! starts a guest there. Requests to guests are sent by dom0, over its bridge and its network back end:
 //! [`Machine::ask`].
+//!
+//! What follows is `docs/xen.md`.
+//!
+#![doc = include_str!("../../docs/xen.md")]
 
 mod agent;
 mod archive;

@@ -86,7 +86,10 @@ impl Packages {
         let root = cache.join(format!("packages-{:016x}", key.finish()));
         if !root.join(LIST).is_file() {
             let folder = Folder::new(cache, "fetching")?;
-            fetch(folder.path(), progress).context("cannot bring the Debian packages of Xen")?;
+            fetch(folder.path(), progress).context(
+                "cannot bring the Debian packages of Xen, which takes a Debian 12 (amd64) that reaches \
+                 a mirror of its packages",
+            )?;
             // Another process may have brought them in the meantime: they are the same.
             if let Err(error) = fs::rename(folder.path().join("root"), &root) {
                 ensure!(root.join(LIST).is_file(), "cannot make {}: {error}", root.display());
@@ -125,7 +128,7 @@ fn fetch(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<()> {
         ensure!(!interrupt::pressed(), "interrupted");
         // Lists that are old name packages that are gone; a fresh container has none.
         progress("downloading the current lists of packages first");
-        apt.update(folder).with_context(|| format!("{error:#}; and then"))?;
+        apt.update(folder).with_context(|| format!("{error:#}; then"))?;
         apt.download(&packages)?;
     }
     progress("unpacking them");
@@ -204,17 +207,17 @@ impl Apt {
         let (state, cache) = (folder.join("apt/state"), folder.join("apt/cache"));
         fs::create_dir_all(state.join("lists/partial"))?;
         fs::create_dir_all(cache.join("archives/partial"))?;
-        self.options = vec![
-            "-o".into(),
-            format!("Dir::State={}", state.display()),
-            "-o".into(),
-            format!("Dir::Cache={}", cache.display()),
-            "-o".into(),
+        let places = [
+            ("Dir::State", state.as_path()),
+            ("Dir::State::Lists", &state.join("lists")),
             // What is installed does not matter.
-            "Dir::State::Status=/dev/null".into(),
-            "-o".into(),
-            "APT::Update::Error-Mode=any".into(),
-        ];
+            ("Dir::State::Status", Path::new("/dev/null")),
+            ("Dir::Cache", &cache),
+        ]
+        .map(|(option, path)| format!("{option}={}", path.display()));
+        // A list that cannot be fetched is an error, and not a warning.
+        let options = places.into_iter().chain(["APT::Update::Error-Mode=any".into()]);
+        self.options = options.flat_map(|option| ["-o".into(), option]).collect();
         succeed(self.command("apt-get").arg("update"))
     }
 
@@ -227,15 +230,16 @@ impl Apt {
     /// The package of the current kernel.
     fn kernel(&self) -> Result<String> {
         let output = output(self.command("apt-cache").args(["show", "--no-all-versions", KERNEL]))?;
-        let depends = output.lines().find_map(|line| line.strip_prefix("Depends: "));
-        let name = depends.and_then(|depends| {
-            let names = depends.split([',', ' ']);
-            names.map(str::trim).find(|name| name.starts_with("linux-image-"))
-        });
-        name.map(Into::into).with_context(|| {
+        kernel_of(&output).map(Into::into).with_context(|| {
             format!("apt does not say which kernel {KERNEL} depends on; it said: {output:?}")
         })
     }
+}
+
+/// The package of the kernel among those that a package depends on, as `apt-cache show` says it.
+fn kernel_of(shown: &str) -> Option<&str> {
+    let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: "))?;
+    depends.split([',', ' ']).find(|name| name.starts_with("linux-image-"))
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
@@ -253,8 +257,38 @@ fn output(command: &mut Command) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    // The errors of apt; of another program, all.
-    let errors: Vec<_> = said.lines().filter(|line| line.starts_with("E: ")).collect();
-    let said = if errors.is_empty() { said.trim().to_owned() } else { errors.join("; ") };
-    bail!("{name} ended with {}: {said}", output.status);
+    bail!("{name} failed ({}): {}", output.status, abbreviated(&said));
+}
+
+/// What apt complains about: it has an error for each package, and they are all alike. Of another
+/// program, all that it says.
+fn abbreviated(said: &str) -> String {
+    let mut errors = said.lines().filter_map(|line| line.strip_prefix("E: "));
+    match (errors.next(), errors.count()) {
+        (None, _) => said.trim().to_owned(),
+        (Some(error), 0) => error.trim().to_owned(),
+        (Some(error), more) => format!("{} (and {more} more)", error.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_what_its_package_depends_on() {
+        let shown = "Package: linux-image-amd64\nVersion: 6.1.2\n\
+                     Depends: linux-image-6.1.0-56-amd64 (= 6.1.192-2), other\nSize: 1\n";
+        assert_eq!(kernel_of(shown), Some("linux-image-6.1.0-56-amd64"));
+        assert_eq!(kernel_of("Depends: other\n"), None);
+        assert_eq!(kernel_of(""), None);
+    }
+
+    #[test]
+    fn one_error_of_apt_stands_for_all() {
+        let said = "W: careful\nE: Failed to fetch one  Timeout\nE: Failed to fetch two  Timeout\n";
+        assert_eq!(abbreviated(said), "Failed to fetch one  Timeout (and 1 more)");
+        assert_eq!(abbreviated("E: one\n"), "one");
+        assert_eq!(abbreviated("dpkg-deb: error: no archive\n"), "dpkg-deb: error: no archive");
+    }
 }

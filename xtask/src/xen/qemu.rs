@@ -92,8 +92,9 @@ fn start(folder: &Path, log: &Path) -> Result<(Child, ChildStdin, ChildStdout)> 
     let mut command = tools::SETPRIV.command();
     command.args(["--pdeathsig", "KILL", "--", tools::QEMU.name]);
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-    // AMD's virtualisation is emulated too, so that Xen can run guests that are not paravirtualised.
-    command.args(["-accel", "tcg,thread=multi", "-cpu", "qemu64,+svm,+npt", "-smp", "1"]);
+    // AMD's virtualisation is emulated too, so that Xen can run guests that are not paravirtualised, and
+    // the random numbers of the processor, which QEMU leaves out by default.
+    command.args(["-accel", "tcg,thread=multi", "-cpu", "qemu64,+svm,+npt,+rdrand", "-smp", "1"]);
     command.arg("-m").arg(MEMORY.to_string());
     command.args(["-kernel", XEN_FILE, "-append", XEN]);
     command.arg("-initrd").arg(format!("{LINUX_FILE} {LINUX},{INITRAMFS_FILE}"));
