@@ -21,12 +21,14 @@ mod log;
 mod machine;
 mod packages;
 mod qemu;
+mod settings;
 
 pub use self::{
     console::{Console, Decode, plain},
-    domain::{Domain, Ended, Settings, Vif},
+    domain::{Domain, Ended},
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,
+    settings::{Settings, Vif},
 };
 pub use dom0::protocol::{Ask, Asked, End, Trouble};

@@ -51,6 +51,7 @@ pub(crate) fn what_cannot_be_done_is_said_why() {
         command_line: "a \"quoted\" \\ word",
         memory: 2,
         vif: None,
+        restart: false,
     };
     let error = Domain::create(&machine, &no_kernel, plain(), |_| ()).unwrap_err();
     let error = format!("{error:#}");

@@ -113,6 +113,7 @@ pub fn on_xen(
                 command_line: &command_line,
                 memory: options.memory,
                 vif: Some(Vif::default()),
+                restart: false,
             })?
         }
         None => start(&Linux::new(&machine, &command_line)?.settings(name))?,

@@ -1,8 +1,7 @@
 //! A guest.
 
 use std::{
-    fmt::{self, Write as _},
-    thread,
+    fmt, thread,
     time::{Duration, Instant},
 };
 
@@ -10,61 +9,26 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     console::{Console, Decode},
-    initramfs::VIF_SCRIPT,
     machine::Machine,
+    settings::{Settings, Vif, file},
 };
 
 /// How often it is asked whether a guest has ended.
 const TICK: Duration = Duration::from_millis(200);
+/// How long `xl create` may take. It unpacks a kernel that is packed, and that takes long in there.
+const CREATE_WITHIN: Duration = Duration::from_secs(180);
+/// How many lines of what a guest wrote an error has.
+const LAST_LINES: usize = 20;
 /// How long a guest may take to end when it is told to, with all that dom0 keeps of it.
 const END_WITHIN: Duration = Duration::from_secs(60);
-
-/// What a guest is made of.
-#[derive(Clone, Debug)]
-pub struct Settings<'a> {
-    /// Its name: letters, digits and hyphens.
-    pub name: &'a str,
-    /// Its kernel, an ELF file or a bzImage.
-    pub kernel: &'a [u8],
-    /// Its initramfs, if it has one.
-    pub ramdisk: Option<&'a [u8]>,
-    /// Its command line.
-    pub command_line: &'a str,
-    /// Its memory, in MiB.
-    pub memory: u32,
-    /// Its network interface, if it has one.
-    pub vif: Option<Vif>,
-}
-
-/// A network interface on dom0's bridge. dom0 has the address 10.0.0.1/24 there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vif {
-    /// Its hardware address.
-    pub mac: [u8; 6],
-    /// The largest payload of a frame, in bytes; Linux's own choice (1500) if none is given.
-    pub mtu: Option<u16>,
-}
-
-impl Default for Vif {
-    /// The first address of those that are Xen's.
-    fn default() -> Self {
-        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], mtu: None }
-    }
-}
-
-impl fmt::Display for Vif {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
-        write!(f, "bridge=xenbr0,mac={mac},script={VIF_SCRIPT}")?;
-        self.mtu.map_or(Ok(()), |mtu| write!(f, ",mtu={mtu}"))
-    }
-}
 
 /// How a guest ended, as it told Xen (`SHUTDOWN_*` of `sched.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It switched itself off.
     Poweroff,
+    /// It asked to be started again, or its processor met a triple fault, which Xen takes for that.
+    Reboot,
     /// It crashed.
     Crash,
     /// Another number.
@@ -77,6 +41,7 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Poweroff => f.write_str("it switched itself off"),
+            Self::Reboot => f.write_str("it asked for a reboot, or met a triple fault"),
             Self::Crash => f.write_str("it crashed"),
             Self::Other(reason) => write!(f, "it shut down with the reason {reason}"),
             Self::Destroyed => f.write_str("it was destroyed"),
@@ -124,9 +89,9 @@ impl<'m> Domain<'m> {
         let (logs, of) = machine.logs();
         let copy = logs.join(format!("{of}-{name}.log"));
         let console = Console::follow(machine, &log, &copy, decode, on_line)?;
-        machine.succeed("xl", &["create", &path]).with_context(|| {
-            format!("cannot start the guest {name}; it wrote: {}", console.lines().join("\n"))
-        })?;
+        machine
+            .succeed_within("xl", &["create", &path], CREATE_WITHIN)
+            .with_context(|| format!("cannot start the guest {name}"))?;
         Ok(Self { machine, name: name.into(), console })
     }
 
@@ -174,17 +139,29 @@ impl<'m> Domain<'m> {
     /// dom0 does not answer.
     pub fn ended(&self) -> Result<Option<Ended>> {
         // xl leaves a process behind that waits for the end of the guest, and this is its log.
-        let log = self.machine.read(&format!("/var/log/xen/xl-{}.log", self.name))?;
-        Ok(ended(&String::from_utf8_lossy(&log)))
+        Ok(ended(&self.log_of_xl()?))
     }
 
-    /// What it wrote last, for an error.
+    /// What xl's process writes, which it leaves behind to wait for the end of the guest.
+    fn log_of_xl(&self) -> Result<String> {
+        let log = self.machine.read(&format!("/var/log/xen/xl-{}.log", self.name))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
+    /// What it wrote last, and what Xen wrote about it, for an error.
     pub fn last_words(&self) -> String {
+        let last = |lines: &[String]| lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
         let lines = self.console.lines();
-        if lines.is_empty() {
-            return "it has written nothing".into();
+        let mut words = match &lines[..] {
+            [] => "it has written nothing on its console".into(),
+            lines => format!("the last lines of its console:\n{}", last(lines)),
+        };
+        let of_xen = self.log_of_xl().ok().and_then(|log| self.machine.lines_about(id(&log)?).ok());
+        if let Some(lines) = of_xen.filter(|lines| !lines.is_empty()) {
+            words += "\nthe last lines of Xen about it:\n";
+            words += &last(&lines);
         }
-        format!("the last that it wrote:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"))
+        words
     }
 
     /// Tells it to switch itself off (`xl shutdown`), and waits until nothing of it is left.
@@ -218,7 +195,7 @@ impl<'m> Domain<'m> {
     /// Tells it to start again (`xl reboot`), and waits until it is another domain.
     ///
     /// # Errors
-    /// It does not within a minute.
+    /// It does not within a minute, or its settings do not let it.
     pub fn reboot(&self) -> Result<()> {
         let before = self.id()?.context("it has ended")?;
         self.machine.succeed("xl", &["reboot", &self.name])?;
@@ -280,34 +257,10 @@ impl Drop for Domain<'_> {
     }
 }
 
-/// The file that `xl create` reads (xl.cfg(5)).
-fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
-    let mut file = String::new();
-    writeln!(file, "name=\"{}\"\ntype=\"pvh\"\nkernel=\"{folder}/kernel\"", settings.name)?;
-    if settings.ramdisk.is_some() {
-        writeln!(file, "ramdisk=\"{folder}/ramdisk\"")?;
-    }
-    writeln!(file, "cmdline={}", quoted(settings.command_line)?)?;
-    writeln!(file, "memory={}\nvcpus=1", settings.memory)?;
-    if let Some(vif) = &settings.vif {
-        writeln!(file, "vif=[\"{vif}\"]")?;
-    }
-    Ok(file)
-}
-
-/// A string as xl's files have it, in one kind of quotes or the other: within a string no quote of its
-/// own kind may stand, not even after a backslash, and what xl does with numbers there is wrong.
-fn quoted(text: &str) -> Result<String> {
-    ensure!(
-        !text.contains(|c: char| c.is_control()),
-        "{text:?} is no command line for a guest: it has control characters"
-    );
-    let quote = if text.contains('"') { '\'' } else { '"' };
-    ensure!(
-        !text.contains(quote),
-        "{text:?} is no command line for a guest: xl cannot read both kinds of quotes"
-    );
-    Ok(format!("{quote}{}{quote}", text.replace('\\', "\\\\")))
+/// The number of the domain that xl's process waited for last.
+fn id(log: &str) -> Option<u32> {
+    let (_, id) = log.rsplit_once("(domid ")?;
+    id.split_once(')')?.0.parse().ok()
 }
 
 /// What the log of xl's process says about the end of the guest.
@@ -318,11 +271,13 @@ fn ended(log: &str) -> Option<Ended> {
             let reason = reason.split(' ').next().and_then(|number| number.parse().ok());
             ended = match reason? {
                 0 => Some(Ended::Poweroff),
-                // It is started again; the next domain has a line of its own when it ends.
-                1 => None,
+                1 => Some(Ended::Reboot),
                 3 => Some(Ended::Crash),
                 other => Some(Ended::Other(other)),
             };
+        } else if line.contains("reason code 1 is restart") {
+            // The next domain has lines of its own when it ends.
+            ended = None;
         } else if line.contains("has been destroyed") {
             ended = ended.or(Some(Ended::Destroyed));
         }
@@ -335,39 +290,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_says_what_was_set() {
-        let settings = Settings {
-            name: "echo",
-            kernel: &[],
-            ramdisk: None,
-            command_line: "--ipv4=10.0.0.2/24 a\\\"b",
-            memory: 2,
-            vif: Some(Vif { mtu: Some(9000), ..Vif::default() }),
-        };
-        assert_eq!(
-            file(&settings, "/domains/echo").unwrap(),
-            "name=\"echo\"\ntype=\"pvh\"\nkernel=\"/domains/echo/kernel\"\n\
-             cmdline='--ipv4=10.0.0.2/24 a\\\\\"b'\nmemory=2\nvcpus=1\n\
-             vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\n"
-        );
-        assert_eq!(quoted("it's").unwrap(), "\"it's\"");
-        assert!(quoted("one\ntwo").is_err());
-        assert!(quoted("'\"").is_err());
-    }
-
-    #[test]
     fn the_log_of_xl_says_how_a_guest_ended() {
         let said = |reason| format!("Domain 3 has shut down, reason code {reason} 0x{reason:x}\n");
+        let restart = said(1) + "Action for shutdown reason code 1 is restart\n";
+        let destroy = said(1) + "Action for shutdown reason code 1 is destroy\n";
         let start = "Waiting for domain echo (domid 3) to die [pid 71]\n";
         for (log, expected) in [
             (start.to_owned(), None),
             (start.to_owned() + &said(0), Some(Ended::Poweroff)),
-            (said(1), None),
-            (said(1) + &said(3), Some(Ended::Crash)),
+            (restart.clone(), None),
+            (restart + &said(3), Some(Ended::Crash)),
+            (destroy, Some(Ended::Reboot)),
             (said(4), Some(Ended::Other(4))),
             ("Domain 3 has been destroyed.\n".into(), Some(Ended::Destroyed)),
         ] {
             assert_eq!(ended(&log), expected, "{log}");
         }
+        assert_eq!(id(start), Some(3));
+        assert_eq!(id(&(start.to_owned() + &start.replace('3', "4"))), Some(4));
+        assert_eq!(id(""), None);
     }
 }

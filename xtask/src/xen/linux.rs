@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use super::{
     archive::read,
-    domain::{Settings, Vif},
     initramfs,
     machine::Machine,
+    settings::{Settings, Vif},
 };
 
 /// What the guest is made of: the kernel of dom0, busybox, and a UDP service on port 8080 that returns
@@ -42,6 +42,7 @@ impl Linux {
             command_line: &self.command_line,
             memory: 128,
             vif: Some(Vif::default()),
+            restart: true,
         }
     }
 }

@@ -131,11 +131,21 @@ impl Machine {
     /// # Errors
     /// Those of [`Machine::run`]; the program fails, with what it says.
     pub fn succeed(&self, program: &str, args: &[&str]) -> Result<String> {
-        let Ran { end, stdout, stderr } = self.run(program, args)?;
+        self.succeed_within(program, args, PROGRAM_WITHIN)
+    }
+
+    /// The same, within `limit`.
+    pub(super) fn succeed_within(
+        &self,
+        program: &str,
+        args: &[&str],
+        limit: Duration,
+    ) -> Result<String> {
+        let Ran { end, stdout, stderr } = self.run_within(program, args, limit)?;
         let typed = || format!("{program} {}", args.join(" "));
         match end {
             End::Status(0) => Ok(stdout),
-            End::Limit => bail!("{} takes longer than {PROGRAM_WITHIN:?}", typed()),
+            End::Limit => bail!("{} takes longer than {limit:?}", typed()),
             End::Status(status) => {
                 bail!("{} failed (status {status}): {}", typed(), said(&stdout, &stderr))
             }
@@ -221,6 +231,17 @@ impl Machine {
         self.log
             .until(start, last, ANSWER_WITHIN)?
             .with_context(|| format!("Xen does not answer to the debug key {keys}"))
+    }
+
+    /// The lines of Xen's log about this domain, those among them that it wrote itself, to port 0xE9.
+    pub(super) fn lines_about(&self, domain: u32) -> Result<Vec<String>> {
+        let marks = [format!("(d{domain}) "), format!(" d{domain}v"), format!(" d{domain} ")];
+        let text = self.log.from(0)?;
+        // Xen has a line for each part of the processor that xl reads while it makes a guest.
+        let is_about =
+            |line: &&str| marks.iter().any(|mark| line.contains(mark)) && !line.contains(" save: ");
+        let about = text.lines().filter(is_about);
+        Ok(about.map(str::to_owned).collect())
     }
 
     pub(super) fn agent(&self) -> &Agent {
