@@ -40,7 +40,8 @@ impl<L: Link> Arp<'_, L> {
             self.counters.mismatched += 1;
             return Ok(());
         }
-        let claim = match (packet.operation(), about_us && self.has_address()) {
+        let for_us = about_us && self.has_address();
+        let claim = match (packet.operation(), for_us) {
             (Operation::REQUEST, true) => Claim::AsksUs,
             (Operation::REPLY, true) => Claim::AnswersUs,
             _ => Claim::Aside,
