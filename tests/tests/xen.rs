@@ -8,6 +8,7 @@ mod xen {
     pub(crate) mod bed;
     pub(crate) mod command;
     pub(crate) mod crash;
+    pub(crate) mod guest;
     pub(crate) mod linux;
     pub(crate) mod support;
 }
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             what_cannot_be_done_is_said_why, a_dead_dom0_is_an_error_and_harms_no_other;
         command: serves_its_input_line_by_line, refuses_before_it_boots;
         crash: the_end_of_a_guest_is_reported_with_its_last_words;
+        guest: ends_as_it_should_on_the_bare_machine, ends_as_it_should_in_its_runtime;
         linux: answers_and_leaves_nothing_behind;
     };
     let conclusion = libtest_mimic::run(&arguments, trials);

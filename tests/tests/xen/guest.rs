@@ -1,0 +1,88 @@
+//! The guest that ends in every way that a guest can end in.
+
+use std::{fs, time::Duration};
+
+use guest::{CASES, Case, End, RUNTIME_CASES};
+use xtask::{
+    cargo,
+    xen::{Domain, Ended, Machine, Settings, plain},
+};
+
+use super::support::machine;
+
+/// How long a guest may take to end.
+const ENDED_WITHIN: Duration = Duration::from_secs(30);
+
+/// On the bare machine its words are in Xen's log.
+pub(crate) fn ends_as_it_should_on_the_bare_machine() {
+    let (machine, kernel) = (machine(), kernel());
+    for case in CASES {
+        let before = log(&machine).len();
+        let domain = create(&machine, &kernel, case);
+        expect_end(&domain, case);
+        let log = log(&machine);
+        let words =
+            log[before..].lines().filter_map(|line| line.split_once("(d")?.1.split_once(") "));
+        expect_words(case, &words.map(|(_, words)| words).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+/// In its runtime they are on its console.
+pub(crate) fn ends_as_it_should_in_its_runtime() {
+    let (machine, kernel) = (machine(), kernel());
+    for case in RUNTIME_CASES {
+        let domain = create(&machine, &kernel, case);
+        let last = *case.console.last().expect("every case has words");
+        domain
+            .wait_for_line(0, ENDED_WITHIN, |line| line.contains(last))
+            .unwrap_or_else(|error| panic!("{}: {error:#}", case.command));
+        expect_words(case, &domain.console().lines().join("\n"));
+        expect_end(&domain, case);
+    }
+}
+
+fn kernel() -> Vec<u8> {
+    let programs = cargo::build(&["guest"], &["xen"]).expect("the guest builds");
+    fs::read(&programs["guest"]).expect("the guest can be read")
+}
+
+fn create<'m>(machine: &'m Machine, kernel: &[u8], case: &Case) -> Domain<'m> {
+    let settings = Settings {
+        name: "guest",
+        kernel,
+        ramdisk: None,
+        command_line: case.command,
+        memory: 2,
+        vif: None,
+    };
+    Domain::create(machine, &settings, plain(), |_| ())
+        .unwrap_or_else(|error| panic!("{}: {error:#}", case.command))
+}
+
+fn expect_end(domain: &Domain<'_>, case: &Case) {
+    let ended = domain
+        .wait_until_ended(ENDED_WITHIN)
+        .unwrap_or_else(|error| panic!("{}: {error:#}", case.command));
+    let expected = match case.end {
+        End::PowerOff => Ended::Poweroff,
+        End::Crash => Ended::Crash,
+    };
+    assert_eq!(ended, expected, "{}", case.command);
+}
+
+fn expect_words(case: &Case, text: &str) {
+    let mut rest = text;
+    for words in case.console {
+        let at = rest
+            .find(words)
+            .unwrap_or_else(|| panic!("{}: no {words:?} in its place in:\n{text}", case.command));
+        rest = &rest[at + words.len()..];
+    }
+}
+
+/// What Xen and dom0 have written.
+fn log(machine: &Machine) -> String {
+    let bytes = fs::read(machine.log()).expect("the log can be read");
+    // One byte is one character, so that positions are the same the next time.
+    bytes.into_iter().map(|byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
+}
