@@ -111,8 +111,13 @@ fn the_other_end_is_notified_when_it_asked_and_once() {
         ring.push([0, 0]).unwrap();
         ring.publish();
         assert!(!ring.must_notify());
+        // It asked for one that it was shown long ago.
+        shared.set(Index::RequestEvent, start.wrapping_add(4));
+        ring.push([0, 0]).unwrap();
+        ring.publish();
+        assert!(!ring.must_notify());
         // It sleeps, and asks for the next.
-        shared.set(Index::RequestEvent, start.wrapping_add(5));
+        shared.set(Index::RequestEvent, start.wrapping_add(6));
         ring.push([0, 0]).unwrap();
         assert!(!ring.must_notify(), "not published");
         ring.publish();

@@ -120,6 +120,23 @@ fn a_device_that_goes_without_a_word_under_load() {
 }
 
 #[test]
+fn a_device_is_exchanged_while_its_backend_is_waited_for() {
+    let mut host = Host::new();
+    host.backend.borrow_mut().hotplug_pending = true;
+    host.backend.borrow_mut().set("state", "6");
+    host.settle();
+    let old = host.backend.borrow().front("event-channel");
+    assert_eq!(host.backend.borrow().front("state"), Some(4), "rings and channel are offered");
+    // Its backend is in the same state; only our own state in xenstore tells that it is another one.
+    host.backend.borrow_mut().unplug();
+    let backend = Backend::plug(&host.world, 0, &MAC.to_string(), None);
+    *host.backend.borrow_mut() = backend;
+    assert!(goes_through(&mut host));
+    assert!(old.is_some() && host.counter("connections") == 2);
+    host.end();
+}
+
+#[test]
 fn the_rings_of_the_last_connection_are_waited_for() {
     let mut host = Host::new();
     let ring = host.backend.borrow().front("rx-ring-ref").unwrap();
