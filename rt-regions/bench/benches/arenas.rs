@@ -1,5 +1,5 @@
-//! Regions, bumpalo and bump-scope side by side: allocation, reset, and a short-lived scope. Prints a
-//! table in the end, which is the one of the README.
+//! Regions, bumpalo and bump-scope side by side: allocation, reset, a short-lived scope; and a received
+//! page. Prints the tables of the README in the end.
 
 use std::{
     collections::BTreeMap,
@@ -183,6 +183,22 @@ fn short_lived(criterion: &mut Criterion, pool: &Pool<'_>) {
     });
 }
 
+/// What a packet costs a driver whose pages become the region's: empty the region, take a page, adopt it.
+fn receive(criterion: &mut Criterion, pool: &Pool<'_>) {
+    let mut group = criterion.benchmark_group("receive");
+    let mut packet = Region::new(pool, "packet");
+    group.bench_function("rt-regions page", |bench| {
+        bench.iter(|| {
+            packet.reset();
+            if let Ok(page) = pool.page("device") {
+                // SAFETY: all the memory of the pool was written when it was made, and the page was
+                // lent to nobody.
+                black_box(unsafe { packet.adopt(page, 64) }.is_ok());
+            }
+        });
+    });
+}
+
 /// The median in nanoseconds that criterion has written for a benchmark.
 fn median(path: &Path) -> Option<f64> {
     let text = fs::read_to_string(path.join("new/estimates.json")).ok()?;
@@ -240,10 +256,15 @@ fn print_tables() {
         let ratio = times.last().unwrap_or(&0.0) / times.first().unwrap_or(&1.0);
         println!("| {arena} | {} | {ratio:.1} |", cells.join(" | "));
     }
-    println!("\n| | ns to open, allocate four objects, close |\n|---|---|");
-    for (arena, row) in group("open-4-close") {
-        if let Some(time) = row.get(&0) {
-            println!("| {arena} | {time:.2} |");
+    for (name, what) in [
+        ("open-4-close", "ns to open, allocate four objects, close"),
+        ("receive", "ns to empty a region, take a page, adopt it"),
+    ] {
+        println!("\n| | {what} |\n|---|---|");
+        for (arena, row) in group(name) {
+            if let Some(time) = row.get(&0) {
+                println!("| {arena} | {time:.2} |");
+            }
         }
     }
 }
@@ -262,6 +283,7 @@ fn main() {
     allocate::<1>(&mut criterion, &pool);
     reset(&mut criterion, &pool);
     short_lived(&mut criterion, &pool);
+    receive(&mut criterion, &pool);
     criterion.final_summary();
     if measures {
         print_tables();
