@@ -199,14 +199,18 @@ fn receive(criterion: &mut Criterion, pool: &Pool<'_>) {
     });
 }
 
-/// The median in nanoseconds that criterion has written for a benchmark.
-fn median(path: &Path) -> Option<f64> {
-    let text = fs::read_to_string(path.join("new/estimates.json")).ok()?;
-    let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
-    estimates["median"]["point_estimate"].as_f64()
+/// The time of a round in nanoseconds, in the best of the samples that criterion has written for a
+/// benchmark: on a machine that others use too, the median says more of them than of the arenas.
+fn best(path: &Path) -> Option<f64> {
+    let text = fs::read_to_string(path.join("new/sample.json")).ok()?;
+    let samples: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let numbers = |name: &str| samples[name].as_array()?.iter().map(|n| n.as_f64()).collect();
+    let (rounds, times): (Option<Vec<f64>>, Option<Vec<f64>>) =
+        (numbers("iters"), numbers("times"));
+    times?.iter().zip(&rounds?).map(|(time, rounds)| time / rounds).min_by(f64::total_cmp)
 }
 
-/// The rows of a group: for each arena, the medians by count of objects.
+/// The rows of a group: for each arena, the best times by count of objects.
 fn group(name: &str) -> BTreeMap<String, BTreeMap<usize, f64>> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
@@ -216,12 +220,12 @@ fn group(name: &str) -> BTreeMap<String, BTreeMap<usize, f64>> {
     for arena in fs::read_dir(target.join("criterion").join(name)).into_iter().flatten().flatten() {
         let arena_name = arena.file_name().to_string_lossy().into_owned();
         let row = rows.entry(arena_name).or_default();
-        if let Some(time) = median(&arena.path()) {
+        if let Some(time) = best(&arena.path()) {
             row.insert(0, time);
         }
         for count in fs::read_dir(arena.path()).into_iter().flatten().flatten() {
             if let Ok(number) = count.file_name().to_string_lossy().parse()
-                && let Some(time) = median(&count.path())
+                && let Some(time) = best(&count.path())
             {
                 row.insert(number, time);
             }
