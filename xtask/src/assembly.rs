@@ -10,7 +10,7 @@ use crate::cargo::{cargo, root};
 /// The functions that are compared, by a part of their symbols: the fast path, as it is inlined into a
 /// program, and what it calls when a page is full.
 const PROGRAM: &str = "allocation_path15allocation_path";
-const LIBRARY: &str = "Region15allocate_slowly";
+const LIBRARY: &str = "15allocate_slowly";
 
 /// Compares the machine code of an allocation with the feature `profile` of rt-regions and without.
 ///

@@ -50,7 +50,8 @@ impl Region<'_> {
     }
 
     /// Memory in a new page or run.
-    #[inline]
+    // Else the way through a full page has one call more.
+    #[inline(always)]
     fn allocate_elsewhere(&self, layout: Layout) -> Result<NonNull<u8>, Limit> {
         let size = layout.size();
         if size == 0 {

@@ -201,9 +201,8 @@ fn draw_panel(panel: &Panel, area: &Area<'_>, last_tick: u64, maximum: u64) -> D
     let mut floor = vec![0; panel.ticks.len()];
     for (band, colour) in panel.bands.iter().zip(COLOURS) {
         let ceiling: Vec<u64> = floor.iter().zip(&band.values).map(|(a, b)| a + b).collect();
-        let point = |(tick, value): (&u64, &u64)| (*tick as f64, *value as f64);
-        let upper = panel.ticks.iter().zip(&ceiling).map(point);
-        let lower = panel.ticks.iter().zip(&floor).rev().map(point);
+        let (upper, lower) = (steps(&panel.ticks, &ceiling), steps(&panel.ticks, &floor));
+        let (upper, lower) = (upper.into_iter(), lower.into_iter().rev());
         let outline: Vec<_> = upper.chain(lower).collect();
         chart.draw_series([Polygon::new(outline, colour.filled())])?;
         floor = ceiling;
@@ -229,6 +228,15 @@ fn draw_panel(panel: &Panel, area: &Area<'_>, last_tick: u64, maximum: u64) -> D
         legend.draw(&Text::new(note.clone(), (0, below + 16 * row as i32), text(11)))?;
     }
     Ok(())
+}
+
+/// The line of values that are each that of the time since the tick before.
+fn steps(ticks: &[u64], values: &[u64]) -> Vec<(f64, f64)> {
+    let before = ticks.first().into_iter().chain(ticks);
+    let step = |((from, to), value): ((&u64, &u64), &u64)| {
+        [(*from as f64, *value as f64), (*to as f64, *value as f64)]
+    };
+    before.zip(ticks).zip(values).flat_map(step).collect()
 }
 
 /// Adds what is shown when a band is pointed at, and the style. The polygons are the bands.
@@ -316,6 +324,12 @@ mod tests {
         let panel = Panel::used("", &series);
         assert_eq!(panel.maximum(), 16);
         assert_eq!(panel.bands.iter().map(|b| b.values[0]).collect::<Vec<_>>(), [4, 3, 9]);
+    }
+
+    #[test]
+    fn a_value_is_that_of_the_time_before_its_tick() {
+        let expected = [(0.0, 7.0), (0.0, 7.0), (0.0, 8.0), (3.0, 8.0)];
+        assert_eq!(steps(&[0, 3], &[7, 8]), expected);
     }
 
     #[test]

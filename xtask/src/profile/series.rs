@@ -109,8 +109,9 @@ impl Series {
         (0..self.moments.len()).map(total).collect()
     }
 
-    /// The series with at most `most` moments: of each stretch of equal length the moment at which all
-    /// regions together held most, with the highest peaks of the stretch, so that none is lost.
+    /// The series with at most `most` moments, the ends of stretches of equal length: what the regions held
+    /// when all of them together held most in the stretch, and their highest peaks in it, so that none
+    /// is lost.
     #[must_use]
     pub fn thinned(&self, most: usize) -> Self {
         let moments = self.moments.len();
@@ -136,7 +137,7 @@ impl Series {
                 .collect(),
         };
         Self {
-            moments: kept.iter().map(|(at, _)| self.moments[*at]).collect(),
+            moments: kept.iter().map(|(_, all)| self.moments[all.end - 1]).collect(),
             bands: self.bands.iter().map(keep).collect(),
         }
     }
@@ -203,7 +204,7 @@ mod tests {
         let text = TEXT.lines().next().unwrap().to_owned() + "\n" + &lines.collect::<String>();
         let series = Series::read(&text).unwrap();
         let thinned = series.thinned(10);
-        assert_eq!(thinned.moments.len(), 10);
+        assert!(thinned.moments.iter().map(|moment| moment.tick).eq((9..100).step_by(10)));
         assert_eq!(thinned.totals(), [2, 2, 2, 2, 2, 9, 2, 2, 2, 2]);
         assert!(thinned.bands[0].pages().eq([1; 10]));
         assert_eq!(series.thinned(100), series);

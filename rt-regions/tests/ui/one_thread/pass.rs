@@ -1,4 +1,4 @@
-use rt_regions::{Parcels, Pool, Region, RegionBox, RegionVec, Text};
+use rt_regions::{Page, Parcels, Pool, Region, RegionBox, RegionVec, Text};
 
 /// Who is `Send` has two impls and nobody can tell which is meant: that does not compile.
 trait OneThread<Which> {
@@ -22,6 +22,7 @@ fn main() {
     <Text<'_> as OneThread<_>>::CHECKED;
     <RegionBox<'_, u8> as OneThread<_>>::CHECKED;
     <Parcels<'_, u8> as OneThread<_>>::CHECKED;
+    <Page<'_> as OneThread<_>>::CHECKED;
 
     let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];
     let pool = Pool::new(&mut memory);

@@ -1,0 +1,11 @@
+use rt_regions::{Exhausted, Page, Region};
+
+unsafe fn first(region: &mut Region<'_>, page: Page<'_>) -> Result<u8, Exhausted> {
+    let frame = unsafe { region.adopt(page, 64) }?;
+    region.reset();
+    Ok(frame[0])
+}
+
+fn main() {
+    let _ = first;
+}
