@@ -8,5 +8,6 @@ pub mod lab;
 pub mod memory;
 pub mod profile;
 pub mod run;
+pub mod soak;
 pub mod tools;
 pub mod tower;
