@@ -83,6 +83,8 @@ pub struct Pool<'m> {
     kept_back: Cell<u32>,
     /// How many pages were given back since neighbours were last joined.
     unjoined: Cell<u32>,
+    #[cfg(feature = "faults")]
+    refusal: faults::Refusal,
     /// The counters of the regions, by name.
     labels: Labels,
     memory: PhantomData<&'m mut [u8]>,
@@ -138,6 +140,8 @@ impl<'m> Pool<'m> {
             least_free: Cell::new(count as u32),
             kept_back: Cell::new(0),
             unjoined: Cell::new(0),
+            #[cfg(feature = "faults")]
+            refusal: faults::Refusal::default(),
             labels: Labels::new(),
             memory: PhantomData,
         };
@@ -196,6 +200,10 @@ impl<'m> Pool<'m> {
     /// are kept back.
     #[inline]
     pub(crate) fn take(&self, class: usize, reserve: bool) -> Option<u32> {
+        #[cfg(feature = "faults")]
+        if self.refusal.is_now() {
+            return None;
+        }
         let kept_back = if reserve { 0 } else { self.kept_back.get() };
         if self.free_pages.get().saturating_sub(kept_back) < 1 << class {
             return None;
@@ -317,6 +325,9 @@ impl fmt::Debug for Pool<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(feature = "faults")]
+mod faults;
 
 #[cfg(test)]
 mod tests;

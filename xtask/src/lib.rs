@@ -10,6 +10,7 @@ mod lines;
 pub mod memory;
 pub mod profile;
 pub mod run;
+pub mod soak;
 pub mod tools;
 pub mod tower;
 pub mod xen;

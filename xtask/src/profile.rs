@@ -131,7 +131,7 @@ pub fn measure(
 
 /// Linux sends nothing by itself but what IPv4 needs, so that the same requests are the same packets:
 /// without an address of its own there is nothing to say over IPv6.
-fn quiet(lab: &Lab) -> Result<()> {
+pub(crate) fn quiet(lab: &Lab) -> Result<()> {
     let interface = &lab.network().interface;
     let set = ["link", "set", "dev", interface, "addrgenmode", "none"];
     let status = tools::IP.command().args(set).status().context("cannot start ip")?;

@@ -1,0 +1,163 @@
+//! Faults around a service on a TAP device: its link goes down, the MTU changes, the process is stopped for
+//! a while. That the device is deleted is tested in `linux.rs`. What each does is written in
+//! `docs/operations.md`.
+//!
+//! The service runs in a network namespace of its own, as in `linux.rs`, hence a `main` of its own too.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    net::UdpSocket,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::{Arguments, Trial};
+use xtask::{
+    cargo,
+    lab::{self, Service, Signal},
+    soak::{self, frames, site::Site},
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Where programs that serve are left out, these are, by the same name.
+    let trial = |name: &str, test: fn()| {
+        Trial::test(format!("linux::faults::{name}"), move || {
+            test();
+            Ok(())
+        })
+    };
+    let trials = vec![
+        trial("a_link_that_goes_down_comes_back", a_link_that_goes_down_comes_back),
+        trial("a_larger_mtu_is_not_taken", a_larger_mtu_is_not_taken),
+        trial("a_smaller_mtu_is_no_matter", a_smaller_mtu_is_no_matter),
+        trial("a_process_that_was_stopped_goes_on", a_process_that_was_stopped_goes_on),
+    ];
+    if !arguments.list
+        && let Err(error) = lab::prepare()
+    {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Calls `test` with a service, which then has to end well.
+fn with_service(test: impl FnOnce(&mut Service<'_>, &Site) + Send) {
+    static ECHO: OnceLock<PathBuf> = OnceLock::new();
+    let build = || cargo::build(&["echo"], &[]).expect("echo builds").remove("echo");
+    let program = ECHO.get_or_init(|| build().expect("it has a program"));
+    lab::in_namespace(soak::network(), |lab| {
+        let (mut service, site) = soak::start(lab, program, &[], |_| ())?;
+        site.serve_good_client(1)?;
+        test(&mut service, &site);
+        site.serve_good_client(2)?;
+        let (status, lines) = service.stop()?;
+        assert!(status.success(), "{status}: {lines:#?}");
+        anyhow::Ok(())
+    })
+    .and_then(|result| result)
+    .unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// Sets something of the device.
+fn set(args: &[&str]) {
+    let interface = soak::place().interface;
+    let status = Command::new("ip").args(["link", "set", "dev", &interface]).args(args).status();
+    assert!(status.expect("the tests need iproute2").success(), "{args:?}");
+}
+
+fn counter(site: &Site, name: &str) -> u64 {
+    site.counters().unwrap_or_else(|error| panic!("{error:#}"))[name]
+}
+
+/// Waits until the service is heard again; it is not before the kernel has noticed that the link is up.
+fn until_served(site: &Site) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = site.serve_good_client(3) {
+        assert!(Instant::now() < end, "{error:#}");
+    }
+}
+
+fn a_link_that_goes_down_comes_back() {
+    with_service(|service, site| {
+        assert_eq!(counter(site, "tap.tx_interface_down"), 0);
+        // The reply to somebody who is not there: it is asked for once a second, five times.
+        let nobody = site.target().stranger(1);
+        let request = frames::udp((nobody, 4000), (site.target().address, 8080), b"hello");
+        let packet = frames::Ipv4::new(nobody, site.target().address, frames::UDP).packet(&request);
+        site.wire().send(&site.target().frame(&packet)).expect("a frame can be sent");
+        site.wait().expect("it is served");
+        set(&["down"]);
+        thread::sleep(Duration::from_millis(2500));
+        assert!(service.ended().expect("it can be asked").is_none(), "{:#?}", service.lines());
+        set(&["up"]);
+        until_served(site);
+        let lost = counter(site, "tap.tx_interface_down");
+        assert!((1..=5).contains(&lost), "{lost} frames were sent while the link was down");
+    });
+}
+
+/// The service goes on with the MTU that the device had when it was opened: what is longer is dropped, and
+/// counted, and the rest is served.
+fn a_larger_mtu_is_not_taken() {
+    with_service(|_, site| {
+        set(&["mtu", "9000"]);
+        let socket = site.connect(8080).expect("a socket can be opened");
+        socket.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout can be set");
+        assert!(ask(&socket, &[7; 1472]), "a packet of 1500 bytes is as before");
+        // With four bytes more it would be a frame with a VLAN tag.
+        assert!(!ask(&socket, &[7; 1480]), "a packet of 1508 bytes is too long");
+        assert!(!ask(&socket, &[7; 8192]), "so is one of 8220 bytes");
+        for _ in 0..200 {
+            site.wire().send(&site.target().frame(&[0x45; 8986])).expect("it can be sent");
+        }
+        site.wait().expect("it is served");
+        assert_eq!(counter(site, "tap.rx_too_long"), 202);
+        set(&["mtu", "1500"]);
+    });
+}
+
+fn a_smaller_mtu_is_no_matter() {
+    with_service(|_, site| {
+        for mtu in ["1000", "576", "68"] {
+            set(&["mtu", mtu]);
+            let socket = site.connect(8080).expect("a socket can be opened");
+            socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout can be set");
+            // What the kernel sends has more pieces; what the service sends is taken as it is.
+            assert!(ask(&socket, &[7; 1472]) && ask(&socket, &[7; 8000]), "MTU {mtu}");
+        }
+        set(&["mtu", "1500"]);
+    });
+}
+
+/// Whether it is echoed.
+fn ask(socket: &UdpSocket, request: &[u8]) -> bool {
+    socket.send(request).expect("a request can be sent");
+    let mut reply = vec![0; 1 << 16];
+    socket.recv(&mut reply).is_ok_and(|length| reply[..length] == *request)
+}
+
+/// Its clock jumps, and more than its queue holds has come meanwhile.
+fn a_process_that_was_stopped_goes_on() {
+    with_service(|service, site| {
+        service.signal(Signal::SIGSTOP).expect("it runs");
+        let half = site.target().first_fragment(site.target().host, 7, 1480);
+        let request = site.target().ipv4(frames::UDP).packet(&site.target().silent_request(b"x"));
+        let request = site.target().frame(&request);
+        for number in 0..3000 {
+            let frame = if number % 2 == 0 { &half } else { &request };
+            // Where the queue is full it is lost.
+            site.wire().try_send(frame).expect("the interface stays");
+        }
+        thread::sleep(Duration::from_secs(1));
+        service.signal(Signal::SIGCONT).expect("it is there");
+        until_served(site);
+        let served = counter(site, "udp.no_reply_port");
+        assert!((100..=1500).contains(&served), "{served} of 1500 requests were in the queue");
+    });
+}

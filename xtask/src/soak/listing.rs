@@ -1,0 +1,153 @@
+//! The counters and regions of a running service, read from the port that `--stats-port` names.
+
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    net::UdpSocket,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// How long an answer may take.
+const WITHIN: Duration = Duration::from_secs(10);
+/// After how long the question is asked again: it can be lost where a queue is full.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// The port with the counters of a service.
+#[derive(Debug)]
+pub struct Listing {
+    socket: UdpSocket,
+}
+
+/// What the regions of one name hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many are open.
+    pub live: u64,
+    /// How many pages they hold.
+    pub pages: u64,
+    /// The most pages that they ever held together.
+    pub most: u64,
+}
+
+/// What the memory of a service holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The pages that there are.
+    pub pages: u64,
+    /// Those that are in no region.
+    pub free: u64,
+    /// The regions, by name.
+    pub regions: BTreeMap<String, Held>,
+}
+
+impl Listing {
+    /// Reads from `socket`, which is connected to the port.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn new(socket: UdpSocket) -> Result<Self> {
+        socket.set_read_timeout(Some(AGAIN))?;
+        Ok(Self { socket })
+    }
+
+    /// The lines that begin with `beginning`. When they come, everything that was sent before the
+    /// question has been taken from the service's queue.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub fn lines(&self, beginning: &str) -> Result<String> {
+        let deadline = Instant::now() + WITHIN;
+        let mut reply = vec![0; 1 << 16];
+        // Late answers to earlier questions.
+        self.socket.set_nonblocking(true)?;
+        while self.socket.recv(&mut reply).is_ok() {}
+        self.socket.set_nonblocking(false)?;
+        loop {
+            self.socket.send(beginning.as_bytes()).context("cannot ask for the counters")?;
+            match self.socket.recv(&mut reply) {
+                Ok(length) => {
+                    reply.truncate(length);
+                    return String::from_utf8(reply).context("the counters are not text");
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
+                    ErrorKind::ConnectionRefused => bail!("no service lists its counters there"),
+                    _ => return Err(error).context("cannot read the counters"),
+                },
+            }
+            ensure!(Instant::now() < deadline, "the service does not list its counters");
+        }
+    }
+
+    /// All counters, by name without the interface: `arp.learnt`.
+    ///
+    /// # Errors
+    /// There is no answer, or it is another than expected.
+    pub fn counters(&self) -> Result<BTreeMap<String, u64>> {
+        let read = |line: &str| {
+            let (name, value) = line.strip_prefix("eth0.")?.split_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        let text = self.lines("eth0.")?;
+        text.lines().map(|line| read(line).with_context(|| format!("no counter: {line}"))).collect()
+    }
+
+    /// The memory.
+    ///
+    /// # Errors
+    /// There is no answer, or it is another than expected.
+    pub fn memory(&self) -> Result<Memory> {
+        let mut memory = Memory::read(&self.lines("region ")?)?;
+        // Apart from the regions, so that these answers have always the same size.
+        let pool = Memory::read(&self.lines("pool ")?)?;
+        (memory.pages, memory.free) = (pool.pages, pool.free);
+        Ok(memory)
+    }
+}
+
+impl Memory {
+    /// Reads the lines `pool pages N free N …` and `region NAME … live N pages N most N …`.
+    fn read(text: &str) -> Result<Self> {
+        let mut memory = Self::default();
+        for line in text.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let number = |name: &str| {
+                let at = words.iter().position(|word| *word == name);
+                let value = at.and_then(|at| words.get(at + 1)?.parse().ok());
+                value.with_context(|| format!("no number for {name} in: {line}"))
+            };
+            match words[..] {
+                ["pool", ..] => (memory.pages, memory.free) = (number("pages")?, number("free")?),
+                ["region", name, ..] => {
+                    let (live, pages, most) = (number("live")?, number("pages")?, number("most")?);
+                    memory.regions.insert(name.into(), Held { live, pages, most });
+                }
+                _ => {}
+            }
+        }
+        Ok(memory)
+    }
+
+    /// The regions of this name.
+    pub fn region(&self, name: &str) -> Held {
+        self.regions.get(name).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_report_are_read() {
+        let text = "pool pages 16352 free 16308 most used 45\n\
+                    region packet opened 1 live 1 pages 2 most 12 resets 7\n";
+        let memory = Memory::read(text).unwrap();
+        assert_eq!((memory.pages, memory.free), (16_352, 16_308));
+        assert_eq!(memory.region("packet"), Held { live: 1, pages: 2, most: 12 });
+        assert_eq!(memory.region("no such region"), Held::default());
+        assert!(Memory::read("region packet opened 1\n").is_err());
+    }
+}

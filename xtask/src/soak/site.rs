@@ -1,0 +1,229 @@
+//! A service and its network, as they are attacked and asked: only addresses and an interface, so it
+//! does not matter where the service runs.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    net::{Ipv4Addr, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use tests::Random;
+
+use super::{
+    STRANGERS,
+    attacks::{Attack, Target},
+    frames::{Ipv4, MORE, Mac, UDP},
+    listing::{Listing, Memory},
+    wire::Wire,
+};
+
+/// The most datagrams that wait for fragments at once (`ipv4::reassembly::Limits`).
+const REASSEMBLIES: usize = 256;
+/// How many frames are sent before the service is waited for: fewer than its queue holds.
+const BATCH: usize = 200;
+/// How long a reply to the good client may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What the good client asks: nothing, a little, a full frame, fragments, many fragments.
+const GOOD_REQUESTS: [usize; 6] = [0, 5, 1472, 1473, 8192, 60_000];
+
+/// Where a service is, and where it is reached from.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The interface of the host that leads to it.
+    pub interface: String,
+    /// The address of the host there.
+    pub host: Ipv4Addr,
+    /// The hardware address of the service.
+    pub mac: Mac,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The length of the prefix of their network, 16 at most.
+    pub prefix: u8,
+    /// The UDP port of a service that replies with what it was sent.
+    pub port: u16,
+    /// The UDP port with its counters.
+    pub stats_port: u16,
+}
+
+/// A running service at a place.
+#[derive(Debug)]
+pub struct Site {
+    target: Target,
+    wire: Wire,
+    listing: Listing,
+    /// The number of the next datagram that is begun to fill the table of reassembly.
+    next_filler: Cell<u16>,
+}
+
+/// What a service counted and held.
+pub type Counters = BTreeMap<String, u64>;
+
+impl Site {
+    /// Goes to `place`, in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// The interface is not there, or frames cannot be sent.
+    pub fn open(place: &Place) -> Result<Self> {
+        let wire = Wire::open(&place.interface)?;
+        let &Place { mac, address, prefix, port, host, .. } = place;
+        let target = Target { mac, address, prefix, port, host_mac: wire.mac(), host };
+        let listing = Listing::new(connect(&target, place.stats_port)?)?;
+        Ok(Self { target, wire, listing, next_filler: Cell::new(0) })
+    }
+
+    /// The addresses.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The way in for frames.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// A UDP socket of the host that is connected to `port` of the service.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn connect(&self, port: u16) -> Result<UdpSocket> {
+        connect(&self.target, port)
+    }
+
+    /// The counters.
+    ///
+    /// # Errors
+    /// The service does not tell.
+    pub fn counters(&self) -> Result<Counters> {
+        self.listing.counters()
+    }
+
+    /// What the regions hold.
+    ///
+    /// # Errors
+    /// The service does not tell.
+    pub fn memory(&self) -> Result<Memory> {
+        self.listing.memory()
+    }
+
+    /// Waits until the service has taken all frames that were sent.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn wait(&self) -> Result<()> {
+        self.listing.lines("pool ").map(drop)
+    }
+
+    /// Sends frames, no faster than the service takes them, so that none is lost in its queue.
+    ///
+    /// # Errors
+    /// They cannot be sent, or the service does not answer.
+    pub fn send<'f>(&self, frames: impl IntoIterator<Item = &'f Vec<u8>>) -> Result<()> {
+        for (number, frame) in frames.into_iter().enumerate() {
+            if number % BATCH == BATCH - 1 {
+                self.wait()?;
+            }
+            self.wire.send(frame)?;
+        }
+        self.wait()
+    }
+
+    /// Attacks, and says what the service counted otherwise than it should.
+    ///
+    /// # Errors
+    /// The frames cannot be sent, or the service does not answer.
+    pub fn attack(&self, attack: &Attack, seed: u64) -> Result<Vec<String>> {
+        let frames = (attack.frames)(&self.target, &mut Random::new(seed));
+        let before = self.counters()?;
+        if attack.burst {
+            for frame in &frames {
+                // Where the queue is full it is lost, which is the point.
+                self.wire.try_send(frame)?;
+            }
+        } else {
+            for batch in frames.chunks(BATCH) {
+                batch.iter().try_for_each(|frame| self.wire.send(frame))?;
+                if attack.hides_client {
+                    self.wire.send(&self.target.request_of_host())?;
+                }
+                self.wait()?;
+            }
+        }
+        let after = self.counters()?;
+        let count = frames.len() as u64;
+        let complain = |(name, moved): &(&str, super::attacks::Moved)| {
+            let value = |counters: &Counters| counters.get(*name).copied();
+            let Some((before, after)) = value(&before).zip(value(&after)) else {
+                return Some(format!("{}: there is no counter {name}", attack.name));
+            };
+            let by = after - before;
+            let complaint =
+                || format!("{}: {count} frames moved {name} by {by}, not {moved:?}", attack.name);
+            (!moved.holds(count, by)).then(complaint)
+        };
+        Ok(attack.counters.iter().filter_map(complain).collect())
+    }
+
+    /// Brings the memory into a state that does not depend on what was sent before: what waits for
+    /// strangers is let go, and the table of reassembly, where the oldest gives way, is filled with
+    /// small pieces of this host. It takes no time, where waiting for timeouts would take 30 s.
+    ///
+    /// # Errors
+    /// The frames cannot be sent, or the service does not answer.
+    pub fn settle(&self) -> Result<()> {
+        self.send(&self.answers())?;
+        let filler = |_| {
+            let identification = self.next_filler.get();
+            self.next_filler.set(identification.wrapping_add(1));
+            // Not the first piece, so that nobody is told when its time is over.
+            let header = Ipv4 {
+                identification,
+                flags_offset: MORE | 1,
+                ..Ipv4::new(self.target.stranger(59_999), self.target.address, UDP)
+            };
+            self.target.frame(&header.packet(&[0; 8]))
+        };
+        self.send(&(0..REASSEMBLIES).map(filler).collect::<Vec<_>>())
+    }
+
+    /// The frames in which all strangers say where they are.
+    fn answers(&self) -> Vec<Vec<u8>> {
+        (0..STRANGERS).map(|number| self.target.answer_of_stranger(number)).collect()
+    }
+
+    /// Asks as a client does who means well, and checks the replies; says how long the slowest took.
+    ///
+    /// # Errors
+    /// A reply is wrong or does not come.
+    pub fn serve_good_client(&self, seed: u64) -> Result<Duration> {
+        let socket = self.connect(self.target.port)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        let mut random = Random::new(seed);
+        let mut reply = vec![0; 1 << 16];
+        let mut slowest = Duration::ZERO;
+        for size in GOOD_REQUESTS {
+            let request = random.bytes(size);
+            let asked = Instant::now();
+            socket.send(&request).context("the good client cannot send")?;
+            let length = socket
+                .recv(&mut reply)
+                .with_context(|| format!("the good client has no reply to {size} bytes"))?;
+            ensure!(
+                reply[..length] == request,
+                "the good client has a wrong reply to {size} bytes"
+            );
+            slowest = slowest.max(asked.elapsed());
+        }
+        Ok(slowest)
+    }
+}
+
+fn connect(target: &Target, port: u16) -> Result<UdpSocket> {
+    let open = || {
+        let socket = UdpSocket::bind((target.host, 0))?;
+        socket.connect((target.address, port))?;
+        Ok::<_, std::io::Error>(socket)
+    };
+    open().context("cannot open a UDP socket")
+}
