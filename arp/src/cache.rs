@@ -2,7 +2,9 @@
 //! is what the methods return.
 //!
 //! The table is cut into sets of 8 places. An address belongs to one set, so finding, adding and
-//! replacing look at 8 entries at most, whatever is in the table and whoever filled it.
+//! replacing look at 8 entries at most, whatever is in the table and whoever filled it. Neighbours with
+//! consecutive addresses are in consecutive sets; where such a row begins follows from a secret, so
+//! that nobody can choose addresses that all belong to the set of another.
 //!
 //! When a set is full, a new entry goes, in this order: where somebody is whose time is over; where
 //! the oldest is of those that nothing was ever sent to; where the least recently used is of those
@@ -15,6 +17,7 @@ use core::{fmt, net::Ipv4Addr, ops::Range, time::Duration};
 
 use managed::ManagedSlice;
 use netif::{Instant, MacAddr};
+use network::Keyed;
 
 use crate::{
     Timing,
@@ -38,9 +41,11 @@ const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The addresses of the neighbours.
 pub struct Cache<'g> {
     entries: ManagedSlice<'g, Entry>,
-    /// The number of sets, and of places in each.
-    sets: usize,
+    /// The number of sets is 2 to the power of this; none if there are no places.
+    set_bits: u32,
+    /// The number of places in each set.
     ways: usize,
+    keyed: Keyed,
     timing: Timing,
     /// How long a neighbour is known without being asked again.
     fresh: Duration,
@@ -54,12 +59,16 @@ pub struct Cache<'g> {
 }
 
 impl<'g> Cache<'g> {
-    /// A cache in `storage`, whose contents are lost. It should be a multiple of 8 entries long.
-    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing) -> Self {
+    /// A cache in `storage`, whose contents are lost. Of its places, 8 times a power of two are used,
+    /// or all if there are less than 8. Only who knows `secret` can tell which addresses compete for
+    /// the same places.
+    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u64) -> Self {
         let mut entries = storage.into();
         entries.fill(Entry::FREE);
         let ways = entries.len().min(WAYS);
         let sets = entries.len().checked_div(ways).unwrap_or(0);
+        let set_bits = sets.checked_ilog2().unwrap_or(0);
+        let keyed = Keyed::new(secret);
         let timing = Timing {
             age: timing.age.max(REQUEST_INTERVAL),
             retry: timing.retry.max(REQUEST_INTERVAL),
@@ -67,7 +76,18 @@ impl<'g> Cache<'g> {
         };
         let margin = timing.age / 16;
         let fresh = timing.age - margin;
-        Self { entries, sets, ways, timing, fresh, margin, wake: None, cursor: 0, earliest: None }
+        Self {
+            entries,
+            set_bits,
+            ways,
+            keyed,
+            timing,
+            fresh,
+            margin,
+            wake: None,
+            cursor: 0,
+            earliest: None,
+        }
     }
 
     /// The hardware address of a neighbour, if it is at hand and nothing else is to be done.
@@ -264,12 +284,13 @@ impl<'g> Cache<'g> {
         self.wake
     }
 
-    /// The places that `address` can be in: multiplicative hashing (Knuth), which spreads the
-    /// addresses of a network evenly over the sets.
+    /// The places that `address` can be in. The addresses of a row that is as long as there are sets
+    /// are in one set each; which of them is in which, the secret decides for each row anew.
     #[inline]
     fn set(&self, address: Ipv4Addr) -> Range<usize> {
-        let hash = u64::from(address.to_bits().wrapping_mul(0x9e37_79b9));
-        let first = ((hash * self.sets as u64) >> 32) as usize * self.ways;
+        let bits = u64::from(address.to_bits());
+        let row = self.keyed.hash(bits >> self.set_bits);
+        let first = (bits ^ row) as usize % (1 << self.set_bits) * self.ways;
         first..first + self.ways
     }
 

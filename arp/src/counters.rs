@@ -7,10 +7,12 @@ netif::counters! {
         requests_rx,
         /// Replies received.
         replies_rx,
-        /// Requests sent, in broadcasts or to one station, announcements not among them.
+        /// Requests sent, in broadcasts or to one station, probes and announcements not among them.
         requests_tx,
         /// Replies sent.
         replies_tx,
+        /// Probes for our own address sent (RFC 5227, 2.1).
+        probes_tx,
         /// Announcements sent, defences among them.
         announcements_tx,
         /// Dropped: not ARP for IPv4 on Ethernet.
@@ -21,10 +23,17 @@ netif::counters! {
         mismatched,
         /// Replies that nobody had asked for: not believed.
         unsolicited,
-        /// Packets that used our address as somebody else's (RFC 5227, 2.4).
+        /// Packets that used our address as somebody else's, or asked for it while we did (RFC 5227,
+        /// 2.1.1 and 2.4).
         conflicts,
         /// Conflicts that were answered by an announcement.
         defences,
+        /// Times that we found our address in use, or gave it up.
+        given_up,
+        /// IPv4 packets not sent: our address was not ours at the time.
+        no_address_tx,
+        /// IPv4 frames dropped: our address was not ours at the time.
+        no_address_rx,
         /// Neighbours added because they asked us.
         learnt,
         /// Neighbours that got another hardware address.

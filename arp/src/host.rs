@@ -48,6 +48,11 @@ pub(crate) fn request(mac: MacAddr, address: [u8; 4]) -> Vec<u8> {
     frame(ALL, REQUEST, (mac, address), (NONE, US))
 }
 
+/// The probe of `mac` for our address.
+pub(crate) fn probe(mac: MacAddr) -> Vec<u8> {
+    frame(ALL, REQUEST, (mac, [0; 4]), (NONE, US))
+}
+
 /// The announcement of `mac` that it has `address`.
 pub(crate) fn announcement(mac: MacAddr, address: [u8; 4]) -> Vec<u8> {
     frame(ALL, REQUEST, (mac, address), (NONE, address))
@@ -65,8 +70,15 @@ impl<'g> Host<'g> {
     /// A host that was just started.
     pub(crate) fn new(region: &'g Region<'g>) -> Self {
         let (wire, end) = Wire::new(OURS);
-        let arp = Arp::new(Ethernet::new(end), "10.0.0.2/24".parse().unwrap(), region).unwrap();
+        let address = "10.0.0.2/24".parse().unwrap();
+        let arp = Arp::new(Ethernet::new(end), address, 7, region).unwrap();
         Self { arp, wire, now: Instant::from_millis(1_000_000), pool: region.pool().unwrap() }
+    }
+
+    /// A host that was just started and asks before it uses its address.
+    pub(crate) fn probing(region: &'g Region<'g>) -> Self {
+        let Self { arp, wire, now, pool } = Self::new(region);
+        Self { arp: arp.with_probing(), wire, now, pool }
     }
 
     /// Receives until nothing is waiting; says what was handed up.

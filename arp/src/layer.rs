@@ -1,6 +1,6 @@
 //! The layer: a link that finds its neighbours.
 
-use core::{error::Error, fmt, net::Ipv4Addr, time::Duration};
+use core::{error::Error, fmt, net::Ipv4Addr};
 
 use ethernet::{EtherType, Frame, JoinError, Link};
 use managed::ManagedSlice;
@@ -11,16 +11,12 @@ use rt_regions::{Exhausted, Pool, Region};
 use crate::{
     ArpPacket, Counters, Entry, Resolve, Timing,
     cache::{Cache, Due, Full, Resolution},
+    detection::{Detection, Step},
     waiting::Waiting,
 };
 
 /// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
 pub const DEFAULT_ENTRIES: usize = 1024;
-
-/// How often a new address is announced (RFC 5227, 1.1: `ANNOUNCE_NUM`).
-const ANNOUNCEMENTS: u8 = 2;
-/// The time between announcements (RFC 5227, 1.1: `ANNOUNCE_INTERVAL`).
-const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// ARP over a link `L`.
 #[derive(Debug)]
@@ -30,34 +26,40 @@ pub struct Arp<'g, L> {
     pub(crate) network: Cidr,
     pub(crate) cache: Cache<'g>,
     pub(crate) waiting: Waiting<'g>,
-    /// How many announcements are still to be sent, the first of them at `announce`.
-    announcements: u8,
-    announce: Instant,
-    /// When our address was last defended.
-    pub(crate) defended: Option<Instant>,
+    /// Whether our address is ours.
+    pub(crate) detection: Detection,
     pub(crate) counters: Counters,
     pub(crate) log: bool,
 }
 
 impl<'g, L> Arp<'g, L> {
     /// The layer over `link` for a host with this address, with a cache of [`DEFAULT_ENTRIES`] in
-    /// `region`. Packets wait in pages of the region's pool.
+    /// `region`. Packets wait in pages of the region's pool. `secret`, which nobody can predict, keeps
+    /// others from choosing addresses that compete for the same places of the cache.
     ///
-    /// The address is announced twice from the first call of [`receive`](Layer::receive) on
-    /// (RFC 5227, 2.3). It is not probed for before.
+    /// The address is ours at once. It is announced twice from the first call of
+    /// [`receive`](Layer::receive) on (RFC 5227, 2.3), and defended, but not probed for; see
+    /// [`with_probing`](Self::with_probing).
     ///
     /// # Errors
     /// The region has no room for the cache.
-    pub fn new(link: L, address: Cidr, region: &'g Region<'_>) -> Result<Self, Exhausted> {
+    pub fn new(
+        link: L,
+        address: Cidr,
+        secret: u64,
+        region: &'g Region<'_>,
+    ) -> Result<Self, Exhausted> {
         let storage = region.alloc_slice_with(DEFAULT_ENTRIES, |_| Entry::FREE)?;
-        Ok(Self::with_storage(link, address, storage, Timing::default(), region.pool()))
+        let timing = Timing::default();
+        Ok(Self::with_storage(link, address, secret, storage, timing, region.pool()))
     }
 
-    /// The layer with a cache in `storage` (a multiple of 8 entries) and its own times. Packets wait
-    /// in pages of `pool`; without one they are dropped.
+    /// The layer with a cache in `storage` (8 entries times a power of two) and its own times. Packets
+    /// wait in pages of `pool`; without one they are dropped.
     pub fn with_storage(
         link: L,
         address: Cidr,
+        secret: u64,
         storage: impl Into<ManagedSlice<'g, Entry>>,
         timing: Timing,
         pool: Option<&'g Pool<'g>>,
@@ -65,14 +67,29 @@ impl<'g, L> Arp<'g, L> {
         Self {
             link,
             network: address,
-            cache: Cache::new(storage, timing),
+            cache: Cache::new(storage, timing, secret),
             waiting: Waiting::new(pool),
-            announcements: ANNOUNCEMENTS,
-            announce: Instant::ZERO,
-            defended: None,
+            detection: Detection::new(secret),
             counters: Counters::default(),
             log: false,
         }
+    }
+
+    /// The same layer, which asks before it uses an address, and gives it up rather than share it
+    /// (RFC 5227, 2.1 and 2.4 (b)).
+    ///
+    /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
+    /// 4 to 7 seconds later, if nobody has answered. If somebody has, or if it cannot be defended later
+    /// on, it is not ours: no IPv4 packet is sent or handed up, nobody is told that we have it, and 10
+    /// seconds later (60, after the tenth conflict) we probe for it anew.
+    #[must_use]
+    pub fn with_probing(self) -> Self {
+        Self { detection: self.detection.with_probing(), ..self }
+    }
+
+    /// Whether our address is ours at the moment: always, without probing.
+    pub fn has_address(&self) -> bool {
+        self.detection.is_ours()
     }
 
     /// Our address and its network.
@@ -80,15 +97,20 @@ impl<'g, L> Arp<'g, L> {
         self.network
     }
 
-    /// Gives us another address, and announces it from the next call of
-    /// [`receive`](Layer::receive) on. Everything that is known of neighbours is forgotten but the
-    /// static entries; packets that wait are dropped, because they have the old address in them.
+    /// Gives us another address, or the same anew (after the cable was plugged in, say). It is
+    /// announced, or probed for, from the next call of [`receive`](Layer::receive) on. Everything
+    /// that is known of neighbours is forgotten but the static entries; packets that wait are dropped,
+    /// because they have the old address in them.
     pub fn set_address(&mut self, address: Cidr) {
         self.network = address;
-        self.cache.clear(address.address());
+        self.detection.restart();
+        self.forget();
+    }
+
+    /// Forgets what was learnt and what waits under the address that we had.
+    pub(crate) fn forget(&mut self) {
+        self.cache.clear(self.network.address());
         self.counters.abandoned += self.waiting.clear();
-        (self.announcements, self.announce) = (ANNOUNCEMENTS, Instant::ZERO);
-        self.defended = None;
     }
 
     /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
@@ -136,8 +158,7 @@ impl<'g, L> Arp<'g, L> {
     /// When something is to be done here.
     #[inline]
     fn deadline(&self) -> Option<Instant> {
-        let announce = (self.announcements > 0).then_some(self.announce);
-        Instant::earliest(announce, self.cache.next_deadline())
+        Instant::earliest(self.detection.next_deadline(), self.cache.next_deadline())
     }
 }
 
@@ -174,13 +195,21 @@ impl<L: Link> Arp<'_, L> {
         self.transmit(now, MacAddr::BROADCAST, ArpPacket::announcement(self.ours()))
     }
 
+    /// Asks whether our address is somebody's.
+    fn probe(&mut self, now: Instant) -> Result<(), L::Error> {
+        self.counters.probes_tx += 1;
+        let (address, mac) = self.ours();
+        self.transmit(now, MacAddr::BROADCAST, ArpPacket::probe(mac, address))
+    }
+
     /// Does what is due.
     #[cold]
     fn run(&mut self, now: Instant) -> Result<(), L::Error> {
-        if self.announcements > 0 && self.announce <= now {
-            self.announcements -= 1;
-            self.announce = now + ANNOUNCE_INTERVAL;
-            self.announce(now)?;
+        while let Some(step) = self.detection.due(now) {
+            match step {
+                Step::Probe => self.probe(now)?,
+                Step::Announce => self.announce(now)?,
+            }
         }
         while let Some(due) = self.cache.due(now) {
             match due {
@@ -252,6 +281,10 @@ impl<L: Link> Layer for Arp<'_, L> {
                 self.hear(now, &frame)?;
                 Ok(Rx::Kept)
             }
+            Rx::Item(frame) if frame.ethertype == EtherType::IPV4 && !self.has_address() => {
+                self.counters.no_address_rx += 1;
+                Ok(Rx::Kept)
+            }
             other => Ok(other),
         }
     }
@@ -302,6 +335,10 @@ impl<L: Link> Link for Arp<'_, L> {
         ethertype: EtherType,
         payload: impl Payload,
     ) -> Result<(), L::Error> {
+        if ethertype == EtherType::IPV4 && !self.has_address() {
+            self.counters.no_address_tx += 1;
+            return Ok(());
+        }
         self.link.send(now, destination, ethertype, payload)
     }
 }
@@ -315,6 +352,10 @@ impl<L: Link> Resolve for Arp<'_, L> {
         ethertype: EtherType,
         payload: impl Payload,
     ) -> Result<(), L::Error> {
+        if !self.has_address() {
+            self.counters.no_address_tx += 1;
+            return Ok(());
+        }
         match self.cache.lookup(now, address) {
             Some(mac) => self.link.send(now, mac, ethertype, payload),
             None => self.send_slowly(now, address, ethertype, &payload),

@@ -10,6 +10,7 @@ mod host;
 
 pub mod cache;
 mod counters;
+mod detection;
 mod entry;
 mod layer;
 mod reception;

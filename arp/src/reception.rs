@@ -1,6 +1,6 @@
 //! What a received packet does: the algorithm of RFC 826, and what RFC 5227 adds to it.
 
-use core::{net::Ipv4Addr, time::Duration};
+use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Frame, Link};
 use netif::{Instant, MacAddr};
@@ -8,10 +8,8 @@ use netif::{Instant, MacAddr};
 use crate::{
     Arp, ArpPacket, Operation,
     cache::{Claim, Full, Merged},
+    detection::Verdict,
 };
-
-/// Our address is defended at most once in this time (RFC 5227, 1.1: `DEFEND_INTERVAL`).
-const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
 impl<L: Link> Arp<'_, L> {
     /// Takes a frame with an ARP packet.
@@ -31,14 +29,19 @@ impl<L: Link> Arp<'_, L> {
             self.counters.bad_sender += 1;
             return Ok(());
         }
-        if sender == self.network.address() {
-            return self.defend(now, mac);
+        let is_probe = packet.operation() == Operation::REQUEST && sender.is_unspecified();
+        let about_us = packet.target() == self.network.address();
+        // Who probes for our address while we do wants it as much as we do (RFC 5227, 2.1.1).
+        if sender == self.network.address() || (is_probe && about_us && self.detection.is_probing())
+        {
+            return self.conflict(now, mac);
         }
         if mac != frame.source {
             self.counters.mismatched += 1;
             return Ok(());
         }
-        let claim = match (packet.operation(), packet.target() == self.network.address()) {
+        let for_us = about_us && self.has_address();
+        let claim = match (packet.operation(), for_us) {
             (Operation::REQUEST, true) => Claim::AsksUs,
             (Operation::REPLY, true) => Claim::AnswersUs,
             _ => Claim::Aside,
@@ -110,17 +113,29 @@ impl<L: Link> Arp<'_, L> {
         Ok(())
     }
 
-    /// Somebody else uses our address. We keep it in any case (RFC 5227, 2.4 (c)): a server must be
-    /// where its clients look for it.
-    fn defend(&mut self, now: Instant, mac: MacAddr) -> Result<(), L::Error> {
-        self.counters.conflicts += 1;
-        if self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL) {
+    /// Somebody else uses our address, or wants to.
+    fn conflict(&mut self, now: Instant, mac: MacAddr) -> Result<(), L::Error> {
+        let verdict = self.detection.conflict(now);
+        if verdict == Verdict::NotOurs {
             return Ok(());
         }
-        netif::log!(self.log, "arp: our address {} is used by {}", self.network.address(), mac);
-        self.counters.defences += 1;
-        self.defended = Some(now);
-        self.announce(now)
+        self.counters.conflicts += 1;
+        match verdict {
+            Verdict::Defend => {
+                let address = self.network.address();
+                netif::log!(self.log, "arp: our address {} is used by {}", address, mac);
+                self.counters.defences += 1;
+                return self.announce(now);
+            }
+            Verdict::GiveUp => {
+                let address = self.network.address();
+                netif::log!(self.log, "arp: {} is left to {}", address, mac);
+                self.counters.given_up += 1;
+                self.forget();
+            }
+            Verdict::Keep | Verdict::NotOurs => {}
+        }
+        Ok(())
     }
 }
 

@@ -94,6 +94,12 @@ impl ArpPacket {
         Self::request(sender, sender.0)
     }
 
+    /// A probe: the station `mac` asks whether anybody uses `target`, and does not say that it does
+    /// (RFC 5227, 2.1.1).
+    pub fn probe(mac: MacAddr, target: Ipv4Addr) -> Self {
+        Self::request((Ipv4Addr::UNSPECIFIED, mac), target)
+    }
+
     /// The reply of a station that has hardware address `mac` and was asked by this packet.
     pub fn reply(&self, mac: MacAddr) -> Self {
         Self::new(Operation::REPLY, (self.target(), mac), (self.sender(), self.sender_mac))
@@ -239,6 +245,17 @@ mod tests {
         assert_eq!((announcement.sender(), announcement.sender_mac()), B);
         assert_eq!(announcement.operation(), Operation::REQUEST);
         assert_eq!((announcement.target(), announcement.target_mac().0), (B.0, [0; 6]));
+    }
+
+    #[test]
+    fn emit_a_probe() {
+        let probe = ArpPacket::probe(A.1, B.0);
+        let bytes = [
+            0, 1, 8, 0, 6, 4, 0, 1, // Ethernet, IPv4, 6 and 4 bytes, request
+            2, 0, 10, 0, 0, 1, 0, 0, 0, 0, // sender, without an address
+            0, 0, 0, 0, 0, 0, 10, 0, 0, 2, // target
+        ];
+        assert_eq!(probe.as_bytes(), bytes);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rt_regions::Region;
 use crate::{EtherType, EthernetHeader, Frame, Link, MIN_PAYLOAD, ParseError};
 
 /// How many multicast groups a station can join.
-pub const MAX_GROUPS: usize = 8;
+pub const MAX_GROUPS: usize = 16;
 
 /// What fills a short frame up (RFC 894).
 const PADDING: [u8; MIN_PAYLOAD] = [0; MIN_PAYLOAD];

@@ -205,11 +205,10 @@ impl<I: Network> Layer for Icmp<I> {
                 let report = self.message(now, &packet)?;
                 Ok(report.map_or(Rx::Kept, |report| Rx::Item(Delivery::Report(report))))
             }
-            Rx::Item(Delivery::Report(Report {
-                problem: problem @ Problem::ReassemblyTimeExceeded,
-                reporter: None,
-                packet,
-            })) => {
+            // The network below found fault with somebody's packet: its sender is told.
+            Rx::Item(Delivery::Report(Report { problem, reporter: None, packet }))
+                if packet.source != self.network.address() =>
+            {
                 self.reject(now, &packet, problem)?;
                 Ok(Rx::Kept)
             }

@@ -6,7 +6,7 @@
 
 use core::net::Ipv4Addr;
 
-use network::Protocol;
+use network::{Keyed, Protocol};
 
 /// How many counters there are; destinations are spread over them by a hash that is keyed with a
 /// secret.
@@ -15,36 +15,27 @@ const COUNTERS: usize = 64;
 /// The identifications that are next.
 #[derive(Clone, Debug)]
 pub(crate) struct Identifications {
-    secret: u64,
+    keyed: Keyed,
     next: [u16; COUNTERS],
 }
 
 impl Identifications {
     /// Counters that begin at places that only who knows `secret` can tell.
     pub(crate) fn new(secret: u64) -> Self {
-        let mut next = [0; COUNTERS];
-        for (index, next) in next.iter_mut().enumerate() {
-            *next = mix(secret ^ !(index as u64)) as u16;
-        }
-        Self { secret, next }
+        let keyed = Keyed::new(secret);
+        // No address and protocol together are such a large number.
+        Self { keyed, next: core::array::from_fn(|index| keyed.hash(!(index as u64)) as u16) }
     }
 
     /// The identification of the next datagram to `destination`.
     pub(crate) fn next(&mut self, destination: Ipv4Addr, protocol: Protocol) -> u16 {
         let pair = u64::from(destination.to_bits()) << 8 | u64::from(protocol.0);
-        let hash = mix(mix(self.secret ^ pair).wrapping_add(self.secret));
+        let hash = self.keyed.hash(pair);
         let counter = &mut self.next[hash as usize % COUNTERS];
         *counter = counter.wrapping_add(1);
         // Two destinations of one counter are still at different places of the cycle.
         counter.wrapping_add((hash >> 32) as u16)
     }
-}
-
-/// Spreads the bits of a number over all of it (the last steps of `SplitMix64`).
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
 }
 
 #[cfg(test)]

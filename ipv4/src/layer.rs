@@ -10,10 +10,14 @@ use rt_regions::{Exhausted, Region};
 
 use crate::{
     ids::Identifications,
-    multicast::MAX_GROUPS,
+    multicast::{ALL_HOSTS, MAX_GROUPS, multicast_mac},
+    options,
     paths::Paths,
     reassembly::{Limits, Reassembly},
 };
+
+/// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
+pub const DEFAULT_TTL: u8 = 64;
 
 netif::counters! {
     /// What the IPv4 layer counted.
@@ -34,6 +38,10 @@ netif::counters! {
         bad_source,
         /// Dropped: a broadcast frame with a packet for one host (RFC 1122 3.3.6).
         broadcast_frame,
+        /// Dropped: a source route that does not end here (RFC 1122 3.3.5).
+        source_routed,
+        /// Dropped: an option with an impossible length or pointer.
+        bad_options,
         /// Fragments received.
         fragments_rx,
         /// Datagrams put together.
@@ -42,6 +50,8 @@ netif::counters! {
         fragments_duplicate,
         /// Fragments dropped: no datagram can have them.
         fragments_malformed,
+        /// Fragments dropped: their datagram was, because earlier ones overlapped.
+        fragments_refused,
         /// Datagrams dropped: fragments overlapped.
         reassembly_overlaps,
         /// Datagrams dropped: fragments were missing when their time was over.
@@ -65,6 +75,7 @@ pub struct Ipv4<'g, E> {
     pub(crate) link: E,
     pub(crate) cidr: Cidr,
     pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) ttl: u8,
     pub(crate) groups: [Ipv4Addr; MAX_GROUPS],
     pub(crate) reassembly: Reassembly<'g>,
     pub(crate) ids: Identifications,
@@ -73,7 +84,7 @@ pub struct Ipv4<'g, E> {
     pub(crate) log: bool,
 }
 
-impl<'g, E> Ipv4<'g, E> {
+impl<'g, E: Resolve> Ipv4<'g, E> {
     /// The layer over `link`, with the address and the network `cidr`. The table of reassembly is in
     /// `region`, fragments will be in regions of its pool. `secret`, which nobody can predict, hides the
     /// identifications.
@@ -95,16 +106,19 @@ impl<'g, E> Ipv4<'g, E> {
     /// # Errors
     /// `region` has no room for the table, or no pool.
     pub fn with_limits(
-        link: E,
+        mut link: E,
         cidr: Cidr,
         secret: u64,
         limits: Limits,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
+        // A link that cannot has no multicast at all, and no other host of it has either.
+        let _ = link.join(multicast_mac(ALL_HOSTS));
         Ok(Self {
             link,
             cidr,
             gateway: None,
+            ttl: DEFAULT_TTL,
             groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
             reassembly: Reassembly::new(limits, region.require_pool()?, region)?,
             ids: Identifications::new(secret),
@@ -113,11 +127,20 @@ impl<'g, E> Ipv4<'g, E> {
             log: false,
         })
     }
+}
 
+impl<E> Ipv4<'_, E> {
     /// The same with a gateway for what is not in our network.
     #[must_use]
     pub fn with_gateway(self, gateway: Option<Ipv4Addr>) -> Self {
         Self { gateway, ..self }
+    }
+
+    /// The same with another TTL than [`DEFAULT_TTL`] for what no transport sets one for; 0, which must
+    /// not be sent, counts as 1. What goes to a multicast group has 1 (RFC 1112 6.1).
+    #[must_use]
+    pub fn with_ttl(self, ttl: u8) -> Self {
+        Self { ttl, ..self }
     }
 
     /// The link below.
@@ -161,6 +184,10 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
         }
         let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Kept) };
         netif::log!(self.log, "ipv4: received {}", parsed.header);
+        if let Err(problem) = options::check(parsed.header_bytes) {
+            let report = self.header_problem(&frame, &parsed, problem);
+            return Ok(Rx::Item(Delivery::Report(report)));
+        }
         let packet = if parsed.header.is_fragment() {
             match self.reassemble(now, &frame, &parsed, region) {
                 Some(packet) => packet,

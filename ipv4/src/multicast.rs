@@ -7,8 +7,18 @@ use netif::MacAddr;
 
 use crate::Ipv4;
 
-/// How many multicast groups a host can join.
+/// How many multicast groups a host can join, beside [`ALL_HOSTS`].
 pub const MAX_GROUPS: usize = 8;
+
+/// The group of all hosts of the link: joined from the beginning, and never left (RFC 1112 4).
+pub const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+
+impl<E> Ipv4<'_, E> {
+    /// Whether we are in the multicast group `address`.
+    pub(crate) fn is_member(&self, address: Ipv4Addr) -> bool {
+        address.is_multicast() && (address == ALL_HOSTS || self.groups.contains(&address))
+    }
+}
 
 impl<E: Resolve> Ipv4<'_, E> {
     /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
@@ -20,7 +30,7 @@ impl<E: Resolve> Ipv4<'_, E> {
         if !group.is_multicast() {
             return Err(JoinError::NotAGroup(group));
         }
-        if self.groups.contains(&group) {
+        if self.is_member(group) {
             return Ok(());
         }
         let free = self.groups.iter_mut().find(|place| place.is_unspecified());
@@ -37,7 +47,8 @@ impl<E: Resolve> Ipv4<'_, E> {
             // 32 groups share a hardware address: the link keeps it while another needs it.
             self.link.leave(multicast_mac(group));
         }
-        for group in self.groups.into_iter().filter(|group| group.is_multicast()) {
+        let left = self.groups.into_iter().filter(|group| group.is_multicast());
+        for group in left.chain([ALL_HOSTS]) {
             // It was joined before, so there is room.
             let _ = self.link.join(multicast_mac(group));
         }

@@ -29,9 +29,10 @@ struct Path {
 }
 
 impl Paths {
-    /// Notes that packets of more than `mtu` bytes do not get to `destination`.
+    /// Notes that packets of more than `mtu` bytes do not get to `destination`. What would make packets
+    /// larger than they are is not believed (RFC 1191 3).
     pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) {
-        if mtu < LEAST {
+        if mtu < LEAST || self.mtu(now, destination).is_some_and(|known| known < mtu) {
             return;
         }
         let known = self.paths.iter().position(|p| p.is_some_and(|p| p.destination == destination));
@@ -81,6 +82,19 @@ mod tests {
         assert_eq!(paths.mtu(Instant::ZERO, host(1)), None);
         paths.note(Instant::ZERO, host(1), 68);
         assert_eq!(paths.mtu(Instant::ZERO, host(1)), Some(68));
+    }
+
+    #[test]
+    fn a_path_never_grows_before_its_time_is_over() {
+        let mut paths = Paths::default();
+        paths.note(Instant::ZERO, host(1), 1000);
+        let later = Instant::from_millis(300_000);
+        paths.note(later, host(1), 1400);
+        assert_eq!(paths.mtu(later, host(1)), Some(1000));
+        assert_eq!(paths.mtu(Instant::ZERO + HOLDS, host(1)), None, "nor does it hold longer");
+        paths.note(later, host(1), 600);
+        paths.note(later + HOLDS, host(1), 1400);
+        assert_eq!(paths.mtu(later + HOLDS, host(1)), Some(1400));
     }
 
     #[test]

@@ -2,30 +2,25 @@
 //!
 //! Every datagram has a region of its own, which goes in O(1) when the datagram is whole, refused or
 //! timed out. Two maps of one bit for each 8 bytes say what has arrived and where the pieces begin, so a
-//! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole datagram goes, and what
-//! still arrives of it cannot complete (RFC 5722's rule; Linux applies it to IPv4 too). An exact
-//! duplicate is ignored.
+//! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole
+//! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too). An
+//! exact duplicate is ignored.
 
-use core::{net::Ipv4Addr, time::Duration};
+use core::time::Duration;
 
 use netif::Instant;
 use network::Protocol;
 use rt_regions::{Exhausted, PAGE_SIZE, Parcels, Pool, Region, RegionVec};
 
-use crate::wire::{MAX_HEADER_LEN, MAX_PACKET_LEN, Parsed};
+use crate::wire::{MAX_PACKET_LEN, Parsed};
 
-/// What the fragments of one datagram have in common (RFC 791 3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Who sent it.
-    pub source: Ipv4Addr,
-    /// Whom it is for.
-    pub destination: Ipv4Addr,
-    /// What it carries.
-    pub protocol: Protocol,
-    /// The number that the sender gave it.
-    pub identification: u16,
-}
+mod datagram;
+mod map;
+mod refused;
+
+pub use datagram::{Datagram, Key};
+use datagram::{Fit, Known};
+use refused::Refused;
 
 /// How much may wait, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,39 +62,14 @@ pub enum Insert<'p> {
     Duplicate,
     /// It overlaps what came before, or contradicts it: the whole datagram was dropped.
     Overlap,
+    /// An earlier fragment of its datagram overlapped: it is dropped like the others.
+    Refused,
     /// It cannot be part of a datagram: not a multiple of 8 bytes though others follow, empty, or
-    /// beyond 65,535 bytes.
+    /// beyond 65,535 bytes. Or it was the last that was missing, and no packet can be made of them:
+    /// too long with the header, or of two minds about congestion (RFC 3168 5.3).
     Malformed,
     /// There was no room for it: its datagram was dropped.
     Exhausted(Exhausted),
-}
-
-/// A datagram of which fragments have come.
-#[derive(Debug)]
-pub struct Datagram<'p> {
-    key: Key,
-    deadline: Instant,
-    /// The pieces, numbered by their offset, beside what is known of the datagram.
-    fragments: Parcels<'p, Known>,
-}
-
-#[derive(Debug)]
-struct Known {
-    /// What has come.
-    come: Map,
-    /// Where a fragment that has come begins.
-    begins: Map,
-    /// How many bytes have come.
-    received: usize,
-    /// Where the last fragment ends, once it has come.
-    total: Option<usize>,
-    /// The highest end of what has come.
-    end: usize,
-    /// The header of the first fragment, once it has come.
-    header: [u8; MAX_HEADER_LEN],
-    header_length: usize,
-    /// Whether a router marked any of the fragments as having met congestion (RFC 3168 5.3).
-    congestion: bool,
 }
 
 /// The datagrams that wait for fragments.
@@ -111,6 +81,7 @@ pub struct Reassembly<'p> {
     limits: Limits,
     /// No datagram times out before this.
     next_deadline: Option<Instant>,
+    refused: Refused,
     /// How many datagrams were dropped to make room.
     evicted: u64,
 }
@@ -126,7 +97,8 @@ impl<'p> Reassembly<'p> {
         region: &'p Region<'_>,
     ) -> Result<Self, Exhausted> {
         let datagrams = RegionVec::with_capacity(limits.datagrams.max(1), region)?;
-        Ok(Self { datagrams, pool, limits, next_deadline: None, evicted: 0 })
+        let refused = Refused::default();
+        Ok(Self { datagrams, pool, limits, next_deadline: None, refused, evicted: 0 })
     }
 
     /// How many datagrams are waiting.
@@ -176,6 +148,9 @@ impl<'p> Reassembly<'p> {
             protocol: Protocol(fragment.header.protocol),
             identification: fragment.header.identification.get(),
         };
+        if self.refused.contains(now, key) {
+            return Insert::Refused;
+        }
         let index = match self.datagrams.iter().position(|datagram| datagram.key == key) {
             Some(index) => index,
             None => match self.open(now, key) {
@@ -188,7 +163,8 @@ impl<'p> Reassembly<'p> {
             Fit::New => {}
             Fit::Duplicate => return Insert::Duplicate,
             Fit::Overlap => {
-                self.remove(index);
+                let refused = self.remove(index);
+                self.refused.note(key, refused.deadline);
                 return Insert::Overlap;
             }
         }
@@ -199,9 +175,9 @@ impl<'p> Reassembly<'p> {
             return Insert::Exhausted(exhausted);
         }
         if fragments.value().is_whole() {
-            let too_long = fragments.value().is_too_long();
+            let impossible = fragments.value().is_impossible();
             let datagram = self.remove(index);
-            return if too_long { Insert::Malformed } else { Insert::Complete(datagram) };
+            return if impossible { Insert::Malformed } else { Insert::Complete(datagram) };
         }
         if fragments.pages() > pages {
             self.make_room(key, 0);
@@ -262,143 +238,6 @@ impl<'p> Reassembly<'p> {
             self.next_deadline = None;
         }
         datagram
-    }
-}
-
-impl Datagram<'_> {
-    /// What its fragments have in common.
-    pub fn key(&self) -> Key {
-        self.key
-    }
-
-    /// The header of the first fragment; nothing if that has not come.
-    pub fn header(&self) -> Option<&[u8]> {
-        let known = self.fragments.value();
-        (known.header_length > 0).then(|| &known.header[..known.header_length])
-    }
-
-    /// Whether any fragment had met congestion (RFC 3168 5.3).
-    pub fn congestion(&self) -> bool {
-        self.fragments.value().congestion
-    }
-
-    /// The pieces that have come, each with its offset, in the order in which they came.
-    pub fn fragments(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.fragments.iter().map(|(offset, bytes)| (offset as usize, bytes))
-    }
-
-    /// The payload, put together in `region`.
-    ///
-    /// # Errors
-    /// The region has no room for it.
-    pub fn payload<'r>(&self, region: &'r Region<'_>) -> Result<&'r [u8], Exhausted> {
-        let length = self.fragments.value().end;
-        let payload = region.alloc_slice_with(length, |_| 0u8)?;
-        for (offset, bytes) in self.fragments() {
-            payload[offset..offset + bytes.len()].copy_from_slice(bytes);
-        }
-        Ok(payload)
-    }
-}
-
-/// How a fragment fits to those that came before.
-enum Fit {
-    New,
-    Duplicate,
-    Overlap,
-}
-
-impl Known {
-    fn new() -> Self {
-        Self {
-            come: Map::EMPTY,
-            begins: Map::EMPTY,
-            received: 0,
-            total: None,
-            end: 0,
-            header: [0; MAX_HEADER_LEN],
-            header_length: 0,
-            congestion: false,
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.total == Some(self.received)
-    }
-
-    /// Whether header and payload are more than a packet can have.
-    fn is_too_long(&self) -> bool {
-        self.header_length + self.end > MAX_PACKET_LEN
-    }
-
-    /// Notes that the bytes from `offset` on have come; `more` says that others follow them.
-    fn note(&mut self, offset: usize, length: usize, more: bool) -> Fit {
-        let end = offset + length;
-        let (first, last) = (offset / 8, (end - 1) / 8);
-        if self.come.count(first, last) > 0 {
-            let one_piece = self.begins.count(first, first) == 1
-                && self.begins.count(first + 1, last) == 0
-                && self.come.count(first, last) == last - first + 1
-                && (self.come.count(last + 1, last + 1) == 0
-                    || self.begins.count(last + 1, last + 1) == 1);
-            let same_end = if more { self.total != Some(end) } else { self.total == Some(end) };
-            return if one_piece && same_end { Fit::Duplicate } else { Fit::Overlap };
-        }
-        let contradicts = match self.total {
-            Some(total) => !more || end > total,
-            None => !more && end < self.end,
-        };
-        if contradicts {
-            return Fit::Overlap;
-        }
-        self.come.set(first, last);
-        self.begins.set(first, first);
-        self.received += length;
-        self.end = self.end.max(end);
-        if !more {
-            self.total = Some(end);
-        }
-        Fit::New
-    }
-
-    fn note_header(&mut self, offset: usize, fragment: &Parsed<'_>) {
-        self.congestion |= fragment.header.tos & 3 == 3;
-        if offset == 0 {
-            self.header_length = fragment.header_bytes.len();
-            self.header[..self.header_length].copy_from_slice(fragment.header_bytes);
-        }
-    }
-}
-
-/// One bit for each 8 bytes of payload.
-#[derive(Debug)]
-struct Map([u64; MAX_PACKET_LEN.div_ceil(8 * 64)]);
-
-impl Map {
-    const EMPTY: Self = Self([0; MAX_PACKET_LEN.div_ceil(8 * 64)]);
-
-    /// The words that hold the bits from `first` to `last`, each with a mask of those bits.
-    fn words(first: usize, last: usize) -> impl Iterator<Item = (usize, u64)> {
-        let range = if first <= last { first / 64..last / 64 + 1 } else { 0..0 };
-        range.map(move |word| {
-            let from = if word == first / 64 { first % 64 } else { 0 };
-            let to = if word == last / 64 { last % 64 } else { 63 };
-            (word, u64::MAX << from & u64::MAX >> (63 - to))
-        })
-    }
-
-    /// How many of the bits from `first` to `last` are set; there are none beyond the end.
-    fn count(&self, first: usize, last: usize) -> usize {
-        let bits = |(word, mask): (usize, u64)| {
-            self.0.get(word).map_or(0, |bits| (bits & mask).count_ones())
-        };
-        Self::words(first, last).map(bits).sum::<u32>() as usize
-    }
-
-    fn set(&mut self, first: usize, last: usize) {
-        for (word, mask) in Self::words(first, last) {
-            self.0[word] |= mask;
-        }
     }
 }
 

@@ -21,9 +21,7 @@ impl<E> Ipv4<'_, E> {
 
     /// Whether a packet to `address` is for us.
     pub(crate) fn is_ours(&self, address: Ipv4Addr) -> bool {
-        address == self.cidr.address()
-            || self.is_broadcast(address)
-            || address.is_multicast() && self.groups.contains(&address)
+        address == self.cidr.address() || self.is_broadcast(address) || self.is_member(address)
     }
 
     /// Whether another host can have sent from `address` (RFC 1122 3.2.1.3).
@@ -31,6 +29,7 @@ impl<E> Ipv4<'_, E> {
         let [first, ..] = address.octets();
         !matches!(first, 0 | 127 | 224..)
             && !self.is_broadcast(address)
+            && self.cidr.network() != Some(address)
             && address != self.cidr.address()
     }
 
@@ -92,6 +91,10 @@ impl<E> Ipv4<'_, E> {
                 counters.reassembly_overlaps += 1;
                 return None;
             }
+            Insert::Refused => {
+                counters.fragments_refused += 1;
+                return None;
+            }
             Insert::Exhausted(_) => {
                 counters.reassembly_exhausted += 1;
                 return None;
@@ -131,6 +134,21 @@ impl<E> Ipv4<'_, E> {
             header: header_bytes,
             payload,
         }
+    }
+
+    /// Word about a packet whose header is wrong, or asks for what is not done.
+    pub(crate) fn header_problem<'r>(
+        &mut self,
+        frame: &Frame<'r>,
+        parsed: &Parsed<'r>,
+        problem: Problem,
+    ) -> Report<'r> {
+        match problem {
+            Problem::SOURCE_ROUTE_FAILED => self.counters.source_routed += 1,
+            _ => self.counters.bad_options += 1,
+        }
+        let packet = self.packet(frame, parsed.header, parsed.header_bytes, parsed.payload);
+        Report { problem, reporter: None, packet }
     }
 
     /// Word about a datagram whose time is over, if its first fragment had come (RFC 792).

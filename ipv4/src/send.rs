@@ -12,6 +12,9 @@ use crate::{
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
 
+/// The TTL of a multicast that does not say how far it is to go.
+const MULTICAST_TTL: u8 = 1;
+
 impl<E: Resolve> Ipv4<'_, E> {
     /// Sends one packet to `destination`, which is not ours.
     fn transmit(
@@ -35,7 +38,8 @@ impl<E: Resolve> Ipv4<'_, E> {
     /// The neighbour that leads to `destination`; none for a broadcast or multicast.
     fn route(&self, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
         let address = IpAddr::V4(destination);
-        if destination.is_unspecified() || destination.is_loopback() {
+        // Neither of them leaves a host (RFC 1122 3.2.1.3 (a), (b), (g)).
+        if matches!(destination.octets()[0], 0 | 127) {
             return Err(Refusal::BadAddress(address));
         }
         if self.is_broadcast(destination) || destination.is_multicast() {
@@ -50,6 +54,13 @@ impl<E: Resolve> Ipv4<'_, E> {
         self.gateway.map(Some).ok_or(Refusal::NoRoute(address))
     }
 
+    /// The TTL of a packet: never 0 (RFC 1122 3.2.1.7), and no further than this link for a multicast
+    /// that does not say how far it is to go (RFC 1112 6.1).
+    fn ttl_of(&self, outgoing: &Outgoing, destination: Ipv4Addr) -> u8 {
+        let usual = if destination.is_multicast() { MULTICAST_TTL } else { self.ttl };
+        outgoing.ttl.unwrap_or(usual).max(1)
+    }
+
     /// Sends a packet that has a route, in as many pieces as it needs.
     fn send_pieces(
         &mut self,
@@ -62,7 +73,8 @@ impl<E: Resolve> Ipv4<'_, E> {
             Ok(neighbour) => neighbour,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mtu = self.link.mtu();
+        // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
+        let mtu = self.link.mtu().max(HEADER_LEN + 8);
         let mtu = self.paths.mtu(now, destination).map_or(mtu, |path| path.min(mtu));
         let length = payload.len();
         let whole = HEADER_LEN + length <= mtu;
@@ -76,8 +88,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             source: self.cidr.address(),
             destination,
             protocol: outgoing.protocol,
-            // A packet with TTL 0 must not be sent (RFC 1122 3.2.1.7).
-            ttl: outgoing.ttl.max(1),
+            ttl: self.ttl_of(&outgoing, destination),
             tos: outgoing.tos,
             identification,
             dont_fragment: whole,

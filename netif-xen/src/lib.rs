@@ -9,6 +9,7 @@ mod device;
 mod error;
 mod link;
 mod netfront;
+mod open;
 mod ring;
 mod rx;
 pub mod state;
@@ -17,6 +18,3 @@ mod wire;
 
 pub use error::{Error, Lie};
 pub use netfront::{Counters, Netfront};
-
-/// What a runtime waits on: our end of the event channel, once there is one.
-pub use rt_xen::Event;

@@ -3,12 +3,12 @@
 use core::{fmt, time::Duration};
 
 use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
-use rt::{Config, Runtime};
+use rt::Config;
 use rt_regions::Region;
-use rt_xen::{Guest, Port, Rt, Watch};
+use rt_xen::{Event, Guest, Port, Watch};
 
 use crate::{
-    Error, Event, Lie,
+    Error, Lie,
     device::{self, Device},
     rx::{Received, RxQueue},
     state::Front,
@@ -101,17 +101,6 @@ pub struct Netfront<G: Guest> {
     pub(crate) counters: Counters,
     pub(crate) last_error: Option<Error>,
     pub(crate) last_lie: Option<Lie>,
-}
-
-impl Netfront<&'static dyn Guest> {
-    /// Opens the network device that the arguments name by its number (`--interface=0`; the first there is
-    /// if they name none), in the guest of `runtime`. See [`attach`](Netfront::attach).
-    ///
-    /// # Errors
-    /// See [`Error`] (status 1; what is no number: status 2).
-    pub fn open(runtime: &mut Rt, config: &Config) -> Result<Self, rt::Error> {
-        Self::configured(runtime.guest(), config, runtime.memory())
-    }
 }
 
 impl<G: Guest> Netfront<G> {

@@ -5,17 +5,21 @@
 #[cfg(test)]
 extern crate std;
 
+mod capture;
 mod counters;
 mod layer;
 mod log;
 mod mac;
 mod payload;
+mod report;
 mod time;
 
+pub use capture::{Capture, Recorder};
 pub use counters::Counter;
 pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use payload::{Payload, Slice};
+pub use report::report;
 pub use time::Instant;
 
 #[cfg(feature = "defmt")]

@@ -7,10 +7,12 @@ extern crate std;
 
 mod checksum;
 mod cidr;
+mod keyed;
 mod packet;
 
 pub use checksum::Checksum;
 pub use cidr::{Cidr, ParseCidrError};
+pub use keyed::Keyed;
 pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
 
 use core::{error::Error, fmt, net::IpAddr};

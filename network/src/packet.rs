@@ -62,6 +62,17 @@ pub struct Packet<'r> {
     pub payload: &'r [u8],
 }
 
+impl<'r> Packet<'r> {
+    /// The options of an IPv4 header as received, with what fills them up (RFC 1122 3.2.1.8); nothing
+    /// for IPv6, which has none.
+    pub fn options(&self) -> &'r [u8] {
+        match self.destination {
+            IpAddr::V4(_) => self.header.get(20..).unwrap_or_default(),
+            IpAddr::V6(_) => &[],
+        }
+    }
+}
+
 /// A packet to be sent; the source is the network's own address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -69,8 +80,8 @@ pub struct Outgoing {
     pub destination: IpAddr,
     /// What it carries.
     pub protocol: Protocol,
-    /// Time to live (IPv4) or hop limit (IPv6).
-    pub ttl: u8,
+    /// Time to live (IPv4) or hop limit (IPv6); none is what the network layer was set up with.
+    pub ttl: Option<u8>,
     /// Type of service (IPv4) or traffic class (IPv6).
     pub tos: u8,
     /// Never send it in fragments: refuse it instead.
@@ -78,12 +89,9 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// The TTL that the assigned numbers recommend.
-    pub const DEFAULT_TTL: u8 = 64;
-
-    /// A packet with the default TTL, TOS 0, in fragments if need be.
+    /// A packet with the network's own TTL, TOS 0, in fragments if need be.
     pub const fn new(destination: IpAddr, protocol: Protocol) -> Self {
-        Self { destination, protocol, ttl: Self::DEFAULT_TTL, tos: 0, dont_fragment: false }
+        Self { destination, protocol, ttl: None, tos: 0, dont_fragment: false }
     }
 }
 
@@ -109,6 +117,8 @@ impl Problem {
     pub const PROTOCOL_UNREACHABLE: Self = Self::Unreachable(2);
     /// No service is bound to the port (code 3).
     pub const PORT_UNREACHABLE: Self = Self::Unreachable(3);
+    /// The packet was to go on from here, and is not forwarded (code 5; RFC 1122 3.3.5).
+    pub const SOURCE_ROUTE_FAILED: Self = Self::Unreachable(5);
 }
 
 impl fmt::Display for Problem {
@@ -118,6 +128,7 @@ impl fmt::Display for Problem {
             Self::Unreachable(1) => f.write_str("host unreachable"),
             Self::Unreachable(2) => f.write_str("protocol unreachable"),
             Self::Unreachable(3) => f.write_str("port unreachable"),
+            Self::Unreachable(5) => f.write_str("source route failed"),
             Self::Unreachable(code) => write!(f, "destination unreachable, code {code}"),
             Self::FragmentationNeeded(mtu) => write!(f, "fragmentation needed, MTU {mtu}"),
             Self::TtlExceeded => f.write_str("time to live exceeded"),

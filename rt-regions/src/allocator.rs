@@ -39,6 +39,29 @@ unsafe impl Allocator for &Region<'_> {
         unsafe { larger.cast::<u8>().copy_from_nonoverlapping(place, old.size()) };
         Ok(larger)
     }
+
+    unsafe fn shrink(
+        &self,
+        place: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        self.check_owner(place, old);
+        if new.align() <= old.align() {
+            if self.is_newest(place, old.size()) {
+                // SAFETY: the block's `old.size()` bytes end at `next`, and the caller gives the last
+                // of them back.
+                self.next.set(unsafe { self.next.get().sub(old.size() - new.size()) });
+            }
+            return Ok(NonNull::slice_from_raw_parts(place, new.size()));
+        }
+        let smaller = self.allocate(new)?;
+        // SAFETY: both blocks have at least the new size, and are not the same.
+        unsafe { smaller.cast::<u8>().copy_from_nonoverlapping(place, new.size()) };
+        // SAFETY: the caller gives the old block back.
+        unsafe { self.deallocate(place, old) };
+        Ok(smaller)
+    }
 }
 
 impl Region<'_> {

@@ -79,6 +79,7 @@ impl Region<'_> {
         let record = NonNull::from(self.alloc(record)?);
         // SAFETY: allocated above, aligned, and lent to nobody.
         unsafe { place.write(value) };
+        self.save();
         self.dropping.newest.set(Some(record));
         // SAFETY: written above; the memory is this value's until the region is reset or ends, and
         // both need the borrow of `self` to have ended.

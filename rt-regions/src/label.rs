@@ -15,7 +15,10 @@ pub struct Label {
     opened: Cell<u64>,
     live: Cell<u32>,
     pages: Cell<u32>,
-    most_pages: Cell<u32>,
+    /// The most pages since the last sample of a profile.
+    peak: Cell<u32>,
+    /// The most pages before it.
+    peak_before: Cell<u32>,
     resets: Cell<u64>,
     refused: Cell<u64>,
     filled: Cell<usize>,
@@ -31,7 +34,8 @@ impl Label {
             opened: Cell::new(0),
             live: Cell::new(0),
             pages: Cell::new(0),
-            most_pages: Cell::new(0),
+            peak: Cell::new(0),
+            peak_before: Cell::new(0),
             resets: Cell::new(0),
             refused: Cell::new(0),
             filled: Cell::new(0),
@@ -67,7 +71,15 @@ impl Label {
 
     /// The most pages that they ever held together.
     pub fn most_pages(&self) -> usize {
-        self.most_pages.get() as usize
+        self.peak.get().max(self.peak_before.get()) as usize
+    }
+
+    /// The most pages that they held together since this was last asked for.
+    #[cfg(feature = "profile")]
+    pub(crate) fn take_peak(&self) -> u32 {
+        let peak = self.peak.replace(self.pages.get());
+        self.peak_before.set(self.peak_before.get().max(peak));
+        peak
     }
 
     /// How many times one of them was reset.
@@ -117,8 +129,8 @@ impl Label {
         }
         let now = self.pages.get() + pages;
         self.pages.set(now);
-        if now > self.most_pages.get() {
-            self.most_pages.set(now);
+        if now > self.peak.get() {
+            self.peak.set(now);
         }
     }
 
@@ -164,45 +176,62 @@ impl fmt::Display for Label {
     }
 }
 
+/// How many names are found at once; a power of two.
+const RECENT: usize = 32;
+
 /// The labels of a pool. The last one is shared by all the names that found no place.
-pub(crate) struct Labels([Label; NAMES]);
+pub(crate) struct Labels {
+    labels: [Label; NAMES],
+    /// Names that were looked up, each in the place that its address gives it, and the indices of
+    /// their labels.
+    recent: [Cell<(&'static str, u8)>; RECENT],
+}
 
 impl Labels {
     pub(crate) const fn new() -> Self {
-        Self([const { Label::empty() }; NAMES])
+        Self {
+            labels: [const { Label::empty() }; NAMES],
+            recent: [const { Cell::new(("", NAMES as u8 - 1)) }; RECENT],
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Label> {
-        self.0.iter().filter(|label| label.opened.get() > 0)
+        let (others, labels) = self.labels.split_last().unwrap_or((&self.labels[0], &[]));
+        let is_used = others.opened.get() > 0 || others.refused.get() > 0;
+        let used = labels.iter().take_while(|label| label.place.get().is_some());
+        used.chain(is_used.then_some(others))
     }
 
     #[inline]
     pub(crate) fn find(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
-        for label in &self.0[..NAMES - 1] {
-            let known = label.name.get();
-            if core::ptr::eq(known, name) && label.place.get().is_some() {
-                return label;
-            }
-            if label.place.get().is_none() {
-                break;
-            }
-        }
-        self.find_slowly(name, place)
+        // Names that stand beside each other are to have different places: Knuth's multiplicative hash.
+        let hash = (name.as_ptr().addr() as u32).wrapping_mul(0x9e37_79b9);
+        let recent = &self.recent[(hash >> (32 - RECENT.ilog2())) as usize];
+        let (known, index) = recent.get();
+        let index = if core::ptr::eq(known, name) {
+            index
+        } else {
+            let index = self.find_slowly(name, place);
+            recent.set((name, index));
+            index
+        };
+        &self.labels[usize::from(index)]
     }
 
     /// The same name may stand at several addresses: compare the words before giving it a place.
     #[cold]
-    fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
-        for label in &self.0[..NAMES - 1] {
-            if label.place.get().is_none() {
-                label.name.set(name);
-                label.place.set(Some(place));
-                return label;
-            }
-            if label.name.get() == name {
-                return label;
-            }
+    fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> u8 {
+        let known = &self.labels[..NAMES - 1];
+        let by_address = |label: &Label| core::ptr::eq(label.name(), name);
+        let by_words = |label: &Label| label.place().is_none() || label.name() == name;
+        let used = known.iter().take_while(|label| label.place().is_some());
+        let found = used.clone().position(by_address).or_else(|| known.iter().position(by_words));
+        let index = found.unwrap_or(NAMES - 1);
+        let label = &self.labels[index];
+        if index < NAMES - 1 && label.place().is_none() {
+            label.name.set(name);
+            label.place.set(Some(place));
         }
-        &self.0[NAMES - 1]
+        index as u8
     }
 }

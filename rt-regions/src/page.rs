@@ -176,11 +176,12 @@ impl Region<'_> {
     }
 
     /// Gives the one page of a region that was reset and not used since back to the pool, if there is
-    /// one; it stays counted, for the page that comes in exchange.
+    /// one; it stays counted, for the page that comes in exchange. Not inside a scope: that goes back to
+    /// the page in which it was opened.
     #[inline]
     fn exchange(&self, pool: &Pool<'_>) -> bool {
         let is_unused = self.page_count.get() == 1
-            && self.unmarked.get()
+            && self.innermost.get().is_none()
             && self.end.get().addr() - self.next.get().addr() == PAGE_SIZE;
         if is_unused {
             let chain = self.pages.replace(Chain::EMPTY);

@@ -3,7 +3,7 @@
 //! Only the counters are read, never an object, and never by the path that allocates. All memory of a
 //! profile is taken when it is made.
 
-use core::fmt;
+use core::{fmt, panic::Location};
 
 use crate::{Exhausted, Label, Pool, Region};
 
@@ -25,6 +25,8 @@ struct Counts {
     used: usize,
     waste: usize,
     pages: u32,
+    /// The most pages since the sample before.
+    peak: u32,
     most: u32,
     live: u32,
 }
@@ -36,6 +38,7 @@ impl Counts {
             used: label.bytes(),
             waste: label.waste(),
             pages: label.pages() as u32,
+            peak: label.take_peak(),
             most: label.most_pages() as u32,
             live: label.live() as u32,
         }
@@ -48,6 +51,10 @@ impl Counts {
 /// same series, times left out. When there is no room for another sample, every second one is
 /// dropped and from then on half as many are taken: however long the run is, the series covers all
 /// of it, evenly, with between half and all of the samples that there is room for.
+///
+/// What is opened and closed between two samples is seen by its peak: the most pages that the regions
+/// of a name held together since the sample before. Peaks are counted for one profile: a pool has at
+/// most one.
 ///
 /// ```
 /// use rt_regions::{Pool, Profile, Region};
@@ -65,15 +72,17 @@ impl Counts {
 ///
 /// let mut text = String::new();
 /// profile.write_csv(&mut text)?;
-/// assert!(text.ends_with("\n1,1500,packet,1,1,0,0,1\n"), "{text}");
+/// assert!(text.contains("\n1,1500,packet,1,1,1,0,0,1,"), "{text}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Profile<'r> {
     moments: &'r mut [Moment],
     /// [`LABELS`] for each moment.
     counts: &'r mut [Counts],
-    /// The names of the labels, by index.
-    names: [&'static str; LABELS],
+    /// The names of the labels, by index, and where they were first used.
+    names: [(&'static str, Option<&'static Location<'static>>); LABELS],
+    /// The peaks of the last sample that was dropped, by index: they belong to the next one.
+    dropped_peaks: [u32; LABELS],
     taken: usize,
     /// A sample is taken every so many ticks.
     every: u64,
@@ -100,7 +109,8 @@ impl<'r> Profile<'r> {
             moments: region.alloc_slice_with(samples, |_| Moment::default())?,
             counts: region
                 .alloc_slice_with(samples.saturating_mul(LABELS), |_| Counts::default())?,
-            names: [""; LABELS],
+            names: [("", None); LABELS],
+            dropped_peaks: [0; LABELS],
             taken: 0,
             every: every.max(1).into(),
             tick: 0,
@@ -142,8 +152,10 @@ impl<'r> Profile<'r> {
         let counts = &mut self.counts[self.taken * LABELS..][..LABELS];
         let mut labels = 0;
         // In the order of first use, so a label has the same index each time.
-        for ((label, name), counts) in pool.labels().zip(&mut self.names).zip(counts) {
-            (*name, *counts) = (label.name(), Counts::of(label));
+        for (label, counts) in pool.labels().zip(counts) {
+            *counts = Counts::of(label);
+            counts.peak = counts.peak.max(core::mem::take(&mut self.dropped_peaks[labels]));
+            self.names[labels] = (label.name(), label.place());
             labels += 1;
         }
         self.moments[self.taken] = Moment { tick: self.tick, nanos, labels };
@@ -151,34 +163,48 @@ impl<'r> Profile<'r> {
         self.next = self.tick + self.every;
     }
 
-    /// Drops every second sample, the last one among them.
+    /// Drops every second sample, the last one among them. Their peaks go to the samples after them.
     fn thin(&mut self) {
         let left = self.taken / 2;
         for kept in 1..left {
             let from = 2 * kept;
-            self.moments[kept] = self.moments[from];
-            let used = self.moments[from].labels;
-            self.counts.copy_within(from * LABELS..from * LABELS + used, kept * LABELS);
+            let (dropped, moment) = (self.moments[from - 1], self.moments[from]);
+            self.moments[kept] = moment;
+            for label in 0..moment.labels {
+                let mut counts = self.counts[from * LABELS + label];
+                if label < dropped.labels {
+                    counts.peak = counts.peak.max(self.counts[(from - 1) * LABELS + label].peak);
+                }
+                self.counts[kept * LABELS + label] = counts;
+            }
+        }
+        let last = self.taken - 1;
+        let last_counts = &self.counts[last * LABELS..][..self.moments[last].labels];
+        for (peak, counts) in self.dropped_peaks.iter_mut().zip(last_counts) {
+            *peak = counts.peak;
         }
         self.taken = left;
         self.every *= 2;
     }
 
     /// Writes the series as CSV (RFC 4180, but with a line feed alone at the end of a line): a
-    /// header, then one line for each sample and label. `most` is the most pages that the regions of
-    /// this name ever held together, between samples too; the other numbers are those at the tick.
-    /// `used` and `waste` are bytes, see [`Label::bytes`] and [`Label::waste`].
+    /// header, then one line for each sample and label. `peak` is the most pages that the regions of
+    /// this name held together since the sample before, and `most` the most they ever held; the other
+    /// numbers are those at the tick. `used` and `waste` are bytes, see [`Label::bytes`] and
+    /// [`Label::waste`]; `place` is where the name was first used, see [`Label::place`].
     ///
     /// # Errors
     /// Those of `out`.
     pub fn write_csv(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        out.write_str("tick,time_ns,region,pages,most,used,waste,live\n")?;
+        out.write_str("tick,time_ns,region,pages,peak,most,used,waste,live,place\n")?;
         for (moment, counts) in self.moments[..self.taken].iter().zip(self.counts.chunks(LABELS)) {
             let Moment { tick, nanos, labels } = *moment;
-            for (name, counts) in self.names.iter().zip(&counts[..labels]) {
-                let Counts { used, waste, pages, most, live } = *counts;
-                let name = Field(name);
-                writeln!(out, "{tick},{nanos},{name},{pages},{most},{used},{waste},{live}")?;
+            for ((name, place), counts) in self.names.iter().zip(&counts[..labels]) {
+                let Counts { used, waste, pages, peak, most, live } = *counts;
+                let name = Field(name, None);
+                let place = place.map_or(Field("", None), |at| Field(at.file(), Some(at.line())));
+                write!(out, "{tick},{nanos},{name},{pages},{peak},{most},{used},{waste},{live},")?;
+                writeln!(out, "{place}")?;
             }
         }
         Ok(())
@@ -195,20 +221,21 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// Text as a field of CSV: in quotes if need be.
-struct Field<'t>(&'t str);
+/// Text as a field of CSV, in quotes if need be; with the number of a line behind it, if it is a place.
+struct Field<'t>(&'t str, Option<u32>);
 
 impl fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.contains(['"', ',', '\n', '\r']) {
-            return f.write_str(self.0);
-        }
-        f.write_str("\"")?;
+        let quote = if self.0.contains(['"', ',', '\n', '\r']) { "\"" } else { "" };
+        f.write_str(quote)?;
         for (index, part) in self.0.split('"').enumerate() {
             f.write_str(if index > 0 { "\"\"" } else { "" })?;
             f.write_str(part)?;
         }
-        f.write_str("\"")
+        if let Some(line) = self.1 {
+            write!(f, ":{line}")?;
+        }
+        f.write_str(quote)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A region: a chain of pages with a bump pointer, and a chain of runs for large objects.
 
-use core::{alloc::Layout, cell::Cell, fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
+mod room;
+
+use core::{cell::Cell, fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
 use crate::{
     Exhausted, Limit, Pool,
@@ -8,6 +10,7 @@ use crate::{
     dropping::Dropping,
     label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
+    scope::Mark,
 };
 
 /// What a debug build writes over memory that is given back.
@@ -41,6 +44,8 @@ pub struct Region<'p> {
     /// INVARIANT: these pages, and the runs of `runs`, belong to this region alone.
     pub(crate) pages: Cell<Chain>,
     pub(crate) page_count: Cell<u32>,
+    /// The page before the last one of `pages`, if there is one.
+    pub(crate) last_but_one: Cell<u32>,
     /// The runs of large objects.
     pub(crate) runs: Cell<Chain>,
     pub(crate) run_pages: Cell<u32>,
@@ -50,11 +55,11 @@ pub struct Region<'p> {
     pub(crate) filled: Cell<Filled>,
     /// The values whose destructors run when the region ends, the newest first.
     pub(crate) dropping: Dropping,
-    /// Whether no scope was opened since the region was last emptied, so that no [`Mark`] that is to
-    /// be gone back to names one of its pages.
+    /// The mark of the innermost scope that is open in the region, if there is one.
     ///
-    /// [`Mark`]: crate::scope::Mark
-    pub(crate) unmarked: Cell<bool>,
+    /// INVARIANT: that mark is there, or it is not a mark but says that the scope's is written. A scope
+    /// that ends puts back what was here before.
+    pub(crate) innermost: Cell<Option<NonNull<Mark>>>,
     /// The size of the buffer of a finite region, in bytes.
     pub(crate) buffer: usize,
     /// Whether the region may use what the pool keeps back.
@@ -101,12 +106,13 @@ impl<'p> Region<'p> {
             name,
             pages: Cell::new(Chain::EMPTY),
             page_count: Cell::new(0),
+            last_but_one: Cell::new(NONE),
             runs: Cell::new(Chain::EMPTY),
             run_pages: Cell::new(0),
             budget,
             filled: Cell::new(Filled::default()),
             dropping: Dropping::new(),
-            unmarked: Cell::new(true),
+            innermost: Cell::new(None),
             buffer: 0,
             reserve: false,
             zeroing: false,
@@ -195,30 +201,26 @@ impl<'p> Region<'p> {
             return;
         };
         label.reset();
-        self.unmarked.set(true);
         if self.page_count.get() > 1 || self.run_pages.get() > 0 {
-            self.give_all_but_first(pool, label);
+            self.give_all_but_last(pool, label);
         }
-        let Chain { first, last } = self.pages.get();
-        if first != NONE {
-            self.wipe(pool, Chain { first, last });
-            // SAFETY: the current chunk is all of one page, of which this is the beginning.
+        if self.page_count.get() > 0 {
+            self.wipe(pool, self.pages.get());
+            // SAFETY: the current chunk is all of the last page, of which this is the beginning.
             self.next.set(unsafe { self.end.get().sub(PAGE_SIZE) });
         }
     }
 
-    /// Gives back the runs and all the pages but the first, which becomes the current chunk.
+    /// Gives back the runs and all the pages but the last, which is the current chunk, and the one that is
+    /// in the processor's caches.
     #[cold]
-    fn give_all_but_first(&self, pool: &Pool<'_>, label: &Label) {
+    fn give_all_but_last(&self, pool: &Pool<'_>, label: &Label) {
         let Chain { first, last } = self.pages.get();
         if first != last {
-            self.pages.set(Chain { first, last: first });
+            self.pages.set(Chain { first: last, last });
             let pages = self.page_count.replace(1) - 1;
-            let rest = Chain { first: pool.next(first), last };
+            let rest = Chain { first, last: self.last_but_one.replace(NONE) };
             self.give_back(pool, label, rest, pages);
-            let page = pool.address(first).as_ptr();
-            // SAFETY: one past the end of the page.
-            self.end.set(unsafe { page.add(PAGE_SIZE) });
         }
         self.give_runs(pool, label, self.runs.replace(Chain::EMPTY), self.run_pages.replace(0));
         self.count(label, Filled::default());
@@ -235,157 +237,6 @@ impl<'p> Region<'p> {
                 self.page_count.replace(0),
             );
             self.next.set(self.end.get());
-        }
-    }
-
-    /// How many bytes of the current chunk are free.
-    pub(crate) fn room(&self) -> usize {
-        self.end.get().addr() - self.next.get().addr()
-    }
-
-    /// Memory for `layout`, at the bump pointer or in a new page or run.
-    #[inline]
-    pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
-        let next = self.next.get();
-        let below = layout.align() - 1;
-        let place = next.addr().wrapping_add(below) & !below;
-        // Negative if alignment goes past the end, even if it wraps: no object is as large as half the
-        // address space.
-        let room = self.end.get().addr().wrapping_sub(place) as isize;
-        if layout.size() as isize <= room {
-            let place = next.with_addr(place);
-            // SAFETY: `next <= place` and `place + size <= end`, so this is inside the chunk or its end.
-            self.next.set(unsafe { place.add(layout.size()) });
-            // SAFETY: a pointer into a chunk is not null.
-            return Ok(unsafe { NonNull::new_unchecked(place) });
-        }
-        self.allocate_slowly(layout)
-    }
-
-    #[cold]
-    fn allocate_slowly(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
-        let size = layout.size();
-        if size == 0 {
-            return Ok(layout.dangling_ptr());
-        }
-        if size > LARGEST || layout.align() > PAGE_SIZE {
-            return Err(self.exhausted(size, Limit::Size));
-        }
-        let Some((pool, label)) = self.source else {
-            return Err(self.exhausted(size, Limit::Cap));
-        };
-        if size <= PAGE_SIZE {
-            self.new_page(size, pool, label)
-        } else {
-            self.new_run(size, pool, label)
-        }
-    }
-
-    /// Memory at the beginning of a new page, which becomes the current chunk.
-    #[inline]
-    fn new_page(
-        &self,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
-        Ok(self.begin_page(self.take(0, size, pool, label)?, size, pool, label))
-    }
-
-    /// Makes a page, which is counted already and this region's alone, the current chunk, whose first
-    /// `size` bytes, at most all, are allocated.
-    #[inline]
-    pub(crate) fn begin_page(
-        &self,
-        page: u32,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> NonNull<u8> {
-        self.pages.set(pool.append(self.pages.get(), page));
-        if self.page_count.replace(self.page_count.get() + 1) > 0 {
-            let Filled { bytes, waste } = self.filled.get();
-            let unused = self.room();
-            let used = PAGE_SIZE - unused;
-            self.count(label, Filled { bytes: bytes + used, waste: waste + unused });
-        }
-        let place = pool.address(page);
-        // SAFETY: `size <= PAGE_SIZE`, so this is inside the page or its end.
-        self.next.set(unsafe { place.add(size) }.as_ptr());
-        // SAFETY: one past the end of the page.
-        self.end.set(unsafe { place.add(PAGE_SIZE) }.as_ptr());
-        place
-    }
-
-    /// A run of pages for an object that is larger than a page.
-    fn new_run(
-        &self,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<NonNull<u8>, Exhausted> {
-        let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
-        let run = self.take(class, size, pool, label)?;
-        self.runs.set(pool.append(self.runs.get(), run));
-        self.run_pages.set(self.run_pages.get() + (1 << class));
-        let Filled { bytes, waste } = self.filled.get();
-        let unused = (PAGE_SIZE << class) - size;
-        self.count(label, Filled { bytes: bytes + size, waste: waste + unused });
-        Ok(pool.address(run))
-    }
-
-    /// Takes 2^`class` pages for an object of `size` bytes, if cap and pool allow it.
-    #[inline]
-    fn take(
-        &self,
-        class: usize,
-        size: usize,
-        pool: &Pool<'_>,
-        label: &Label,
-    ) -> Result<u32, Exhausted> {
-        let count = 1 << class;
-        if !self.budget.allows(count) {
-            return Err(self.exhausted(size, Limit::Cap));
-        }
-        let run = pool.take(class, self.reserve);
-        let run = run.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
-        self.budget.take(count);
-        label.take(count);
-        Ok(run)
-    }
-
-    /// Counts what the pages before the current one and the runs hold now.
-    #[inline]
-    pub(crate) fn count(&self, label: &Label, now: Filled) {
-        let before = self.filled.replace(now);
-        if before != now {
-            label.fill(before, now);
-        }
-    }
-
-    /// Makes a block longer where it stands, if it is the newest thing in its chunk and there is room.
-    pub(crate) fn grow_newest(&self, block: NonNull<u8>, size: usize, longer: usize) -> bool {
-        let fits = self.is_newest(block, size) && longer - size <= self.room();
-        if fits {
-            // SAFETY: as many bytes are free from `next` on.
-            self.next.set(unsafe { self.next.get().add(longer - size) });
-        }
-        fits
-    }
-
-    /// Whether a block is the newest thing in the current chunk.
-    pub(crate) fn is_newest(&self, block: NonNull<u8>, size: usize) -> bool {
-        (1..=PAGE_SIZE).contains(&size)
-            && block.addr().get() + size == self.next.get().addr()
-            && self.end.get().addr() - block.addr().get() <= PAGE_SIZE.max(self.buffer)
-    }
-
-    /// How many bytes an allocation of `size` really has: all of its run, if it has one.
-    pub(crate) fn capacity_of(size: usize) -> usize {
-        if size > PAGE_SIZE {
-            size.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE
-        } else {
-            size
         }
     }
 
@@ -407,6 +258,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &Label, pages: Chain, count: u32) {
         if count > 0 {
             self.wipe(pool, pages);
@@ -417,6 +269,7 @@ impl<'p> Region<'p> {
     }
 
     /// Gives runs back. O(1) but for [`wipe`](Self::wipe).
+    #[inline]
     pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &Label, runs: Chain, pages: u32) {
         if pages > 0 {
             self.wipe(pool, runs);

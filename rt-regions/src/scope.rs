@@ -21,12 +21,25 @@ pub struct Scope<'s> {
     region: &'s Region<'s>,
 }
 
-/// Where a region was at some moment: what came later can be given back in O(1), because pages and
-/// runs are added at the ends of their chains.
-pub(crate) struct Mark {
-    next: *mut u8,
+/// Where a region was when a scope was opened in it: what came later can be given back in O(1),
+/// because pages and runs are added at the ends of their chains.
+///
+/// Most scopes end in the page in which they began, and need to know no more than the place there. So
+/// this is written down only when it is about to change, by [`Region::save`]. The scopes around need not
+/// know: when this one has ended, the region is again as they left it.
+///
+/// INVARIANT: it is written if the region has [`WRITTEN`] in its place.
+pub(crate) type Mark = Cell<MaybeUninit<Saved>>;
+
+/// What a region has in the place of the mark of its innermost scope when that mark is written.
+const WRITTEN: NonNull<Mark> = NonNull::dangling();
+
+/// A region before a page, a run, or a value to be dropped was added to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Saved {
     end: *mut u8,
     last_page: u32,
+    last_but_one: u32,
     last_run: u32,
     page_count: u32,
     run_pages: u32,
@@ -37,63 +50,33 @@ pub(crate) struct Mark {
 /// Goes back to where the region was, however the scope is left.
 struct Rewind<'a> {
     region: &'a Region<'a>,
-    mark: Mark,
+    mark: &'a Mark,
+    /// Where the region was, in its chunk.
+    next: *mut u8,
+    /// What the region had for the innermost mark before.
+    outer: Option<NonNull<Mark>>,
 }
 
 impl Drop for Rewind<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.region.dropping.run(self.mark.dropping);
         // SAFETY: what was allocated since lives for the `'s` that only the closure of the scope
         // knows, and the closure has returned or unwinds.
-        unsafe { self.region.rewind(&self.mark) };
+        unsafe { self.region.rewind(self) };
     }
 }
 
-#[inline]
-fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
-    let rewind = Rewind { region, mark: region.mark() };
-    work(&mut Scope { region: rewind.region })
+/// Gives back what came later, even if the destructor of a value panics: then drops the others first.
+struct Give<'a> {
+    region: &'a Region<'a>,
+    saved: &'a Saved,
 }
 
-impl Region<'_> {
-    /// Where the region is now.
-    #[inline]
-    fn mark(&self) -> Mark {
-        self.unmarked.set(false);
-        Mark {
-            next: self.next.get(),
-            end: self.end.get(),
-            last_page: self.pages.get().last,
-            last_run: self.runs.get().last,
-            page_count: self.page_count.get(),
-            run_pages: self.run_pages.get(),
-            filled: self.filled.get(),
-            dropping: self.dropping.newest(),
-        }
-    }
-
-    /// Goes back to where the region was at `mark`, the newest mark that was not gone back to.
-    ///
-    /// # Safety
-    /// Nothing that was allocated since is used any more.
-    #[inline]
-    unsafe fn rewind(&self, mark: &Mark) {
-        if self.page_count.get() != mark.page_count || self.run_pages.get() != mark.run_pages {
-            self.give_later(mark);
-        }
-        self.next.set(mark.next);
-        if self.zeroing || cfg!(debug_assertions) {
-            let byte = if self.zeroing { 0 } else { POISON };
-            // SAFETY: the rest of the chunk of the mark; what was allocated there since is not used.
-            unsafe { mark.next.write_bytes(byte, self.room()) };
-        }
-    }
-
-    /// Gives back the pages and runs that came after `mark`, and goes back to its chunk.
-    #[cold]
-    fn give_later(&self, mark: &Mark) {
-        let Some((pool, label)) = self.source else { return };
+impl Drop for Give<'_> {
+    fn drop(&mut self) {
+        let Self { region, saved } = self;
+        region.dropping.run(saved.dropping);
+        let Some((pool, label)) = region.source else { return };
         let later = |chain: &Cell<Chain>, last: u32| {
             let Chain { first, last: newest } = chain.get();
             if newest == last {
@@ -103,12 +86,72 @@ impl Region<'_> {
             chain.set(Chain { first: kept, last });
             Chain { first: if last == NONE { first } else { pool.next(last) }, last: newest }
         };
-        let pages = self.page_count.replace(mark.page_count) - mark.page_count;
-        self.give_back(pool, label, later(&self.pages, mark.last_page), pages);
-        let pages = self.run_pages.replace(mark.run_pages) - mark.run_pages;
-        self.give_runs(pool, label, later(&self.runs, mark.last_run), pages);
-        self.count(label, mark.filled);
-        self.end.set(mark.end);
+        let pages = region.page_count.replace(saved.page_count) - saved.page_count;
+        region.give_back(pool, label, later(&region.pages, saved.last_page), pages);
+        let pages = region.run_pages.replace(saved.run_pages) - saved.run_pages;
+        region.give_runs(pool, label, later(&region.runs, saved.last_run), pages);
+        region.count(label, saved.filled);
+        region.last_but_one.set(saved.last_but_one);
+        region.end.set(saved.end);
+    }
+}
+
+#[inline]
+fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
+    let mark = Mark::new(MaybeUninit::uninit());
+    let (next, outer) = (region.next.get(), region.innermost.get());
+    let rewind = Rewind { region, mark: &mark, next, outer };
+    region.innermost.set(Some(NonNull::from(&mark)));
+    work(&mut Scope { region: rewind.region })
+}
+
+impl Region<'_> {
+    /// Notes where the region is in the mark of the innermost scope, unless that has it: to be called
+    /// before a page, a run or a value to be dropped is added.
+    #[inline]
+    pub(crate) fn save(&self) {
+        if let Some(mark) = self.innermost.get().filter(|&mark| mark != WRITTEN) {
+            let saved = Saved {
+                end: self.end.get(),
+                last_page: self.pages.get().last,
+                last_but_one: self.last_but_one.get(),
+                last_run: self.runs.get().last,
+                page_count: self.page_count.get(),
+                run_pages: self.run_pages.get(),
+                filled: self.filled.get(),
+                dropping: self.dropping.newest(),
+            };
+            // SAFETY: by the invariant of `innermost` the mark is there.
+            unsafe { mark.as_ref() }.set(MaybeUninit::new(saved));
+            self.innermost.set(Some(WRITTEN));
+        }
+    }
+
+    /// Goes back to where the region was when a scope was opened.
+    ///
+    /// # Safety
+    /// Nothing that was allocated since is used any more.
+    #[inline]
+    unsafe fn rewind(&self, to: &Rewind<'_>) {
+        if self.innermost.replace(to.outer) == Some(WRITTEN) {
+            // SAFETY: by the invariant of the mark it is written.
+            self.give_later(unsafe { to.mark.get().assume_init() });
+        }
+        self.next.set(to.next);
+        if self.zeroing || cfg!(debug_assertions) {
+            let byte = if self.zeroing { 0 } else { POISON };
+            // SAFETY: the rest of the chunk of the mark; what was allocated there since is not used.
+            unsafe { to.next.write_bytes(byte, self.room()) };
+        }
+    }
+
+    /// Drops the values that came since the scope was opened, gives back the pages and runs, and goes
+    /// back to the chunk.
+    #[cold]
+    fn give_later(&self, saved: Saved) {
+        // In any case: the scopes around do not know of what is given back here.
+        let _give = Give { region: self, saved: &saved };
+        self.dropping.run(saved.dropping);
     }
 
     /// Calls `work` with a region inside this one, which ends when `work` returns, errors and panics

@@ -1,6 +1,7 @@
 //! A vector and a string that grow in a region.
 
 use core::{
+    alloc::Layout,
     fmt,
     marker::PhantomData,
     mem::{self, ManuallyDrop, MaybeUninit},
@@ -136,10 +137,12 @@ impl<'r, T> RegionVec<'r, T> {
             }
         }
         let fits = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
-        let (capacity, room) = match self.region.allocate_array(fits.max(wanted)) {
-            Ok(room) => (fits.max(wanted), room),
-            Err(_) if needed < wanted => (needed, self.region.allocate_array(needed)?),
-            Err(exhausted) => return Err(exhausted),
+        let roomy = fits.max(wanted);
+        // Refused is who gets nothing at all.
+        let place = Layout::array::<T>(roomy).ok().and_then(|all| self.region.try_allocate(all));
+        let (capacity, room) = match place {
+            Some(room) => (roomy, room.cast()),
+            None => (needed, self.region.allocate_array(needed)?),
         };
         // SAFETY: both have room for the `length` elements that are written, and are not the same; the
         // old ones are not used again.

@@ -7,6 +7,7 @@ use rt::Error;
 /// What `--help` says of the runtime's own arguments, in the form of the others.
 pub(crate) const USAGE: &str =
     "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M)
+  --pcap=FILE               write every frame to this file, for Wireshark (nowhere)
   --profile=FILE            write what the regions held to this file, as CSV (nowhere)
   --profile-every=N         look at the regions every N packets (1)";
 
@@ -20,6 +21,8 @@ const LEAST_MEMORY: usize = 64 << 10;
 pub(crate) struct Arguments {
     /// `--memory`: the size of the pool in bytes.
     pub(crate) memory: usize,
+    /// `--pcap`: where the frames go.
+    pub(crate) pcap: Option<PathBuf>,
     /// `--profile`: where the profile goes. None where the profiler is not built in.
     pub(crate) profile: Option<PathBuf>,
     /// `--profile-every`: after how many packets each.
@@ -32,7 +35,8 @@ impl Arguments {
     /// Reads the runtime's own, `--name=value` or `--name value` (the last one of a name counts), and
     /// leaves the rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let mut read = Self { memory: DEFAULT_MEMORY, profile: None, profile_every: 1, rest: &[] };
+        let mut read =
+            Self { memory: DEFAULT_MEMORY, pcap: None, profile: None, profile_every: 1, rest: &[] };
         let mut rest: Vec<&'static str> = Vec::new();
         let mut arguments = arguments.into_iter().map(|argument| {
             argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
@@ -43,7 +47,7 @@ impl Arguments {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (&*argument, None),
             };
-            if !matches!(name, "--memory" | "--profile" | "--profile-every") {
+            if !matches!(name, "--memory" | "--pcap" | "--profile" | "--profile-every") {
                 rest.push(argument.leak());
                 continue;
             }
@@ -64,6 +68,10 @@ impl Arguments {
                 .filter(|size| *size >= LEAST_MEMORY)
                 .ok_or("expected a size in bytes, or with K, M or G, 64K at least: 64M")?;
             return Ok(());
+        }
+        if name == "--pcap" {
+            self.pcap = Some(value.into());
+            return if value.is_empty() { Err("expected the name of a file") } else { Ok(()) };
         }
         if cfg!(not(feature = "profile")) {
             return Err("built without the profiler, which `--features profile` adds");
@@ -194,6 +202,7 @@ mod tests {
             arguments.unwrap(),
             Arguments {
                 memory: 1 << 20,
+                pcap: None,
                 profile: None,
                 profile_every: 1,
                 rest: &["--ipv4", "10.0.0.2/24", "--memoryx=1", "-h", ""],

@@ -6,6 +6,7 @@ mod log;
 mod memory;
 #[cfg(feature = "profile")]
 mod profile;
+mod recorder;
 mod runtime;
 mod signals;
 
@@ -15,6 +16,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use recorder::Recorder;
 pub use rt::{Error, Runtime};
 pub use runtime::{Event, Rt};
 

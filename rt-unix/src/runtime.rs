@@ -1,6 +1,6 @@
 //! A Linux process as a platform.
 
-use std::{ffi::OsString, fmt, os::fd::BorrowedFd};
+use std::{ffi::OsString, fmt, os::fd::BorrowedFd, path::PathBuf};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
@@ -14,7 +14,7 @@ use rustix::{
 
 #[cfg(feature = "profile")]
 use crate::profile::Profiler;
-use crate::{arguments::Arguments, memory, say, signals::Signals};
+use crate::{Recorder, arguments::Arguments, memory, say, signals::Signals};
 
 /// What this runtime waits on: a descriptor that is never closed, until it is readable.
 pub type Event = BorrowedFd<'static>;
@@ -26,12 +26,13 @@ pub struct Rt {
     pool: &'static Pool<'static>,
     memory: &'static Region<'static>,
     signals: &'static Signals,
+    pcap: Option<PathBuf>,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
 }
 
 impl Rt {
-    /// A runtime with these arguments, the program's name left out: `--memory`, `--profile` and
+    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--profile` and
     /// `--profile-every` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
     /// memory, until it ends.
     ///
@@ -48,6 +49,7 @@ impl Rt {
             pool,
             memory,
             signals,
+            pcap: arguments.pcap,
             #[cfg(feature = "profile")]
             profiler: arguments
                 .profile
@@ -59,6 +61,7 @@ impl Rt {
 
 impl Runtime for Rt {
     type Event = Event;
+    type Recorder = Recorder;
 
     fn now(&self) -> Instant {
         now()
@@ -108,6 +111,10 @@ impl Runtime for Rt {
 
     fn has_log(&self) -> bool {
         cfg!(feature = "defmt")
+    }
+
+    fn recorder(&mut self) -> Result<Option<Recorder>, Error> {
+        self.pcap.as_deref().map(Recorder::create).transpose()
     }
 
     #[cfg(feature = "profile")]

@@ -106,7 +106,6 @@ impl<'s, P: Peer> Console<'s, P> {
 
     /// Waits until all lines are read, for as long as a line waits for room. To be called before the domain
     /// ends: the ring goes with it.
-    #[allow(dead_code, reason = "called where the domain ends")]
     pub(crate) fn flush(&self) {
         let deadline = self.peer.now() + PATIENCE;
         self.peer.notify();
@@ -172,7 +171,6 @@ pub(crate) fn set(console: &'static Console<'static, Channel<'static>>) {
 ///
 /// It may be used in an exception as well, in the middle of a line: what was written of that line is not
 /// published yet, and is written over.
-#[allow(dead_code, reason = "called where the domain ends")]
 pub(crate) fn get() -> Option<&'static Console<'static, Channel<'static>>> {
     // SAFETY: null, or from the reference that `set` got, which lives as long as the program. There is one
     // virtual processor and no interrupt, so no other thread uses its cells.

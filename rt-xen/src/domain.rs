@@ -18,7 +18,7 @@ use crate::{
 /// Grants, event channels and xenstore of the guest. One virtual processor and no interrupts: cells are
 /// enough to share it.
 #[derive(Debug)]
-pub(crate) struct Domain<X: 'static = Xen> {
+pub struct Domain<X: 'static = Xen> {
     pub(crate) pool: &'static Pool<'static>,
     pub(crate) clock: &'static Clock<'static>,
     pub(crate) events: Events<'static, X>,

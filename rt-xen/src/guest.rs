@@ -155,15 +155,13 @@ pub unsafe trait Guest {
     fn fired(&self, watch: &Watch) -> bool;
 }
 
-/// A driver may have the guest by reference.
-// SAFETY: every call is that of a guest.
-unsafe impl<G: Guest + ?Sized> Guest for &G {
+// SAFETY: all is done by the guest behind the reference.
+unsafe impl<G: Guest> Guest for &G {
     #[inline]
     fn now(&self) -> Instant {
         (**self).now()
     }
 
-    #[inline]
     fn pool(&self) -> &'static Pool<'static> {
         (**self).pool()
     }
@@ -175,7 +173,7 @@ unsafe impl<G: Guest + ?Sized> Guest for &G {
         page: NonNull<u8>,
         access: Access,
     ) -> Result<GrantRef, GrantError> {
-        // SAFETY: the caller's.
+        // SAFETY: what the caller promises.
         unsafe { (**self).grant(to, page, access) }
     }
 

@@ -5,6 +5,8 @@ use core::{
     error,
     ffi::c_void,
     fmt,
+    mem::MaybeUninit,
+    ptr, slice,
 };
 
 /// An error that Xen returns (`errno.h`), as a positive number.
@@ -49,9 +51,10 @@ impl fmt::Debug for Errno {
 
 impl error::Error for Errno {}
 
-// Xen writes the entries, 32 bytes each, when it is given the address of the page.
+// Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the
+// file.
 global_asm!(
-    ".pushsection .text.hypercall_page, \"ax\", @progbits",
+    ".pushsection .low.hypercall_page, \"ax\", @nobits",
     ".balign 4096",
     ".globl hypercall_page",
     "hypercall_page:",
@@ -119,4 +122,45 @@ pub(crate) unsafe fn call3(
         Ok(error @ 1..4096) => Err(Errno(error)),
         _ => Ok(result.cast_unsigned()),
     }
+}
+
+unsafe extern "C" {
+    static hypercall_page: u8;
+}
+
+/// The address of the hypercall page.
+pub(crate) fn page() -> usize {
+    (&raw const hypercall_page).addr()
+}
+
+/// A piece of memory, as the BIOS of a PC says it: packed, as it is there.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed)]
+pub(crate) struct E820Entry {
+    /// Where it begins.
+    pub(crate) addr: u64,
+    /// How many bytes it has.
+    pub(crate) size: u64,
+    /// What it is; 1 is memory.
+    pub(crate) ty: u32,
+}
+
+const _: () = assert!(size_of::<E820Entry>() == 20);
+
+/// The memory of the guest (`XENMEM_memory_map`, `memory.h`): as much of the map as there is room for.
+pub(crate) fn memory_map(room: &mut [MaybeUninit<E820Entry>]) -> Result<&[E820Entry], Errno> {
+    const XENMEM_MEMORY_MAP: usize = 9;
+    /// `struct xen_memory_map`.
+    #[repr(C)]
+    struct MemoryMap {
+        nr_entries: u32,
+        buffer: *mut E820Entry,
+    }
+    let nr_entries = u32::try_from(room.len()).unwrap_or(u32::MAX);
+    let mut map = MemoryMap { nr_entries, buffer: room.as_mut_ptr().cast() };
+    // SAFETY: the argument is the structure of the command; it says how many entries fit.
+    unsafe { call(Number::MemoryOp, XENMEM_MEMORY_MAP, ptr::from_mut(&mut map).cast()) }?;
+    let entries = room.len().min(map.nr_entries as usize);
+    // SAFETY: Xen has written so many, into `room`.
+    Ok(unsafe { slice::from_raw_parts(room.as_ptr().cast(), entries) })
 }

@@ -5,25 +5,36 @@
 extern crate std;
 
 mod arguments;
+mod boot;
+mod bytes;
 mod clock;
 mod console;
 mod domain;
+mod early;
+mod end;
 mod entropy;
 mod events;
+mod exceptions;
 mod grants;
 mod guest;
-#[allow(dead_code, reason = "made by the entry")]
 mod handover;
-#[allow(dead_code, reason = "called from the platform's modules")]
+#[allow(dead_code, reason = "the numbers are those of the hypercalls, used or not")]
 mod hypercall;
+mod hypervisor;
+mod memory;
+mod one_cpu;
 mod operations;
 mod ring;
-#[allow(dead_code, reason = "made by the entry")]
 mod runtime;
 mod shared_info;
 mod shutdown;
+mod start;
 mod xenstore;
 
+pub use boot::{Machine, UseOfMemory};
+pub use domain::Domain;
+pub use early::print;
+pub use end::finish;
 pub use grants::GrantCounts;
 pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
@@ -31,3 +42,45 @@ pub use guest::{
 pub use hypercall::Errno;
 pub use rt::{Error, Runtime};
 pub use runtime::{Event, Rt};
+pub use start::start;
+
+/// For the macros of this crate.
+#[doc(hidden)]
+pub mod private {
+    pub use pvh;
+
+    pub use crate::{boot::letregion_entry, end::panicked};
+}
+
+/// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start()`].
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! main {
+    ($service:ident) => {
+        $crate::entry!(|machine| $crate::start(::core::stringify!($service), machine, $service));
+    };
+}
+
+/// Makes a program a guest on the bare machine, without a runtime: `rt_xen::entry!(|machine| …)` calls what it
+/// is given with the [`Machine`]; that does not come back, see [`finish`].
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! entry {
+    ($program:expr) => {
+        $crate::private::pvh::xen_elfnote_phys32_entry!($crate::private::letregion_entry);
+
+        #[unsafe(no_mangle)]
+        fn letregion_guest(machine: $crate::Machine) -> ! {
+            let program: fn($crate::Machine) -> ! = $program;
+            program(machine)
+        }
+
+        #[panic_handler]
+        fn letregion_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::private::panicked(info)
+        }
+    };
+}

@@ -14,6 +14,7 @@ const DOMID_SELF: u16 = 0x7ff0;
 const EVTCHNOP_CLOSE: usize = 3;
 const EVTCHNOP_SEND: usize = 4;
 const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
+const SCHEDOP_SHUTDOWN: usize = 2;
 const SCHEDOP_POLL: usize = 3;
 const XENMEM_ADD_TO_PHYSMAP: usize = 7;
 const HVMOP_SET_PARAM: usize = 0;
@@ -98,13 +99,15 @@ pub(crate) enum Shutdown {
     PowerOff = 0,
     /// The domain is to be started again.
     Reboot = 1,
+    /// Something is broken.
+    Crash = 3,
 }
 
 /// The hypervisor that we run on.
 ///
 /// INVARIANT: the hypercall page has been set up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Xen(());
+pub struct Xen(());
 
 impl Xen {
     /// # Safety
@@ -125,6 +128,13 @@ impl Xen {
     ) -> Result<usize, Errno> {
         // SAFETY: the page is set up, by the invariant; the argument is as the caller promises.
         unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }
+    }
+
+    /// Ends the domain (`SCHEDOP_shutdown`). It comes back only where Xen refuses.
+    pub(crate) fn shutdown(self, reason: Shutdown) -> Result<(), Errno> {
+        let mut argument = reason as u32;
+        // SAFETY: `struct sched_shutdown` is the reason.
+        unsafe { self.call(Number::SchedOp, SCHEDOP_SHUTDOWN, &mut argument) }.map(drop)
     }
 
     /// Puts page `index` of `space` where frame `frame` of our memory is.
@@ -167,7 +177,7 @@ impl Xen {
 }
 
 /// What event channels need of Xen; a test has its own.
-pub(crate) trait EventCalls {
+pub trait EventCalls {
     /// `EVTCHNOP_alloc_unbound`.
     fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno>;
     /// `EVTCHNOP_close`.

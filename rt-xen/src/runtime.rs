@@ -1,13 +1,13 @@
 //! A guest of Xen as a platform.
 
-use core::{fmt, slice, time::Duration};
+use core::{convert::Infallible, fmt, slice, time::Duration};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    Errno, GrantCounts, Guest, Port, StoreError, arguments,
+    Errno, GrantCounts, Port, StoreError, arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -113,7 +113,7 @@ impl Rt {
     }
 
     /// The guest, for a driver.
-    pub fn guest(&self) -> &'static (impl Guest + use<>) {
+    pub fn guest(&self) -> &'static Domain {
         self.domain
     }
 
@@ -136,6 +136,8 @@ impl Rt {
 
 impl Runtime for Rt {
     type Event = Event;
+    // There are no files.
+    type Recorder = Infallible;
 
     #[inline]
     fn now(&self) -> Instant {

@@ -19,7 +19,12 @@ const USAGE: &str = "arguments:
   --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
+  --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
+
+/// The names of all arguments.
+const NAMES: [&str; 6] =
+    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--stats-port", "--log"];
 
 /// How a service is to be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +37,22 @@ pub struct Config {
     pub interface: Option<&'static str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
+    /// The UDP port that answers with all counters: `--stats-port=9100`.
+    pub stats_port: Option<u16>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
     pub log: &'static str,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ipv4: DEFAULT_IPV4, gateway: None, interface: None, mac: None, log: "" }
+        Self {
+            ipv4: DEFAULT_IPV4,
+            gateway: None,
+            interface: None,
+            mac: None,
+            stats_port: None,
+            log: "",
+        }
     }
 }
 
@@ -59,7 +73,7 @@ impl Config {
                 Some((name, value)) => (name, Some(value)),
                 None => (arg, None),
             };
-            if !matches!(name, "--ipv4" | "--ipv4-gateway" | "--interface" | "--mac" | "--log") {
+            if !NAMES.contains(&name) {
                 return Err(bad(arg, "unknown; --help lists the arguments"));
             }
             let Some(value) = value.or_else(|| args.next()) else {
@@ -78,6 +92,13 @@ impl Config {
                         value,
                         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
                     )?);
+                }
+                "--stats-port" => {
+                    let port: u16 = parse(name, value, "a port from 1 to 65535")?;
+                    if port == 0 {
+                        return Err(bad(arg, "expected a port from 1 to 65535"));
+                    }
+                    config.stats_port = Some(port);
                 }
                 "--interface" if !value.is_empty() => config.interface = Some(value),
                 "--log" => config.log = value,
@@ -161,6 +182,7 @@ mod tests {
         assert_eq!(one, other);
         assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
         assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
+        assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 
@@ -185,6 +207,8 @@ mod tests {
                 "--mac=03:00:00:00:00:01: not the address of one station",
             ),
             (&["--mac=2"], "--mac=2: expected six pairs"),
+            (&["--stats-port=0"], "--stats-port=0: expected a port"),
+            (&["--stats-port=x"], "--stats-port=x: expected a port"),
             (&["--interface="], "the name of an interface"),
         ] {
             let error = read(args).unwrap_err();

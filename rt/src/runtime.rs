@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::{Instant, Layer, Rx};
+use netif::{Instant, Layer, Recorder, Rx};
 use rt_regions::{Pool, Region};
 
 use crate::Error;
@@ -23,6 +23,10 @@ pub trait Runtime {
     /// What this platform can wait on; a network interface of another platform has another type, so
     /// it does not compile here.
     type Event;
+
+    /// Who can be shown the frames of an interface; [`Infallible`](core::convert::Infallible) where
+    /// nobody can.
+    type Recorder: Recorder;
 
     /// The time now.
     fn now(&self) -> Instant;
@@ -57,6 +61,15 @@ pub trait Runtime {
 
     /// The pool that all regions come from.
     fn pool(&self) -> &'static Pool<'static>;
+
+    /// Whom the frames are to be shown to, for [`netif::Capture`]: the file that the program was asked
+    /// to write them to; none if it was not.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn recorder(&mut self) -> Result<Option<Self::Recorder>, Error> {
+        Ok(None)
+    }
 
     /// Called when a packet has gone through the tower that came at `now`; its region still holds
     /// what it took. This is when a profiler looks; a platform without one does nothing.
@@ -143,19 +156,6 @@ pub fn packet_region<'p>(pool: &'p Pool<'p>) -> Region<'p> {
 
 /// Prints the counters of every layer and the regions.
 fn report<L: Layer>(runtime: &mut impl Runtime, tower: &L) {
-    tower.counters(&mut |counter| {
-        if counter.value > 0 {
-            runtime.print(format_args!("eth0.{counter}"));
-        }
-    });
     let pool = runtime.pool();
-    runtime.print(format_args!(
-        "pool pages {} free {} most used {}",
-        pool.pages(),
-        pool.free_pages(),
-        pool.most_pages_used()
-    ));
-    for label in pool.labels() {
-        runtime.print(format_args!("region {label}"));
-    }
+    netif::report(tower, pool, false, &mut |line| runtime.print(line));
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod exchanges;
 mod faults;
 mod memory;
 mod pair;
 mod random;
 
+pub use exchanges::{Exchange, PI, Reply, apps, exchanges};
 pub use faults::{Duplicate, Lossy, Reorder, Trailing};
 pub use memory::with_pool;
 pub use pair::{End, Wire};

@@ -9,6 +9,7 @@ mod linux {
     pub(crate) mod command;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
+    pub(crate) mod operator;
     pub(crate) mod peers;
     pub(crate) mod process;
     pub(crate) mod services;
@@ -37,15 +38,16 @@ fn main() -> ExitCode {
     let trials = trials! {
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
-        datagrams: pi_comes_back, every_size_comes_back, sixteen_large_replies_in_flight,
+        datagrams: pi_is_pi, sixteen_large_replies_in_flight,
             a_host_that_is_not_there_delays_nobody;
-        memory: a_thousand_numbers_take_no_more_pages, a_thousand_sorts_take_no_more_pages,
+        memory: a_thousand_requests_take_no_more_pages,
             a_request_that_runs_out_is_told_so;
+        operator: counters_are_served, frames_are_written_to_a_file;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason;
-        services: fibonacci_and_factorial, monte_carlo, sort_sorts, bad_requests_are_told_what_is_allowed;
+        services: the_table_of_requests;
     };
     if !arguments.list
         && let Err(error) = xtask::lab::prepare()

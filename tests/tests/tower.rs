@@ -31,7 +31,7 @@ struct Host<'g, N> {
 impl<'g, N: Netif<Error = Infallible>> Host<'g, N> {
     fn new(netif: N, address: Ipv4Addr, global: &'g Region<'g>) -> Result<Self, Exhausted> {
         let cidr = Cidr::new(address, 24).unwrap();
-        let arp = Arp::new(Ethernet::new(netif), cidr, global)?;
+        let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
         let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
         let stack = Udp::new(Icmp::new(ipv4), global)?;
         let pool = global.require_pool()?;

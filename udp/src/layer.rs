@@ -1,26 +1,16 @@
 //! The layer: datagrams to the services, and their replies back.
 
-use core::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use core::net::{IpAddr, SocketAddr};
 
 use managed::ManagedSlice;
 use netif::{Counter, Instant, Layer, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Report, Sent};
-use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE, Pool, Region};
-use zerocopy::FromBytes;
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
+use rt_regions::{Exhausted, Pool, Region};
 
-use crate::{
-    BindError, Datagram, Failure, HEADER_LEN, ParseError, Place, Reply, UdpHeader, Undelivered,
-    ports::Ports,
-};
+use crate::{BindError, Datagram, HEADER_LEN, Place, Reply, UdpHeader, Undelivered, ports::Ports};
 
 /// The ports that [`Udp::new`] makes room for.
 const DEFAULT_PLACES: usize = 64;
-
-/// Room on the stack for the line that tells a client why there is no reply, in bytes.
-const LONGEST_LINE: usize = 512;
 
 netif::counters! {
     /// What the UDP layer counted.
@@ -61,10 +51,12 @@ netif::counters! {
 /// UDP over a network layer `I`, with the services that are bound to its ports.
 #[derive(Debug)]
 pub struct Udp<'g, I> {
-    network: I,
-    ports: Ports<'g>,
-    counters: Counters,
-    log: bool,
+    pub(crate) network: I,
+    pub(crate) ports: Ports<'g>,
+    pub(crate) counters: Counters,
+    /// The port that answers with all counters.
+    pub(crate) counters_port: Option<u16>,
+    pub(crate) log: bool,
 }
 
 impl<'g, I> Udp<'g, I> {
@@ -72,12 +64,9 @@ impl<'g, I> Udp<'g, I> {
     /// of its own on the same pool.
     ///
     /// # Errors
-    /// [`Exhausted`]; a finite region, which has no pool, counts as exhausted.
+    /// `region` has no room for the table, or no pool.
     pub fn new(network: I, region: &'g Region<'_>) -> Result<Self, Exhausted> {
-        let Some(pool) = region.pool() else {
-            let (region, requested) = (region.name(), PAGE_SIZE);
-            return Err(Exhausted { region, requested, used: 0, allowed: 0, limit: Limit::Cap });
-        };
+        let pool = region.require_pool()?;
         let places = region.alloc_slice_with(DEFAULT_PLACES, |_| Place::EMPTY)?;
         Ok(Self::with_storage(network, places, pool))
     }
@@ -90,7 +79,7 @@ impl<'g, I> Udp<'g, I> {
         pool: &'g Pool<'g>,
     ) -> Self {
         let ports = Ports::new(storage.into(), pool);
-        Self { network, ports, counters: Counters::default(), log: false }
+        Self { network, ports, counters: Counters::default(), counters_port: None, log: false }
     }
 
     /// Gives each datagram to `port` to `service`, and sends its reply back. The reply lives in the
@@ -116,6 +105,9 @@ impl<'g, I> Udp<'g, I> {
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
+        if self.counters_port == Some(port) {
+            return Err(BindError::InUse(port));
+        }
         self.ports.bind(port, service)
     }
 
@@ -199,122 +191,6 @@ impl<I: Network> Udp<'_, I> {
         }
         Ok(sent)
     }
-
-    /// Gives a datagram to its service, and sends the reply.
-    fn serve<'r>(
-        &mut self,
-        now: Instant,
-        packet: &Packet<'r>,
-        region: &'r Region<'_>,
-    ) -> Result<(), I::Error> {
-        let (header, payload) = match UdpHeader::parse(packet) {
-            Ok(parts) => parts,
-            Err(error) => {
-                match error {
-                    ParseError::Short => self.counters.short += 1,
-                    ParseError::Length => self.counters.bad_length += 1,
-                    ParseError::Checksum => self.counters.bad_checksum += 1,
-                }
-                return Ok(());
-            }
-        };
-        netif::log!(self.log, "udp: received {}", header);
-        let source = SocketAddr::new(packet.source, header.source_port.get());
-        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
-        let Some(service) = self.ports.service(destination.port()) else {
-            self.counters.no_service += 1;
-            // A broadcast reaches many hosts, of which few may have the service: no word of it.
-            return if packet.broadcast {
-                Ok(())
-            } else {
-                self.network.reject(now, packet, Problem::PORT_UNREACHABLE)
-            };
-        };
-        self.counters.datagrams_rx += 1;
-        let &Packet { ttl, tos, broadcast, .. } = packet;
-        let reply = service(Datagram { source, destination, ttl, tos, broadcast, payload }, region);
-        match reply {
-            Ok(reply) if reply.len() <= self.max_datagram() => {
-                self.reply(now, destination.port(), source, reply)
-            }
-            reply => self.explain(now, destination.port(), source, reply),
-        }
-    }
-
-    fn reply(
-        &mut self,
-        now: Instant,
-        port: u16,
-        client: SocketAddr,
-        reply: &[u8],
-    ) -> Result<(), I::Error> {
-        if client.port() == 0 {
-            self.counters.no_reply_port += 1;
-            return Ok(());
-        }
-        // Counted already, if it was refused; the next client is served as if nothing had been.
-        let _ = self.send(now, port, client, reply)?;
-        Ok(())
-    }
-
-    /// Tells the client in one line why there is no reply; takes no page for that.
-    #[cold]
-    fn explain(
-        &mut self,
-        now: Instant,
-        port: u16,
-        client: SocketAddr,
-        reply: Reply<'_>,
-    ) -> Result<(), I::Error> {
-        let mut room = Finite::<LONGEST_LINE>::new();
-        let room = room.region("udp.line");
-        let text = match reply {
-            Ok(reply) => reply,
-            Err(Failure::Refused(reason)) => {
-                self.counters.refused += 1;
-                reason.as_bytes()
-            }
-            Err(failure @ Failure::Exhausted(_)) => {
-                self.counters.exhausted += 1;
-                line(&room, format_args!("{failure}"))
-            }
-            Err(Failure::Silent) => {
-                self.counters.silent += 1;
-                return Ok(());
-            }
-        };
-        let (length, most) = (text.len(), self.max_datagram());
-        let text = if length > most {
-            self.counters.replies_too_long += 1;
-            line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
-        } else {
-            text
-        };
-        self.reply(now, port, client, text)
-    }
-
-    /// Tells who sent a datagram that it did not arrive.
-    fn report(&mut self, report: &Report<'_>) {
-        let Report { problem, reporter, packet } = *report;
-        let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
-            self.counters.reports_malformed += 1;
-            return;
-        };
-        self.counters.reports += 1;
-        let Some(listener) = self.ports.listener(header.source_port.get()) else {
-            self.counters.reports_unheard += 1;
-            return;
-        };
-        let length = usize::from(header.length.get()).saturating_sub(HEADER_LEN);
-        let payload = &payload[..payload.len().min(length)];
-        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
-        listener(Undelivered { problem, reporter, destination, payload });
-    }
-}
-
-/// The text in `room`, or a shorter one if it has no room.
-fn line<'r>(room: &'r Region<'_>, text: fmt::Arguments<'_>) -> &'r [u8] {
-    room.format(text).map_or(b"out of memory", |text| text.as_bytes())
 }
 
 impl<I: Network> Layer for Udp<'_, I> {

@@ -9,7 +9,9 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod layer;
+mod listing;
 mod ports;
+mod serve;
 mod service;
 mod wire;
 

@@ -67,6 +67,11 @@ impl<'g> Ports<'g> {
         self.places[index].0.as_mut()
     }
 
+    /// The pool that what is bound lives on.
+    pub(crate) fn pool(&self) -> &'g Pool<'g> {
+        self.pool
+    }
+
     pub(crate) fn service(&mut self, port: u16) -> Option<&mut Service<'g>> {
         self.find(port).map(|binding| &mut *binding.service)
     }

@@ -19,6 +19,8 @@ pub struct Datagram<'r> {
     pub ttl: u8,
     /// Type of service (IPv4) or traffic class (IPv6), as received.
     pub tos: u8,
+    /// The IP options as received, with what fills them up (RFC 1122 4.1.3.2); mostly none.
+    pub options: &'r [u8],
     /// Whether it was a broadcast or multicast, of the link or of IP.
     pub broadcast: bool,
     /// What it carries.

@@ -55,6 +55,9 @@ pub fn apps() -> Result<Vec<String>> {
     read().context("cannot list the folder apps")
 }
 
+/// The argument with which cargo says what it has built, for [`programs`] to read.
+pub const MESSAGES: &str = "--message-format=json-render-diagnostics";
+
 /// Builds the packages with these features for release and returns their programs by name. Cargo's progress goes to
 /// standard error.
 ///
@@ -62,13 +65,25 @@ pub fn apps() -> Result<Vec<String>> {
 /// Cargo cannot be started, or a package does not build.
 pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut command = cargo();
-    command.args(["build", "--release", "--message-format=json-render-diagnostics"]);
+    command.args(["build", "--release", MESSAGES]);
     for package in packages {
         command.args(["--package", package]);
     }
     for feature in features {
         command.args(["--features", feature]);
     }
+    let programs = programs(&mut command)?;
+    if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
+        bail!("the package {package} has no program of its name");
+    }
+    Ok(programs)
+}
+
+/// Calls cargo, which is to build something with [`MESSAGES`], and returns the programs by name.
+///
+/// # Errors
+/// Cargo cannot be started, or it fails.
+pub fn programs(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -84,10 +99,13 @@ pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, Pa
             }
         }
     }
+    let packages: Vec<_> = command
+        .get_args()
+        .zip(command.get_args().skip(1))
+        .filter(|(option, _)| *option == "--package")
+        .map(|(_, package)| package.to_string_lossy())
+        .collect();
     ensure!(child.wait()?.success(), "{} does not build", packages.join(", "));
-    if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
-        bail!("the package {package} has no program of its name");
-    }
     Ok(programs)
 }
 

@@ -4,9 +4,12 @@
 pub mod assembly;
 pub mod cargo;
 pub mod checks;
+mod interrupt;
 pub mod lab;
+mod lines;
 pub mod memory;
 pub mod profile;
 pub mod run;
 pub mod tools;
 pub mod tower;
+pub mod xen;

@@ -9,9 +9,13 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
-use xtask::{checks, lab, profile, run, tools};
+use xtask::{
+    checks, lab, profile,
+    run::{self, Guest, GuestOptions},
+    tools,
+};
 
 /// The one command for people and for CI.
 #[derive(Parser)]
@@ -29,7 +33,7 @@ enum Command {
     Profile(Profile),
     /// Runs everything that CI runs
     Test {
-        /// Leave out the tests that run service processes
+        /// Leave out the tests that run services
         #[arg(long)]
         quick: bool,
     },
@@ -85,7 +89,7 @@ impl Profile {
 
 #[derive(clap::Args)]
 struct Run {
-    /// The service: a folder of apps
+    /// The service: a folder of apps; on Xen also `linux`, a Linux that echoes, to compare them with
     app: String,
     /// Where it runs
     #[arg(long, value_enum, default_value_t = Platform::Unix)]
@@ -96,6 +100,12 @@ struct Run {
     /// The UDP port that the requests go to
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
+    /// On Xen: show what the guest writes on its console
+    #[arg(long)]
+    console: bool,
+    /// On Xen: the memory of the guest, in MiB [default: 2]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    memory: Option<u32>,
     /// Arguments for the service, after those that fit its network
     #[arg(last = true)]
     args: Vec<OsString>,
@@ -105,6 +115,8 @@ struct Run {
 enum Platform {
     /// A Linux process on a TAP device
     Unix,
+    /// A guest of a real Xen, in QEMU
+    Xen,
 }
 
 impl Request {
@@ -124,15 +136,29 @@ impl Run {
         let request = self.request.read()?;
         let args: Vec<&OsStr> = self.args.iter().map(OsString::as_os_str).collect();
         match self.on {
-            Platform::Unix => run::on_unix(&self.app, self.port, &args, request.as_deref()),
+            Platform::Unix => {
+                ensure!(
+                    !self.console && self.memory.is_none(),
+                    "--console and --memory are for --on xen; what a process says is always shown, and \
+                     its memory is set by an argument of its own: -- --memory=1M"
+                );
+                // No thread runs yet, which the namespace asks for.
+                lab::prepare()?;
+                run::on_unix(&self.app, self.port, &args, request.as_deref())
+            }
+            Platform::Xen => {
+                let memory = self.memory.unwrap_or(2);
+                let options = GuestOptions { port: self.port, memory, console: self.console };
+                let guest = Guest::named(self.app);
+                run::on_xen(&guest, &options, &args, request.as_deref())
+            }
         }
     }
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        // No thread runs yet, which the namespace asks for.
-        Command::Run(run) => lab::prepare().and_then(|()| run.run()),
+        Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
         Command::Test { quick } => checks::all(quick),
         Command::Missing => {

@@ -1,10 +1,11 @@
 //! The memory of rt-regions under the tools that look for what a test cannot see: `AddressSanitizer`,
-//! Valgrind and a fuzzer. Where one of them is missing its step is skipped, and says so.
+//! Valgrind and a fuzzer. The fuzzer's driver is fetched if need be; where something else is missing
+//! the step is skipped, and says so.
 
 use std::{
     ffi::OsStr,
     io::BufReader,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -19,8 +20,11 @@ const CRATE: &str = "rt-regions";
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
+/// The driver of the fuzzer, and the version that is fetched where there is none.
+const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
+
 /// How long each fuzz target runs, in seconds.
-const FUZZ_SECONDS: u32 = 30;
+const FUZZ_SECONDS: u32 = 60;
 
 /// How many random steps are taken under Valgrind, which is some 50 times slower.
 const VALGRIND_STEPS: u32 = 20_000;
@@ -71,20 +75,28 @@ pub fn check_with_valgrind() -> Result<()> {
 /// # Errors
 /// An input was found that fails.
 pub fn fuzz() -> Result<()> {
-    let answers = |command: &mut Command| command.output().is_ok_and(|it| it.status.success());
-    if nightly_host().is_none() || !answers(nightly("cargo").args(["fuzz", "--version"])) {
-        return skip("there is no cargo-fuzz with a nightly compiler (cargo install cargo-fuzz)");
+    if nightly_host().is_none() {
+        return skip("there is no nightly compiler (rustup toolchain install nightly)");
+    }
+    let tools = target_folder("tools")?;
+    if !fuzzer(&tools)?.arg("--version").output().is_ok_and(|it| it.status.success()) {
+        let (package, version) = CARGO_FUZZ;
+        eprintln!("fetching {package} {version} into {}", tools.display());
+        let install = ["install", package, "--locked", "--version", version, "--root"];
+        if let Err(error) = succeed(cargo::cargo().args(install).arg(&tools)) {
+            return skip(&format!("{package} cannot be had ({error:#})"));
+        }
     }
     let folder = target_folder("fuzz")?;
-    let targets = nightly("cargo").args(["fuzz", "list"]).output().context("cannot start cargo")?;
+    let targets = fuzzer(&tools)?.arg("list").output().context("cannot start cargo")?;
     let targets = String::from_utf8(targets.stdout).context("the names of the fuzz targets")?;
     ensure!(!targets.is_empty(), "there is no fuzz target");
     for target in targets.lines() {
         let found = folder.join("found").join(target);
         std::fs::create_dir_all(&found).with_context(|| format!("cannot make {found:?}"))?;
         succeed(
-            nightly("cargo")
-                .args(["fuzz", "run", target, "--target-dir"])
+            fuzzer(&tools)?
+                .args(["run", target, "--target-dir"])
                 .arg(&folder)
                 .arg(found)
                 .arg(cargo::root().join("fuzz/seeds").join(target))
@@ -92,6 +104,15 @@ pub fn fuzz() -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// `cargo fuzz` of the nightly toolchain: the one that is installed, or else the one in `tools`.
+fn fuzzer(tools: &Path) -> Result<Command> {
+    let known = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&known).chain([tools.join("bin")]);
+    let mut command = nightly("cargo");
+    command.arg("fuzz").env("PATH", std::env::join_paths(folders).context("the search path")?);
+    Ok(command)
 }
 
 fn skip(why: &str) -> Result<()> {

@@ -21,13 +21,23 @@ pub const IP: Tool = Tool { name: "ip", package: "iproute2" };
 /// What starts a service so that it never outlives us.
 pub const SETPRIV: Tool = Tool { name: "setpriv", package: "util-linux" };
 
+/// The machine that Xen runs on.
+pub const QEMU: Tool = Tool { name: "qemu-system-x86_64", package: "qemu-system-x86" };
+/// What downloads the packages that are not installed.
+pub const APT: Tool = Tool { name: "apt-get", package: "apt" };
+/// What unpacks them.
+pub const DPKG: Tool = Tool { name: "dpkg", package: "dpkg" };
+
 /// What watches every access to memory; its checks are skipped where it is missing.
 pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
 
 /// Every program that is called, the peers of the end-to-end tests among them.
-pub const ALL: [Tool; 5] = [
+pub const ALL: [Tool; 8] = [
     IP,
     SETPRIV,
+    QEMU,
+    APT,
+    DPKG,
     Tool { name: "ping", package: "iputils-ping" },
     Tool { name: "arping", package: "iputils-arping" },
     Tool { name: "nc", package: "netcat-openbsd" },

@@ -1,16 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(feature = "xen", no_std, no_main)]
 
 use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use netif::Capture;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
 cfg_if! {
-    if #[cfg(feature = "unix")] {
+    if #[cfg(feature = "xen")] {
+        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
 }
@@ -20,12 +24,14 @@ platform::main!(echo);
 fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, secret) = (rt.memory(), rt.seed()?);
-    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, memory)?;
+    let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
+    let ethernet = Ethernet::new(nic);
+    let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
     let ipv4 = Ipv4::new(arp, config.ipv4, secret, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, |request, _region| Ok(request))?;
+    udp.serve_counters(config.stats_port)?;
     config.log_on(rt, &mut udp)?;
     rt.run(udp)
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(feature = "xen", no_std, no_main)]
 
 mod merge;
 mod service;
@@ -9,11 +10,14 @@ use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use netif::Capture;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
 cfg_if! {
-    if #[cfg(feature = "unix")] {
+    if #[cfg(feature = "xen")] {
+        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
 }
@@ -23,12 +27,14 @@ platform::main!(sort);
 fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, seed) = (rt.memory(), rt.seed()?);
-    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, memory)?;
+    let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
+    let ethernet = Ethernet::new(nic);
+    let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
     let ipv4 = Ipv4::new(arp, config.ipv4, seed, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, service::sort)?;
+    udp.serve_counters(config.stats_port)?;
     config.log_on(rt, &mut udp)?;
     rt.run(udp)
 }

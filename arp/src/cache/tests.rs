@@ -8,7 +8,7 @@ const THEM: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const NEW: Resolution = Resolution::Ask { displaced: None };
 
 fn cache(storage: &mut [Entry]) -> Cache<'_> {
-    Cache::new(storage, Timing::default())
+    Cache::new(storage, Timing::default(), 7)
 }
 
 fn at(seconds: u64) -> Instant {
@@ -188,16 +188,31 @@ fn static_entries_leave_one_place_of_a_set() {
     assert_eq!(cache.lookup(at(2), host(7)), Some(OTHER));
 }
 
+/// A network of 1022 hosts has as many in each set as there are places.
 #[test]
-fn a_network_of_254_hosts_fits_whole_and_a_larger_one_nearly() {
-    for (hosts, displaced) in [(254, 0), (512, 0), (1022, 110)] {
+fn a_network_of_1022_hosts_fits_whole_whatever_the_secret() {
+    for secret in 0..20 {
         let mut storage = vec![Entry::FREE; 1024];
-        let cache = &mut cache(&mut storage);
+        let cache = &mut Cache::new(&mut storage[..], Timing::default(), secret);
         let host = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 + number);
-        (1..=hosts).for_each(|number| meet(cache, at(1), host(number), PEER));
-        let lost = (1..=hosts).filter(|&n| cache.lookup(at(1), host(n)).is_none()).count();
-        assert!(lost <= displaced, "{lost} of {hosts}");
+        (1..=1022).for_each(|number| meet(cache, at(1), host(number), PEER));
+        assert!((1..=1022).all(|number| cache.lookup(at(1), host(number)) == Some(PEER)));
     }
+}
+
+/// Who fills the set of a neighbour under one secret (here: by trying) does not under another.
+#[test]
+fn who_competes_for_a_place_follows_from_the_secret() {
+    let host = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 + number);
+    let rivals = |secret: u64| -> Vec<u32> {
+        let mut storage = vec![Entry::FREE; 1024];
+        let cache = Cache::new(&mut storage[..], Timing::default(), secret);
+        (2..65_534).filter(|&number| cache.set(host(number)) == cache.set(host(1))).collect()
+    };
+    let (one, other) = (rivals(1), rivals(2));
+    assert!((400..620).contains(&one.len()), "{}", one.len());
+    let both = one.iter().filter(|number| other.contains(number)).count();
+    assert!(both < 20, "{both}");
 }
 
 #[test]
@@ -327,7 +342,7 @@ fn storage_of_any_length_works() {
 fn times_below_a_second_are_a_second() {
     let mut storage = [Entry::FREE; 8];
     let timing = Timing { retry: Duration::ZERO, age: Duration::ZERO, ..Timing::default() };
-    let cache = &mut Cache::new(&mut storage[..], timing);
+    let cache = &mut Cache::new(&mut storage[..], timing, 7);
     meet(cache, at(1), THEM, PEER);
     assert_eq!(cache.lookup(Instant::from_millis(1900), THEM), Some(PEER));
     assert_eq!(cache.resolve(at(2), THEM), NEW);

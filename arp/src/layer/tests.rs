@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::{format, vec, vec::Vec};
 
 use ::tests::{Wire, with_pool};
@@ -205,7 +206,7 @@ fn whoever_has_to_go_takes_its_packets_along() {
         let address = "10.0.0.2/24".parse().unwrap();
         let timing = Timing::default();
         let link = Ethernet::new(end);
-        let mut arp = Arp::with_storage(link, address, &mut storage[..], timing, Some(pool));
+        let mut arp = Arp::with_storage(link, address, 7, &mut storage[..], timing, Some(pool));
         let now = Instant::from_millis(1);
         for last in [11, 12, 13] {
             arp.send_to(now, [10, 0, 0, last].into(), EtherType::IPV4, [1; 20]).unwrap();
@@ -226,7 +227,7 @@ fn a_region_without_room_for_the_cache_is_said() {
     with_pool(16, |pool| {
         let region = Region::new(pool, "memory").with_cap(8192);
         let link = Ethernet::new(Wire::new(OURS).1);
-        let error = Arp::new(link, "10.0.0.2/24".parse().unwrap(), &region).unwrap_err();
+        let error = Arp::new(link, "10.0.0.2/24".parse().unwrap(), 7, &region).unwrap_err();
         assert_eq!((error.region, error.requested), ("memory", 1024 * 32));
     });
 }

@@ -2,13 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use rt_regions::{Exhausted, Limit, PAGE_SIZE, Pool, Region};
+use rt_regions::{Limit, PAGE_SIZE, Region};
+
+#[path = "checks.rs"]
+mod checks;
+#[path = "scopes.rs"]
+mod scopes;
 
 /// The largest object.
 const LARGEST: usize = 1024 * PAGE_SIZE;
 
 /// The names that regions are opened with.
-pub(crate) const NAMES: [&str; 6] = ["outer", "child", "own", "box", "parcels", "kept"];
+pub(crate) const NAMES: [&str; 7] = ["outer", "child", "own", "box", "parcels", "kept", "page"];
+
+/// Of those, the name of the regions whose objects have a layout that the model does not know.
+pub(crate) const PARCELS: usize = 4;
+
+/// And that of single pages.
+pub(crate) const PAGE: usize = 6;
 
 /// A region of the model.
 pub(crate) type Id = u32;
@@ -20,6 +31,30 @@ struct Counts {
     pages: usize,
     most_pages: usize,
     resets: u64,
+    refused: u64,
+    bytes: usize,
+    waste: usize,
+    large: u64,
+}
+
+/// What a region may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    /// In bytes.
+    pub(crate) cap: Option<usize>,
+    /// Whether it may use what is kept back.
+    pub(crate) reserve: bool,
+}
+
+impl Limits {
+    /// Gives a region these limits.
+    pub(crate) fn set<'p>(self, region: Region<'p>) -> Region<'p> {
+        let region = if self.reserve { region.with_reserve() } else { region };
+        match self.cap {
+            Some(bytes) => region.with_cap(bytes),
+            None => region,
+        }
+    }
 }
 
 /// What a region has.
@@ -29,6 +64,7 @@ struct Expected {
     parent: Option<Id>,
     /// In pages.
     cap: Option<usize>,
+    reserve: bool,
     /// Pages of the region and of its children.
     used: usize,
     /// The single pages, the newest last.
@@ -39,6 +75,12 @@ struct Expected {
     free: (usize, usize),
     /// Where the buffer of a finite region begins.
     buffer: usize,
+    /// Bytes that are used and wasted in the pages before the newest one and in the runs.
+    filled: (usize, usize),
+    /// The values that are to be dropped, the newest last.
+    dropping: Vec<u64>,
+    /// What the region was when its open scopes were opened.
+    marks: Vec<scopes::Mark>,
 }
 
 /// What an allocation must come to.
@@ -60,6 +102,10 @@ pub(crate) struct Model {
     next_id: Id,
     /// From the first byte to the end of each live allocation.
     live: BTreeMap<usize, usize>,
+    /// How many pages are kept back.
+    kept_back: usize,
+    /// The values that were to be dropped by now and are not yet compared, in order.
+    dropped: Vec<u64>,
 }
 
 impl Model {
@@ -72,35 +118,53 @@ impl Model {
             regions: BTreeMap::new(),
             next_id: 0,
             live: BTreeMap::new(),
+            kept_back: 0,
+            dropped: Vec::new(),
         }
     }
 
     /// A region is opened; `name` is a place in [`NAMES`].
-    pub(crate) fn open(&mut self, name: usize, parent: Option<Id>, cap: Option<usize>) -> Id {
+    pub(crate) fn open(&mut self, name: usize, parent: Option<Id>, limits: Limits) -> Id {
         self.counts[name].opened += 1;
         self.counts[name].live += 1;
-        self.insert(Some(name), parent, cap.map(|bytes| bytes.div_ceil(PAGE_SIZE)), (0, 0))
+        self.insert(Some(name), parent, limits, (0, 0))
     }
 
     /// A region without pages is opened: finite, or a child of a finite one.
     pub(crate) fn open_finite(&mut self, buffer: (usize, usize)) -> Id {
-        self.insert(None, None, None, buffer)
+        self.insert(None, None, Limits::default(), buffer)
     }
 
     fn insert(
         &mut self,
         name: Option<usize>,
         parent: Option<Id>,
-        cap: Option<usize>,
+        limits: Limits,
         free: (usize, usize),
     ) -> Id {
         let id = self.next_id;
         self.next_id += 1;
-        let (pages, runs) = (Vec::new(), Vec::new());
-        let buffer = free.0;
-        let region = Expected { name, parent, cap, used: 0, pages, runs, free, buffer };
+        let region = Expected {
+            name,
+            parent,
+            cap: limits.cap.map(|bytes| bytes.div_ceil(PAGE_SIZE)),
+            reserve: limits.reserve,
+            used: 0,
+            pages: Vec::new(),
+            runs: Vec::new(),
+            free,
+            buffer: free.0,
+            filled: (0, 0),
+            dropping: Vec::new(),
+            marks: Vec::new(),
+        };
         self.regions.insert(id, region);
         id
+    }
+
+    /// From now on so many pages are kept back.
+    pub(crate) fn keep_back(&mut self, pages: usize) {
+        self.kept_back = pages;
     }
 
     /// Whether the region can have pages.
@@ -131,12 +195,19 @@ impl Model {
         if !self.has_pages(id) || !self.ancestors(id).all(fits) {
             return Outcome::Refused(Limit::Cap);
         }
-        // Runs begin at multiples of their size.
-        if self.in_use.chunks_exact(count).any(|run| !run.contains(&true)) {
+        if self.has_run(count, self.regions[&id].reserve) {
             Outcome::Pages(count)
         } else {
             Outcome::Refused(Limit::Pool)
         }
+    }
+
+    /// Whether there are so many pages in a row, and they may be taken.
+    fn has_run(&self, count: usize, reserve: bool) -> bool {
+        let kept_back = if reserve { 0 } else { self.kept_back };
+        // Runs begin at multiples of their size.
+        self.free_pages() >= count + kept_back
+            && self.in_use.chunks_exact(count).any(|run| !run.contains(&true))
     }
 
     /// An allocation was made at `address`.
@@ -149,12 +220,11 @@ impl Model {
             }
             Outcome::Pages(count) => {
                 let first = self.take_pages(id, address, count);
-                let region = self.region(id);
                 if count == 1 {
-                    region.pages.push(first);
-                    region.free = (address + size, address + PAGE_SIZE);
+                    self.begin_page(id, first, size);
                 } else {
-                    region.runs.push((first, count));
+                    self.region(id).runs.push((first, count));
+                    self.fill(id, size, count * PAGE_SIZE - size);
                 }
             }
             Outcome::Empty => {}
@@ -169,7 +239,43 @@ impl Model {
             assert!(!std::mem::replace(page, true), "a page of {address:#x} is in use");
         }
         self.count(id, count as isize);
+        if count > 1
+            && let Some(name) = self.regions[&id].name
+        {
+            self.counts[name].large += 1;
+        }
         first
+    }
+
+    /// A page becomes the newest one of the region; its first `size` bytes are an object.
+    fn begin_page(&mut self, id: Id, page: usize, size: usize) {
+        let start = self.base + page * PAGE_SIZE;
+        let region = self.region(id);
+        let (next, end) = std::mem::replace(&mut region.free, (start + size, start + PAGE_SIZE));
+        region.pages.push(page);
+        if region.pages.len() > 1 {
+            self.fill(id, PAGE_SIZE - (end - next), end - next);
+        }
+    }
+
+    /// More bytes of a region are in full pages and runs.
+    fn fill(&mut self, id: Id, bytes: usize, waste: usize) {
+        let region = self.region(id);
+        region.filled = (region.filled.0 + bytes, region.filled.1 + waste);
+        if let Some(name) = region.name {
+            self.counts[name].bytes += bytes;
+            self.counts[name].waste += waste;
+        }
+    }
+
+    /// Fewer are.
+    fn unfill(&mut self, id: Id, to: (usize, usize)) {
+        let region = self.region(id);
+        let (bytes, waste) = std::mem::replace(&mut region.filled, to);
+        if let Some(name) = region.name {
+            self.counts[name].bytes -= bytes - to.0;
+            self.counts[name].waste -= waste - to.1;
+        }
     }
 
     /// Adds pages to a region, to those that it is in, and to its name.
@@ -230,42 +336,21 @@ impl Model {
         free.0 = new_end;
     }
 
-    /// An allocation was refused: was that right, and does the error tell the truth?
-    pub(crate) fn refused(&self, id: Id, align: usize, name: &str, error: &Exhausted) {
-        let outcome = self.outcome(id, error.requested, align);
-        let Outcome::Refused(limit) = outcome else { panic!("{error:?}: {outcome:?}") };
-        assert_eq!((error.region, error.limit), (name, limit));
-        let Exhausted { used, allowed, .. } = *error;
-        let is_used = |region: &Expected| region.used * PAGE_SIZE == used;
-        let told = match limit {
-            Limit::Size => allowed == LARGEST,
-            Limit::Pool => {
-                allowed - used == self.free_pages() * PAGE_SIZE && self.ancestors(id).any(is_used)
-            }
-            _ if self.has_pages(id) => {
-                let needed = error.requested.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE;
-                let is_full = |region: &Expected| {
-                    region.cap.is_some_and(|cap| cap * PAGE_SIZE == allowed) && is_used(region)
-                };
-                used + needed > allowed && self.ancestors(id).any(is_full)
-            }
-            _ => {
-                let (next, end) = self.regions[&id].free;
-                allowed - used == end - next
-            }
-        };
-        assert!(told, "{error:?}");
+    /// Whether the newest allocation, from `start` to `end`, can be made longer where it stands.
+    #[cfg(feature = "allocator-api2")]
+    pub(crate) fn can_grow(&self, id: Id, page_end: usize, end: usize, new_end: usize) -> bool {
+        self.regions[&id].free == (end, page_end) && new_end <= page_end
     }
 
     fn free_pages(&self) -> usize {
         self.in_use.iter().filter(|&&in_use| !in_use).count()
     }
 
-    /// The region is emptied, and keeps its oldest page.
+    /// The region is emptied, and keeps its newest page.
     pub(crate) fn reset(&mut self, id: Id) {
         let region = self.region(id);
         region.free.0 = region.buffer;
-        let kept = (!region.pages.is_empty()).then(|| region.pages.remove(0));
+        let kept = region.pages.pop();
         self.give_all(id);
         let base = self.base;
         let region = self.region(id);
@@ -279,6 +364,15 @@ impl Model {
         }
     }
 
+    /// The region is emptied, and keeps nothing.
+    pub(crate) fn empty(&mut self, id: Id) {
+        self.reset(id);
+        if self.has_pages(id) {
+            self.give_all(id);
+            self.region(id).free = (0, 0);
+        }
+    }
+
     /// The region is dropped.
     pub(crate) fn close(&mut self, id: Id) {
         self.give_all(id);
@@ -289,86 +383,19 @@ impl Model {
     }
 
     fn give_all(&mut self, id: Id) {
+        self.drop_down_to(id, 0);
+        self.unfill(id, (0, 0));
+        self.give_down_to(id, (0, 0));
+    }
+
+    /// Gives back the pages and runs of a region after the first so many.
+    fn give_down_to(&mut self, id: Id, (pages, runs): (usize, usize)) {
         let region = self.region(id);
-        let mut runs = std::mem::take(&mut region.runs);
-        runs.extend(region.pages.drain(..).map(|page| (page, 1)));
-        for (first, count) in runs {
+        let mut later = region.runs.split_off(runs);
+        later.extend(region.pages.drain(pages..).map(|page| (page, 1)));
+        for (first, count) in later {
             self.in_use[first..first + count].fill(false);
             self.count(id, -(count as isize));
         }
-    }
-
-    /// From now on nobody else may have any of these bytes.
-    pub(crate) fn claim(&mut self, start: usize, length: usize) {
-        let end = start + length;
-        if length > 0 {
-            if let Some((before, before_end)) = self.live.range(..end).next_back() {
-                assert!(
-                    *before_end <= start,
-                    "{start:#x}..{end:#x} overlaps what is at {before:#x}"
-                );
-            }
-            self.live.insert(start, end);
-        }
-    }
-
-    /// They are nobody's again.
-    pub(crate) fn release(&mut self, start: usize, length: usize) {
-        if length > 0 {
-            assert_eq!(self.live.remove(&start), Some(start + length));
-        }
-    }
-
-    /// Compares a region with its model.
-    pub(crate) fn check_region(&self, id: Id, region: &Region<'_>) {
-        let expected = &self.regions[&id];
-        let runs: usize = expected.runs.iter().map(|&(_, count)| count).sum();
-        assert_eq!(region.pages(), expected.pages.len() + runs, "{region:?}");
-    }
-
-    /// Compares the pool and all counters with the model.
-    pub(crate) fn check(&self, pool: &Pool<'_>) {
-        assert_eq!(pool.free_pages(), self.free_pages());
-        let mut known = 0;
-        for label in pool.labels() {
-            let name = NAMES.iter().position(|name| *name == label.name()).expect("a name of ours");
-            let counts = Counts {
-                opened: label.opened(),
-                live: label.live(),
-                pages: label.pages(),
-                most_pages: label.most_pages(),
-                resets: label.resets(),
-            };
-            assert_eq!(counts, self.counts[name], "{label}");
-            known += 1;
-        }
-        assert_eq!(known, self.counts.iter().filter(|counts| counts.opened > 0).count());
-    }
-
-    /// Everything is closed: nothing may be left.
-    pub(crate) fn check_end(&self, pool: &Pool<'_>) {
-        self.check(pool);
-        assert!(self.regions.is_empty() && self.live.is_empty(), "{self:?}");
-        assert_eq!(pool.free_pages(), pool.pages());
-    }
-}
-
-/// The model is worth something only if it notices what it is there to notice.
-#[test]
-#[should_panic = "overlaps"]
-fn overlapping_allocations_are_noticed() {
-    let mut model = Model::new(0x1000, 1);
-    model.claim(0x1000, 16);
-    model.claim(0x1010, 16);
-    model.claim(0x100f, 1);
-}
-
-#[test]
-#[should_panic = "is in use"]
-fn a_page_in_two_regions_is_noticed() {
-    let mut model = Model::new(0x1000, 2);
-    for name in 0..2 {
-        let id = model.open(name, None, None);
-        model.took(id, 8, 8, 0x1000);
     }
 }

@@ -1,6 +1,6 @@
 //! What a program holds in regions: each thing is full of a pattern of its own.
 
-use rt_regions::{Parcels, Region, RegionBox, RegionVec};
+use rt_regions::{PAGE_SIZE, Page, Parcels, Region, RegionBox, RegionVec};
 
 use super::expected::{Id, Model};
 
@@ -21,6 +21,10 @@ pub(crate) enum What<'r> {
     Parcels(Id, Parcels<'r, u64>, Vec<(u32, usize)>),
     /// A region that is open, and the places in it that were taken: nobody refers to them.
     Region(Id, Region<'r>, Vec<(usize, usize)>),
+    /// All of it is written.
+    Page(Page<'r>),
+    #[cfg(feature = "allocator-api2")]
+    Block(super::blocks::Block<'r>),
 }
 
 /// The byte at `index` of a pattern.
@@ -42,6 +46,12 @@ pub(crate) fn letter(seed: u16, index: usize) -> u8 {
     b'a' + byte(seed, index) % 26
 }
 
+/// The bytes of a page that [`Held::page`] has filled.
+fn written<'p>(page: &'p Page<'_>) -> &'p [u8] {
+    // SAFETY: all of the page is written, and it is only read while it is borrowed.
+    unsafe { std::slice::from_raw_parts(page.as_ptr().as_ptr(), PAGE_SIZE) }
+}
+
 impl<'r> Held<'r> {
     /// Fills `bytes`.
     pub(crate) fn bytes(bytes: &'r mut [u8], seed: u16) -> Self {
@@ -57,6 +67,14 @@ impl<'r> Held<'r> {
             *place = word(seed, index);
         }
         Self { what: What::Words(words), seed }
+    }
+
+    /// Fills a page.
+    pub(crate) fn page(mut page: Page<'r>, seed: u16) -> Self {
+        for (index, place) in page.zero().iter_mut().enumerate() {
+            *place = byte(seed, index);
+        }
+        Self { what: What::Page(page), seed }
     }
 
     /// Everything is still what was written.
@@ -94,6 +112,9 @@ impl<'r> Held<'r> {
                 model.check_region(*id, region);
                 true
             }
+            What::Page(page) => is_pattern(written(page), seed),
+            #[cfg(feature = "allocator-api2")]
+            What::Block(block) => is_pattern(block.bytes(), seed),
         };
         assert!(intact, "{}", self.describe());
     }
@@ -111,6 +132,9 @@ impl<'r> Held<'r> {
                 format!("parcels of {seed}: {expected:?} expected: {found:?}")
             }
             What::Region(_, region, _) => format!("{region:?}"),
+            What::Page(page) => format!("page of {seed}: {page:?}"),
+            #[cfg(feature = "allocator-api2")]
+            What::Block(block) => format!("block of {seed}: {:?}", block.bytes()),
         }
     }
 
@@ -139,6 +163,12 @@ impl<'r> Held<'r> {
                 drop(region);
                 model.close(id);
             }
+            What::Page(page) => {
+                model.gave_page(page.as_ptr().addr().get());
+                drop(page);
+            }
+            #[cfg(feature = "allocator-api2")]
+            What::Block(block) => block.end(model),
         }
     }
 }

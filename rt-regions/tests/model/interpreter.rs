@@ -4,15 +4,20 @@
 //! Regions nest with the interpreter's own frames, so that the borrow checker has its say here as in
 //! any program.
 
+#[cfg(feature = "allocator-api2")]
+mod blocks;
+mod drops;
 mod expected;
 mod held;
+mod pages;
 mod steps;
 
 use std::mem::MaybeUninit;
 
-use expected::{Id, Model};
+use drops::Drops;
+use expected::{Id, Limits, Model};
 use held::Held;
-use rt_regions::{Finite, PAGE_SIZE, Pool, Region};
+use rt_regions::{Finite, PAGE_SIZE, Place, Pool, Region, Scope};
 
 /// How deep regions nest.
 const DEPTH: usize = 4;
@@ -32,23 +37,22 @@ pub(crate) fn run(program: &[u8]) -> usize {
     let memory = &mut memory[program.below(64)..];
     let base = first_page(&Pool::new(memory));
     let pool = Pool::new(memory);
-    let mut machine =
-        Machine { pool: &pool, model: Model::new(base, pool.pages()), program, steps: 0, seed: 0 };
+    let mut machine = Machine {
+        pool: &pool,
+        model: Model::new(base, pool.pages()),
+        program,
+        drops: Drops::default(),
+        steps: 0,
+        seed: 0,
+    };
     while !machine.program.is_at_end() {
-        let cap = machine.cap();
-        let id = machine.model.open(0, None, cap);
-        let region = with_cap(Region::new(&pool, expected::NAMES[0]), cap);
+        let limits = machine.limits();
+        let id = machine.model.open(0, None, limits);
+        let region = limits.set(Region::new(&pool, expected::NAMES[0]));
         machine.nest(&[], id, region);
     }
     machine.model.check_end(&pool);
     machine.steps
-}
-
-fn with_cap(region: Region<'_>, cap: Option<usize>) -> Region<'_> {
-    match cap {
-        Some(bytes) => region.with_cap(bytes),
-        None => region,
-    }
 }
 
 /// The address of the first page of a pool that is not in use.
@@ -89,9 +93,10 @@ impl Program<'_> {
     }
 }
 
-/// Whether a region is emptied and used again after a round, or ends.
+/// Whether a region is emptied and used again after a round, used in a scope, or ends.
 enum End {
     Reset,
+    Scope,
     Close,
 }
 
@@ -99,6 +104,7 @@ struct Machine<'b, 'p> {
     pool: &'p Pool<'p>,
     model: Model,
     program: Program<'b>,
+    drops: Drops,
     steps: usize,
     seed: u16,
 }
@@ -112,12 +118,14 @@ impl Machine<'_, '_> {
         self.seed
     }
 
-    fn cap(&mut self) -> Option<usize> {
-        match self.program.below(4) {
+    fn limits(&mut self) -> Limits {
+        let kind = self.program.below(8);
+        let cap = match kind % 4 {
             0 => Some(self.program.below(16) * PAGE_SIZE),
             1 => Some(self.program.size()),
             _ => None,
-        }
+        };
+        Limits { cap, reserve: kind == 7 }
     }
 
     /// Uses `region`, which is within `outer`, until the program closes it.
@@ -126,20 +134,67 @@ impl Machine<'_, '_> {
             let mut open = outer.to_vec();
             open.push((id, &region));
             match self.round(&open) {
-                End::Reset => {
-                    region.reset();
-                    self.model.reset(id);
-                    self.model.check_region(id, &region);
+                End::Reset => self.reset(id, &mut region),
+                End::Scope => {
+                    self.model.enter(id);
+                    region.scope(|scope| self.scope(outer, id, scope));
+                    self.model.leave(id);
                 }
                 End::Close => break,
             }
+            self.drops.check(&mut self.model);
+            self.model.check_region(id, &region);
+            self.model.check(self.pool);
         }
         drop(region);
         self.model.close(id);
+        self.drops.check(&mut self.model);
         self.model.check(self.pool);
     }
 
-    /// Steps until the newest region is reset or closed.
+    /// Empties a region, in one of the ways that there are.
+    fn reset(&mut self, id: Id, region: &mut Region<'_>) {
+        match self.program.below(4) {
+            0 => {
+                region.release();
+                self.model.empty(id);
+            }
+            1 => {
+                self.model.check_region(id, Place::Top(region).enter());
+                Place::Bot(region).enter();
+                self.model.reset(id);
+            }
+            _ => {
+                region.reset();
+                self.model.reset(id);
+            }
+        }
+    }
+
+    /// Uses a scope of a region, until the program ends it. What was allocated through the scope itself
+    /// is there as long as that, scopes within it included.
+    fn scope<'s>(&mut self, outer: &[Open<'_>], id: Id, scope: &mut Scope<'s>) {
+        let mut kept: Vec<Held<'s>> = Vec::new();
+        loop {
+            let mut open = outer.to_vec();
+            open.push((id, &**scope));
+            match self.round(&open) {
+                End::Reset => kept.extend(self.keep(id, scope)),
+                End::Scope => {
+                    self.model.enter(id);
+                    scope.scope(|inner| self.scope(outer, id, inner));
+                    self.model.leave(id);
+                    self.drops.check(&mut self.model);
+                    self.model.check(self.pool);
+                }
+                End::Close => break,
+            }
+            kept.iter().for_each(|held| held.verify(&self.model));
+        }
+        kept.into_iter().for_each(|held| held.end(&mut self.model));
+    }
+
+    /// Steps until the newest region is reset, used in a scope, or closed.
     fn round<'r>(&mut self, open: &[Open<'r>]) -> End {
         let mut held: Vec<Held<'r>> = Vec::new();
         let (id, newest) = open[open.len() - 1];
@@ -148,10 +203,11 @@ impl Machine<'_, '_> {
                 break End::Close;
             }
             self.steps += 1;
-            match self.program.below(32) {
-                0 => break End::Reset,
-                1 => break End::Close,
-                2..=4 if open.len() < DEPTH => self.open(open),
+            match self.program.below(64) {
+                0..=1 => break End::Reset,
+                2..=3 => break End::Close,
+                4..=5 => break End::Scope,
+                6..=10 if open.len() < DEPTH => self.open(open),
                 step => self.step(step, open, &mut held),
             }
             for &(id, region) in open {
@@ -176,19 +232,19 @@ impl Machine<'_, '_> {
                 self.nest(open, id, region);
             }
             kind @ 1..=2 => {
-                let (name, cap) = (kind, self.cap());
-                let id = self.model.open(name, None, cap);
+                let (name, limits) = (kind, self.limits());
+                let id = self.model.open(name, None, limits);
                 let region = Region::new(self.pool, expected::NAMES[name]);
-                self.nest(open, id, with_cap(region, cap));
+                self.nest(open, id, limits.set(region));
             }
             _ => {
-                let cap = self.cap();
+                let limits = self.limits();
                 let (id, name) = if self.model.has_pages(outer) {
-                    (self.model.open(1, Some(outer), cap), expected::NAMES[1])
+                    (self.model.open(1, Some(outer), limits), expected::NAMES[1])
                 } else {
                     (self.model.open_finite((0, 0)), "finite")
                 };
-                self.nest(open, id, with_cap(outside.child(name), cap));
+                self.nest(open, id, limits.set(outside.child(name)));
             }
         }
     }

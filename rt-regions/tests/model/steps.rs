@@ -33,20 +33,31 @@ impl Machine<'_, '_> {
         let at @ (id, region) = open[open.len() - 1 - back];
         let any = if held.is_empty() { 0 } else { self.program.below(held.len().min(256)) };
         let new = match step {
-            5..=6 => self.value(at),
-            7..=8 => self.slice(at),
-            9..=10 => self.words(at),
-            11 => self.text(at),
-            12..=13 => self.fill(at),
-            14 => self.vector(at),
-            15 => self.boxed(open),
-            16 => self.parcels(open),
-            17 => self.kept(open),
-            18 => {
+            11..=14 => self.value(at),
+            15..=17 => self.slice(at),
+            18..=20 => self.words(at),
+            21..=22 => self.text(at),
+            23..=25 => self.fill(at),
+            26..=27 => self.vector(at),
+            28 => self.boxed(open),
+            29..=30 => self.parcels(open),
+            31..=32 => self.kept(open),
+            33 => {
                 self.too_large(at);
                 None
             }
-            19..=23 if !held.is_empty() => {
+            34 => {
+                let pages = self.program.below(16).saturating_sub(8);
+                self.pool.keep_back(pages);
+                self.model.keep_back(pages);
+                None
+            }
+            35..=36 => self.dropped(at),
+            37..=38 => self.page(open),
+            39..=40 => self.adopted(at, held),
+            #[cfg(feature = "allocator-api2")]
+            41..=43 => self.block(at),
+            44..=51 if !held.is_empty() => {
                 held.swap_remove(any).end(&mut self.model);
                 None
             }
@@ -67,7 +78,7 @@ impl Machine<'_, '_> {
     }
 
     /// Tells the model how an allocation went.
-    fn record<T>(
+    pub(crate) fn record<T>(
         &mut self,
         (id, region): Open<'_>,
         layout: Layout,
@@ -260,7 +271,7 @@ impl Machine<'_, '_> {
 
     /// A region that ends in any order with what else is held: a child, or one beside the others.
     fn open_within<'r>(&mut self, open: &[Open<'r>], name: usize) -> (Id, Region<'r>) {
-        let cap = self.cap();
+        let limits = self.limits();
         let (outer, region) = open[open.len() - 1];
         let (parent, inner) = match open[0].1.pool() {
             Some(pool) if !self.model.has_pages(outer) || self.program.below(2) == 0 => {
@@ -268,7 +279,7 @@ impl Machine<'_, '_> {
             }
             _ => (Some(outer), region.child(NAMES[name])),
         };
-        (self.model.open(name, parent, cap), super::with_cap(inner, cap))
+        (self.model.open(name, parent, limits), limits.set(inner))
     }
 
     fn too_large(&mut self, at @ (id, region): Open<'_>) {
@@ -320,6 +331,8 @@ impl Machine<'_, '_> {
                 }
                 self.model.check_region(*id, region);
             }
+            #[cfg(feature = "allocator-api2")]
+            What::Block(block) => self.use_block(block, held.seed, kind, size),
             _ => {}
         }
     }
@@ -373,6 +386,11 @@ impl Machine<'_, '_> {
 impl Held<'_> {
     /// Whether more can be done with it than look at it.
     fn is_open(&self) -> bool {
-        matches!(self.what, What::Vec(..) | What::Parcels(..) | What::Region(..))
+        match self.what {
+            What::Vec(..) | What::Parcels(..) | What::Region(..) => true,
+            #[cfg(feature = "allocator-api2")]
+            What::Block(_) => true,
+            _ => false,
+        }
     }
 }

@@ -7,9 +7,8 @@ use std::{
     process::{Output, Stdio},
 };
 
+use tests::Random;
 use xtask::cargo;
-
-use super::support::noise;
 
 pub(crate) fn replies_alone_on_standard_output() {
     let Output { status, stdout, stderr } = xtask(&["run", "echo", "--request", "2 7 1 8"], "");
@@ -18,7 +17,7 @@ pub(crate) fn replies_alone_on_standard_output() {
     assert!(String::from_utf8_lossy(&stderr).contains("serving"));
 
     for length in [0, 65_507] {
-        let request = noise(7, length);
+        let request = Random::new(7).bytes(length);
         let file = File::new(length, &request);
         let output = xtask(&["run", "echo", "--on", "unix", "--request-file", file.path()], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -39,7 +38,7 @@ pub(crate) fn says_why_there_is_no_reply() {
 }
 
 pub(crate) fn refuses_what_cannot_be_sent() {
-    let file = File::new(65_508, &noise(1, 65_508));
+    let file = File::new(65_508, &Random::new(1).bytes(65_508));
     assert_fails(&["run", "echo", "--request-file", file.path()], 1, "65507");
     assert_fails(&["run", "echo", "--request-file", "/no/such/file"], 1, "/no/such/file");
     let both = ["run", "echo", "--request", "x", "--request-file", file.path()];

@@ -5,33 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tests::exchanges;
 use xtask::lab::{Service, Signal};
 
-use super::support::{FACTORIAL, FIBONACCI, PORT, ask_text, connect, next, with_service};
+use super::support::{FACTORIAL, ask, ask_text, connect, with_service};
 
-/// How many requests in a row.
-const REQUESTS: usize = 1000;
-
-pub(crate) fn a_thousand_numbers_take_no_more_pages() {
-    let expected = fibonacci(2000);
-    with_service("facfib", &[], |lab, service| {
-        let socket = connect(lab, FIBONACCI);
-        constant_pages(service, || assert_eq!(ask_text(&socket, "2000"), expected));
-    });
-}
-
-pub(crate) fn a_thousand_sorts_take_no_more_pages() {
-    let mut numbers = numbers();
-    let request = join(&numbers);
-    assert_eq!((numbers.len(), request.len()), (10_000, 29_202));
-    numbers.sort_unstable();
-    let expected = join(&numbers);
-    with_service("sort", &[], |lab, service| {
-        let socket = connect(lab, PORT);
-        constant_pages(service, || {
-            assert!(ask_text(&socket, &request) == expected, "the reply is not the sorted numbers");
+pub(crate) fn a_thousand_requests_take_no_more_pages() {
+    let table = exchanges();
+    let long: Vec<_> = table.iter().filter(|exchange| exchange.times > 1).collect();
+    assert!(!long.is_empty(), "the table asks nothing many times");
+    for exchange in long {
+        with_service(exchange.app, &[], |lab, service| {
+            let socket = connect(lab, exchange.port);
+            constant_pages(service, exchange.times, || {
+                assert!(exchange.reply.is(&ask(&socket, &exchange.request)), "{}", exchange.app);
+            });
         });
-    });
+    }
 }
 
 /// A pool in which the factorial with the longest reply has no room.
@@ -56,12 +46,12 @@ fn free_pages(service: &mut Service<'_>) -> String {
     pool.split_once(" most").expect("the line ends with the most that was used").0.into()
 }
 
-/// Calls `ask` a thousand times. What the regions hold, and the most that they ever held, must be the
+/// Calls `ask` so many times. What the regions hold, and the most that they ever held, must be the
 /// same after the first request and after the last.
-fn constant_pages(service: &mut Service<'_>, mut ask: impl FnMut()) {
+fn constant_pages(service: &mut Service<'_>, times: usize, mut ask: impl FnMut()) {
     ask();
     let first = pages(service);
-    for _ in 1..REQUESTS {
+    for _ in 1..times {
         ask();
     }
     assert_eq!(pages(service), first);
@@ -111,39 +101,4 @@ fn settled(service: &Service<'_>) -> Vec<String> {
         }
         lines = now;
     }
-}
-
-/// F(n) by addition of decimal digits, the lowest first.
-fn fibonacci(n: usize) -> String {
-    let (mut this, mut following) = (vec![0_u8], vec![1_u8]);
-    for _ in 0..n {
-        let mut carry = 0;
-        let mut sum = Vec::with_capacity(following.len() + 1);
-        for (at, digit) in following.iter().enumerate() {
-            let digits = digit + this.get(at).unwrap_or(&0) + carry;
-            sum.push(digits % 10);
-            carry = digits / 10;
-        }
-        if carry > 0 {
-            sum.push(carry);
-        }
-        (this, following) = (following, sum);
-    }
-    this.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
-}
-
-/// 10,000 numbers, 797 of them of one digit and 9,203 of two, in no order.
-fn numbers() -> Vec<u64> {
-    let mut state = 2024;
-    (0..10_000)
-        .map(|number| {
-            let random = next(&mut state) >> 33;
-            // 797 times in 10,000, evenly spread, the multiple of 797 goes over a multiple of 10,000.
-            if number * 797 % 10_000 < 797 { random % 10 } else { 10 + random % 90 }
-        })
-        .collect()
-}
-
-fn join(numbers: &[u64]) -> String {
-    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
 }

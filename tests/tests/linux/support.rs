@@ -14,9 +14,8 @@ use xtask::{
     lab::{self, Lab, Network, Service},
 };
 
-/// The ports of facfib.
+/// The port of factorials in facfib.
 pub(crate) const FACTORIAL: u16 = 8080;
-pub(crate) const FIBONACCI: u16 = 8081;
 /// The port of all the others.
 pub(crate) const PORT: u16 = 8080;
 
@@ -98,17 +97,4 @@ pub(crate) fn ask(socket: &UdpSocket, request: impl AsRef<[u8]>) -> Vec<u8> {
 /// The same for a reply that is text.
 pub(crate) fn ask_text(socket: &UdpSocket, request: impl AsRef<[u8]>) -> String {
     String::from_utf8(ask(socket, request)).expect("the reply is text")
-}
-
-/// Bytes that look random and are the same every time.
-pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
-    (0..length).map(|_| (next(&mut state) >> 32) as u8).collect()
-}
-
-/// The next number of a linear congruential generator with Knuth's constants; its upper half is
-/// good enough.
-pub(crate) fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *state
 }

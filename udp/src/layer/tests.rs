@@ -1,10 +1,17 @@
 use core::{cell::Cell, error::Error};
 use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
 
+use network::{Packet, Problem, Report};
+use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE};
+
 use super::*;
-use crate::fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool};
+use crate::{
+    Failure,
+    fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool},
+};
 
 mod bind;
+mod listing;
 mod receive;
 mod reports;
 mod send;

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, Read},
     marker::PhantomData,
     process::{Child, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use nix::{
 };
 
 use super::{Lab, namespace};
+use crate::lines::Lines;
 
 /// The line that a service prints when it is ready.
 const READY: &str = "serving";
@@ -31,46 +32,10 @@ const TICK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Service<'lab> {
     child: Child,
-    output: Arc<Output>,
+    output: Arc<Lines>,
     reader: Option<JoinHandle<()>>,
     /// Without its lab it cannot be reached.
     in_lab: PhantomData<&'lab Lab>,
-}
-
-/// What the service has written to standard error.
-#[derive(Debug, Default)]
-struct Output {
-    text: Mutex<Text>,
-    more: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Text {
-    lines: Vec<String>,
-    ended: bool,
-}
-
-impl Output {
-    fn lock(&self) -> MutexGuard<'_, Text> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Text)) {
-        change(&mut self.lock());
-        self.more.notify_all();
-    }
-
-    fn read(&self, from: impl Read, mut on_line: impl FnMut(&str)) {
-        let mut from = BufReader::new(from);
-        let mut line = Vec::new();
-        while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
-            let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-            on_line(&text);
-            self.change(|output| output.lines.push(text));
-            line.clear();
-        }
-        self.change(|output| output.ended = true);
-    }
 }
 
 impl<'lab> Service<'lab> {
@@ -94,10 +59,10 @@ impl<'lab> Service<'lab> {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start the service")?;
-        let output = Arc::new(Output::default());
+        let output = Arc::<Lines>::default();
         let reader = child.stderr.take().map(|stderr| {
             let output = Arc::clone(&output);
-            thread::spawn(move || output.read(stderr, on_line))
+            thread::spawn(move || read(stderr, &output, on_line))
         });
         let mut service = Self { child, output, reader, in_lab: PhantomData };
         if service.wait_for_line(0, READY_WITHIN, |line| line == READY).is_some() {
@@ -127,7 +92,7 @@ impl<'lab> Service<'lab> {
 
     /// The lines that it has written to standard error until now.
     pub fn lines(&self) -> Vec<String> {
-        self.output.lock().lines.clone()
+        self.output.all()
     }
 
     /// Waits until `wanted` holds for a line from number `from` on, and returns that line; none if
@@ -138,17 +103,7 @@ impl<'lab> Service<'lab> {
         limit: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        let deadline = Instant::now() + limit;
-        let mut text = self.output.lock();
-        loop {
-            let found = text.lines.iter().skip(from).find(|line| wanted(line));
-            let left = deadline.saturating_duration_since(Instant::now());
-            if found.is_some() || text.ended || left.is_zero() {
-                return found.cloned();
-            }
-            (text, _) =
-                self.output.more.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.output.wait_for(from, limit, wanted)
     }
 
     /// Sends it a signal.
@@ -212,6 +167,19 @@ impl<'lab> Service<'lab> {
             thread::sleep(TICK);
         }
     }
+}
+
+/// Keeps what the service writes to standard error.
+fn read(from: impl Read, lines: &Lines, mut on_line: impl FnMut(&str)) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
+        let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        on_line(&text);
+        lines.push(text);
+        line.clear();
+    }
+    lines.end();
 }
 
 impl Drop for Service<'_> {

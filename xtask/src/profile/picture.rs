@@ -53,29 +53,32 @@ pub(crate) struct Panel {
 #[derive(Clone, Debug)]
 struct Band {
     name: String,
+    /// Where in the source its name was first used, if that is known.
+    place: String,
     /// What is said beside the name, and of the band that is pointed at.
     words: String,
     values: Vec<u64>,
 }
 
 impl Panel {
-    /// The pages of each region, the largest on top; those for which there is no colour together.
+    /// The peaks of each region, the largest on top; those for which there is no colour together.
     pub(crate) fn pages(title: &str, all: &Series) -> Self {
         let series = all.thinned(POINTS);
-        let unseen = all.bands.iter().filter(|band| band.pages().all(|pages| pages == 0));
-        let mut notes: Vec<_> = unseen
-            .filter(|band| band.most_pages() > 0)
-            .map(|band| format!("{}: at most {} pages", band.region, band.most_pages()))
-            .collect();
-        if !notes.is_empty() {
-            notes.insert(0, "never open at the end of a packet:".into());
-        }
         let mut bands: Vec<_> = series
             .bands
             .iter()
-            .map(|band| (band.region.clone(), band.pages().collect::<Vec<_>>()))
+            .map(|band| (band.region.clone(), band.peaks().collect::<Vec<_>>()))
             .filter(|(_, values)| values.iter().any(|pages| *pages > 0))
             .collect();
+        let notes = match packets_between(&series) {
+            None => Vec::new(),
+            Some(packets) => vec![
+                format!("Each band is the most pages within {packets}:"),
+                "what is opened and closed in between is".into(),
+                "seen. Bands need not have been as high at".into(),
+                "the same time.".into(),
+            ],
+        };
         bands.sort_by_key(|(_, values)| std::cmp::Reverse(values.iter().sum::<u64>()));
         if bands.len() > COLOURS.len() {
             let rest = bands.split_off(COLOURS.len() - 1);
@@ -85,13 +88,13 @@ impl Panel {
         }
         bands.reverse();
         let bands = bands.into_iter().map(|(name, values)| {
-            // Of the samples that are not drawn as well.
             let band = all.bands.iter().find(|band| band.region == name);
-            let pages: Vec<_> = band.map_or_else(|| values.clone(), |band| band.pages().collect());
-            let (most, last) = (pages.iter().max(), pages.last());
-            let or_none = |pages: Option<&u64>| pages.copied().unwrap_or(0);
-            let words = format!("at most {} pages, {} at the end", or_none(most), or_none(last));
-            Band { name, words, values }
+            let last = band.and_then(|band| band.pages().last());
+            let last = last.map_or_else(String::new, |pages| format!(", {pages} at the end"));
+            let most = values.iter().max().copied().unwrap_or(0);
+            let words = format!("at most {most} pages{last}");
+            let place = band.map_or_else(String::new, |band| band.place.clone());
+            Band { name, place, words, values }
         });
         let (title, ticks) = (title.into(), ticks(&series));
         Self { title, unit: "pages", ticks, bands: bands.collect(), notes }
@@ -116,7 +119,8 @@ impl Panel {
         ];
         let bands = bands.into_iter().map(|(name, values)| {
             let most = values.iter().max().copied().unwrap_or(0);
-            Band { name: name.into(), words: format!("at most {most} KiB"), values }
+            let words = format!("at most {most} KiB");
+            Band { name: name.into(), place: String::new(), words, values }
         });
         let (title, ticks) = (title.into(), ticks(&series));
         Self { title, unit: "KiB", ticks, bands: bands.collect(), notes: Vec::new() }
@@ -127,6 +131,15 @@ impl Panel {
         let total = |at: usize| self.bands.iter().map(|band| band.values[at]).sum();
         (0..self.ticks.len()).map(total).max().unwrap_or(0)
     }
+}
+
+/// How many packets there are from one sample to the next, in words.
+fn packets_between(series: &Series) -> Option<String> {
+    let [first, second, ..] = series.moments[..] else { return None };
+    Some(match second.tick - first.tick {
+        1 => "a packet".into(),
+        packets => format!("{packets} packets"),
+    })
 }
 
 fn ticks(series: &Series) -> Vec<u64> {
@@ -226,7 +239,10 @@ fn with_titles(svg: &str, panels: &[Panel]) -> String {
         match line.strip_suffix("/>").filter(|line| line.starts_with("<polygon ")) {
             Some(polygon) => {
                 let band = bands.next();
-                let title = band.map(|band| escaped(&format!("{}: {}", band.name, band.words)));
+                let title = band.map(|band| {
+                    let at = if band.place.is_empty() { "" } else { " at " };
+                    escaped(&format!("{}{at}{}: {}", band.name, band.place, band.words))
+                });
                 out += &format!("{polygon}><title>{}</title></polygon>", title.unwrap_or_default());
             }
             None => out += line.trim_end(),
@@ -254,8 +270,9 @@ mod tests {
     /// So many regions that each hold their number of pages, over 10 packets.
     fn regions(names: &[String]) -> Series {
         let band = |(number, name): (usize, &String)| {
-            let sample = Sample { pages: number as u64, most: 9, ..Sample::default() };
-            series::Band { region: name.clone(), samples: vec![sample; 10] }
+            let sample = Sample { pages: 1, peak: number as u64, most: 9, ..Sample::default() };
+            let place = format!("{number}.rs:1");
+            series::Band { region: name.clone(), place, samples: vec![sample; 10] }
         };
         Series {
             moments: (0..10).map(|tick| Moment { tick, nanos: 0 }).collect(),
@@ -264,16 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_is_on_top_and_what_is_not_seen_is_noted() {
+    fn the_largest_is_on_top_and_is_told_by_name_and_place() {
         let names = ["zero", "one", "<two>"].map(String::from);
         let panel = Panel::pages("title", &regions(&names));
         assert_eq!(
             panel.bands.iter().map(|b| b.name.as_str()).collect::<Vec<_>>(),
             ["one", "<two>"]
         );
-        assert_eq!(panel.notes.last().map(String::as_str), Some("zero: at most 9 pages"));
+        assert!(panel.notes[0].contains("the most pages within a packet"), "{panel:?}");
         let svg = draw(&[panel]).unwrap();
-        let title = "<title>&lt;two>: at most 2 pages, 2 at the end</title></polygon>";
+        let title = "<title>&lt;two> at 2.rs:1: at most 2 pages, 1 at the end</title></polygon>";
         assert_eq!(svg.matches("<polygon ").count(), 2);
         assert!(svg.contains(title), "{svg}");
         assert!(svg.contains("at most 3 pages") && svg.contains("prefers-color-scheme"));
@@ -294,7 +311,7 @@ mod tests {
     fn what_is_reserved_is_used_wasted_or_being_filled() {
         let mut series = regions(&["one".into(), "two".into()]);
         for sample in &mut series.bands[1].samples {
-            *sample = Sample { pages: 4, used: 5000, waste: 3192, ..Sample::default() };
+            *sample = Sample { pages: 3, used: 5000, waste: 3192, ..Sample::default() };
         }
         let panel = Panel::used("", &series);
         assert_eq!(panel.maximum(), 16);

@@ -3,12 +3,12 @@
 //! What a region holds goes up and down with each request, so a line through all samples leans by
 //! where in the last request the run ended. Hence the second half is cut into eight stretches, and the
 //! lines are laid, by least squares and in whole numbers, through the lowest values of the stretches
-//! and through the highest: what rises and falls with every request leaves both level, what stays
-//! behind lifts both, and requests that take ever more lift the upper one.
+//! and through their highest peaks, between samples too: what rises and falls with every request leaves
+//! both level, what stays behind lifts both, and requests that take ever more lift the upper one.
 
 use std::fmt;
 
-use super::series::{Band, Series};
+use super::series::{Band, Sample, Series};
 
 /// How many stretches the second half is cut into.
 const STRETCHES: usize = 8;
@@ -79,16 +79,16 @@ pub fn judge(series: &Series) -> Vec<Verdict> {
 
 fn judge_band(ticks: &[u64], band: &Band) -> Verdict {
     let half = ticks.len() / 2;
-    let points: Vec<(u64, u64)> = ticks.iter().copied().zip(band.pages()).skip(half).collect();
+    let points: Vec<_> = ticks.iter().copied().zip(&band.samples).skip(half).collect();
     let stretch = points.len().div_ceil(STRETCHES).max(1);
     // The last one may be short, and miss a low or a high that the others have.
     let stretches = points.chunks_exact(stretch);
-    let line = |of: fn(&[(u64, u64)]) -> Option<u64>| {
+    let line = |of: fn(&[(u64, &Sample)]) -> Option<u64>| {
         let extremes = stretches.clone().filter_map(|points| Some((points[0].0, of(points)?)));
         Slope::fit(&extremes.collect::<Vec<_>>())
     };
-    let lowest = line(|points| points.iter().map(|(_, pages)| *pages).min());
-    let highest = line(|points| points.iter().map(|(_, pages)| *pages).max());
+    let lowest = line(|points| points.iter().map(|(_, sample)| sample.pages).min());
+    let highest = line(|points| points.iter().map(|(_, sample)| sample.peak).max());
     let slope = if highest.is_steeper_than(lowest) { highest } else { lowest };
     let packets = match points[..] {
         [(first, _), .., (last, _)] => last - first,
@@ -122,10 +122,7 @@ pub fn table(verdicts: &[Verdict]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::series::{Moment, Sample},
-        *,
-    };
+    use super::{super::series::Moment, *};
 
     /// The verdict on a run of so many packets that held `pages` after each.
     fn verdict(packets: u64, pages: impl Fn(u64) -> u64) -> Verdict {
@@ -134,8 +131,15 @@ mod tests {
 
     fn verdict_every(every: usize, packets: u64, pages: impl Fn(u64) -> u64) -> Verdict {
         let ticks = || (0..packets).step_by(every);
-        let sample = |tick| Sample { pages: pages(tick), most: 99, live: 3, ..Sample::default() };
-        let band = Band { region: "packet".into(), samples: ticks().map(sample).collect() };
+        let sample = |tick| {
+            let pages = pages(tick);
+            Sample { pages, peak: pages, most: 99, live: 3, ..Sample::default() }
+        };
+        let band = Band {
+            region: "packet".into(),
+            samples: ticks().map(sample).collect(),
+            ..Band::default()
+        };
         let moments = ticks().map(|tick| Moment { tick, nanos: 0 }).collect();
         judge(&Series { moments, bands: vec![band] }).remove(0)
     }
@@ -174,6 +178,14 @@ mod tests {
     #[test]
     fn peaks_that_rise_fail_though_nothing_stays_behind() {
         let verdict = verdict(1000, |tick| if tick % 20 == 19 { tick / 50 } else { 0 });
+        assert!(!verdict.passed, "{verdict:?}");
+    }
+
+    #[test]
+    fn requests_that_take_ever_more_fail_though_samples_see_nothing() {
+        let samples = (0..1000).map(|tick| Sample { peak: tick / 50, ..Sample::default() });
+        let band = Band { samples: samples.collect(), ..Band::default() };
+        let verdict = judge_band(&(0..1000).collect::<Vec<_>>(), &band);
         assert!(!verdict.passed, "{verdict:?}");
     }
 

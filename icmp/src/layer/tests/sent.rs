@@ -164,12 +164,29 @@ fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
 }
 
 #[test]
+fn a_bad_header_is_told_to_the_sender_and_kept() {
+    for (problem, bytes) in [
+        (Problem::Parameter(21), [12, 0, 21, 0, 0, 0]),
+        (Problem::SOURCE_ROUTE_FAILED, [3, 5, 0, 0, 0, 0]),
+    ] {
+        let mut layer = layer();
+        let report = Report { problem, reporter: None, packet: udp() };
+        assert_eq!(receive(&mut layer, Delivery::Report(report)), None);
+        let [(outgoing, sent)] = &layer.network.sent[..] else { panic!("one error") };
+        assert_eq!(*outgoing, Outgoing::new(PEER, Protocol::ICMP));
+        assert_eq!([&sent[..2], &sent[4..8]].concat(), bytes);
+        assert_eq!(sent[8..], [&HEADER[..], &DATAGRAM].concat());
+    }
+}
+
+#[test]
 fn other_reports_from_below_are_handed_up() {
     let mut layer = layer();
-    let problem = Problem::Unreachable(1);
-    let report = Report { problem, reporter: None, packet: udp() };
+    // About a packet of our own: that is for the transport.
+    let ours = Packet { source: OURS, destination: PEER, ..udp() };
+    let report = Report { problem: Problem::Unreachable(1), reporter: None, packet: ours };
     let up = receive(&mut layer, Delivery::Report(report)).unwrap();
-    assert!(up.starts_with("host unreachable from us: 10.0.0.1 > 10.0.0.2 udp"), "{up}");
+    assert!(up.starts_with("host unreachable from us: 10.0.0.2 > 10.0.0.1 udp"), "{up}");
     // Somebody else's time ran out: that is nothing for us to tell.
     let problem = Problem::ReassemblyTimeExceeded;
     let report = Report { problem, reporter: Some(ROUTER), packet: udp() };

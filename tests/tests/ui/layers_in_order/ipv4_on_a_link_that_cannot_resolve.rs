@@ -4,8 +4,7 @@ use network::Cidr;
 use rt_regions::{Exhausted, Region};
 
 fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
-    let ipv4 = Ipv4::new(Ethernet::new(interface), cidr, 1, region)?;
-    netif::Layer::next_deadline(&ipv4);
+    Ipv4::new(Ethernet::new(interface), cidr, 1, region)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use rt_regions::{Exhausted, Region};
 use udp::Udp;
 
 fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
-    let arp = Arp::new(Ethernet::new(interface), cidr, region)?;
+    let arp = Arp::new(Ethernet::new(interface), cidr, 7, region)?;
     let ipv4 = Ipv4::new(arp, cidr, 1, region)?;
     let udp = Udp::new(Icmp::new(ipv4), region)?;
     netif::Layer::next_deadline(&udp);

@@ -126,7 +126,8 @@ fn a_table_needs_a_region_with_room_and_a_pool() {
     let mut room = Finite::<64>::new();
     let memory = room.region("stack");
     let exhausted = Udp::new(Fake::default(), &memory).unwrap_err();
-    assert_eq!((exhausted.region, exhausted.allowed), ("stack", 0));
+    assert_eq!((exhausted.region, exhausted.allowed), ("stack", 64));
+    assert_eq!(exhausted, memory.require_pool().unwrap_err());
     with_pool(1, |pool| {
         let memory = Region::new(pool, "memory").with_cap(0);
         assert_eq!(Udp::new(Fake::default(), &memory).unwrap_err().region, "memory");

@@ -131,12 +131,19 @@ fn a_datagram_tells_all_that_is_known() {
             Ok(region.format(format_args!("{datagram:?}"))?.as_bytes())
         })
         .unwrap();
-        receive(&mut udp, region, Packet { tos: 0xb8, ..request(b"x") });
+        // Router alert (RFC 2113), and nothing that could be mistaken for it.
+        const HEADER: [u8; 24] = {
+            let mut header = [0; 24];
+            (header[0], header[20], header[21]) = (0x46, 148, 4);
+            header
+        };
+        receive(&mut udp, region, Packet { tos: 0xb8, header: &HEADER, ..request(b"x") });
         let expected = Datagram {
             source: CLIENT,
             destination: SERVICE,
             ttl: 63,
             tos: 0xb8,
+            options: &[148, 4, 0, 0],
             broadcast: false,
             payload: b"x",
         };

@@ -23,8 +23,12 @@ fn a_datagram_in_pieces_is_sent_as_one() {
 #[test]
 fn ttl_tos_and_fragments_can_be_chosen() {
     with_layer(|mut udp, _| {
-        let outgoing =
-            Outgoing { ttl: 1, tos: 0x10, dont_fragment: true, ..Outgoing::new(PEER, Protocol(9)) };
+        let outgoing = Outgoing {
+            ttl: Some(1),
+            tos: 0x10,
+            dont_fragment: true,
+            ..Outgoing::new(PEER, Protocol(9))
+        };
         assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"bye"), Ok(Sent::Yes));
         let (sent, bytes) = &udp.network.sent[0];
         assert_eq!(*sent, Outgoing { protocol: Protocol::UDP, ..outgoing });

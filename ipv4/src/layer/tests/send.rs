@@ -1,0 +1,216 @@
+//! Packets on their way down.
+
+use super::*;
+
+#[test]
+fn a_whole_packet_is_atomic() {
+    with_host(|wire, mut host, _| {
+        assert_eq!(host.send(Instant::ZERO, to(PEER), b"hello"), Ok(Sent::Yes));
+        let [(mac, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
+        assert_eq!((*mac, &payload[..]), (MacAddr([2, 0, 10, 0, 0, 1]), &b"hello"[..]));
+        assert_eq!((header.source(), header.destination()), (OURS, PEER));
+        assert_eq!((header.ttl, header.tos, header.identification.get()), (64, 0, 0));
+        assert!(header.dont_fragment() && !header.is_fragment());
+    });
+}
+
+/// The sizes of the Mirage tests: fragments at 0, 1, 2, 10, 100, 1000, 5000 and 10,000 bytes.
+#[test]
+fn payloads_of_any_size_are_sent_and_can_be_put_together() {
+    with_host(|wire, mut host, region| {
+        for size in [0usize, 1, 2, 10, 100, 1000, 1480, 1481, 5000, 10_000, 60_000, 65_515] {
+            let bytes: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+            assert_eq!(host.send(Instant::ZERO, to(PEER), &bytes[..]), Ok(Sent::Yes));
+            let frames = wire.drain();
+            assert_eq!(frames.len(), size.div_ceil(1480).max(1));
+            let mut back = None;
+            for sent in frames {
+                let parsed = Ipv4Header::parse(&sent[14..]).unwrap();
+                let header = parsed.header;
+                let back_to_us = Fields { identification: header.identification.get(), ..fields() };
+                let more = header.more_fragments();
+                let header =
+                    Ipv4Header::new(&back_to_us, header.offset(), parsed.payload.len(), more);
+                let packet = [header.as_bytes(), parsed.payload].concat();
+                assert!(back.is_none());
+                back = receive(&mut host, wire, OUR_MAC, &packet, region);
+            }
+            assert_eq!(back.unwrap().payload, bytes);
+        }
+    });
+}
+
+#[test]
+fn a_payload_that_no_packet_can_carry_is_refused() {
+    with_host(|wire, mut host, _| {
+        assert_eq!(host.max_payload(), 65_515);
+        let refused = Refusal::TooLong { length: 65_516, most: 65_515 };
+        let long = vec![0; 65_516];
+        assert_eq!(host.send(Instant::ZERO, to(PEER), &long[..]), Ok(Sent::Refused(refused)));
+        let whole = Outgoing { dont_fragment: true, ..to(PEER) };
+        let refused = Refusal::TooLong { length: 1481, most: 1480 };
+        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::Refused(refused)));
+        assert!(sent(wire).is_empty());
+    });
+}
+
+/// MTU 36 leaves 16 bytes a fragment: 1030 bytes are 65 fragments.
+#[test]
+fn the_smallest_mtu() {
+    with_mtu(36, |wire, mut host, _| {
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 1030]), Ok(Sent::Yes));
+        let all = sent(wire);
+        assert_eq!(all.len(), 65);
+        let ids: HashSet<u16> = all.iter().map(|(_, h, _)| h.identification.get()).collect();
+        assert_eq!(ids.len(), 1);
+        assert!(all.iter().all(|(_, header, _)| !header.dont_fragment()));
+        assert_eq!(all.iter().filter(|(_, header, _)| header.more_fragments()).count(), 64);
+        assert_eq!(all[64].2.len(), 6);
+    });
+}
+
+/// A link with an MTU that is no multiple of 8 still gets pieces that are.
+#[test]
+fn pieces_are_multiples_of_eight_bytes() {
+    with_mtu(1005, |wire, mut host, _| {
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 3000]), Ok(Sent::Yes));
+        assert_eq!(
+            sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>(),
+            [984, 984, 984, 48]
+        );
+    });
+}
+
+#[test]
+fn datagrams_in_fragments_have_different_identifications() {
+    with_host(|wire, mut host, _| {
+        for _ in 0..100 {
+            assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 2000]), Ok(Sent::Yes));
+        }
+        let ids: HashSet<u16> = sent(wire).iter().map(|(_, h, _)| h.identification.get()).collect();
+        assert_eq!(ids.len(), 100);
+    });
+}
+
+#[test]
+fn what_is_not_in_our_network_goes_to_the_gateway() {
+    with_host(|wire, mut host, _| {
+        let refused = Sent::Refused(Refusal::NoRoute(FAR.into()));
+        assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(refused));
+        let mut host = host.with_gateway(Some(PEER));
+        assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(Sent::Yes));
+        let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
+        assert_eq!((*mac, header.destination()), (MacAddr([2, 0, 10, 0, 0, 1]), FAR));
+    });
+}
+
+#[test]
+fn broadcasts_and_multicasts_need_no_neighbour() {
+    with_host(|wire, mut host, _| {
+        for (address, mac) in [
+            (Ipv4Addr::BROADCAST, MacAddr::BROADCAST),
+            (Ipv4Addr::new(10, 0, 0, 255), MacAddr::BROADCAST),
+            (GROUP, multicast_mac(GROUP)),
+        ] {
+            assert_eq!(host.send(Instant::ZERO, to(address), b"x"), Ok(Sent::Yes));
+            assert_eq!(sent(wire)[0].0, mac);
+        }
+    });
+}
+
+#[test]
+fn nobody_sends_to_nobody() {
+    with_host(|wire, mut host, _| {
+        let nobody = [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [10, 0, 0, 0], OURS.octets()]
+            .map(Ipv4Addr::from);
+        for address in nobody {
+            let refused = Sent::Refused(Refusal::BadAddress(address.into()));
+            assert_eq!(host.send(Instant::ZERO, to(address), b"x"), Ok(refused));
+        }
+        let six = Outgoing::new("::1".parse().unwrap(), Protocol::UDP);
+        assert!(matches!(host.send(Instant::ZERO, six, b"x"), Ok(Sent::Refused(_))));
+        assert!(sent(wire).is_empty());
+        assert_eq!(counters(&host), [("refused", 6)]);
+    });
+}
+
+#[test]
+fn ttl_zero_is_never_sent() {
+    with_host(|wire, mut host, _| {
+        let outgoing = Outgoing { ttl: Some(0), tos: 0xb8, ..to(PEER) };
+        assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Yes));
+        assert_eq!((sent(wire)[0].1.ttl, host.stats().packets_tx), (1, 1));
+    });
+}
+
+#[test]
+fn a_smaller_path_mtu_makes_fragments_without_df() {
+    with_host(|wire, mut host, _| {
+        host.packet_too_big(Instant::ZERO, PEER.into(), 600);
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 1000]), Ok(Sent::Yes));
+        let all = sent(wire);
+        assert_eq!(all.iter().map(|(.., p)| p.len()).collect::<Vec<_>>(), [576, 424]);
+        assert!(all.iter().all(|(_, header, _)| !header.dont_fragment()));
+        let other = Ipv4Addr::new(10, 0, 0, 9);
+        assert_eq!(host.send(Instant::ZERO, to(other), [1; 1000]), Ok(Sent::Yes));
+        assert_eq!(sent(wire).len(), 1);
+    });
+}
+
+#[test]
+fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
+    with_host(|wire, host, _| {
+        let mut host = host.with_ttl(32);
+        for (destination, ttl, sent_ttl) in [
+            (PEER, None, 32),
+            (PEER, Some(7), 7),
+            (Ipv4Addr::BROADCAST, None, 32),
+            (GROUP, None, 1),
+            (GROUP, Some(9), 9),
+        ] {
+            let outgoing = Outgoing { ttl, ..to(destination) };
+            assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Yes));
+            assert_eq!(sent(wire)[0].1.ttl, sent_ttl, "{destination} {ttl:?}");
+        }
+        let mut host = host.with_ttl(0);
+        assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(Sent::Yes));
+        assert_eq!(sent(wire)[0].1.ttl, 1);
+    });
+}
+
+#[test]
+fn the_type_of_service_is_the_transports_in_each_fragment() {
+    with_host(|wire, mut host, _| {
+        let outgoing = Outgoing { tos: 0xb8, ..to(PEER) };
+        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 3000]), Ok(Sent::Yes));
+        let all = sent(wire);
+        assert_eq!((all.len(), all.iter().all(|(_, header, _)| header.tos == 0xb8)), (3, true));
+    });
+}
+
+/// RFC 791 3.2 has 68 bytes on every link. What a broken device says makes no difference.
+#[test]
+fn an_mtu_that_no_link_has_does_no_harm() {
+    for mtu in [0, 1, 19, 20, 23, 28] {
+        with_mtu(mtu, |wire, mut host, _| {
+            assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 100]), Ok(Sent::Yes));
+            let most = Sent::Refused(Refusal::TooLong { length: 100, most: 8 });
+            let whole = Outgoing { dont_fragment: true, ..to(PEER) };
+            assert_eq!(host.send(Instant::ZERO, whole, [7; 100]), Ok(most));
+            assert_eq!(sent(wire).len(), if mtu < 28 { 0 } else { 13 }, "MTU {mtu}");
+        });
+    }
+}
+
+/// What other hosts fragmented is never fragmented here, because nothing is forwarded.
+#[test]
+fn nothing_is_forwarded() {
+    with_host(|wire, host, region| {
+        let mut host = host.with_gateway(Some(PEER));
+        for destination in [FAR, Ipv4Addr::new(10, 0, 0, 9), GROUP] {
+            let bytes = packet(&Fields { destination, ..fields() }, b"x");
+            assert!(receive(&mut host, wire, OUR_MAC, &bytes, region).is_none());
+        }
+        assert!(sent(wire).is_empty());
+    });
+}

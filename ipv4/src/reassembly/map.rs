@@ -1,0 +1,35 @@
+//! Which parts of a payload have come.
+
+use crate::wire::MAX_PACKET_LEN;
+
+/// One bit for each 8 bytes of payload.
+#[derive(Debug)]
+pub(super) struct Map([u64; MAX_PACKET_LEN.div_ceil(8 * 64)]);
+
+impl Map {
+    pub(super) const EMPTY: Self = Self([0; MAX_PACKET_LEN.div_ceil(8 * 64)]);
+
+    /// The words that hold the bits from `first` to `last`, each with a mask of those bits.
+    fn words(first: usize, last: usize) -> impl Iterator<Item = (usize, u64)> {
+        let range = if first <= last { first / 64..last / 64 + 1 } else { 0..0 };
+        range.map(move |word| {
+            let from = if word == first / 64 { first % 64 } else { 0 };
+            let to = if word == last / 64 { last % 64 } else { 63 };
+            (word, u64::MAX << from & u64::MAX >> (63 - to))
+        })
+    }
+
+    /// How many of the bits from `first` to `last` are set; there are none beyond the end.
+    pub(super) fn count(&self, first: usize, last: usize) -> usize {
+        let bits = |(word, mask): (usize, u64)| {
+            self.0.get(word).map_or(0, |bits| (bits & mask).count_ones())
+        };
+        Self::words(first, last).map(bits).sum::<u32>() as usize
+    }
+
+    pub(super) fn set(&mut self, first: usize, last: usize) {
+        for (word, mask) in Self::words(first, last) {
+            self.0[word] |= mask;
+        }
+    }
+}

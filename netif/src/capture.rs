@@ -1,0 +1,150 @@
+//! A wrapper that shows every frame, both ways, to somebody who writes them down.
+
+use core::convert::Infallible;
+
+use rt_regions::Region;
+
+use crate::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+
+/// Who is shown the frames: a file that keeps them, say.
+pub trait Recorder {
+    /// Takes down a frame that was received or is about to be sent, from its Ethernet header on.
+    fn record(&mut self, frame: impl Payload);
+}
+
+/// The recorder of a platform that has none.
+impl Recorder for Infallible {
+    fn record(&mut self, _: impl Payload) {
+        match *self {}
+    }
+}
+
+/// An interface, and a recorder of its frames if there is one.
+///
+/// What is received is shown before any layer has seen it; what is sent, before the device takes it or
+/// drops it.
+#[derive(Debug)]
+pub struct Capture<N, R> {
+    netif: N,
+    recorder: Option<R>,
+}
+
+impl<N, R> Capture<N, R> {
+    /// Shows the frames of `netif` to `recorder`.
+    pub fn new(netif: N, recorder: Option<R>) -> Self {
+        Self { netif, recorder }
+    }
+
+    /// The interface inside.
+    pub fn netif(&self) -> &N {
+        &self.netif
+    }
+}
+
+impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
+    type Error = N::Error;
+    type Event = N::Event;
+
+    fn mac(&self) -> MacAddr {
+        self.netif.mac()
+    }
+
+    fn mtu(&self) -> usize {
+        self.netif.mtu()
+    }
+
+    fn event(&self) -> N::Event {
+        self.netif.event()
+    }
+
+    #[inline]
+    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
+        let received = self.netif.receive(region)?;
+        if let (Some(recorder), Rx::Item(frame)) = (&mut self.recorder, &received) {
+            recorder.record(frame.bytes);
+        }
+        Ok(received)
+    }
+
+    #[inline]
+    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(&frame);
+        }
+        self.netif.transmit(frame)
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.netif.counters(visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use rt_regions::{Pool, Region};
+
+    use super::*;
+    use crate::Checksums;
+
+    /// Gives one frame, and takes all.
+    struct Device(Option<&'static [u8]>, Vec<Vec<u8>>);
+
+    impl Netif for Device {
+        type Error = Infallible;
+        type Event = ();
+
+        fn mac(&self) -> MacAddr {
+            MacAddr([2, 0, 0, 0, 0, 1])
+        }
+
+        fn mtu(&self) -> usize {
+            1500
+        }
+
+        fn event(&self) {}
+
+        fn receive<'r>(&mut self, _: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
+            Ok(self.0.take().map_or(Rx::Idle, |bytes| {
+                Rx::Item(RxFrame { bytes, checksums: Checksums::Verified })
+            }))
+        }
+
+        fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+            self.1.push(bytes(frame));
+            Ok(())
+        }
+    }
+
+    #[derive(Default)]
+    struct Frames(Vec<Vec<u8>>);
+
+    impl Recorder for Frames {
+        fn record(&mut self, frame: impl Payload) {
+            self.0.push(bytes(frame));
+        }
+    }
+
+    fn bytes(frame: impl Payload) -> Vec<u8> {
+        let mut bytes = vec![0; frame.len()];
+        frame.copy_to(0, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn both_ways_are_shown_and_nothing_is_changed() {
+        let mut memory = vec![core::mem::MaybeUninit::uninit(); 64 << 10];
+        let pool = Pool::new(&mut memory);
+        let region = Region::new(&pool, "packet");
+        let device = Device(Some(b"request"), Vec::new());
+        let mut capture = Capture::new(device, Some(Frames::default()));
+        let Ok(Rx::Item(frame)) = capture.receive(&region) else { panic!("a frame is there") };
+        assert_eq!((frame.bytes, frame.checksums), (&b"request"[..], Checksums::Verified));
+        capture.transmit((*b"rep", *b"ly")).unwrap();
+        assert_eq!(capture.receive(&region).unwrap().item().map(|frame| frame.bytes), None);
+        assert_eq!(capture.netif().1, [b"reply"]);
+        let seen = capture.recorder.unwrap();
+        assert_eq!(seen.0, [&b"request"[..], b"reply"]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The first instructions: from what a PVH loader leaves to what Rust expects.
+
+use core::arch::naked_asm;
+
+use super::start;
+
+/// Where the loader begins (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode with flat segments, without
+/// paging and interrupts, the physical address of `hvm_start_info` in EBX. Nothing else is defined, the
+/// stack pointer included.
+///
+/// It copies the program to where it runs.
+///
+/// # Safety
+/// Only a loader goes here.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".boot")]
+pub unsafe extern "C" fn letregion_entry() -> ! {
+    naked_asm!(
+        ".code32",
+        "cld",
+        "mov edi, offset letregion_text",
+        "lea esi, [edi + letregion_loaded_above]",
+        "mov ecx, offset letregion_bss",
+        "sub ecx, edi",
+        "rep movsb",
+        // Not every loader clears what is not in the file.
+        "mov ecx, offset letregion_bss_end",
+        "sub ecx, edi",
+        "xor eax, eax",
+        "rep stosb",
+        "lea eax, [{long_mode}]",
+        "jmp eax",
+        ".code64",
+        long_mode = sym long_mode,
+    )
+}
+
+/// Gives the processor what Rust expects: 64 bits, a stack, SSE. It maps the first GiB as it is, with large
+/// pages; what the parts of the program may do comes later.
+#[unsafe(naked)]
+unsafe extern "C" fn long_mode() -> ! {
+    naked_asm!(
+        ".code32",
+        "mov esp, offset letregion_stack_top",
+        // Three tables: the first entry of the first and of the second, all entries of the third.
+        "mov edi, offset letregion_early_tables",
+        "mov ecx, 3 * 4096 / 4",
+        "xor eax, eax",
+        "rep stosd",
+        "mov edi, offset letregion_early_tables",
+        "lea eax, [edi + 0x1000 + {table}]",
+        "mov [edi], eax",
+        "lea eax, [edi + 0x2000 + {table}]",
+        "mov [edi + 0x1000], eax",
+        "mov eax, {large_page}",
+        "2:",
+        "mov [edi + 0x2000 + ecx * 8], eax",
+        "add eax, 0x200000",
+        "inc ecx",
+        "cmp ecx, 512",
+        "jb 2b",
+        "mov cr3, edi",
+        "mov eax, cr4",
+        "or eax, {cr4}",
+        "mov cr4, eax",
+        "mov ecx, {efer}",
+        "rdmsr",
+        "or eax, {efer_bits}",
+        "wrmsr",
+        "mov eax, cr0",
+        "and eax, {cr0_off}",
+        "or eax, {cr0_on}",
+        "mov cr0, eax",
+        "lgdt [4f]",
+        "push 8",
+        "lea eax, [5f]",
+        "push eax",
+        "retf",
+        ".balign 8",
+        // Null, 64-bit code, data.
+        "3: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff",
+        "4: .short 4b - 3b - 1",
+        ".long 3b",
+        ".code64",
+        "5:",
+        "mov eax, 16",
+        "mov ds, eax",
+        "mov es, eax",
+        "mov ss, eax",
+        "xor eax, eax",
+        "mov fs, eax",
+        "mov gs, eax",
+        // The upper half of the stack pointer is not defined after the change of mode.
+        "mov esp, offset letregion_stack_top",
+        "xor ebp, ebp",
+        "mov edi, ebx",
+        "call {start}",
+        "ud2",
+        // Present, writable.
+        table = const 0b11,
+        large_page = const 0x83,
+        // PAE; SSE for the program and its exceptions.
+        cr4 = const 1 << 5 | 1 << 9 | 1 << 10,
+        efer = const 0xc000_0080_u32,
+        // 64 bits; pages that are not executed.
+        efer_bits = const 1 << 8 | 1 << 11,
+        // The processor has a floating-point unit: it is neither emulated nor switched.
+        cr0_off = const !(1_u32 << 2 | 1 << 3),
+        // Protection, floating-point errors as exceptions, read-only pages for us as well, paging.
+        cr0_on = const 1_u32 | 1 << 1 | 1 << 5 | 1 << 16 | 1 << 31,
+        start = sym start,
+    );
+}

@@ -1,0 +1,80 @@
+//! Where the parts of the image are: what the linker script says.
+
+use core::{ops::Range, ptr};
+
+// One byte stands at each address; only the addresses mean anything.
+unsafe extern "C" {
+    static letregion_stack_guard: u8;
+    static letregion_stack_bottom: u8;
+    static letregion_stack_top: u8;
+    static letregion_hypercall_page_end: u8;
+    static letregion_exception_stack_top: u8;
+    static letregion_double_fault_stack_top: u8;
+    static letregion_machine_stack_top: u8;
+    static letregion_text: u8;
+    static letregion_rodata: u8;
+    static letregion_data: u8;
+    static letregion_image_end: u8;
+}
+
+/// The parts of the image, as addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// Not mapped: the stack grows down to it.
+    pub(crate) stack_guard: Range<u64>,
+    /// The stack of the program.
+    pub(crate) stack: Range<u64>,
+    /// What Xen is called through.
+    pub(crate) hypercall_page: Range<u64>,
+    /// The stacks of the exceptions, all of them.
+    pub(crate) exception_stacks: Range<u64>,
+    /// The program.
+    pub(crate) text: Range<u64>,
+    /// Constants.
+    pub(crate) rodata: Range<u64>,
+    /// Variables.
+    pub(crate) data: Range<u64>,
+}
+
+impl Layout {
+    /// The layout of the running guest.
+    pub(crate) fn of_guest() -> Self {
+        let at = |symbol: *const u8| symbol.addr() as u64;
+        let guard = at(&raw const letregion_stack_guard);
+        let stack = at(&raw const letregion_stack_bottom);
+        let hypercall_page = at(&raw const letregion_stack_top);
+        let exceptions = at(&raw const letregion_hypercall_page_end);
+        let low_end = at(&raw const letregion_machine_stack_top);
+        let text = at(&raw const letregion_text);
+        let rodata = at(&raw const letregion_rodata);
+        let data = at(&raw const letregion_data);
+        Self {
+            stack_guard: guard..stack,
+            stack: stack..hypercall_page,
+            hypercall_page: hypercall_page..exceptions,
+            exception_stacks: exceptions..low_end,
+            text: text..rodata,
+            rodata: rodata..data,
+            data: data..at(&raw const letregion_image_end),
+        }
+    }
+
+    /// Where the image ends and free memory begins.
+    pub(crate) fn end(&self) -> u64 {
+        self.data.end
+    }
+}
+
+/// The ends of the stacks of the exceptions: of all, of the double fault, of what the machine reports.
+pub(crate) fn exception_stack_tops() -> [*const u8; 3] {
+    [
+        &raw const letregion_exception_stack_top,
+        &raw const letregion_double_fault_stack_top,
+        &raw const letregion_machine_stack_top,
+    ]
+}
+
+/// A pointer to `length` bytes of physical memory, which the guest sees at the same address.
+pub(crate) fn physical<T>(address: u64) -> *mut T {
+    ptr::with_exposed_provenance_mut(address as usize)
+}

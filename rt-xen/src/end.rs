@@ -1,0 +1,114 @@
+//! How a guest ends.
+
+use core::{
+    fmt,
+    panic::PanicInfo,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rt::Error;
+use x86_64::{
+    VirtAddr,
+    instructions::{interrupts, port::Port, tables},
+    structures::DescriptorTablePointer,
+};
+
+use crate::{early, hypervisor, memory, operations::Shutdown};
+
+/// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
+const QEMU_SLEEP_PORT: u16 = 0x604;
+const QEMU_SLEEP: u16 = 1 << 13;
+
+/// The guest is telling why it ends.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Ends the guest as its program ended: `name` and the message of an error on the console, and what the
+/// domain's configuration says is to be done:
+///
+/// | the program returns | the domain |
+/// |---|---|
+/// | `Ok`, or an error with status 0 (`--help`) | is turned off (`on_poweroff`) |
+/// | an error with status 2: it was called wrongly | is turned off (`on_poweroff`) |
+/// | any other error: something is broken | has crashed (`on_crash`) |
+pub fn finish(name: &str, result: Result<(), Error>) -> ! {
+    finish_as(name, result, Shutdown::PowerOff)
+}
+
+/// As [`finish`], but for the end of a program that has not failed.
+pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
+    match result {
+        Ok(()) => turn_off(asked),
+        Err(error) if error.status() == 0 => {
+            early::print(format_args!("{error}"));
+            turn_off(Shutdown::PowerOff)
+        }
+        Err(error) if error.status() == 2 => refused(format_args!("{name}: {error}")),
+        Err(error) => {
+            early::print_last(format_args!("{name}: {error}"));
+            turn_off(Shutdown::Crash)
+        }
+    }
+}
+
+/// What a panic does: message and place, the counters of the regions, and the domain has crashed.
+pub fn panicked(info: &PanicInfo<'_>) -> ! {
+    last_words(|| match info.location() {
+        Some(place) => early::print_last(format_args!("panic at {place}: {}", info.message())),
+        None => early::print_last(format_args!("panic: {}", info.message())),
+    })
+}
+
+/// Says why the guest ends, then what its regions hold; then the domain has crashed. One that cannot even
+/// say that has crashed at once.
+pub(crate) fn last_words(say: impl FnOnce()) -> ! {
+    if !ENDING.swap(true, Ordering::Relaxed) {
+        say();
+        memory::report(early::print_last);
+    }
+    turn_off(Shutdown::Crash)
+}
+
+/// Something that the guest needs is not there.
+pub(crate) fn broken(reason: fmt::Arguments<'_>) -> ! {
+    early::print_last(reason);
+    turn_off(Shutdown::Crash)
+}
+
+/// The guest was called wrongly.
+pub(crate) fn refused(reason: fmt::Arguments<'_>) -> ! {
+    early::print_last(reason);
+    turn_off(Shutdown::PowerOff)
+}
+
+/// Ends a machine that is not Xen's.
+pub(crate) fn no_xen() -> ! {
+    early::use_serial_port();
+    early::print(format_args!(
+        "no Xen here: this program is a guest of the Xen hypervisor (4.17 or later), type=\"pvh\""
+    ));
+    reset()
+}
+
+/// Ends the domain.
+pub(crate) fn turn_off(reason: Shutdown) -> ! {
+    if let Some(xen) = hypervisor::xen() {
+        early::flush();
+        // It does not come back.
+        let _ = xen.shutdown(reason);
+    }
+    reset()
+}
+
+/// Ends a machine without asking Xen: turns it off where QEMU's PCs are turned off, and then has an
+/// exception that nobody can handle, which resets it. QEMU ends with both (`-no-reboot`).
+fn reset() -> ! {
+    interrupts::disable();
+    // SAFETY: where this port means something else or nothing, nothing matters any more.
+    unsafe { Port::new(QEMU_SLEEP_PORT).write(QEMU_SLEEP) };
+    let nowhere = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
+    // SAFETY: nothing is to be handled any more.
+    unsafe { tables::lidt(&nowhere) };
+    loop {
+        interrupts::int3();
+    }
+}

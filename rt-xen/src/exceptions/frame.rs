@@ -1,0 +1,263 @@
+//! What the processor says of an exception, and in words.
+
+use core::fmt;
+
+use crate::boot::Layout;
+
+/// The registers when it happened, as the entries push them.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Frame {
+    r15: u64,
+    r14: u64,
+    r13: u64,
+    r12: u64,
+    r11: u64,
+    r10: u64,
+    r9: u64,
+    r8: u64,
+    rbp: u64,
+    rdi: u64,
+    rsi: u64,
+    rdx: u64,
+    rcx: u64,
+    rbx: u64,
+    rax: u64,
+    /// Which exception.
+    pub(super) vector: u64,
+    /// Its error code, or 0.
+    pub(super) error: u64,
+    /// The instruction.
+    pub(super) rip: u64,
+    cs: u64,
+    rflags: u64,
+    pub(super) rsp: u64,
+    ss: u64,
+}
+
+/// The vectors that are told apart here (Intel SDM volume 3, table 6-1).
+pub(super) const DIVIDE_ERROR: u64 = 0;
+pub(super) const NON_MASKABLE_INTERRUPT: u64 = 2;
+pub(super) const INVALID_OPCODE: u64 = 6;
+pub(super) const DOUBLE_FAULT: u64 = 8;
+pub(super) const GENERAL_PROTECTION: u64 = 13;
+pub(super) const PAGE_FAULT: u64 = 14;
+pub(super) const MACHINE_CHECK: u64 = 18;
+
+/// The error code of a page fault (volume 3, figure 4-12).
+const PRESENT: u64 = 1;
+const WRITE: u64 = 1 << 1;
+const FETCH: u64 = 1 << 4;
+
+/// An exception, with what is needed to say what it most likely was.
+#[derive(Debug)]
+pub(super) struct Exception<'a> {
+    pub(super) frame: &'a Frame,
+    /// The address that was used, if it is a page fault (CR2).
+    pub(super) address: u64,
+    pub(super) layout: &'a Layout,
+}
+
+impl Exception<'_> {
+    /// What it most likely was; empty where nobody can say.
+    pub(super) fn guess(&self) -> &'static str {
+        let Self { frame, address, layout } = self;
+        let off_the_stack = frame.rsp < layout.stack.start;
+        match frame.vector {
+            PAGE_FAULT if layout.stack_guard.contains(address) => {
+                "stack overflow: the guard page of the stack"
+            }
+            PAGE_FAULT if *address < layout.stack_guard.start && off_the_stack => {
+                "stack overflow: beyond the guard page of the stack"
+            }
+            PAGE_FAULT if *address < layout.stack_guard.start => "null pointer",
+            PAGE_FAULT if frame.error & PRESENT == 0 => "nothing is mapped there",
+            PAGE_FAULT if frame.error & FETCH != 0 => "data is not executed",
+            PAGE_FAULT if layout.text.contains(address) => "the program is not written to",
+            PAGE_FAULT if layout.rodata.contains(address) => "constants are not written to",
+            DIVIDE_ERROR => "division by zero, or a result that is too large",
+            INVALID_OPCODE => "no instruction: an abort, or an instruction of a newer processor",
+            DOUBLE_FAULT if off_the_stack => "stack overflow",
+            GENERAL_PROTECTION => "an address that no memory can have, or a privileged register",
+            NON_MASKABLE_INTERRUPT => "somebody asked for it: xl trigger",
+            _ => "",
+        }
+    }
+}
+
+fn name(vector: u64) -> &'static str {
+    const NAMES: [&str; 22] = [
+        "divide error",
+        "debug exception",
+        "non-maskable interrupt",
+        "breakpoint",
+        "overflow",
+        "bound range exceeded",
+        "invalid opcode",
+        "no floating-point unit",
+        "double fault",
+        "coprocessor segment overrun",
+        "invalid TSS",
+        "segment not present",
+        "stack fault",
+        "general protection fault",
+        "page fault",
+        "reserved exception",
+        "floating-point error",
+        "alignment check",
+        "machine check",
+        "SIMD floating-point exception",
+        "virtualization exception",
+        "control protection exception",
+    ];
+    NAMES.get(vector as usize).copied().unwrap_or("reserved exception")
+}
+
+/// Several lines, without an end to the last.
+impl fmt::Display for Exception<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frame, address, .. } = *self;
+        write!(f, "exception {}: {}", frame.vector, name(frame.vector))?;
+        if frame.vector == PAGE_FAULT {
+            let what = match frame.error {
+                error if error & FETCH != 0 => "executing",
+                error if error & WRITE != 0 => "writing",
+                _ => "reading",
+            };
+            write!(f, " {what} {address:#x}")?;
+        }
+        match self.guess() {
+            "" => {}
+            guess => write!(f, ": {guess}")?,
+        }
+        let Frame { error, rip, rsp, rflags, cs, ss, .. } = *frame;
+        write!(f, "\nrip {rip:016x} rsp {rsp:016x} flags {rflags:016x} error {error:x}")?;
+        write!(f, " cs {cs:x} ss {ss:x} cr2 {address:x}")?;
+        let registers = [
+            [("rax", frame.rax), ("rbx", frame.rbx), ("rcx", frame.rcx), ("rdx", frame.rdx)],
+            [("rsi", frame.rsi), ("rdi", frame.rdi), ("rbp", frame.rbp), ("r8 ", frame.r8)],
+            [("r9 ", frame.r9), ("r10", frame.r10), ("r11", frame.r11), ("r12", frame.r12)],
+        ];
+        for line in registers {
+            let [(a, x), (b, y), (c, z), (d, w)] = line;
+            write!(f, "\n{a} {x:016x} {b} {y:016x} {c} {z:016x} {d} {w:016x}")?;
+        }
+        let Frame { r13, r14, r15, .. } = frame;
+        write!(f, "\nr13 {r13:016x} r14 {r14:016x} r15 {r15:016x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout {
+            stack_guard: 0x1000..0x2000,
+            stack: 0x2000..0xb000,
+            hypercall_page: 0xb000..0xc000,
+            exception_stacks: 0xc000..0x1_0000,
+            text: 0x1_0000..0x2_0000,
+            rodata: 0x2_0000..0x2_4000,
+            data: 0x2_4000..0x2_8000,
+        }
+    }
+
+    fn said(vector: u64, error: u64, address: u64, rsp: u64) -> std::string::String {
+        let frame = Frame { vector, error, rsp, rip: 0x1_2345, ..Frame::default() };
+        Exception { frame: &frame, address, layout: &layout() }.to_string()
+    }
+
+    #[test]
+    fn what_it_most_likely_was() {
+        let first = |vector, error, address, rsp| {
+            said(vector, error, address, rsp).lines().next().unwrap().to_string()
+        };
+        for (vector, error, address, rsp, words) in [
+            (14, 0, 8, 0x9000, "exception 14: page fault reading 0x8: null pointer"),
+            (14, 0x10, 0, 0x9000, "exception 14: page fault executing 0x0: null pointer"),
+            (
+                14,
+                2,
+                0x1ff8,
+                0x2000,
+                "exception 14: page fault writing 0x1ff8: stack overflow: the guard page of the stack",
+            ),
+            (
+                14,
+                2,
+                0xff8,
+                0xfe0,
+                "exception 14: page fault writing 0xff8: stack overflow: beyond the guard page of the stack",
+            ),
+            (
+                14,
+                3,
+                0x1_2000,
+                0x9000,
+                "exception 14: page fault writing 0x12000: the program is not written to",
+            ),
+            (
+                14,
+                3,
+                0x2_2000,
+                0x9000,
+                "exception 14: page fault writing 0x22000: constants are not written to",
+            ),
+            (
+                14,
+                0x11,
+                0x2_5000,
+                0x9000,
+                "exception 14: page fault executing 0x25000: data is not executed",
+            ),
+            (
+                14,
+                0,
+                1 << 40,
+                0x9000,
+                "exception 14: page fault reading 0x10000000000: nothing is mapped there",
+            ),
+            (
+                0,
+                0,
+                0,
+                0x9000,
+                "exception 0: divide error: division by zero, or a result that is too large",
+            ),
+            (8, 0, 0, 0x1000, "exception 8: double fault: stack overflow"),
+            (3, 0, 0, 0x9000, "exception 3: breakpoint"),
+            (31, 0, 0, 0x9000, "exception 31: reserved exception"),
+            (u64::MAX, 0, 0, 0x9000, "exception 18446744073709551615: reserved exception"),
+        ] {
+            assert_eq!(first(vector, error, address, rsp), words);
+        }
+    }
+
+    #[test]
+    fn every_register_is_there_in_its_place() {
+        let words: [u64; 22] = core::array::from_fn(|place| 0x100 + place as u64);
+        // SAFETY: the frame is 22 words, any of which is a word.
+        let frame = unsafe { core::mem::transmute::<[u64; 22], Frame>(words) };
+        let said = Exception { frame: &frame, address: 0x77, layout: &layout() }.to_string();
+        for (place, name) in [
+            "r15", "r14", "r13", "r12", "r11", "r10", "r9 ", "r8 ", "rbp", "rdi", "rsi", "rdx",
+            "rcx", "rbx", "rax",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert!(said.contains(&std::format!("{name} {:016x}", 0x100 + place)), "{said}");
+        }
+        for (name, place) in [("rip", 17), ("flags", 19), ("rsp", 20)] {
+            assert!(said.contains(&std::format!("{name} {:016x}", 0x100 + place)), "{said}");
+        }
+        for words in ["error 110", "cs 112", "ss 115", "cr2 77"] {
+            assert!(said.contains(words), "{said}");
+        }
+        assert_eq!(said.lines().count(), 6, "{said}");
+        assert!(said.lines().all(|line| line.len() <= 110), "{said}");
+    }
+}

@@ -1,0 +1,40 @@
+//! Whether Xen is there, and how to call it (`arch-x86/cpuid.h`).
+
+use core::{
+    arch::x86_64::__cpuid,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use x86_64::registers::model_specific::Msr;
+
+use crate::{hypercall, operations::Xen};
+
+/// Where the leaves of a hypervisor may begin: 0x100 apart, the first that nobody else uses.
+const FIRST_LEAF: u32 = 0x4000_0000;
+const LAST_LEAF: u32 = 0x4001_0000;
+const LEAF_STEP: usize = 0x100;
+
+/// EBX, ECX and EDX of the first leaf: twice the letters `XenVMM`.
+const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
+
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// Looks for Xen, and has it fill the hypercall page. Whether it is there.
+pub(crate) fn init() -> bool {
+    let is_xen = |&leaf: &u32| {
+        let found = __cpuid(leaf);
+        [found.ebx, found.ecx, found.edx] == SIGNATURE && found.eax >= leaf + 2
+    };
+    let Some(leaf) = (FIRST_LEAF..LAST_LEAF).step_by(LEAF_STEP).find(is_xen) else { return false };
+    let mut msr = Msr::new(__cpuid(leaf + 2).ebx);
+    // SAFETY: this register takes the address of a page, which is there for nothing else.
+    unsafe { msr.write(hypercall::page() as u64) };
+    READY.store(true, Ordering::Relaxed);
+    true
+}
+
+/// The hypervisor, once it can be called.
+pub(crate) fn xen() -> Option<Xen> {
+    // SAFETY: the hypercall page was set up before this was stored.
+    READY.load(Ordering::Relaxed).then(|| unsafe { Xen::new() })
+}

@@ -1,0 +1,139 @@
+//! The memory of the guest: its page tables, and the pool that all regions come from.
+
+mod paging;
+mod ram;
+
+use core::{cell::OnceCell, fmt, mem::MaybeUninit, ops::Range, ptr::NonNull, slice};
+
+use rt_regions::{PAGE_SIZE, Pool, Region};
+use x86_64::{
+    PhysAddr,
+    registers::control::{Cr3, Cr3Flags},
+    structures::paging::PhysFrame,
+};
+
+use self::paging::{Access, OutOfTables, Tables};
+pub(crate) use self::ram::Ram;
+use crate::{
+    boot::{EARLY_LIMIT, Layout, physical},
+    one_cpu::OneCpu,
+};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// Addresses where a guest has no memory, for what Xen is asked to put somewhere: 512 pages, mapped,
+/// readable and writable once something is there. Xen keeps the memory of a guest below them
+/// (`HVM_BELOW_4G_RAM_END`).
+const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
+
+/// Where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and
+/// of xenstore.
+const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
+
+/// What is above is not used: grants name a frame with 32 bits.
+const LIMIT: u64 = 1 << (32 + 12);
+
+static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
+static GLOBAL: OneCpu<OnceCell<Region<'static>>> = OneCpu(OnceCell::new());
+
+/// Why the guest has no memory to run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooLittle {
+    /// There is no room for page tables below 1 GiB.
+    Tables,
+    /// There is nothing left behind the image.
+    Pool,
+}
+
+/// The page at a physical address that Xen shares with the guest: one of those that it gives by number
+/// (`HVM_PARAM_STORE_PFN`, `HVM_PARAM_CONSOLE_PFN`), or one that it was asked to put into [`HOLE`].
+///
+/// None is an address where nothing of that kind is mapped.
+pub(crate) fn shared_page(frame: u64) -> Option<NonNull<u8>> {
+    let address = frame.checked_mul(PAGE)?;
+    let is_there = HOLE.contains(&address) || SPECIAL_PAGES.contains(&address);
+    is_there.then(|| NonNull::new(physical(address))).flatten()
+}
+
+/// The numbers of the frames of [`HOLE`].
+pub(crate) fn hole_frames() -> Range<u64> {
+    HOLE.start / PAGE..HOLE.end / PAGE
+}
+
+/// The memory of a guest that runs.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// The pool of the largest piece.
+    pub(crate) pool: &'static Pool<'static>,
+    /// The region that lives as long as the guest.
+    pub(crate) global: &'static Region<'static>,
+    /// How many bytes the page tables take.
+    pub(crate) tables: u64,
+    /// How many bytes of other pieces are not used.
+    pub(crate) unused: u64,
+}
+
+/// Protects the memory of the guest, and makes the pool of the largest piece that is left of `ram`.
+///
+/// # Safety
+/// Called once, with the tables of the entry in use. `ram` is memory that is not used by anyone but the
+/// image, whose layout is `layout`; what is in it is lost.
+pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLittle> {
+    ram.remove(0..layout.end());
+    ram.remove(HOLE);
+    ram.remove(SPECIAL_PAGES);
+    ram.remove(LIMIT..u64::MAX);
+    let all = ram.clone();
+    let room = ram
+        .take(Tables::pages_needed(layout, all.pieces()), EARLY_LIMIT)
+        .ok_or(TooLittle::Tables)?;
+    // SAFETY: the pages are memory that nobody uses, taken out of `ram`, and the tables of the entry map
+    // what is below their limit as it is.
+    let tables = unsafe { Tables::new(room.clone()) };
+    let tables =
+        tables.and_then(|tables| map(tables, layout, &all)).map_err(|_| TooLittle::Tables)?;
+    ram.add(tables.free());
+    let root = PhysFrame::containing_address(PhysAddr::new_truncate(tables.root()));
+    // SAFETY: the tables map all that the program uses, at the addresses where it was before.
+    unsafe { Cr3::write(root, Cr3Flags::empty()) };
+
+    let piece = ram.largest().ok_or(TooLittle::Pool)?;
+    let length = piece.end - piece.start;
+    let start = physical::<MaybeUninit<u8>>(piece.start);
+    // SAFETY: the piece is memory that nobody uses, mapped to be read and written; it needs no values.
+    let memory = unsafe { slice::from_raw_parts_mut(start, length as usize) };
+    let pool = POOL.0.get_or_init(|| Pool::new(memory));
+    Ok(Memory {
+        pool,
+        global: GLOBAL.0.get_or_init(|| Region::new(pool, "global")),
+        tables: tables.free().start - room.start,
+        unused: ram.bytes() - length,
+    })
+}
+
+fn map(mut tables: Tables, layout: &Layout, ram: &Ram) -> Result<Tables, OutOfTables> {
+    tables.map_image(layout)?;
+    for range in ram.pieces().iter().chain([&HOLE, &SPECIAL_PAGES]) {
+        tables.map(range.clone(), Access::Write)?;
+    }
+    Ok(tables)
+}
+
+/// What the pool and its regions hold, a line each; nothing if there is no pool yet.
+pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
+    let Some(pool) = POOL.0.get() else { return };
+    let (pages, free, most) = (pool.pages(), pool.free_pages(), pool.most_pages_used());
+    print(format_args!("pool pages {pages} free {free} most used {most}"));
+    for label in pool.labels() {
+        print(format_args!("region {label}"));
+    }
+}
+
+impl fmt::Display for TooLittle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tables => "no memory below 1 GiB for page tables",
+            Self::Pool => "no memory behind the image",
+        })
+    }
+}

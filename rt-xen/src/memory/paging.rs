@@ -1,0 +1,163 @@
+//! Page tables: every address is the physical one, and a page can be written or executed, not both.
+
+use core::ops::Range;
+
+use rt_regions::PAGE_SIZE;
+use x86_64::{
+    PhysAddr,
+    structures::paging::{PageTable, PageTableFlags},
+};
+
+use crate::boot::{Layout, physical};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+/// What one entry of the third table maps where it needs no table of its own.
+const LARGE: u64 = 2 << 20;
+
+/// What the program may do with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Read it.
+    Read,
+    /// Read it and write it.
+    Write,
+    /// Read it and execute it.
+    Execute,
+}
+
+/// The memory for tables is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutOfTables;
+
+/// Tables that are being built, or in use.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// The table of the fourth level.
+    ///
+    /// INVARIANT: this and every table that it leads to lie in the memory that [`new`](Self::new) was
+    /// given, each used for one thing, at addresses that are physical as well.
+    root: u64,
+    /// What is left for further tables: whole pages.
+    free: Range<u64>,
+}
+
+impl Tables {
+    /// Tables that map nothing yet, made from the pages in `memory`.
+    ///
+    /// # Safety
+    /// `memory` begins and ends on a page, can be read and written at its physical addresses, and belongs
+    /// to the tables for as long as they are in use.
+    pub(crate) unsafe fn new(memory: Range<u64>) -> Result<Self, OutOfTables> {
+        let mut tables = Self { root: 0, free: memory };
+        tables.root = tables.take()?;
+        Ok(tables)
+    }
+
+    /// The address of the first table, for CR3.
+    pub(crate) fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// The pages that no table has taken.
+    pub(crate) fn free(&self) -> Range<u64> {
+        self.free.clone()
+    }
+
+    /// How many pages the tables of a guest take at most that has this image, `pieces` of memory, and large
+    /// pages in one more GiB: two for the upper levels, one for each GiB, and one for each end of a piece
+    /// that is not the end of a large page.
+    pub(crate) fn pages_needed(layout: &Layout, pieces: &[Range<u64>]) -> u64 {
+        const GIB: u64 = 1 << 30;
+        let of = |range: &Range<u64>| {
+            let gib = range.end.div_ceil(GIB) - range.start / GIB;
+            let ends = [range.start, range.end];
+            gib + ends.iter().filter(|end| !end.is_multiple_of(LARGE)).count() as u64
+        };
+        // A table of the third level for each 512 GiB.
+        let upper = 2 + pieces.last().map_or(0, |last| last.end / (GIB << 9));
+        let image = 1 + layout.end().div_ceil(LARGE);
+        upper + image + 1 + pieces.iter().map(of).sum::<u64>()
+    }
+
+    /// Maps the image: each part as what it is, its guard page and page 0 not at all.
+    pub(crate) fn map_image(&mut self, layout: &Layout) -> Result<(), OutOfTables> {
+        for (range, access) in [
+            (&layout.stack, Access::Write),
+            (&layout.hypercall_page, Access::Execute),
+            (&layout.exception_stacks, Access::Write),
+            (&layout.text, Access::Execute),
+            (&layout.rodata, Access::Read),
+            (&layout.data, Access::Write),
+        ] {
+            self.map(range.clone(), access)?;
+        }
+        Ok(())
+    }
+
+    /// Maps whole pages that are not mapped yet, with large pages where they fit.
+    pub(crate) fn map(&mut self, range: Range<u64>, access: Access) -> Result<(), OutOfTables> {
+        let flags = PageTableFlags::PRESENT
+            | match access {
+                Access::Read => PageTableFlags::NO_EXECUTE,
+                Access::Write => PageTableFlags::NO_EXECUTE | PageTableFlags::WRITABLE,
+                Access::Execute => PageTableFlags::empty(),
+            };
+        let mut at = range.start;
+        while at < range.end {
+            let mut table = self.root;
+            for level in [3, 2] {
+                table = self.next(table, index(at, level))?;
+            }
+            let is_large = at.is_multiple_of(LARGE) && range.end - at >= LARGE;
+            let (level, size, flags) = if is_large {
+                (1, LARGE, flags | PageTableFlags::HUGE_PAGE)
+            } else {
+                table = self.next(table, index(at, 1))?;
+                (0, PAGE, flags)
+            };
+            self.set(table, index(at, level), at, flags);
+            at += size;
+        }
+        Ok(())
+    }
+
+    /// The table that an entry of a table leads to, which is made if there is none.
+    fn next(&mut self, table: u64, index: usize) -> Result<u64, OutOfTables> {
+        // SAFETY: a table of ours, by the invariant of `root`; nobody else refers to it now.
+        let entry = unsafe { &*physical::<PageTable>(table) }[index].clone();
+        if entry.flags().contains(PageTableFlags::PRESENT) {
+            assert!(!entry.flags().contains(PageTableFlags::HUGE_PAGE), "mapped twice");
+            return Ok(entry.addr().as_u64());
+        }
+        let new = self.take()?;
+        // What a page may do is said in the last table.
+        self.set(table, index, new, PageTableFlags::PRESENT | PageTableFlags::WRITABLE);
+        Ok(new)
+    }
+
+    fn set(&mut self, table: u64, index: usize, address: u64, flags: PageTableFlags) {
+        // SAFETY: a table of ours, by the invariant of `root`; nobody else refers to it now.
+        let table = unsafe { &mut *physical::<PageTable>(table) };
+        table[index].set_addr(PhysAddr::new_truncate(address), flags);
+    }
+
+    /// Takes a page for a table, and clears it.
+    fn take(&mut self) -> Result<u64, OutOfTables> {
+        let table = self.free.start;
+        if table >= self.free.end {
+            return Err(OutOfTables);
+        }
+        self.free.start += PAGE;
+        // SAFETY: a page of the memory of the tables, which nothing uses yet.
+        unsafe { physical::<PageTable>(table).write(PageTable::new()) };
+        Ok(table)
+    }
+}
+
+/// Which entry of a table of this level (0 is the last) an address goes through.
+fn index(address: u64, level: u32) -> usize {
+    (address >> (12 + 9 * level) & 511) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Variables of a guest, which has one processor.
+
+/// A variable that only one processor uses.
+///
+/// INVARIANT: what is inside is only used on a guest, which has one virtual processor and no interrupts; an
+/// exception handler, which comes in between, ends the guest, and only reads what may be half written.
+#[derive(Debug)]
+pub(crate) struct OneCpu<T>(pub(crate) T);
+
+// SAFETY: by the invariant there is no second thread that could share it.
+unsafe impl<T> Sync for OneCpu<T> {}

@@ -1,0 +1,145 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+/// How a domain ends (`sched.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// `SHUTDOWN_poweroff`.
+    PowerOff,
+    /// `SHUTDOWN_crash`.
+    Crash,
+}
+
+/// What the guest does when it is told to, and what is seen from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// The command line.
+    pub command: &'static str,
+    /// Words that appear, in this order.
+    pub console: &'static [&'static str],
+    /// How the domain ends.
+    pub end: End,
+}
+
+/// What the guest does on the bare machine. It has no console then: its words are in Xen's log.
+pub const CASES: &[Case] = &[
+    Case {
+        command: "memory",
+        console: &["memory ", "page tables 20 KiB", "free pages "],
+        end: End::PowerOff,
+    },
+    Case { command: "fill", console: &["filled ", "guest: out of memory"], end: End::PowerOff },
+    Case { command: "end", console: &["the end is near"], end: End::PowerOff },
+    Case { command: "help", console: &["arguments: none"], end: End::PowerOff },
+    Case { command: "refuse", console: &["guest: --no: unknown"], end: End::PowerOff },
+    Case { command: "nonsense", console: &["guest: nonsense: unknown"], end: End::PowerOff },
+    Case { command: "break", console: &["guest: the device is broken"], end: End::Crash },
+    Case {
+        command: "panic",
+        console: &["panic at tests/guest/src/main.rs:", ": 7 is not 8", "pool pages "],
+        end: End::Crash,
+    },
+    Case {
+        command: "null",
+        console: &["exception 14: page fault reading 0x0: null pointer", "rip 000", "region "],
+        end: End::Crash,
+    },
+    Case {
+        command: "call-null",
+        console: &["exception 14: page fault executing 0x0: null pointer", "rip 0000000000000000"],
+        end: End::Crash,
+    },
+    Case {
+        command: "stack",
+        console: &[
+            "exception 14: page fault writing 0x1",
+            "stack overflow: the guard page",
+            "pool ",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "write-text",
+        console: &["exception 14: page fault writing ", ": the program is not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "write-rodata",
+        console: &["exception 14: page fault writing ", ": constants are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "execute-data",
+        console: &["exception 14: page fault executing ", ": data is not executed"],
+        end: End::Crash,
+    },
+    Case {
+        command: "execute-stack",
+        console: &["exception 14: page fault executing ", ": data is not executed"],
+        end: End::Crash,
+    },
+    Case {
+        command: "execute-region",
+        console: &["exception 14: page fault executing ", ": data is not executed"],
+        end: End::Crash,
+    },
+    Case {
+        command: "far",
+        console: &["exception 14: page fault writing 0x8000000000: nothing is mapped there"],
+        end: End::Crash,
+    },
+    Case {
+        command: "divide",
+        console: &["exception 0: divide error: division by zero"],
+        end: End::Crash,
+    },
+    Case { command: "opcode", console: &["exception 6: invalid opcode: "], end: End::Crash },
+    Case {
+        command: "protect",
+        console: &["exception 13: general protection fault: "],
+        end: End::Crash,
+    },
+    Case { command: "breakpoint", console: &["exception 3: breakpoint"], end: End::Crash },
+];
+
+/// What the guest does in its runtime: its words are on the console of the domain.
+pub const RUNTIME_CASES: &[Case] = &[
+    Case {
+        command: "runtime memory",
+        console: &["memory ", "page tables 20 KiB", "guest with a runtime: memory", "free pages "],
+        end: End::PowerOff,
+    },
+    Case { command: "runtime end", console: &["the end is near"], end: End::PowerOff },
+    Case { command: "runtime refuse", console: &["guest: --no: unknown"], end: End::PowerOff },
+    Case {
+        command: "runtime \"",
+        console: &["guest: the command line has a quotation mark"],
+        end: End::PowerOff,
+    },
+    Case { command: "runtime break", console: &["guest: the device is broken"], end: End::Crash },
+    Case {
+        command: "runtime panic",
+        console: &[
+            "panic at tests/guest/src/main.rs:",
+            ": 7 is not 8",
+            "pool pages ",
+            "region global",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime null",
+        console: &[
+            "exception 14: page fault reading 0x0: null pointer",
+            "rip 000",
+            "region global",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime stack",
+        console: &["stack overflow: the guard page", "rip 000", "region global"],
+        end: End::Crash,
+    },
+];

@@ -1,0 +1,186 @@
+//! What the services are asked and what they answer: one table for every platform.
+
+use crate::Random;
+
+/// Pi to 60,000 digits after the point, from two formulas of Machin's kind that agree.
+pub const PI: &[u8] = include_bytes!("../tests/data/pi60000.txt");
+
+/// A request to a service and what has to come back.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The service.
+    pub app: &'static str,
+    /// Its UDP port.
+    pub port: u16,
+    /// What it is asked.
+    pub request: Vec<u8>,
+    /// What it answers.
+    pub reply: Reply,
+    /// How many times in a row.
+    pub times: usize,
+}
+
+/// What a reply has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// One line that says what is allowed.
+    Refusal,
+}
+
+impl Reply {
+    /// Whether this is what came.
+    pub fn is(&self, came: &[u8]) -> bool {
+        match self {
+            Self::Bytes(bytes) => came == bytes,
+            Self::Refusal => str::from_utf8(came)
+                .is_ok_and(|line| line.contains("allowed") && !line.contains('\n')),
+        }
+    }
+}
+
+/// The services that the table asks, in its order.
+pub fn apps() -> Vec<&'static str> {
+    let mut apps: Vec<_> = exchanges().iter().map(|exchange| exchange.app).collect();
+    apps.dedup();
+    apps
+}
+
+/// The table, service by service.
+pub fn exchanges() -> Vec<Exchange> {
+    let mut table = Vec::new();
+    echo(&mut table);
+    facfib(&mut table);
+    sort(&mut table);
+    monte_carlo(&mut table);
+    table
+}
+
+/// Adds what is asked once: `(request, reply)`, and what is refused.
+fn add(
+    table: &mut Vec<Exchange>,
+    app: &'static str,
+    port: u16,
+    answered: &[(&str, &str)],
+    refused: &[&str],
+) {
+    let once =
+        |request: &str, reply| Exchange { app, port, request: request.into(), reply, times: 1 };
+    let replies = |(request, reply): &(&str, &str)| once(request, Reply::Bytes((*reply).into()));
+    table.extend(answered.iter().map(replies));
+    table.extend(refused.iter().map(|request| once(request, Reply::Refusal)));
+    // What went before has changed nothing.
+    table.extend(answered.iter().take(1).map(replies));
+}
+
+fn echo(table: &mut Vec<Exchange>) {
+    // 1,472 bytes are the last that fit in a frame, 65,507 the last that fit in a datagram.
+    let lengths = [0, 1, 17, 18, 19, 1472, 1473, 4096, 8192, 65_507];
+    let noise = |length| Random::new(length as u64).bytes(length);
+    let requests = std::iter::once(PI.to_vec()).chain(lengths.map(noise));
+    table.extend(requests.map(|request| Exchange {
+        app: "echo",
+        port: 8080,
+        reply: Reply::Bytes(request.clone()),
+        request,
+        times: 1,
+    }));
+}
+
+/// What is no number that a service counts to.
+const NO_NUMBERS: [&str; 6] = ["", "x", "-1", "1.5", "99999999999999999999", "\0\u{ff}"];
+
+fn facfib(table: &mut Vec<Exchange>) {
+    let factorials = [("0", "1"), ("1", "1"), ("20", "2432902008176640000")];
+    add(table, "facfib", 8080, &factorials, &NO_NUMBERS);
+    let numbers = [("0", "0"), ("1", "1"), ("90", "2880067194370816120")];
+    add(table, "facfib", 8081, &numbers, &NO_NUMBERS);
+    add(table, "facfib", 8082, &numbers, &NO_NUMBERS);
+    table.push(Exchange {
+        app: "facfib",
+        port: 8081,
+        request: "2000".into(),
+        reply: Reply::Bytes(fibonacci(2000).into()),
+        times: 1000,
+    });
+}
+
+fn sort(table: &mut Vec<Exchange>) {
+    let answered =
+        [("2 7 1 8 2 8", "1 2 2 7 8 8"), ("5", "5"), ("", ""), ("-1 +2 -3 004", "-3 -1 2 4")];
+    add(table, "sort", 8080, &answered, &["1 x", "1,2", "99999999999999999999"]);
+    let mut numbers = numbers();
+    let request = join(&numbers);
+    numbers.sort_unstable();
+    table.push(Exchange {
+        app: "sort",
+        port: 8080,
+        request: request.into(),
+        reply: Reply::Bytes(join(&numbers).into()),
+        times: 1000,
+    });
+}
+
+fn monte_carlo(table: &mut Vec<Exchange>) {
+    let refused = ["", "x", "0", "-1", "99999999999999999999"];
+    add(table, "monte-carlo", 8080, &[("3650", "3.1408219")], &refused);
+}
+
+/// F(n) by addition of decimal digits, the lowest first.
+fn fibonacci(n: usize) -> String {
+    let (mut this, mut following) = (vec![0_u8], vec![1_u8]);
+    for _ in 0..n {
+        let mut carry = 0;
+        let mut sum = Vec::with_capacity(following.len() + 1);
+        for (at, digit) in following.iter().enumerate() {
+            let digits = digit + this.get(at).unwrap_or(&0) + carry;
+            sum.push(digits % 10);
+            carry = digits / 10;
+        }
+        if carry > 0 {
+            sum.push(carry);
+        }
+        (this, following) = (following, sum);
+    }
+    this.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
+/// The experiment of the thesis: 10,000 numbers in 29,202 bytes, so 797 of one digit and 9,203 of two,
+/// in no order.
+fn numbers() -> Vec<u64> {
+    let mut random = Random::new(2024);
+    (0..10_000)
+        .map(|number| {
+            let random = random.bits() >> 33;
+            // 797 times in 10,000, evenly spread, the multiple of 797 goes over a multiple of 10,000.
+            if number * 797 % 10_000 < 797 { random % 10 } else { 10 + random % 90 }
+        })
+        .collect()
+}
+
+fn join(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_what_the_thesis_measured() {
+        assert_eq!(PI.len(), "3.".len() + 60_000);
+        let exchanges = exchanges();
+        let longest = exchanges.iter().filter(|exchange| exchange.app == "sort");
+        assert_eq!(longest.map(|exchange| exchange.request.len()).max(), Some(29_202));
+        assert_eq!(apps(), ["echo", "facfib", "sort", "monte-carlo"]);
+        assert!(fibonacci(90) == "2880067194370816120" && fibonacci(0) == "0");
+    }
+
+    #[test]
+    fn a_reply_is_compared() {
+        assert!(Reply::Bytes(b"1".into()).is(b"1") && !Reply::Bytes(b"1".into()).is(b"1\n"));
+        assert!(Reply::Refusal.is(b"0 to 9 is allowed"));
+        assert!(!Reply::Refusal.is(b"0 to 9 is allowed\n") && !Reply::Refusal.is(b"3"));
+    }
+}

@@ -1,0 +1,327 @@
+//! A whole host, from Ethernet to UDP, on literal packets: what it answers, and what it does not.
+
+use std::time::Duration;
+
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use netif::{Instant, Layer, MacAddr, Rx};
+use network::Checksum;
+use rt_regions::{Pool, Region};
+use tests::{End, Wire, with_pool};
+use udp::Udp;
+
+const OUR_MAC: [u8; 6] = [2, 0, 10, 0, 0, 2];
+const PEER_MAC: [u8; 6] = [2, 0, 10, 0, 0, 1];
+const ALL: [u8; 6] = [0xff; 6];
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+
+/// From port 5000 to port 9, where nobody is: `hello`, without a checksum.
+const TO_NOBODY: [u8; 13] = [0x13, 0x88, 0, 9, 0, 13, 0, 0, b'h', b'e', b'l', b'l', b'o'];
+/// From port 5000 to port 8080, where an echo is: `hello`, without a checksum.
+const TO_ECHO: [u8; 13] = [0x13, 0x88, 0x1f, 0x90, 0, 13, 0, 0, b'h', b'e', b'l', b'l', b'o'];
+
+type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
+
+/// A host with the address 10.0.0.2/24 and an echo on port 8080.
+struct Host<'g> {
+    tower: Tower<'g>,
+    wire: Wire,
+    now: Instant,
+    pool: &'g Pool<'g>,
+}
+
+impl<'g> Host<'g> {
+    fn new(memory: &'g Region<'g>, probing: bool) -> Self {
+        let (wire, end) = Wire::new(MacAddr(OUR_MAC));
+        let cidr = "10.0.0.2/24".parse().unwrap();
+        let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).unwrap();
+        arp.insert_static([10, 0, 0, 1].into(), MacAddr(PEER_MAC)).unwrap();
+        let arp = if probing { arp.with_probing() } else { arp };
+        let ipv4 = Ipv4::new(arp, cidr, 1, memory).unwrap();
+        let mut tower = Udp::new(Icmp::new(ipv4), memory).unwrap();
+        tower.bind(8080, |request, _region| Ok(request)).unwrap();
+        Self { tower, wire, now: Instant::from_millis(1), pool: memory.pool().unwrap() }
+    }
+
+    /// Lets the host do what is to be done; gives the IPv4 packets that it sent, without the frames'
+    /// headers and padding.
+    fn turn(&mut self) -> Vec<Vec<u8>> {
+        let mut region = Region::new(self.pool, "packet");
+        loop {
+            match self.tower.receive(self.now, &region).unwrap() {
+                Rx::Idle => break,
+                Rx::Kept => {}
+                Rx::Item(item) => self.tower.refuse(self.now, item).unwrap(),
+            }
+            region.reset();
+        }
+        let frames = self.wire.drain().into_iter().filter(|frame| frame[12..14] == [8, 0]);
+        let packet = |frame: Vec<u8>| {
+            assert_eq!(frame[..12], [PEER_MAC, OUR_MAC].concat());
+            let length = u16::from_be_bytes([frame[16], frame[17]]);
+            frame[14..14 + usize::from(length)].to_vec()
+        };
+        frames.map(packet).collect()
+    }
+
+    /// Lets a packet arrive in a frame to `mac`; gives what the host sent then.
+    fn hears(&mut self, mac: [u8; 6], packet: &[u8]) -> Vec<Vec<u8>> {
+        self.wire.push([&mac[..], &PEER_MAC, &[8, 0], packet].concat());
+        self.turn()
+    }
+
+    /// The one packet that the host sends when it hears `packet`.
+    fn answer(&mut self, packet: &[u8]) -> Vec<u8> {
+        let mut sent = self.hears(OUR_MAC, packet);
+        assert_eq!(sent.len(), 1, "{sent:02x?}");
+        sent.remove(0)
+    }
+
+    fn counter(&self, layer: &str, name: &str) -> u64 {
+        let mut found = None;
+        self.tower.counters(&mut |counter| {
+            if (counter.layer, counter.name) == (layer, name) {
+                found = Some(counter.value);
+            }
+        });
+        found.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
+    }
+}
+
+fn with_host(test: impl FnOnce(&mut Host<'_>)) {
+    with_pool(256, |pool| {
+        let memory = Region::new(pool, "memory");
+        test(&mut Host::new(&memory, false));
+    });
+}
+
+/// A packet from 10.0.0.1 to 10.0.0.2, its checksum made.
+fn ip(protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
+    ip_with(protocol, options, payload, |_| {})
+}
+
+/// The same, with `change` made to the header before its checksum is.
+fn ip_with(
+    protocol: u8,
+    options: &[u8],
+    payload: &[u8],
+    change: impl FnOnce(&mut [u8]),
+) -> Vec<u8> {
+    let header = 20 + options.len();
+    let [high, low] = ((header + payload.len()) as u16).to_be_bytes();
+    let ihl = 0x40 + header as u8 / 4;
+    let mut packet = [
+        &[ihl, 0, high, low, 0x12, 0x34, 0, 0, 61, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+        options,
+        payload,
+    ]
+    .concat();
+    change(&mut packet);
+    let checksum = Checksum::new().add(&packet[..header]).finish();
+    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    packet
+}
+
+/// An ICMP message, its checksum made.
+fn icmp(head: [u8; 8], rest: &[u8]) -> Vec<u8> {
+    let mut message = [&head[..], rest].concat();
+    let checksum = Checksum::new().add(&message).finish();
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message
+}
+
+/// What the host sends: a packet of TTL 64 and TOS 0 in one piece, from 10.0.0.2 to 10.0.0.1.
+fn sent(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    ip_with(protocol, &[], payload, |header| {
+        (header[4..9]).copy_from_slice(&[0, 0, 0x40, 0, 64]);
+        (header[15], header[19]) = (2, 1);
+    })
+}
+
+/// What the host says of `packet`.
+fn error(head: [u8; 8], packet: &[u8]) -> Vec<u8> {
+    sent(ICMP, &icmp(head, packet))
+}
+
+#[test]
+fn errors_quote_the_packet_as_it_came() {
+    with_host(|host| {
+        let datagram = ip(UDP, &[], &TO_NOBODY);
+        assert_eq!(host.answer(&datagram), error([3, 3, 0, 0, 0, 0, 0, 0], &datagram));
+        let sctp = ip(132, &[], b"nobody speaks this");
+        assert_eq!(host.answer(&sctp), error([3, 2, 0, 0, 0, 0, 0, 0], &sctp));
+        // With its options, and without what Ethernet filled up.
+        let alert = ip(UDP, &[148, 4, 0, 0], &TO_NOBODY);
+        let padded = [&alert[..], &[0xee; 9]].concat();
+        assert_eq!(host.answer(&padded), error([3, 3, 0, 0, 0, 0, 0, 0], &alert));
+    });
+}
+
+#[test]
+fn an_impossible_option_is_a_parameter_problem() {
+    with_host(|host| {
+        let packet = ip(UDP, &[1, 7, 40, 4], &TO_ECHO);
+        assert_eq!(host.answer(&packet), error([12, 0, 0, 0, 22, 0, 0, 0], &packet));
+        assert_eq!(host.counter("ipv4", "bad_options"), 1);
+        assert_eq!(host.counter("udp", "datagrams_rx"), 0);
+    });
+}
+
+#[test]
+fn a_source_route_that_goes_on_fails_and_one_that_ends_is_served() {
+    with_host(|host| {
+        let on = ip(UDP, &[131, 7, 4, 10, 0, 0, 9, 0], &TO_ECHO);
+        assert_eq!(host.answer(&on), error([3, 5, 0, 0, 0, 0, 0, 0], &on));
+        let ended = ip(UDP, &[131, 7, 8, 10, 0, 0, 9, 0], &TO_ECHO);
+        let reply = host.answer(&ended);
+        // By the ordinary route: the reply has no options.
+        assert_eq!((reply[0], &reply[28..]), (0x45, &b"hello"[..]));
+        // No error about an error.
+        let message = icmp([3, 3, 0, 0, 0, 0, 0, 0], &sent(UDP, &TO_ECHO));
+        let error_on = ip(ICMP, &[131, 7, 4, 10, 0, 0, 9, 0], &message);
+        assert_eq!(host.hears(OUR_MAC, &error_on), [[0; 0]; 0]);
+    });
+}
+
+#[test]
+fn no_error_is_sent_about_what_was_not_sent_to_us_alone() {
+    with_host(|host| {
+        let packet = ip(UDP, &[], &TO_NOBODY);
+        assert_eq!(host.hears(ALL, &packet), [[0; 0]; 0], "a broadcast of the link");
+        for (name, destination) in
+            [("limited", [255; 4]), ("of the network", [10, 0, 0, 255]), ("group", [224, 0, 0, 1])]
+        {
+            for (protocol, options) in [(UDP, &[][..]), (132, &[]), (UDP, &[7, 0, 0, 0])] {
+                let packet = ip_with(protocol, options, &TO_NOBODY, |header| {
+                    header[16..20].copy_from_slice(&destination);
+                });
+                let mac = if destination[0] == 224 { [1, 0, 0x5e, 0, 0, 1] } else { ALL };
+                assert_eq!(host.hears(mac, &packet), [[0; 0]; 0], "{name} {options:?}");
+            }
+        }
+        for source in
+            [[0; 4], [127, 0, 0, 1], [255; 4], [10, 0, 0, 255], [224, 0, 0, 1], [240, 0, 0, 1]]
+        {
+            let packet = ip_with(UDP, &[], &TO_NOBODY, |header| {
+                header[12..16].copy_from_slice(&source);
+            });
+            assert_eq!(host.hears(OUR_MAC, &packet), [[0; 0]; 0], "{source:?}");
+        }
+        let later = ip_with(UDP, &[7, 0, 0, 0], &TO_NOBODY, |header| header[7] = 1);
+        assert_eq!(host.hears(OUR_MAC, &later), [[0; 0]; 0], "a fragment other than the first");
+        assert_eq!(host.counter("icmp", "errors_tx"), 0);
+    });
+}
+
+#[test]
+fn a_fragment_that_stays_alone_is_told_of() {
+    with_host(|host| {
+        let first = ip_with(UDP, &[], &[7; 16], |header| header[6] = 0x20);
+        assert_eq!(host.hears(OUR_MAC, &first), [[0; 0]; 0]);
+        host.now += Duration::from_secs(30);
+        assert_eq!(host.turn(), [error([11, 1, 0, 0, 0, 0, 0, 0], &first[..28])]);
+        let later = ip_with(UDP, &[], &[7; 16], |header| header[7] = 2);
+        assert_eq!(host.hears(OUR_MAC, &later), [[0; 0]; 0]);
+        host.now += Duration::from_secs(30);
+        assert_eq!(host.turn(), [[0; 0]; 0]);
+    });
+}
+
+#[test]
+fn an_echo_request_comes_back() {
+    with_host(|host| {
+        let request = icmp([8, 0, 0, 0, 0x12, 0x34, 0, 1], b"ping!");
+        let reply = sent(ICMP, &icmp([0, 0, 0, 0, 0x12, 0x34, 0, 1], b"ping!"));
+        assert_eq!(host.answer(&ip(ICMP, &[], &request)), reply);
+        // With TTL 1, and with options, which are not sent back.
+        let far = ip_with(ICMP, &[7, 7, 8, 10, 0, 0, 9, 0], &request, |header| header[8] = 1);
+        assert_eq!(host.answer(&far), reply);
+        let all = ip_with(ICMP, &[], &request, |header| header[16..20].fill(255));
+        assert_eq!(host.hears(ALL, &all), [[0; 0]; 0]);
+    });
+}
+
+/// Source quench, redirect, router advertisement, timestamp, information and address mask requests, a
+/// type that nobody has.
+#[test]
+fn what_icmp_does_not_do_here_is_not_answered() {
+    with_host(|host| {
+        let ours = sent(UDP, &TO_ECHO);
+        for message_type in [4, 5, 9, 10, 13, 15, 17, 42, 255] {
+            let message = icmp([message_type, 0, 0, 0, 10, 0, 0, 9], &ours);
+            assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &message)), [[0; 0]; 0]);
+        }
+        // The redirect changed nothing: the reply goes the way it went before.
+        assert_eq!(host.answer(&ip(UDP, &[], &TO_ECHO))[28..], *b"hello");
+    });
+}
+
+/// Net, host and source route unreachable may pass (RFC 1122 3.2.2.1); the others are forged as easily.
+#[test]
+fn an_unreachable_is_a_hint_and_stops_nothing() {
+    with_host(|host| {
+        let request = ip(UDP, &[], &TO_ECHO);
+        let reply = host.answer(&request);
+        for code in [0, 1, 2, 3, 5, 13] {
+            let message = icmp([3, code, 0, 0, 0, 0, 0, 0], &reply[..28]);
+            assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &message)), [[0; 0]; 0]);
+            assert_eq!(host.answer(&request), reply);
+        }
+        assert_eq!(host.counter("udp", "reports"), 6);
+    });
+}
+
+#[test]
+fn the_path_only_ever_gets_smaller() {
+    with_host(|host| {
+        let datagram = [&[0x13, 0x88, 0x1f, 0x90, 3, 0xf0, 0, 0][..], &[7; 1000]].concat();
+        let request = ip(UDP, &[], &datagram);
+        let whole = host.answer(&request);
+        assert_eq!(whole[6..8], [0x40, 0]);
+        for (mtu, pieces) in [(600u16, 2), (1400, 2), (67, 2), (300, 4)] {
+            let [high, low] = mtu.to_be_bytes();
+            let too_big = icmp([3, 4, 0, 0, 0, 0, high, low], &whole[..28]);
+            assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &too_big)), [[0; 0]; 0]);
+            let sent = host.hears(OUR_MAC, &request);
+            assert_eq!(sent.len(), pieces, "MTU {mtu}");
+            assert!(sent.iter().all(|piece| piece.len() <= 600 && piece[6] & 0x40 == 0));
+        }
+        host.now += Duration::from_secs(600);
+        assert_eq!(host.hears(OUR_MAC, &request).len(), 1);
+    });
+}
+
+#[test]
+fn an_address_that_is_probed_for_is_silent_until_it_is_ours() {
+    with_pool(256, |pool| {
+        let memory = Region::new(pool, "memory");
+        let mut host = Host::new(&memory, true);
+        host.turn();
+        let request = ip(UDP, &[], &TO_ECHO);
+        assert_eq!(host.hears(OUR_MAC, &request), [[0; 0]; 0]);
+        let mut seconds = 0;
+        while host.hears(OUR_MAC, &request).is_empty() {
+            // The loop that runs the tower sleeps until the deadline.
+            host.now =
+                host.tower.next_deadline().unwrap().max(host.now + Duration::from_millis(100));
+            seconds = host.now.since(Instant::ZERO).as_secs();
+        }
+        assert!((4..=7).contains(&seconds), "{seconds}");
+        // Somebody else insists on the address.
+        let theirs = [
+            0, 1, 8, 0, 6, 4, 0, 1, // Ethernet, IPv4, 6 and 4 bytes, request
+            2, 0, 10, 0, 0, 9, 10, 0, 0, 2, // sender
+            0, 0, 0, 0, 0, 0, 10, 0, 0, 2, // target
+        ];
+        let announcement = [&ALL[..], &[2, 0, 10, 0, 0, 9, 8, 6], &theirs].concat();
+        host.wire.push(announcement.clone());
+        assert_eq!(host.answer(&request)[28..], *b"hello");
+        host.wire.push(announcement);
+        assert_eq!(host.hears(OUR_MAC, &request), [[0; 0]; 0]);
+        let counts = ["conflicts", "defences", "given_up"].map(|name| host.counter("arp", name));
+        assert_eq!(counts, [2, 1, 1]);
+    });
+}

@@ -1,0 +1,46 @@
+//! Guests of a real Xen, in QEMU, with the Linux of dom0 as their peer.
+//!
+//! All tests share one machine, which boots when the first of them needs it.
+
+#![forbid(unsafe_code)]
+
+mod xen {
+    pub(crate) mod bed;
+    pub(crate) mod command;
+    pub(crate) mod crash;
+    pub(crate) mod linux;
+    pub(crate) mod support;
+}
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// The tests, by module and function.
+macro_rules! trials {
+    ($($module:ident: $($name:ident),+;)+) => {
+        vec![$($(Trial::test(
+            concat!("xen::", stringify!($module), "::", stringify!($name)),
+            || {
+                xen::$module::$name();
+                Ok(())
+            },
+        ),)+)+]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // One processor is emulated for all of them.
+    arguments.test_threads = Some(1);
+    let trials = trials! {
+        bed: images_go_over_in_seconds_and_unchanged, programs_end_in_time_or_are_ended,
+            what_cannot_be_done_is_said_why, a_dead_dom0_is_an_error_and_harms_no_other;
+        command: serves_its_input_line_by_line, refuses_before_it_boots;
+        crash: the_end_of_a_guest_is_reported_with_its_last_words;
+        linux: answers_and_leaves_nothing_behind;
+    };
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    xen::support::end();
+    conclusion.exit_code()
+}

@@ -1,0 +1,40 @@
+//! What the tests share.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use xtask::xen::{Ask, Machine};
+
+/// Where the guests are.
+pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+/// The port of most services.
+pub(crate) const PORT: u16 = 8080;
+/// How long a reply may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+static MACHINE: Mutex<Option<Arc<Machine>>> = Mutex::new(None);
+
+/// The machine that the tests share.
+pub(crate) fn machine() -> Arc<Machine> {
+    let mut machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(machine.get_or_insert_with(|| Arc::new(boot())))
+}
+
+/// A machine of one's own.
+pub(crate) fn boot() -> Machine {
+    Machine::boot(|progress| eprintln!("{progress}")).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Ends the machine that the tests share.
+pub(crate) fn end() {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
+/// Asks a guest's port this often, `window` requests at a time.
+pub(crate) fn requests(port: u16, times: u32, window: u32) -> Ask {
+    let to = SocketAddrV4::new(GUEST, port);
+    Ask { to, times, window, limit: PATIENCE, expected: false, length: 0 }
+}

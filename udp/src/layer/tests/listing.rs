@@ -1,0 +1,73 @@
+//! The port that answers with all counters.
+
+use super::*;
+
+/// What port 9100 answers.
+fn ask(udp: &mut Udp<'_, Fake>, region: &mut Region<'_>, request: &[u8]) -> std::string::String {
+    region.reset();
+    let bytes = datagram(CLIENT, SocketAddr::new(OURS, 9100), request);
+    receive(udp, region, packet(bytes.leak()));
+    let (_, bytes) = udp.network.sent.pop().expect("there is a reply");
+    assert!(udp.network.sent.is_empty());
+    std::string::String::from_utf8(bytes[8..].to_vec()).expect("it is text")
+}
+
+fn with_listing(test: impl for<'g> FnOnce(Udp<'g, Fake>, &mut Region<'g>)) {
+    with_pool(16, |pool| {
+        let mut udp = Udp::new(Fake::default(), pool_region(pool)).unwrap();
+        udp.serve_counters(Some(9100)).unwrap();
+        test(udp, &mut Region::new(pool, "packet"));
+    });
+}
+
+fn pool_region<'p>(pool: &'p Pool<'p>) -> &'p Region<'p> {
+    Box::leak(Box::new(Region::new(pool, "table")))
+}
+
+#[test]
+fn all_counters_are_listed_those_that_are_zero_too() {
+    with_listing(|mut udp, region| {
+        let all = ask(&mut udp, region, b"");
+        for line in ["eth0.udp.datagrams_rx 1\n", "eth0.udp.no_service 0\n", "pool pages 16 free "]
+        {
+            assert!(all.contains(line), "{line}: {all}");
+        }
+        assert!(all.lines().any(|line| line.starts_with("region packet ")), "{all}");
+        assert_eq!(all.lines().count(), 15 + 1 + 2, "{all}");
+    });
+}
+
+#[test]
+fn the_beginning_of_a_line_selects() {
+    with_listing(|mut udp, region| {
+        assert_eq!(ask(&mut udp, region, b"eth0.udp.datagrams_rx\n"), "eth0.udp.datagrams_rx 1\n");
+        assert_eq!(ask(&mut udp, region, b"eth0.tcp"), "");
+        assert!(ask(&mut udp, region, b"\xff").contains("is allowed"));
+    });
+}
+
+#[test]
+fn a_region_without_room_costs_that_listing_only() {
+    with_pool(16, |pool| {
+        let mut udp = Udp::new(Fake::default(), pool_region(pool)).unwrap();
+        udp.serve_counters(Some(9100)).unwrap();
+        let mut small = Finite::<256>::new();
+        let mut small = small.region("small");
+        assert!(ask(&mut udp, &mut small, b"").starts_with("out of memory: region small"));
+        assert_eq!(udp.stats().exhausted, 1);
+        assert_eq!(ask(&mut udp, &mut small, b"eth0.udp.ex"), "eth0.udp.exhausted 1\n");
+    });
+}
+
+#[test]
+fn its_port_is_taken() {
+    with_layer(|mut udp, _| {
+        udp.bind(8080, |request, _region| Ok(request)).unwrap();
+        assert_eq!(udp.serve_counters(Some(8080)), Err(BindError::InUse(8080)));
+        assert_eq!(udp.serve_counters(Some(0)), Err(BindError::Zero));
+        assert_eq!(udp.serve_counters(Some(9100)), Ok(()));
+        assert_eq!(udp.bind(9100, |request, _region| Ok(request)), Err(BindError::InUse(9100)));
+        assert_eq!(udp.serve_counters(None), Ok(()));
+        assert_eq!(udp.bind(9100, |request, _region| Ok(request)), Ok(()));
+    });
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# The init of the Linux guest: an address, and a UDP service that returns what it gets. The kernel
+# passes the arguments that follow "--" on its command line.
+
+export PATH=/bin
+
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+
+for argument; do
+    case $argument in
+    --ipv4=*) address=${argument#--ipv4=} ;;
+    esac
+done
+
+# Room for 64 datagrams of any size that wait to be read.
+echo 8388608 >/proc/sys/net/core/rmem_max
+echo 8388608 >/proc/sys/net/core/rmem_default
+
+insmod /modules/xen-netfront.ko
+until [ -d /sys/class/net/eth0 ]; do usleep 20000; done
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+ip link set lo up
+ip addr add "$address" dev eth0
+ip link set eth0 up
+
+# "xl shutdown" makes the kernel call /sbin/poweroff, "xl reboot" /sbin/reboot; busybox would ask init,
+# which is this script.
+for action in poweroff reboot; do
+    printf '#!/bin/sh\nexec /bin/busybox %s -f\n' "$action" >"/sbin/$action"
+    chmod +x "/sbin/$action"
+done
+
+# An interface that is taken away and given back is a new one to Linux.
+while usleep 200000; do
+    if [ -d /sys/class/net/eth0 ] && ! ip addr show dev eth0 | grep -q "inet "; then
+        ip addr add "$address" dev eth0
+        ip link set eth0 up
+    fi
+done &
+
+dom0 echo 8080
+echo "the service ended with status $?"
+poweroff -f

@@ -1,0 +1,109 @@
+//! What a guest is made of, and how xl is told.
+
+use std::fmt::{self, Write as _};
+
+use anyhow::{Result, ensure};
+
+use super::initramfs::VIF_SCRIPT;
+
+/// What a guest is made of.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// Its name: letters, digits and hyphens.
+    pub name: &'a str,
+    /// Its kernel, an ELF file or a bzImage.
+    pub kernel: &'a [u8],
+    /// Its initramfs, if it has one.
+    pub ramdisk: Option<&'a [u8]>,
+    /// Its command line.
+    pub command_line: &'a str,
+    /// Its memory, in MiB.
+    pub memory: u32,
+    /// Its network interface, if it has one.
+    pub vif: Option<Vif>,
+    /// Whether it is started again when it asks for that. A triple fault counts as asking.
+    pub restart: bool,
+}
+
+/// A network interface on dom0's bridge. dom0 has the address 10.0.0.1/24 there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vif {
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// The largest payload of a frame, in bytes; Linux's own choice (1500) if none is given.
+    pub mtu: Option<u16>,
+}
+
+impl Default for Vif {
+    /// The first address of those that are Xen's.
+    fn default() -> Self {
+        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], mtu: None }
+    }
+}
+
+impl fmt::Display for Vif {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
+        write!(f, "bridge=xenbr0,mac={mac},script={VIF_SCRIPT}")?;
+        self.mtu.map_or(Ok(()), |mtu| write!(f, ",mtu={mtu}"))
+    }
+}
+
+/// The file that `xl create` reads (xl.cfg(5)).
+pub(super) fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
+    let mut file = String::new();
+    writeln!(file, "name=\"{}\"\ntype=\"pvh\"\nkernel=\"{folder}/kernel\"", settings.name)?;
+    if settings.ramdisk.is_some() {
+        writeln!(file, "ramdisk=\"{folder}/ramdisk\"")?;
+    }
+    writeln!(file, "cmdline={}", quoted(settings.command_line)?)?;
+    writeln!(file, "memory={}\nvcpus=1", settings.memory)?;
+    writeln!(file, "on_reboot=\"{}\"", if settings.restart { "restart" } else { "destroy" })?;
+    if let Some(vif) = &settings.vif {
+        writeln!(file, "vif=[\"{vif}\"]")?;
+    }
+    Ok(file)
+}
+
+/// A string as xl's files have it, in one kind of quotes or the other: within a string no quote of its
+/// own kind may stand, not even after a backslash, and what xl does with numbers there is wrong.
+fn quoted(text: &str) -> Result<String> {
+    ensure!(
+        !text.contains(|c: char| c.is_control()),
+        "{text:?} is no command line for a guest: it has control characters"
+    );
+    let quote = if text.contains('"') { '\'' } else { '"' };
+    ensure!(
+        !text.contains(quote),
+        "{text:?} is no command line for a guest: xl cannot read both kinds of quotes"
+    );
+    Ok(format!("{quote}{}{quote}", text.replace('\\', "\\\\")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_says_what_was_set() {
+        let settings = Settings {
+            name: "echo",
+            kernel: &[],
+            ramdisk: None,
+            command_line: "--ipv4=10.0.0.2/24 a\\\"b",
+            memory: 2,
+            vif: Some(Vif { mtu: Some(9000), ..Vif::default() }),
+            restart: false,
+        };
+        assert_eq!(
+            file(&settings, "/domains/echo").unwrap(),
+            "name=\"echo\"\ntype=\"pvh\"\nkernel=\"/domains/echo/kernel\"\n\
+             cmdline='--ipv4=10.0.0.2/24 a\\\\\"b'\nmemory=2\nvcpus=1\n\
+             on_reboot=\"destroy\"\n\
+             vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\n"
+        );
+        assert_eq!(quoted("it's").unwrap(), "\"it's\"");
+        assert!(quoted("one\ntwo").is_err());
+        assert!(quoted("'\"").is_err());
+    }
+}
