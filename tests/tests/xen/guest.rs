@@ -54,6 +54,7 @@ fn create<'m>(machine: &'m Machine, kernel: &[u8], case: &Case) -> Domain<'m> {
         command_line: case.command,
         memory: 2,
         vif: None,
+        restart: false,
     };
     Domain::create(machine, &settings, plain(), |_| ())
         .unwrap_or_else(|error| panic!("{}: {error:#}", case.command))
