@@ -39,6 +39,19 @@ impl<'s> Clock<'s> {
         Instant::from_nanos(now)
     }
 
+    /// The time since the time stamp counter was at `then`; zero if that is still to come.
+    pub(crate) fn since(&self, then: u64) -> Duration {
+        let info = &self.shared.vcpu_info[0].time;
+        let passed = consistent(&info.version, || {
+            let scale = (
+                info.tsc_to_system_mul.load(Ordering::Relaxed),
+                info.tsc_shift.load(Ordering::Relaxed),
+            );
+            nanoseconds(time_stamp().saturating_sub(then), scale)
+        });
+        Duration::from_nanos(passed.unwrap_or(0))
+    }
+
     /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.
     pub(crate) fn wall_time(&self) -> Option<Duration> {
         let shared = self.shared;
@@ -82,22 +95,30 @@ fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> 
 /// The system time in nanoseconds.
 #[inline]
 fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Option<u64> {
-    let (began, at, multiplier, shift, now) = consistent(&info.version, || {
+    let (began, at, scale, now) = consistent(&info.version, || {
         (
             info.system_time.load(Ordering::Relaxed),
             info.tsc_timestamp.load(Ordering::Relaxed),
-            info.tsc_to_system_mul.load(Ordering::Relaxed),
-            info.tsc_shift.load(Ordering::Relaxed),
+            (
+                info.tsc_to_system_mul.load(Ordering::Relaxed),
+                info.tsc_shift.load(Ordering::Relaxed),
+            ),
             time_stamp(),
         )
     })?;
     // The counter can be a little behind the moment that Xen wrote down, on another processor.
-    let ticks = u128::from(now.saturating_sub(at));
+    Some(began.saturating_add(nanoseconds(now.saturating_sub(at), scale)))
+}
+
+/// So many ticks of the time stamp counter in nanoseconds, by `tsc_to_system_mul` and `tsc_shift`.
+#[inline]
+fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
     // 64 bits of ticks, shifted by fewer than 32, times 32 bits: no more than 128. Xen shifts by less.
     let distance = u32::from(shift.unsigned_abs()).min(31);
+    let ticks = u128::from(ticks);
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
     let passed = (ticks * u128::from(multiplier)) >> 32;
-    Some(began.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))
+    u64::try_from(passed).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ extern crate std;
 
 mod arguments;
 mod boot;
+mod boot_time;
 mod bytes;
 mod clock;
 mod console;
@@ -32,6 +33,7 @@ mod start;
 mod xenstore;
 
 pub use boot::{Machine, UseOfMemory};
+pub use boot_time::BootTime;
 pub use domain::Domain;
 pub use early::print;
 pub use end::finish;

@@ -1,13 +1,13 @@
 //! A guest of Xen as a platform.
 
-use core::{convert::Infallible, fmt, slice, time::Duration};
+use core::{fmt, slice, time::Duration};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    Errno, GrantCounts, Port, StoreError, arguments,
+    BootTime, Errno, GrantCounts, Port, StoreError, arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -136,8 +136,7 @@ impl Rt {
 
 impl Runtime for Rt {
     type Event = Event;
-    // There are no files.
-    type Recorder = Infallible;
+    type Recorder = BootTime;
 
     #[inline]
     fn now(&self) -> Instant {
@@ -171,6 +170,11 @@ impl Runtime for Rt {
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
         self.arguments.iter().copied()
+    }
+
+    /// There are no files to write frames to. What there is watches for the first ARP reply.
+    fn recorder(&mut self) -> Result<Option<BootTime>, Error> {
+        Ok(Some(BootTime::new(self.domain.clock)))
     }
 
     fn has_log(&self) -> bool {

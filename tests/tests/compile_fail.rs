@@ -5,8 +5,13 @@
 fn misuse_does_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/*/pass.rs");
-    for rule in ["layers_in_order", "no_destructors", "one_thread", "packets_stay_in_their_region"]
-    {
+    for rule in [
+        "layers_in_order",
+        "no_destructors",
+        "one_platform",
+        "one_thread",
+        "packets_stay_in_their_region",
+    ] {
         for case in std::fs::read_dir(format!("tests/ui/{rule}")).expect("the rule has a folder") {
             let case = case.expect("a file").path();
             if case.extension().is_some_and(|end| end == "rs") && !case.ends_with("pass.rs") {

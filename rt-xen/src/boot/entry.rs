@@ -3,6 +3,7 @@
 use core::arch::naked_asm;
 
 use super::start;
+use crate::boot_time::FIRST_INSTRUCTION;
 
 /// Where the loader begins (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode with flat segments, without
 /// paging and interrupts, the physical address of `hvm_start_info` in EBX. Nothing else is defined, the
@@ -18,6 +19,9 @@ use super::start;
 pub unsafe extern "C" fn letregion_entry() -> ! {
     naked_asm!(
         ".code32",
+        // When the guest began, for whoever wants to know how long it took: kept in EBP and EDX.
+        "rdtsc",
+        "mov ebp, eax",
         "cld",
         "mov edi, offset letregion_text",
         "lea esi, [edi + letregion_loaded_above]",
@@ -29,10 +33,13 @@ pub unsafe extern "C" fn letregion_entry() -> ! {
         "sub ecx, edi",
         "xor eax, eax",
         "rep stosb",
+        "mov [{first_instruction}], ebp",
+        "mov [{first_instruction} + 4], edx",
         "lea eax, [{long_mode}]",
         "jmp eax",
         ".code64",
         long_mode = sym long_mode,
+        first_instruction = sym FIRST_INSTRUCTION,
     )
 }
 

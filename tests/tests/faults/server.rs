@@ -56,7 +56,7 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
         global: &'g Region<'g>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let cidr = Cidr::new(SERVER.1, 24).ok_or("a prefix")?;
-        let arp = Arp::new(Ethernet::new(netif), cidr, global)?;
+        let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
         let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
         let mut stack = Udp::new(Icmp::new(ipv4), global)?;
         stack.bind(ECHO, |request, _| Ok(request))?;

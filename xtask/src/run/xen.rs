@@ -152,12 +152,7 @@ fn command_line(network: &Network, args: &[&OsStr]) -> Result<String> {
 /// Builds a service for Xen.
 fn build(app: &str, args: &[&OsStr]) -> Result<PathBuf> {
     let logs = args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"));
-    let mut command = cargo::cargo();
-    command.args(["build", "--release", cargo::MESSAGES, "--package", app]);
-    command.args(["--no-default-features", "--features", if logs { "xen,defmt" } else { "xen" }]);
-    // Apart from the Linux programs, which have the same names.
-    command.arg("--target-dir").arg(cargo::metadata()?.target_directory.join("xen/build"));
-    let programs = cargo::programs(&mut command)?;
+    let programs = cargo::build_xen(&[app], if logs { &["defmt"] } else { &[] })?;
     programs.get(app).cloned().with_context(|| format!("{app} has no program"))
 }
 

@@ -1,0 +1,232 @@
+//! Our services as guests of 2 MiB: what they answer, and what they leave behind.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tests::{Exchange, Random, Reply, apps, exchanges};
+use xtask::{
+    cargo,
+    xen::{Ask, Domain, Ended, Machine, Settings, Vif, plain},
+};
+
+use super::support::{PORT, machine, requests};
+
+/// How long a guest may take until it serves, on a busy machine too.
+const SERVING_WITHIN: Duration = Duration::from_secs(60);
+/// The memory of a guest in MiB.
+const MEMORY: u32 = 2;
+
+/// The image of a service.
+fn image(app: &str) -> Vec<u8> {
+    static IMAGES: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let images = IMAGES.get_or_init(|| cargo::build_xen(&apps(), &[]).expect("the services build"));
+    fs::read(&images[app]).expect("the image can be read")
+}
+
+/// Calls `test` with a guest that serves, and ends it as an operator would: it has to end by itself, and
+/// nothing of it may be left.
+fn with_service(app: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
+    let machine = machine();
+    let settings = Settings {
+        name: app,
+        kernel: &image(app),
+        ramdisk: None,
+        command_line: "--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1 --stats-port=9100",
+        memory: MEMORY,
+        vif: Some(Vif::default()),
+        restart: true,
+    };
+    let domain = Domain::create(&machine, &settings, plain(), |_| ())
+        .unwrap_or_else(|error| panic!("{app}: {error:#}"));
+    serving(&domain, 0);
+    test(&machine, &domain);
+    let ended = domain.shutdown().unwrap_or_else(|error| panic!("{app}: {error:#}"));
+    assert_eq!(ended, Ended::Poweroff, "{app}");
+    assert_eq!(machine.leftovers().unwrap(), [""; 0], "{app}");
+}
+
+/// Waits until the guest serves, from line number `from` of its console on.
+fn serving(domain: &Domain<'_>, from: usize) {
+    domain
+        .wait_for_line(from, SERVING_WITHIN, |line| line == "serving")
+        .unwrap_or_else(|error| panic!("{}: {error:#}", domain.name()));
+}
+
+/// Asks once and returns the reply.
+fn ask(machine: &Machine, port: u16, request: &[u8]) -> Vec<u8> {
+    let (asked, reply) = machine.ask(&requests(port, 1, 1), request, None).expect("dom0 asks");
+    assert_eq!(asked.equal, 1, "port {port}: {asked:?}");
+    reply
+}
+
+/// The value of a counter, asked for over the network.
+fn counter(machine: &Machine, name: &str) -> u64 {
+    let text = String::from_utf8(ask(machine, 9100, name.as_bytes())).expect("it is text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("no counter {name} in {text:?}"))
+}
+
+pub(crate) fn the_table_of_requests() {
+    let table = exchanges();
+    for app in apps() {
+        with_service(app, |machine, domain| {
+            let start = Instant::now();
+            for exchange in table.iter().filter(|exchange| exchange.app == app) {
+                answered(machine, exchange);
+            }
+            let lines = domain.console().lines();
+            let memory = lines.iter().find(|line| line.starts_with("memory "));
+            println!("{app}: {} in {:.1?}", memory.expect("it says its memory"), start.elapsed());
+            let left = String::from_utf8(ask(machine, 9100, b"pool")).expect("it is text");
+            println!("{app}: {}", left.trim());
+        });
+    }
+}
+
+/// Asks as often as the table says.
+fn answered(machine: &Machine, exchange: &Exchange) {
+    let Exchange { app, port, request, reply, times } = exchange;
+    match reply {
+        Reply::Bytes(bytes) => {
+            let many = requests(*port, u32::try_from(*times).expect("a few"), 1);
+            let (asked, last) = machine.ask(&many, request, Some(bytes)).expect("dom0 asks");
+            let equal = asked.equal as usize == *times && last == *bytes;
+            assert!(equal, "{app}, port {port}, {} bytes: {asked:?}", request.len());
+        }
+        Reply::Refusal => {
+            let came = ask(machine, *port, request);
+            let text = String::from_utf8_lossy(&came);
+            assert!(reply.is(&came), "{app}, port {port}: {request:?} was answered with {text:?}");
+        }
+    }
+}
+
+/// What people call `xl create` with.
+pub(crate) fn domain_files_are_what_xl_reads() {
+    let machine = machine();
+    for app in apps() {
+        let file = fs::read_to_string(cargo::root().join("apps").join(app).join("xen.cfg"))
+            .unwrap_or_else(|error| panic!("{app}: {error}"));
+        for words in
+            [&*format!("name = \"{app}\""), &format!("target/release/{app}\""), "= \"pvh\""]
+        {
+            assert!(file.contains(words), "{app}: no {words} in:\n{file}");
+        }
+        machine.write("/domain", file).expect("it goes over");
+        // As far as to the building of the domain, which takes the image.
+        let said = machine.succeed("xl", &["-vN", "create", "/domain"]).expect("xl reads it");
+        assert!(said.contains(app), "{app}: {said}");
+    }
+}
+
+pub(crate) fn peers_find_it_and_it_sleeps() {
+    with_service("echo", |machine, domain| {
+        let ping = |args: &[&str]| {
+            let ping =
+                machine.succeed("ping", &[args, &["10.0.0.2"]].concat()).expect("it answers");
+            assert!(ping.contains(" 0% packet loss"), "{ping}");
+        };
+        ping(&["-c", "3", "-i", "0.2", "-W", "5"]);
+        ping(&["-c", "2", "-i", "0.2", "-W", "5", "-s", "30000"]);
+        let args = ["-c", "2", "-w", "20", "-I", "xenbr0", "10.0.0.2"];
+        let arping = machine.succeed("arping", &args).expect("it answers");
+        assert!(arping.contains("[00:16:3e:00:00:01]"), "{arping}");
+
+        let first = domain
+            .wait_for_line(0, Duration::from_secs(5), |line| line.starts_with("first ARP reply "))
+            .expect("it says how long it took");
+        println!("{first}");
+
+        let before = seconds(machine);
+        thread::sleep(Duration::from_secs(10));
+        let slept = seconds(machine) - before;
+        println!("processor time of 10 idle seconds: {slept:.1} s");
+        // xl counts tenths; dom0 sends something of its own now and then.
+        assert!(slept < 0.5, "an idle guest took {slept} s of 10");
+    });
+}
+
+/// The processor time of the guest, as `xl list` has it: name, number, memory, processors, state, time.
+fn seconds(machine: &Machine) -> f64 {
+    let list = machine.succeed("xl", &["list", "echo"]).expect("xl lists it");
+    let time = list.lines().last().and_then(|line| line.split_whitespace().last());
+    time.and_then(|time| time.parse().ok()).unwrap_or_else(|| panic!("no time in {list}"))
+}
+
+pub(crate) fn many_requests_at_once() {
+    with_service("echo", |machine, _| {
+        for (times, window, length) in
+            [(200, 1, 64), (200, 1, 1472), (50, 1, 8192), (1280, 64, 64), (128, 8, 8192)]
+        {
+            let request = Random::new(u64::from(times)).bytes(length);
+            let many = requests(PORT, times, window);
+            let (asked, _) = machine.ask(&many, &request, Some(&request)).expect("dom0 asks");
+            assert_eq!(asked.equal, times, "{window} x {length} bytes: {asked:?}");
+            let rate = f64::from(times) / asked.elapsed.as_secs_f64();
+            println!("{length} bytes, {window} at a time: {rate:.0} a second");
+        }
+        assert_eq!(counter(machine, "eth0.netfront.backend_lied"), 0);
+        assert_eq!(counter(machine, "eth0.udp.bad_checksum"), 0);
+    });
+}
+
+pub(crate) fn twenty_starts_leave_nothing_behind() {
+    with_service("echo", |machine, domain| {
+        for start in 1..=20 {
+            let from = domain.console().lines().len();
+            domain.reboot().unwrap_or_else(|error| panic!("start {start}: {error:#}"));
+            serving(domain, from);
+            assert_eq!(ask(machine, PORT, b"again"), b"again");
+        }
+        // One domain, with what one has.
+        let there = machine.leftovers().expect("dom0 looks");
+        assert_eq!(
+            there.iter().filter(|thing| thing.starts_with("a domain")).count(),
+            1,
+            "{there:#?}"
+        );
+    });
+}
+
+pub(crate) fn its_network_goes_and_comes_under_load() {
+    with_service("echo", |machine, domain| {
+        let id = domain.id().expect("xl knows it");
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let limit = Duration::from_millis(500);
+                let load = Ask { limit, ..requests(PORT, 100, 8) };
+                while !is_over.load(Ordering::Relaxed) {
+                    // What is lost while there is no network is lost.
+                    let (asked, _) = machine.ask(&load, b"load", Some(b"load")).expect("dom0 asks");
+                    assert_eq!(asked.different, 0, "{asked:?}");
+                }
+            });
+            for round in 1..=5 {
+                thread::sleep(Duration::from_millis(300));
+                domain.detach_network().unwrap_or_else(|error| panic!("{round}: {error:#}"));
+                thread::sleep(Duration::from_millis(300));
+                domain.attach_network(&Vif::default()).unwrap_or_else(|e| panic!("{round}: {e:#}"));
+                let deadline = Instant::now() + Duration::from_secs(30);
+                let brief = Ask { limit: Duration::from_secs(1), ..requests(PORT, 1, 1) };
+                while machine.ask(&brief, b"back", None).expect("dom0 asks").1 != b"back" {
+                    assert!(Instant::now() < deadline, "round {round}: its network is not back");
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(domain.id().expect("xl knows it"), id, "it was started again");
+        assert_eq!(counter(machine, "eth0.netfront.connections"), 6);
+        assert_eq!(counter(machine, "eth0.netfront.backend_lied"), 0);
+        assert_eq!(counter(machine, "eth0.netfront.pages_left_out"), 0);
+    });
+}
