@@ -13,6 +13,9 @@ use crate::{assembly, cargo::cargo, memory, tools, tower};
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
 
+/// How long the soak is: enough rounds for a verdict.
+const SOAK_MINUTES: &str = "0.25";
+
 /// Runs all checks, or, if it is to be quick, all but the tests that run services. Says what
 /// it is doing on standard error; the last line on standard output has the number of tests.
 ///
@@ -47,6 +50,12 @@ pub fn all(quick: bool) -> Result<()> {
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("memory: fuzzing", memory::fuzz)?;
+    }
+    if !quick {
+        // By the command, because only a process without threads can enter a user namespace.
+        step("a short soak", || {
+            succeed(cargo().args(["xtask", "soak", "--minutes", SOAK_MINUTES]))
+        })?;
     }
     let mut counts = Counts::default();
     step("tests", || {

@@ -7,6 +7,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use xtask::{
     checks, lab, profile,
     run::{self, Guest, GuestOptions},
-    tools,
+    soak, tools,
 };
 
 /// The one command for people and for CI.
@@ -31,6 +32,8 @@ enum Command {
     Run(Run),
     /// Draws what the regions of a service hold over many requests, and says whether it grows
     Profile(Profile),
+    /// Asks all services for a long time over a bad and hostile network, and says whether they hold
+    Soak(Soak),
     /// Runs everything that CI runs
     Test {
         /// Leave out the tests that run services
@@ -111,6 +114,42 @@ struct Run {
     args: Vec<OsString>,
 }
 
+#[derive(clap::Args)]
+struct Soak {
+    /// Where the services run
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
+    /// For how long at most
+    #[arg(long, default_value_t = 1.0, value_parser = minutes)]
+    minutes: f64,
+    /// How many requests at most, all services together [default: as many as there are in the time]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    requests: Option<u64>,
+    /// Where the random numbers begin: the same number gives the same requests and attacks
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    // A week.
+    if (0.1..=10_080.0).contains(&minutes) {
+        Ok(minutes)
+    } else {
+        Err("expected a number of minutes from 0.1 to 10080".into())
+    }
+}
+
+impl Soak {
+    fn run(self) -> anyhow::Result<()> {
+        let time = Duration::from_secs_f64(self.minutes * 60.0);
+        let plan = soak::Plan { time, requests: self.requests, seed: self.seed };
+        match self.on {
+            Platform::Unix => soak::on_unix(&plan),
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Platform {
     /// A Linux process on a TAP device
@@ -160,6 +199,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
+        Command::Soak(soak) => lab::prepare().and_then(|()| soak.run()),
         Command::Test { quick } => checks::all(quick),
         Command::Missing => {
             for tool in tools::wanted() {

@@ -94,15 +94,27 @@ impl Listing {
         text.lines().map(|line| read(line).with_context(|| format!("no counter: {line}"))).collect()
     }
 
+    /// One counter.
+    ///
+    /// # Errors
+    /// There is no answer, or no such counter.
+    pub fn counter(&self, name: &str) -> Result<u64> {
+        let text = self.lines(&format!("eth0.{name}"))?;
+        let value = text.split_whitespace().nth(1).and_then(|value| value.parse().ok());
+        value.with_context(|| format!("no counter {name}: {text}"))
+    }
+
     /// The memory.
     ///
     /// # Errors
     /// There is no answer, or it is another than expected.
     pub fn memory(&self) -> Result<Memory> {
         let mut memory = Memory::read(&self.lines("region ")?)?;
-        // Apart from the regions, so that these answers have always the same size.
         let pool = Memory::read(&self.lines("pool ")?)?;
         (memory.pages, memory.free) = (pool.pages, pool.free);
+        // The packet's region holds the answer itself, which grows with the digits of the numbers in it.
+        let packet = Memory::read(&self.lines("region packet ")?)?;
+        memory.regions.extend(packet.regions);
         Ok(memory)
     }
 }

@@ -107,6 +107,14 @@ impl Site {
         self.listing.memory()
     }
 
+    /// How many frames the service has received.
+    ///
+    /// # Errors
+    /// The service does not tell.
+    pub fn packets(&self) -> Result<u64> {
+        self.listing.counter("ethernet.frames_rx")
+    }
+
     /// Waits until the service has taken all frames that were sent.
     ///
     /// # Errors

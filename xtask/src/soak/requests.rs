@@ -1,0 +1,77 @@
+//! What the services are asked, at random, and what they have to answer.
+
+use ::tests::{Exchange, Random, Reply, exchanges};
+
+/// A request to a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// Its UDP port.
+    pub(crate) port: u16,
+    /// What it is asked.
+    pub(crate) bytes: Vec<u8>,
+    /// What it has to answer.
+    pub(crate) reply: Reply,
+}
+
+/// What one service is asked.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    is_echo: bool,
+    table: Vec<Exchange>,
+    random: Random,
+}
+
+impl Requests {
+    /// What the service `app` is asked, the same for the same seed.
+    pub(crate) fn of(app: &str, seed: u64) -> Self {
+        let mut table = exchanges();
+        table.retain(|exchange| exchange.app == app);
+        Self { is_echo: app == "echo", table, random: Random::new(seed) }
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Request {
+        if !self.is_echo {
+            let Exchange { port, request, reply, .. } =
+                self.table[self.random.below(self.table.len())].clone();
+            return Request { port, bytes: request, reply };
+        }
+        // Most requests are small, and there are fragments all the time.
+        let longest = match self.random.below(1000) {
+            0 => 65_507,
+            1..20 => 9000,
+            20..200 => 1472,
+            _ => 200,
+        };
+        let length = self.random.below(longest + 1);
+        // One generator for each request would be most of the work: these bytes differ from those of every
+        // other request and from one 8 bytes on.
+        let start = self.random.bits();
+        let word = |number: usize| start.wrapping_mul(2 * number as u64 + 1).to_be_bytes();
+        let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(word).collect();
+        bytes.truncate(length);
+        let reply = Reply::Bytes(bytes.clone());
+        Request { port: 8080, bytes, reply }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_is_asked_and_requests_differ() {
+        for app in ::tests::apps() {
+            let mut requests = Requests::of(app, 1);
+            assert!((0..100).map(|_| requests.next()).any(|one| !one.bytes.is_empty()), "{app}");
+        }
+        let mut echo = Requests::of("echo", 1);
+        let mut long: Vec<_> =
+            (0..1000).map(|_| echo.next().bytes).filter(|bytes| bytes.len() >= 8).collect();
+        let count = long.len();
+        long.sort_unstable();
+        long.dedup();
+        assert_eq!(long.len(), count);
+        assert!(long.iter().all(|bytes| bytes.len() < 16 || bytes[..8] != bytes[8..16]));
+    }
+}
