@@ -59,8 +59,20 @@ pub fn apps() -> Result<Vec<String>> {
 /// standard error.
 ///
 /// # Errors
-/// Cargo cannot be started, or a package does not build.
+/// Cargo cannot be started, a package does not build, or has no program of its own name.
 pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    let programs = build_all(packages, features)?;
+    if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
+        bail!("the package {package} has no program of its name");
+    }
+    Ok(programs)
+}
+
+/// The same for packages whose programs have any names.
+///
+/// # Errors
+/// Cargo cannot be started, or a package does not build.
+pub fn build_all(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut command = cargo();
     command.args(["build", "--release", "--message-format=json-render-diagnostics"]);
     for package in packages {
@@ -85,9 +97,6 @@ pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, Pa
         }
     }
     ensure!(child.wait()?.success(), "{} does not build", packages.join(", "));
-    if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
-        bail!("the package {package} has no program of its name");
-    }
     Ok(programs)
 }
 

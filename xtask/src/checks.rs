@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use std::{
+    env,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
     time::Instant,
@@ -8,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, memory, tools, tower};
+use crate::{assembly, cargo::cargo, cost, memory, tools, tower};
 
 /// The tests that run service processes; their names begin with it.
 const END_TO_END: &str = "linux::";
@@ -47,6 +48,12 @@ pub fn all(quick: bool) -> Result<()> {
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("memory: fuzzing", memory::fuzz)?;
+        step("instructions of each layer", cost::check)?;
+        // A process of its own, because it may move into a user namespace.
+        step("the benchmark, all but its figures", || {
+            let mut command = Command::new(env::current_exe().context("who are we?")?);
+            succeed(command.args(["bench", "--quick"]))
+        })?;
     }
     let mut counts = Counts::default();
     step("tests", || {

@@ -7,11 +7,12 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use xtask::{checks, lab, profile, run, tools};
+use xtask::{bench, checks, cost, lab, profile, run, tools};
 
 /// The one command for people and for CI.
 #[derive(Parser)]
@@ -27,6 +28,14 @@ enum Command {
     Run(Run),
     /// Draws what the regions of a service hold over many requests, and says whether it grows
     Profile(Profile),
+    /// Measures echo beside its peers and the limit of the device
+    Bench(Bench),
+    /// Counts the instructions of each layer, and compares them with the accepted figures
+    Cost {
+        /// Accept what is counted: write it into bench/cost.csv
+        #[arg(long)]
+        accept: bool,
+    },
     /// Runs everything that CI runs
     Test {
         /// Leave out the tests that run service processes
@@ -84,6 +93,46 @@ impl Profile {
 }
 
 #[derive(clap::Args)]
+struct Bench {
+    /// How long each sample takes, in seconds
+    #[arg(long, default_value_t = 1.0, value_parser = at_most_a_minute)]
+    seconds: f64,
+    /// How many samples there are of each; the peers take turns
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// The sizes of the requests in bytes
+    #[arg(long, value_delimiter = ',', default_values_t = bench::SIZES,
+          value_parser = clap::value_parser!(u16).range(8..=65_507))]
+    size: Vec<u16>,
+    /// The numbers of outstanding requests
+    #[arg(long, value_delimiter = ',', default_values_t = bench::WINDOWS,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    window: Vec<u16>,
+    /// Only these peers; the reflector is always among them
+    #[arg(long, value_delimiter = ',')]
+    peer: Vec<String>,
+    /// One round of a few settings, so short that only the replies are checked
+    #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
+    quick: bool,
+}
+
+fn at_most_a_minute(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.01..=60.0).contains(&seconds) { Ok(seconds) } else { Err("0.01 to 60".into()) }
+}
+
+impl Bench {
+    fn run(self) -> anyhow::Result<()> {
+        if self.quick {
+            return bench::run(&bench::Plan::quick());
+        }
+        let Self { seconds, rounds, size: sizes, window: windows, peer: peers, .. } = self;
+        let time = Duration::from_secs_f64(seconds);
+        bench::run(&bench::Plan { time, rounds, sizes, windows, peers })
+    }
+}
+
+#[derive(clap::Args)]
 struct Run {
     /// The service: a folder of apps
     app: String,
@@ -134,6 +183,14 @@ fn main() -> ExitCode {
         // No thread runs yet, which the namespace asks for.
         Command::Run(run) => lab::prepare().and_then(|()| run.run()),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
+        Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
+        Command::Cost { accept } => {
+            if accept {
+                cost::accept()
+            } else {
+                cost::check()
+            }
+        }
         Command::Test { quick } => checks::all(quick),
         Command::Missing => {
             for tool in tools::wanted() {
