@@ -62,8 +62,16 @@ pub const MESSAGES: &str = "--message-format=json-render-diagnostics";
 /// standard error.
 ///
 /// # Errors
-/// Cargo cannot be started, or a package does not build.
+/// Cargo cannot be started, a package does not build, or has no program of its own name.
 pub fn build(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    named(build_all(packages, features)?, packages)
+}
+
+/// The same for packages whose programs have any names.
+///
+/// # Errors
+/// Cargo cannot be started, or a package does not build.
+pub fn build_all(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     build_by(cargo().args(["build", "--release"]), packages, features)
 }
 
@@ -77,7 +85,7 @@ pub fn build_xen(apps: &[&str], features: &[&str]) -> Result<BTreeMap<String, Pa
     command.args(["build", "--release", "--no-default-features", "--features", "xen"]);
     // Apart from the Linux programs, which have the same names.
     command.arg("--target-dir").arg(metadata()?.target_directory.join("xen/build"));
-    build_by(&mut command, apps, features)
+    named(build_by(&mut command, apps, features)?, apps)
 }
 
 fn build_by(
@@ -92,7 +100,14 @@ fn build_by(
     for feature in features {
         command.args(["--features", feature]);
     }
-    let programs = programs(command)?;
+    programs(command)
+}
+
+/// The same programs, if each package has one of its own name.
+fn named(
+    programs: BTreeMap<String, PathBuf>,
+    packages: &[&str],
+) -> Result<BTreeMap<String, PathBuf>> {
     if let Some(package) = packages.iter().find(|package| !programs.contains_key(**package)) {
         bail!("the package {package} has no program of its name");
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI runs.
 
 use std::{
+    env,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
     time::Instant,
@@ -8,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, memory, tools, tower};
+use crate::{assembly, cargo::cargo, cost, memory, tools, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -34,6 +35,16 @@ pub fn all(quick: bool) -> Result<()> {
     step("lints", || {
         succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
+    step("lints of the guests of Xen", || {
+        let mut command = cargo();
+        // A crate of a guest alone, on which no other crate of the workspace has a say.
+        command.args(["clippy", "--no-default-features", "--features", "xen"]);
+        for app in ["echo", "facfib", "monte-carlo", "sort", "guest"] {
+            command.args(["--package", app]);
+        }
+        command.args(["--bins", "--", "-D", "warnings"]);
+        succeed(&mut command)
+    })?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
     for name in tower::with_feature("defmt")? {
         step(&format!("{name} with its log"), || {
@@ -50,12 +61,10 @@ pub fn all(quick: bool) -> Result<()> {
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("memory: fuzzing", memory::fuzz)?;
-    }
-    if !quick {
-        // By the command, because only a process without threads can enter a user namespace.
-        step("a short soak", || {
-            succeed(cargo().args(["xtask", "soak", "--minutes", SOAK_MINUTES]))
-        })?;
+        step("instructions of each layer", cost::check)?;
+        // Processes of their own, because only one without threads can enter a user namespace.
+        step("the benchmark, all but its figures", || succeed(this()?.args(["bench", "--quick"])))?;
+        step("a short soak", || succeed(this()?.args(["soak", "--minutes", SOAK_MINUTES])))?;
     }
     let mut counts = Counts::default();
     step("tests", || {
@@ -78,6 +87,11 @@ pub fn all(quick: bool) -> Result<()> {
         println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
         result
     })
+}
+
+/// This program.
+fn this() -> Result<Command> {
+    Ok(Command::new(env::current_exe().context("the program of xtask has no name")?))
 }
 
 /// Announces a step, runs it, and names it if it fails.

@@ -74,9 +74,16 @@ impl Lab {
         program: impl AsRef<OsStr>,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Command {
+        let mut command = self.client(program);
+        command.args(self.network.arguments()).args(args);
+        command
+    }
+
+    /// The command that runs a program that is no service, without any arguments. It ends in the same
+    /// way.
+    pub fn client(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = crate::tools::SETPRIV.command();
-        command.args(["--pdeathsig", "TERM", "--"]);
-        command.arg(program).args(self.network.arguments()).args(args);
+        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
         command
     }
 }

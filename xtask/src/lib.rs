@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod assembly;
+pub mod bench;
 pub mod cargo;
 pub mod checks;
+pub mod cost;
 mod interrupt;
 pub mod lab;
 mod lines;

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::{
-    checks, lab, profile,
+    bench, checks, cost, lab, profile,
     run::{self, Guest, GuestOptions},
     soak, tools,
 };
@@ -34,6 +34,14 @@ enum Command {
     Profile(Profile),
     /// Asks all services for a long time over a bad and hostile network, and says whether they hold
     Soak(Soak),
+    /// Measures echo beside its peers and the limit of the device
+    Bench(Bench),
+    /// Counts the instructions of each layer, and compares them with the accepted figures
+    Cost {
+        /// Accept what is counted: write it into bench/cost.csv
+        #[arg(long)]
+        accept: bool,
+    },
     /// Runs everything that CI runs
     Test {
         /// Leave out the tests that run services
@@ -87,6 +95,46 @@ impl Profile {
             Some(app) => profile::of_app(app, self.port, self.request.read()?, self.requests),
             None => profile::of_thesis(),
         }
+    }
+}
+
+#[derive(clap::Args)]
+struct Bench {
+    /// How long each sample takes, in seconds
+    #[arg(long, default_value_t = 1.0, value_parser = at_most_a_minute)]
+    seconds: f64,
+    /// How many samples there are of each; the peers take turns
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// The sizes of the requests in bytes
+    #[arg(long, value_delimiter = ',', default_values_t = bench::SIZES,
+          value_parser = clap::value_parser!(u16).range(8..=65_507))]
+    size: Vec<u16>,
+    /// The numbers of outstanding requests
+    #[arg(long, value_delimiter = ',', default_values_t = bench::WINDOWS,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    window: Vec<u16>,
+    /// Only these peers; the reflector is always among them
+    #[arg(long, value_delimiter = ',')]
+    peer: Vec<String>,
+    /// One round of a few settings, so short that only the replies are checked
+    #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
+    quick: bool,
+}
+
+fn at_most_a_minute(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.01..=60.0).contains(&seconds) { Ok(seconds) } else { Err("0.01 to 60".into()) }
+}
+
+impl Bench {
+    fn run(self) -> anyhow::Result<()> {
+        if self.quick {
+            return bench::run(&bench::Plan::quick());
+        }
+        let Self { seconds, rounds, size: sizes, window: windows, peer: peers, .. } = self;
+        let time = Duration::from_secs_f64(seconds);
+        bench::run(&bench::Plan { time, rounds, sizes, windows, peers })
     }
 }
 
@@ -200,6 +248,14 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
         Command::Soak(soak) => lab::prepare().and_then(|()| soak.run()),
+        Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
+        Command::Cost { accept } => {
+            if accept {
+                cost::accept()
+            } else {
+                cost::check()
+            }
+        }
         Command::Test { quick } => checks::all(quick),
         Command::Missing => {
             for tool in tools::wanted() {

@@ -2,7 +2,7 @@
 //! numbers, and whether it grows.
 
 mod export;
-mod picture;
+pub(crate) mod picture;
 mod request;
 pub mod series;
 mod thesis;

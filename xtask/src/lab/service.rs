@@ -52,6 +52,21 @@ impl<'lab> Service<'lab> {
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
+        let service = Self::start_elsewhere(lab, program, args, on_line)?;
+        lab.network().wait_until_up()?;
+        Ok(service)
+    }
+
+    /// The same for a program that does not serve on the lab's TAP device.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn start_elsewhere(
+        lab: &'lab Lab,
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
         let mut child = lab
             .command(program, args)
             .stdin(Stdio::null())
@@ -66,7 +81,6 @@ impl<'lab> Service<'lab> {
         });
         let mut service = Self { child, output, reader, in_lab: PhantomData };
         if service.wait_for_line(0, READY_WITHIN, |line| line == READY).is_some() {
-            lab.network().wait_until_up()?;
             return Ok(service);
         }
         // The pipe closes a moment before the process has ended.

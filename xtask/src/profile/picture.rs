@@ -33,7 +33,7 @@ const COLOURS: [RGBColor; 10] = [
 const MAXIMUM: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 
 /// Plotters writes colours as attributes, which rules of a style sheet outweigh.
-const STYLE: &str = "<style>text{font-family:system-ui,sans-serif}\
+pub(crate) const STYLE: &str = "<style>text{font-family:system-ui,sans-serif}\
 @media(prefers-color-scheme:dark){text{fill:#d4d7dd}[fill=\"#FFFFFF\"]{fill:#15171c}\
 [stroke=\"#000000\"]{stroke:#d4d7dd}[stroke=\"#DDDDDD\"]{stroke:#3a3e47}}</style>";
 
@@ -166,7 +166,7 @@ pub(crate) fn draw(panels: &[Panel]) -> Result<String> {
     Ok(with_titles(&svg, panels))
 }
 
-fn failed(error: impl std::fmt::Display) -> anyhow::Error {
+pub(crate) fn failed(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("cannot draw: {error}")
 }
 
@@ -264,7 +264,7 @@ fn with_titles(svg: &str, panels: &[Panel]) -> String {
     out
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 

@@ -133,14 +133,15 @@ impl Outcome {
         for (name, held) in &memory.regions {
             let known = series.bands.iter().position(|band| band.region == *name);
             let index = known.unwrap_or_else(|| {
-                series.bands.push(Band { region: name.clone(), samples: Vec::new() });
+                series.bands.push(Band { region: name.clone(), ..Band::default() });
                 series.bands.len() - 1
             });
             let samples = &mut series.bands[index].samples;
             // Before it was first opened it held nothing.
             samples.resize(series.moments.len() - 1, Sample::default());
             let (pages, most, live) = (held.pages, held.most, held.live);
-            samples.push(Sample { pages, most, live, ..Sample::default() });
+            // Only what is held between the requests is known.
+            samples.push(Sample { pages, peak: pages, most, live, ..Sample::default() });
         }
         for band in &mut series.bands {
             band.samples.resize(series.moments.len(), Sample::default());

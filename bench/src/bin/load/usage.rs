@@ -1,0 +1,91 @@
+//! What a process has used of the processors (proc(5), and Linux `Documentation/scheduler/sched-stats.rst`).
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// The use of a process until now, all its threads together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// The time that it ran, in nanoseconds: exact.
+    pub(crate) run: u64,
+    /// The time that it could have run and something else did, in nanoseconds.
+    pub(crate) waited: u64,
+    /// How many ticks of the clock found it running its own code.
+    pub(crate) user_ticks: u64,
+    /// How many found it running the kernel's code.
+    pub(crate) kernel_ticks: u64,
+}
+
+impl Usage {
+    pub(crate) fn of(process: u32) -> Result<Self> {
+        let mut usage = Self::default();
+        for thread in threads(process)? {
+            let times = fs::read_to_string(format!("/proc/{process}/task/{thread}/schedstat"))
+                .context("cannot read schedstat")?;
+            let mut times = times.split_whitespace().map(str::parse::<u64>);
+            usage.run += times.next().context("schedstat is empty")??;
+            usage.waited += times.next().context("schedstat is short")??;
+        }
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("no stat")?;
+        (usage.user_ticks, usage.kernel_ticks) = ticks(&stat).context("stat is short")?;
+        Ok(usage)
+    }
+
+    /// What came after `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            run: self.run.saturating_sub(before.run),
+            waited: self.waited.saturating_sub(before.waited),
+            user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
+            kernel_ticks: self.kernel_ticks.saturating_sub(before.kernel_ticks),
+        }
+    }
+}
+
+/// Fields 14 and 15. The second field, a name in parentheses, may have anything in it.
+fn ticks(stat: &str) -> Option<(u64, u64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn threads(process: u32) -> Result<Vec<i32>> {
+    let folder = format!("/proc/{process}/task");
+    let entries = fs::read_dir(folder).with_context(|| format!("process {process} is gone"))?;
+    let mut threads = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        threads.push(name.to_string_lossy().parse().context("a thread without a number")?);
+    }
+    Ok(threads)
+}
+
+/// Keeps all the threads of a process on one core.
+pub(crate) fn pin_all(process: u32, core: usize) -> Result<()> {
+    for thread in threads(process)? {
+        bench::pin(thread, core).with_context(|| format!("cannot pin {thread} to core {core}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_have_anything_in_it() {
+        let stat = "7 (a) 1 2) R 1 7 7 0 -1 4194560 100 0 0 0 31 42 0 0 20 0 1 0 5 6 7";
+        assert_eq!(ticks(stat), Some((31, 42)));
+        assert_eq!(ticks("7 (a) R 1"), None);
+    }
+
+    #[test]
+    fn our_own_use_grows() {
+        let before = Usage::of(std::process::id()).unwrap();
+        let start = std::time::Instant::now();
+        while start.elapsed().as_millis() < 30 {}
+        let used = Usage::of(std::process::id()).unwrap().since(&before);
+        assert!(used.run > 1_000_000, "{used:?}");
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod cable;
+mod content;
+mod cores;
+mod reflect;
+mod tap;
+mod towers;
+
+pub use arguments::Arguments;
+pub use cable::{Cable, Frames};
+pub use content::Content;
+pub use cores::{Cores, pin};
+pub use reflect::reflect;
+pub use tap::open_blocking;
+pub use towers::{Figure, LAYERS, Visit, measure};

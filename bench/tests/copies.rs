@@ -1,0 +1,168 @@
+//! What a service is given is where the device put it, and what it answers is where the device takes it
+//! from: nothing in between is copied. What came in fragments is put together once for the service.
+
+use std::{
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    mem::MaybeUninit,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::Range,
+    rc::Rc,
+};
+
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use netif::{Checksums, Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
+use network::Cidr;
+use rt_regions::{PAGE_SIZE, Pool, Region};
+use udp::Udp;
+
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
+
+/// Where in memory some bytes are.
+type Place = Range<usize>;
+
+fn place(bytes: &[u8]) -> Place {
+    let start = bytes.as_ptr().addr();
+    start..start + bytes.len()
+}
+
+/// An interface that notes where the bytes are that it gives and takes.
+struct Watched {
+    mac: MacAddr,
+    incoming: RefCell<Vec<Vec<u8>>>,
+    given: Rc<Cell<Place>>,
+    /// Each piece of each frame that was sent, headers included.
+    taken: Rc<RefCell<Vec<Place>>>,
+    sent: Rc<RefCell<Vec<Vec<u8>>>>,
+}
+
+impl Netif for Watched {
+    type Error = Infallible;
+    type Event = ();
+
+    fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    fn mtu(&self) -> usize {
+        1500
+    }
+
+    fn event(&self) {}
+
+    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
+        let Some(frame) = self.incoming.borrow_mut().pop() else { return Ok(Rx::Idle) };
+        let bytes = region.alloc_slice(&frame).expect("a page is enough");
+        self.given.set(place(bytes));
+        Ok(Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }))
+    }
+
+    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+        frame.visit(0, frame.len(), &mut |piece| self.taken.borrow_mut().push(place(piece)));
+        let mut bytes = vec![0; frame.len()];
+        frame.copy_to(0, &mut bytes);
+        self.sent.borrow_mut().push(bytes);
+        Ok(())
+    }
+}
+
+/// The frames of a request of `size` bytes, the last first.
+fn request(size: usize) -> Vec<Vec<u8>> {
+    let mut memory = vec![MaybeUninit::uninit(); 256 * PAGE_SIZE];
+    let pool = Pool::new(&mut memory);
+    let region = Region::new(&pool, "client");
+    let sent = Rc::<RefCell<Vec<_>>>::default();
+    let client = Watched {
+        mac: MACS[0],
+        incoming: RefCell::default(),
+        given: Rc::default(),
+        taken: Rc::default(),
+        sent: Rc::clone(&sent),
+    };
+    let cidr = Cidr::new(CLIENT, 24).unwrap();
+    let mut arp = Arp::new(Ethernet::new(client), cidr, &region).unwrap();
+    arp.insert_static(SERVER, MACS[1]).unwrap();
+    let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &region).unwrap()), &region).unwrap();
+    let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
+    let _ = udp.send(Instant::ZERO, 4000, to, vec![7; size].as_slice()).unwrap();
+    let mut frames = sent.take();
+    frames.reverse();
+    frames
+}
+
+/// What one request leaves behind.
+struct Watch {
+    /// Where the last frame was that the device gave.
+    given: Place,
+    /// What the service was given.
+    request: Place,
+    /// What the service answered.
+    reply: Place,
+    /// The pieces of the reply's payload, in order, as the device found them.
+    taken: Vec<Place>,
+}
+
+/// Echoes a request of `size` bytes; `own` says whether the reply is memory of the service's own.
+fn watch(size: usize, own: bool) -> Watch {
+    let places = Cell::new((0..0, 0..0));
+    let mut memory = vec![MaybeUninit::uninit(); 1024 * PAGE_SIZE];
+    let pool = Pool::new(&mut memory);
+    let (global, mut packet) = (Region::new(&pool, "global"), Region::new(&pool, "packet"));
+    let (given, taken) = (Rc::default(), Rc::<RefCell<Vec<Place>>>::default());
+    let server = Watched {
+        mac: MACS[1],
+        incoming: RefCell::new(request(size)),
+        given: Rc::clone(&given),
+        taken: Rc::clone(&taken),
+        sent: Rc::default(),
+    };
+    let cidr = Cidr::new(SERVER, 24).unwrap();
+    let mut arp = Arp::new(Ethernet::new(server), cidr, &global).unwrap();
+    arp.insert_static(CLIENT, MACS[0]).unwrap();
+    let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap()), &global).unwrap();
+    let shared = &places;
+    udp.bind(8080, move |request, region| {
+        let reply = if own { &*region.alloc_slice(request)? } else { request };
+        shared.set((place(request), place(reply)));
+        Ok(reply)
+    })
+    .unwrap();
+    while !matches!(udp.receive(Instant::ZERO, &packet), Ok(Rx::Idle)) {
+        packet.reset();
+    }
+    let (request, reply) = places.take();
+    // Of the announcement and of the headers nothing is in the reply.
+    let in_reply = |piece: &Place| !piece.is_empty() && reply.contains(&piece.start);
+    let taken = taken.take().into_iter().filter(in_reply).collect();
+    Watch { given: given.take(), request, reply, taken }
+}
+
+#[test]
+fn a_service_reads_its_request_where_the_device_put_it() {
+    for size in [64, 1400, 1472] {
+        let Watch { given, request, .. } = watch(size, false);
+        assert_eq!(request.len(), size);
+        // Ethernet, IPv4, UDP.
+        assert_eq!(request.start, given.start + 14 + 20 + 8);
+    }
+}
+
+#[test]
+fn the_device_takes_the_reply_from_where_the_service_put_it() {
+    for (size, own) in [(64, false), (64, true), (1472, true), (8192, true), (60_000, true)] {
+        let Watch { request, reply, taken, .. } = watch(size, own);
+        assert_eq!(request == reply, !own);
+        // One after the other, they are the reply: every byte is taken once, from its only place.
+        let mut next = reply.start;
+        for piece in taken {
+            assert_eq!(piece.start, next, "{size} bytes");
+            next = piece.end;
+        }
+        assert_eq!(next, reply.end, "{size} bytes");
+    }
+}
