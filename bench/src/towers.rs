@@ -95,7 +95,7 @@ impl<'g> Towers<'_, 'g> {
 
     /// With the client in its cache.
     fn arp(&self, incoming: &Frames, sent: &Rc<Cell<u64>>) -> Result<Arp<'g, Ethernet<Cable>>> {
-        let mut arp = Arp::new(self.ethernet(incoming, sent), SERVER.cidr()?, self.global)?;
+        let mut arp = Arp::new(self.ethernet(incoming, sent), SERVER.cidr()?, 7, self.global)?;
         arp.insert_static(CLIENT.ipv4, CLIENT.mac)?;
         Ok(arp)
     }
@@ -278,7 +278,7 @@ fn frames(
     let region = Region::new(&pool, "sender");
     let written = Rc::<RefCell<Vec<_>>>::default();
     let ethernet = Ethernet::new(Writer { mac: from.mac, written: Rc::clone(&written) });
-    let mut arp = Arp::new(ethernet, from.cidr()?, &region)?;
+    let mut arp = Arp::new(ethernet, from.cidr()?, 7, &region)?;
     arp.insert_static(to.ipv4, to.mac)?;
     let ipv4 = Ipv4::new(arp, from.cidr()?, 7, &region)?;
     let mut udp = Udp::new(Icmp::new(ipv4), &region)?;
