@@ -3,12 +3,16 @@
 //! `defmt` tells its lines apart by the addresses of symbols, which have to be small numbers: the linker
 //! script gathers their sections at address 1, and nothing is relocated afterwards.
 
-use std::{env, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 fn main() {
     let on = |feature| env::var_os(feature).is_some();
     let app = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the manifest is");
     let app = Path::new(&app);
+    let (guest, log) = (app.join("../../rt-xen/guest.ld"), app.with_file_name("defmt.ld"));
     // Where both are on, the app is a Xen guest.
     if on("CARGO_FEATURE_XEN") {
         // No C library, no code of the compiler's before main, everything where the script says.
@@ -17,15 +21,30 @@ fn main() {
         {
             println!("cargo::rustc-link-arg={argument}");
         }
-        link_with(&app.join("../../rt-xen/guest.ld"));
+        link_with(&guest);
+        if on("CARGO_FEATURE_DEFMT") {
+            link_with(&log_of_guest(&log));
+        }
     } else if on("CARGO_FEATURE_UNIX") {
-        link_with(&app.with_file_name("defmt.ld"));
+        link_with(&log);
     }
-    println!("cargo::rerun-if-changed={}", file!());
+    for source in [Path::new(file!()), &guest, &log] {
+        println!("cargo::rerun-if-changed={}", source.display());
+    }
 }
 
 fn link_with(script: &Path) {
-    println!("cargo::rerun-if-changed={}", script.display());
     println!("cargo::rustc-link-arg=-no-pie");
     println!("cargo::rustc-link-arg=-T{}", script.display());
+}
+
+/// The script of the log, for the layout of a guest, which has no section `.comment` to put it behind.
+fn log_of_guest(log: &Path) -> PathBuf {
+    let text = fs::read_to_string(log).expect("the linker script of the log is there");
+    let (of_linux, of_guest) = ("INSERT AFTER .comment;", "INSERT AFTER .boot;");
+    assert!(text.contains(of_linux), "{}: no {of_linux}", log.display());
+    let out = env::var_os("OUT_DIR").expect("cargo says where to write");
+    let script = Path::new(&out).join("defmt.ld");
+    fs::write(&script, text.replace(of_linux, of_guest)).expect("the linker script can be written");
+    script
 }

@@ -62,6 +62,12 @@ impl<'s, P: Peer> Console<'s, P> {
         }
     }
 
+    /// The time now.
+    #[cfg(feature = "defmt")]
+    pub(crate) fn now(&self) -> netif::Instant {
+        self.peer.now()
+    }
+
     /// Writes one line, or nothing of it. A line that is longer than the ring is cut.
     pub(crate) fn print(&self, line: fmt::Arguments<'_>) {
         let dropped = self.dropped.get();

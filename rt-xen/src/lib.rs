@@ -22,6 +22,8 @@ mod handover;
 #[allow(dead_code, reason = "the numbers are those of the hypercalls, used or not")]
 mod hypercall;
 mod hypervisor;
+#[cfg(any(feature = "defmt", test))]
+mod log;
 mod memory;
 mod one_cpu;
 mod operations;

@@ -185,7 +185,7 @@ impl Runtime for Rt {
     }
 
     fn has_log(&self) -> bool {
-        false
+        cfg!(feature = "defmt")
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {

@@ -10,6 +10,7 @@ mod xen {
     pub(crate) mod crash;
     pub(crate) mod guest;
     pub(crate) mod linux;
+    pub(crate) mod log;
     pub(crate) mod services;
     pub(crate) mod support;
 }
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         guest: ends_as_it_should_on_the_bare_machine, ends_as_it_should_in_its_runtime;
         services: domain_files_are_what_xl_reads, the_table_of_requests, peers_find_it_and_it_sleeps, many_requests_at_once,
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
+        log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;
     };
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -14,6 +14,7 @@ mod archive;
 mod console;
 mod domain;
 mod folder;
+mod guest_log;
 mod initramfs;
 mod leftovers;
 mod linux;
@@ -26,6 +27,7 @@ mod settings;
 pub use self::{
     console::{Console, Decode, plain},
     domain::{Domain, Ended},
+    guest_log::with_log,
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,

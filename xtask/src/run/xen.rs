@@ -13,7 +13,7 @@ use super::{Answer, REPLY_WITHIN, check_app, check_length, serve};
 use crate::{
     cargo, interrupt,
     lab::Network,
-    xen::{Ask, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain},
+    xen::{Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log},
 };
 
 /// The name of the Linux guest.
@@ -90,15 +90,14 @@ pub fn on_xen(
     if network != Network::default() {
         machine.set_address(network.host, network.prefix)?;
     }
-    let start = |settings: &Settings<'_>| {
+    let start = |settings: &Settings<'_>, decode: Decode| {
         let is_shown = options.console;
         let show = move |line: &str| {
             if is_shown {
                 eprintln!("{line}");
             }
         };
-        // The place of a decoder, once guests log in a form that has to be decoded.
-        Domain::create(&machine, settings, plain(), show)
+        Domain::create(&machine, settings, decode, show)
     };
     let name = guest.name();
     eprintln!("starting the guest {name}");
@@ -106,7 +105,7 @@ pub fn on_xen(
         Some(program) => {
             let kernel = std::fs::read(program)
                 .with_context(|| format!("cannot read {}", program.display()))?;
-            start(&Settings {
+            let settings = Settings {
                 name,
                 kernel: &kernel,
                 ramdisk: None,
@@ -114,9 +113,10 @@ pub fn on_xen(
                 memory: options.memory,
                 vif: Some(Vif::default()),
                 restart: false,
-            })?
+            };
+            start(&settings, if logs(args) { with_log(&kernel) } else { plain() })?
         }
-        None => start(&Linux::new(&machine, &command_line)?.settings(name))?,
+        None => start(&Linux::new(&machine, &command_line)?.settings(name), plain())?,
     };
     domain
         .wait_for_line(0, READY_WITHIN, |line| line == READY)
@@ -151,9 +151,13 @@ fn command_line(network: &Network, args: &[&OsStr]) -> Result<String> {
 
 /// Builds a service for Xen.
 fn build(app: &str, args: &[&OsStr]) -> Result<PathBuf> {
-    let logs = args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"));
-    let programs = cargo::build_xen(&[app], if logs { &["defmt"] } else { &[] })?;
+    let programs = cargo::build_xen(&[app], if logs(args) { &["defmt"] } else { &[] })?;
     programs.get(app).cloned().with_context(|| format!("{app} has no program"))
+}
+
+/// Whether somebody wants to read the log: it makes an image larger, and is left out of it otherwise.
+fn logs(args: &[&OsStr]) -> bool {
+    args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"))
 }
 
 struct Running<'m> {

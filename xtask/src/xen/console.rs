@@ -19,7 +19,8 @@ use crate::lines::Lines;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Makes lines of the bytes that a guest writes: called with the bytes as they come, which may end
-/// anywhere, and with what takes the lines. It is here that a log in a form for machines is decoded.
+/// anywhere, and with what takes the lines. It is here that a log in a form for machines is decoded
+/// ([`with_log`](super::with_log)).
 pub type Decode = Box<dyn FnMut(&[u8], &mut dyn FnMut(&str)) + Send>;
 
 /// For guests that write text: lines end with a line feed.

@@ -1,0 +1,137 @@
+//! The log: what the layers write through `defmt`, as lines of the console that a machine puts into words.
+//!
+//! A line leaves the layer as a number and the bytes of its arguments; the words stand in the symbol
+//! table of the program, which a guest does not have in its memory. README.md has the form.
+
+use core::{fmt, str};
+
+#[cfg(feature = "defmt")]
+mod logger;
+
+/// What a line of the log begins with, and no other line of a guest.
+const MARK: &str = "#log ";
+/// The longest line that is kept, in bytes before it is put into words.
+const LONGEST: usize = 512;
+
+/// The console takes a line whole only if it fits into its ring, with the mark, the time (of 64 bits of
+/// nanoseconds), what ends it, and the words about lines that were lost.
+const _: () = assert!(2 * LONGEST + 256 <= 2048);
+
+/// A line that is being written.
+#[derive(Debug)]
+struct Frame {
+    /// In hexadecimal.
+    digits: [u8; 2 * LONGEST],
+    /// Its length in bytes; more than [`LONGEST`] if its end was not kept.
+    length: usize,
+    /// How many lines have begun and not ended: more than one if formatting an argument logs.
+    begun: u32,
+}
+
+impl Frame {
+    const fn new() -> Self {
+        Self { digits: [0; 2 * LONGEST], length: 0, begun: 0 }
+    }
+
+    /// A line begins.
+    fn begin(&mut self) {
+        self.begun += 1;
+        if self.begun == 1 {
+            self.length = 0;
+        }
+    }
+
+    /// More of the line that began last. A line within a line would only break it, and is left out.
+    fn push(&mut self, bytes: &[u8]) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        if self.begun != 1 {
+            return;
+        }
+        let end = self.length.saturating_add(bytes.len());
+        if end <= LONGEST {
+            let pairs = self.digits[2 * self.length..2 * end].chunks_exact_mut(2);
+            for (pair, byte) in pairs.zip(bytes) {
+                pair[0] = DIGITS[usize::from(byte >> 4)];
+                pair[1] = DIGITS[usize::from(byte & 0xf)];
+            }
+        }
+        self.length = end;
+    }
+
+    /// The line that began last ends; whether it is the outermost, which is complete.
+    fn end(&mut self) -> bool {
+        self.begun -= 1;
+        self.begun == 0
+    }
+
+    /// What the console is told at this time.
+    fn at(&self, now: impl fmt::Display) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self.digits.get(..2 * self.length.min(LONGEST + 1)) {
+            // Digits are ASCII.
+            Some(digits) => write!(f, "{MARK}{now} {}", str::from_utf8(digits).unwrap_or_default()),
+            None => write!(
+                f,
+                "{now} (a line of {} bytes is left out: {LONGEST} is the most)",
+                self.length
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use netif::Instant;
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_nanos(12_000_345_678);
+
+    #[test]
+    fn a_line_is_a_mark_the_time_and_digits() {
+        let mut frame = Frame::new();
+        frame.begin();
+        frame.push(&[0x20, 0]);
+        frame.push(&[]);
+        frame.push(&[0xff, 0x0a]);
+        assert!(frame.end());
+        // What reads this is tested with the same line: xtask, xen/guest_log.rs.
+        assert_eq!(frame.at(NOW).to_string(), "#log 12.000345 2000ff0a");
+        frame.begin();
+        frame.push(&[7]);
+        assert!(frame.end());
+        assert_eq!(frame.at(NOW).to_string(), "#log 12.000345 07");
+    }
+
+    #[test]
+    fn a_line_within_a_line_is_left_out() {
+        let mut frame = Frame::new();
+        frame.begin();
+        frame.push(&[1]);
+        frame.begin();
+        frame.push(&[2, 2]);
+        assert!(!frame.end());
+        frame.push(&[3]);
+        assert!(frame.end());
+        assert_eq!(frame.at(NOW).to_string(), "#log 12.000345 0103");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_left_out_and_said_to_be() {
+        let mut frame = Frame::new();
+        frame.begin();
+        frame.push(&[0xab; LONGEST]);
+        assert!(frame.end());
+        let longest = frame.at(NOW).to_string();
+        assert_eq!(longest, "#log 12.000345 ".to_string() + &"ab".repeat(LONGEST));
+
+        frame.begin();
+        frame.push(&[1; LONGEST - 1]);
+        frame.push(&[2; 2]);
+        frame.push(&[3]);
+        assert!(frame.end());
+        let left_out = "12.000345 (a line of 514 bytes is left out: 512 is the most)";
+        assert_eq!(frame.at(NOW).to_string(), left_out);
+    }
+}
