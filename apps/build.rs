@@ -12,7 +12,9 @@ fn main() {
     // Where both are on, the app is a Xen guest.
     if on("CARGO_FEATURE_XEN") {
         // No C library, no code of the compiler's before main, everything where the script says.
-        for argument in ["-nostdlib", "-nostartfiles", "-static", "-Wl,-z,max-page-size=0x1000"] {
+        for argument in
+            ["-nostdlib", "-nostartfiles", "-static", "-Wl,-z,max-page-size=16", "-Wl,--icf=all"]
+        {
             println!("cargo::rustc-link-arg={argument}");
         }
         link_with(&app.join("../../rt-xen/guest.ld"));

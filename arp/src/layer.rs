@@ -168,6 +168,8 @@ impl<L: Link> Arp<'_, L> {
         (self.network.address(), self.link.mac())
     }
 
+    // One copy: it is used in many places, and seldom.
+    #[inline(never)]
     pub(crate) fn transmit(
         &mut self,
         now: Instant,
@@ -232,7 +234,7 @@ impl<L: Link> Arp<'_, L> {
         now: Instant,
         address: Ipv4Addr,
         ethertype: EtherType,
-        payload: &impl Payload,
+        payload: &dyn Payload,
     ) -> Result<(), L::Error> {
         if address == self.network.address() || !self.is_host(address) {
             self.counters.not_a_neighbour += 1;

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Frame, Link};
-use netif::{Instant, MacAddr};
+use netif::{Instant, MacAddr, Payload};
 
 use crate::{
     Arp, ArpPacket, Operation,
@@ -108,7 +108,7 @@ impl<L: Link> Arp<'_, L> {
         for (ethertype, packet) in queue.iter() {
             self.counters.delayed += 1;
             // The queue was given a u16.
-            self.link.send(now, mac, EtherType(ethertype as u16), packet)?;
+            self.link.send(now, mac, EtherType(ethertype as u16), &packet as &dyn Payload)?;
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ impl<'g> Waiting<'g> {
         now: Instant,
         address: Ipv4Addr,
         ethertype: EtherType,
-        payload: &impl Payload,
+        payload: &dyn Payload,
     ) -> u64 {
         let mut dropped = 0;
         let kept = self.make_room(address, payload.len(), &mut dropped)
@@ -86,7 +86,7 @@ impl<'g> Waiting<'g> {
         now: Instant,
         address: Ipv4Addr,
         ethertype: EtherType,
-        payload: &impl Payload,
+        payload: &dyn Payload,
     ) -> Option<()> {
         let place = self.position(address).or_else(|| self.free_place())?;
         let mut queue = match self.queues[place].take() {

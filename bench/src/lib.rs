@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod buffers;
 mod cable;
 mod content;
 mod cores;
@@ -10,6 +11,7 @@ mod tap;
 mod towers;
 
 pub use arguments::Arguments;
+pub use buffers::set_buffers;
 pub use cable::{Cable, Frames};
 pub use content::Content;
 pub use cores::{Cores, pin};

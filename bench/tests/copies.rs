@@ -85,7 +85,7 @@ fn request(size: usize) -> Vec<Vec<u8>> {
         sent: Rc::clone(&sent),
     };
     let cidr = Cidr::new(CLIENT, 24).unwrap();
-    let mut arp = Arp::new(Ethernet::new(client), cidr, &region).unwrap();
+    let mut arp = Arp::new(Ethernet::new(client), cidr, 7, &region).unwrap();
     arp.insert_static(SERVER, MACS[1]).unwrap();
     let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &region).unwrap()), &region).unwrap();
     let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
@@ -122,7 +122,7 @@ fn watch(size: usize, own: bool) -> Watch {
         sent: Rc::default(),
     };
     let cidr = Cidr::new(SERVER, 24).unwrap();
-    let mut arp = Arp::new(Ethernet::new(server), cidr, &global).unwrap();
+    let mut arp = Arp::new(Ethernet::new(server), cidr, 7, &global).unwrap();
     arp.insert_static(CLIENT, MACS[0]).unwrap();
     let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap()), &global).unwrap();
     let shared = &places;

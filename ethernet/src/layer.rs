@@ -193,6 +193,8 @@ impl<N: Netif> Link for Ethernet<N> {
         if padding.is_empty() {
             self.netif.transmit((header, payload))
         } else {
+            // Few frames are short: one copy of the code for all of them.
+            let payload: &dyn Payload = &payload;
             self.netif.transmit((header, (payload, padding)))
         }
     }

@@ -128,7 +128,7 @@ impl<I: Network> Icmp<I> {
                 self.counters.echo_requests += 1;
                 let outgoing =
                     Outgoing { tos: packet.tos, ..Outgoing::new(packet.source, Protocol::ICMP) };
-                self.transmit(now, outgoing, header.echo_reply(data), data)?;
+                self.transmit(now, outgoing, header.echo_reply(data), &data)?;
             }
             MessageType::ECHO_REPLY => self.counters.echo_replies += 1,
             MessageType::SOURCE_QUENCH => self.counters.source_quenches += 1,
@@ -175,10 +175,10 @@ impl<I: Network> Icmp<I> {
         now: Instant,
         outgoing: Outgoing,
         header: IcmpHeader,
-        payload: impl Payload,
+        payload: &dyn Payload,
     ) -> Result<(), I::Error> {
         netif::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
-        match self.network.send(now, outgoing, (header, payload))? {
+        match self.network.send(now, outgoing, &(header, payload) as &dyn Payload)? {
             Sent::Yes => self.counters.messages_tx += 1,
             Sent::Refused(_) => self.counters.not_sent += 1,
         }
@@ -281,7 +281,7 @@ impl<I: Network> Network for Icmp<I> {
         }
         self.counters.errors_tx += 1;
         let outgoing = Outgoing::new(packet.source, Protocol::ICMP);
-        self.transmit(now, outgoing, IcmpHeader::error(problem, &quote), quote)
+        self.transmit(now, outgoing, IcmpHeader::error(problem, &quote), &quote)
     }
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {

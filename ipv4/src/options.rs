@@ -75,6 +75,7 @@ impl<'r> Iterator for Options<'r> {
 /// # Errors
 /// What its sender is to be told: an impossible length or pointer, or a source route that does not end
 /// here. We forward nothing (RFC 1122 3.3.5).
+#[inline]
 pub(crate) fn check(header: &[u8]) -> Result<(), Problem> {
     let parameter = |offset: usize| Problem::Parameter((HEADER_LEN + offset) as u8);
     for option in Options::new(header.get(HEADER_LEN..).unwrap_or_default()) {

@@ -117,11 +117,13 @@ impl<'p> Reassembly<'p> {
     }
 
     /// When [`expire`](Self::expire) has something to do.
+    #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.next_deadline
     }
 
     /// Takes out a datagram whose time is over; ask again until there is none.
+    #[inline]
     pub fn expire(&mut self, now: Instant) -> Option<Datagram<'p>> {
         if self.next_deadline.is_none_or(|deadline| now < deadline) {
             return None;

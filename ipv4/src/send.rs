@@ -28,11 +28,23 @@ impl<E: Resolve> Ipv4<'_, E> {
         netif::log!(self.log, "ipv4: sent {}", packet.0);
         match neighbour {
             Some(neighbour) => self.link.send_to(now, neighbour, EtherType::IPV4, packet),
-            None if destination.is_multicast() => {
-                self.link.send(now, multicast_mac(destination), EtherType::IPV4, packet)
-            }
-            None => self.link.send(now, MacAddr::BROADCAST, EtherType::IPV4, packet),
+            None => self.send_to_many(now, destination, &packet),
         }
+    }
+
+    /// Sends one packet to a group, or to all.
+    #[cold]
+    fn send_to_many(
+        &mut self,
+        now: Instant,
+        destination: Ipv4Addr,
+        packet: &dyn Payload,
+    ) -> Result<(), E::Error> {
+        let mac = match destination.is_multicast() {
+            true => multicast_mac(destination),
+            false => MacAddr::BROADCAST,
+        };
+        self.link.send(now, mac, EtherType::IPV4, packet)
     }
 
     /// The neighbour that leads to `destination`; none for a broadcast or multicast.
@@ -96,17 +108,32 @@ impl<E: Resolve> Ipv4<'_, E> {
         if whole {
             let header = Ipv4Header::new(&fields, 0, length, false);
             self.transmit(now, destination, neighbour, (header, payload))?;
-            return Ok(Ok(()));
-        }
-        self.counters.fragmented += 1;
-        let step = (mtu - HEADER_LEN) & !7;
-        for offset in (0..length).step_by(step) {
-            let piece = payload.slice(offset, step);
-            let more = offset + piece.len() < length;
-            let header = Ipv4Header::new(&fields, offset, piece.len(), more);
-            self.transmit(now, destination, neighbour, (header, piece))?;
+        } else {
+            self.send_fragments(now, fields, neighbour, mtu, payload)?;
         }
         Ok(Ok(()))
+    }
+
+    /// Sends a packet in pieces of at most `mtu` bytes, each with a header.
+    #[inline(never)]
+    fn send_fragments(
+        &mut self,
+        now: Instant,
+        fields: Fields,
+        neighbour: Option<Ipv4Addr>,
+        mtu: usize,
+        payload: &dyn Payload,
+    ) -> Result<(), E::Error> {
+        self.counters.fragmented += 1;
+        let length = payload.len();
+        let step = (mtu - HEADER_LEN) & !7;
+        for offset in (0..length).step_by(step) {
+            let piece = Payload::slice(&payload, offset, step);
+            let more = offset + piece.len() < length;
+            let header = Ipv4Header::new(&fields, offset, piece.len(), more);
+            self.transmit(now, fields.destination, neighbour, (header, &piece as &dyn Payload))?;
+        }
+        Ok(())
     }
 }
 

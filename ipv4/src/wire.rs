@@ -103,6 +103,7 @@ pub struct Parsed<'r> {
 impl Ipv4Header {
     /// The header of a fragment with `length` bytes of payload at `offset` (a multiple of 8, in
     /// bytes), its checksum made.
+    #[inline]
     pub fn new(fields: &Fields, offset: usize, length: usize, more_fragments: bool) -> Self {
         let flags = if fields.dont_fragment { DONT_FRAGMENT } else { 0 }
             | if more_fragments { MORE_FRAGMENTS } else { 0 };
@@ -127,6 +128,7 @@ impl Ipv4Header {
     ///
     /// # Errors
     /// The first check that failed.
+    #[inline]
     pub fn parse(packet: &[u8]) -> Result<Parsed<'_>, ParseError> {
         let (header, _) = Self::ref_from_prefix(packet).map_err(|_| ParseError::TooShort)?;
         if header.version_ihl >> 4 != 4 {

@@ -45,7 +45,7 @@ impl Buffer {
     #[inline]
     pub(crate) fn lend(
         &mut self,
-        guest: &impl Guest,
+        guest: &(impl Guest + ?Sized),
         to: DomainId,
         access: Access,
     ) -> Result<GrantRef, GrantError> {
@@ -65,7 +65,7 @@ impl Buffer {
     /// # Errors
     /// The backend still uses it: it stays lent.
     #[inline]
-    pub(crate) fn take_back(&mut self, guest: &impl Guest) -> Result<(), StillInUse> {
+    pub(crate) fn take_back(&mut self, guest: &(impl Guest + ?Sized)) -> Result<(), StillInUse> {
         if let Some(grant) = self.grant {
             guest.end_grant(grant)?;
             self.grant = None;

@@ -34,7 +34,7 @@ pub(crate) struct Value {
 
 impl Value {
     /// Reads the value at `path`; nothing if there is none, or if it is too long to be what it should.
-    fn read(guest: &impl Guest, path: fmt::Arguments<'_>) -> Result<Option<Self>, StoreError> {
+    fn read(guest: &dyn Guest, path: fmt::Arguments<'_>) -> Result<Option<Self>, StoreError> {
         let mut bytes = [0; LONGEST_VALUE];
         match guest.read(path, &mut bytes) {
             Ok(value) => {
@@ -87,7 +87,7 @@ pub(crate) struct Properties {
 }
 
 /// The number of the first network device, or `wanted` if it is there.
-pub(crate) fn find(guest: &impl Guest, wanted: Option<u32>) -> Result<Option<u32>, StoreError> {
+pub(crate) fn find(guest: &dyn Guest, wanted: Option<u32>) -> Result<Option<u32>, StoreError> {
     let mut names = [0; LONGEST_DIRECTORY];
     let names = match guest.directory(format_args!("device/vif"), &mut names) {
         Ok(names) => names,
@@ -106,7 +106,7 @@ impl Device {
     ///
     /// # Errors
     /// Xenstore does not say it, or not so that it can be right.
-    pub(crate) fn open(guest: &impl Guest, number: u32) -> Result<Self, Error> {
+    pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
         let path = backend_path(guest, number)?.ok_or(Error::Device(number, "backend"))?;
         let domain = Value::read(guest, format_args!("device/vif/{number}/backend-id"))?;
         let backend = domain
@@ -121,7 +121,7 @@ impl Device {
     ///
     /// # Errors
     /// Xenstore does not say it, or not so that it can be right.
-    pub(crate) fn properties(&self, guest: &impl Guest) -> Result<Properties, Error> {
+    pub(crate) fn properties(&self, guest: &dyn Guest) -> Result<Properties, Error> {
         let number = self.number;
         let mac = Value::read(guest, format_args!("device/vif/{number}/mac"))?;
         let mac = mac
@@ -142,7 +142,7 @@ impl Device {
     ///
     /// # Errors
     /// It cannot do what is needed.
-    pub(crate) fn largest_mtu(&self, guest: &impl Guest) -> Result<usize, Error> {
+    pub(crate) fn largest_mtu(&self, guest: &dyn Guest) -> Result<usize, Error> {
         if !self.has(guest, "feature-rx-copy")? {
             return Err(Error::Device(self.number, "feature-rx-copy"));
         }
@@ -152,7 +152,7 @@ impl Device {
     }
 
     /// Whether the backend has a feature.
-    fn has(&self, guest: &impl Guest, feature: &str) -> Result<bool, StoreError> {
+    fn has(&self, guest: &dyn Guest, feature: &str) -> Result<bool, StoreError> {
         let value = Value::read(guest, format_args!("{}/{feature}", self.path))?;
         Ok(value.is_some_and(|value| value.is_yes()))
     }
@@ -161,7 +161,7 @@ impl Device {
     /// it may be gone, or be another one of the same number.
     pub(crate) fn is_the_same(
         &self,
-        guest: &impl Guest,
+        guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<bool, StoreError> {
         let path = backend_path(guest, self.number)?;
@@ -173,43 +173,38 @@ impl Device {
     /// Writes our state.
     pub(crate) fn set_state(
         &self,
-        guest: &impl Guest,
+        guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<(), StoreError> {
         self.write(guest, "state", state as u32)
     }
 
     /// Writes a number for the backend.
-    pub(crate) fn write(
-        &self,
-        guest: &impl Guest,
-        key: &str,
-        value: u32,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, guest: &dyn Guest, key: &str, value: u32) -> Result<(), StoreError> {
         guest.write(format_args!("device/vif/{}/{key}", self.number), format_args!("{value}"))
     }
 
     /// Writes down for people why the device was closed, where Linux does too.
-    pub(crate) fn write_error(&self, guest: &impl Guest, error: &impl fmt::Display) {
+    pub(crate) fn write_error(&self, guest: &dyn Guest, error: &dyn fmt::Display) {
         let path = format_args!("error/device/vif/{}/error", self.number);
         // Who may not write this goes on without.
         let _ = guest.write(path, format_args!("{error}"));
     }
 
     /// The state of the backend.
-    pub(crate) fn backend_state(&self, guest: &impl Guest) -> Result<XenbusState, StoreError> {
+    pub(crate) fn backend_state(&self, guest: &dyn Guest) -> Result<XenbusState, StoreError> {
         let state = Value::read(guest, format_args!("{}/state", self.path))?;
         Ok(state.map_or(XenbusState::Unknown, |state| XenbusState::parse(state.as_bytes())))
     }
 
     /// Whether the device is to stay when it is closed: a toolstack that takes it away says so.
-    pub(crate) fn stays(&self, guest: &impl Guest) -> Result<bool, StoreError> {
+    pub(crate) fn stays(&self, guest: &dyn Guest) -> Result<bool, StoreError> {
         self.has(guest, "online")
     }
 }
 
 /// Where the backend is: an absolute path, if there is one.
-fn backend_path(guest: &impl Guest, number: u32) -> Result<Option<Value>, StoreError> {
+fn backend_path(guest: &dyn Guest, number: u32) -> Result<Option<Value>, StoreError> {
     let path = Value::read(guest, format_args!("device/vif/{number}/backend"))?;
     let is_path = |path: &Value| {
         let bytes = path.as_bytes();

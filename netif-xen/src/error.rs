@@ -5,7 +5,7 @@ use core::{error, fmt};
 use rt_regions::Exhausted;
 use rt_xen::{Errno, GrantError, StoreError};
 
-/// Why an interface could not be opened, or is broken; the message says what to do about it.
+/// Why an interface could not be opened or connected; the message says what to do about it.
 ///
 /// What the backend does is none of these: see [`Lie`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,34 @@ impl From<GrantError> for Error {
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Self {
         Self::Channel(errno)
+    }
+}
+
+/// Why an interface is broken: Xen refuses to wake the backend. Small, since each layer above hands it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken(pub Errno);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Error::Channel(self.0).fmt(f)
+    }
+}
+
+impl error::Error for Broken {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        Self::Channel(broken.0)
+    }
+}
+
+impl From<Errno> for Broken {
+    fn from(errno: Errno) -> Self {
+        Self(errno)
     }
 }
 

@@ -16,5 +16,5 @@ pub mod state;
 mod tx;
 mod wire;
 
-pub use error::{Error, Lie};
+pub use error::{Broken, Error, Lie};
 pub use netfront::{Counters, Netfront};

@@ -3,9 +3,9 @@
 use rt_xen::{Guest, Watch};
 
 use crate::{
-    Error, Lie, Netfront,
+    Error, Lie,
     device::{self, Device},
-    netfront::LARGEST_HEADER,
+    netfront::{Interface, LARGEST_HEADER},
     state::{Action, Front, XenbusState},
 };
 
@@ -19,14 +19,15 @@ enum Progress {
     More,
 }
 
-impl<G: Guest> Netfront<G> {
+/// The guest is an argument of any kind: none of this is for each packet, and one copy of the code will do.
+impl Interface {
     /// Does what is due after xenstore has changed.
     #[cold]
-    pub(crate) fn follow(&mut self) {
+    pub(crate) fn follow(&mut self, guest: &dyn Guest) {
         self.is_behind = false;
         self.waits_for_rings = false;
         for _ in 0..STEPS {
-            match self.step() {
+            match self.step(guest) {
                 Ok(Progress::More) => {}
                 Ok(Progress::Waiting) => return,
                 Err(error) => {
@@ -40,69 +41,68 @@ impl<G: Guest> Netfront<G> {
         self.is_behind = true;
     }
 
-    fn step(&mut self) -> Result<Progress, Error> {
-        let Some(device) = &self.device else { return self.begin() };
-        if !device.is_the_same(&self.guest, self.front.state())? {
-            self.disconnect();
-            self.forget();
+    fn step(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
+        let Some(device) = &self.device else { return self.begin(guest) };
+        if !device.is_the_same(guest, self.front.state())? {
+            self.disconnect(guest);
+            self.forget(guest);
             return Ok(Progress::More);
         }
-        let backend = device.backend_state(&self.guest)?;
-        let stays = device.stays(&self.guest)?;
+        let backend = device.backend_state(guest)?;
+        let stays = device.stays(guest)?;
         match self.front.next(backend, stays) {
             Action::Wait => return Ok(Progress::Waiting),
             Action::Offer => {
                 // The backend may still have the rings of the last connection. Nothing tells when it lets
                 // go of them, so that is asked whenever the guest is awake.
-                self.waits_for_rings = !self.sweep();
+                self.waits_for_rings = !self.sweep(guest);
                 if self.waits_for_rings {
                     return Ok(Progress::Waiting);
                 }
                 let left_out = self.rx.still_lent() + self.tx.still_lent();
                 self.counters.pages_left_out += left_out as u64;
-                self.offer().inspect_err(|_| self.disconnect())?;
+                self.offer(guest).inspect_err(|_| self.disconnect(guest))?;
             }
             Action::Open => {
                 self.front = Front::Open;
                 self.counters.connections += 1;
             }
-            Action::Close => self.close()?,
-            Action::Restart => self.enter(Front::Initialising)?,
+            Action::Close => self.close(guest)?,
+            Action::Restart => self.enter(guest, Front::Initialising)?,
         }
         Ok(Progress::More)
     }
 
     /// Looks for a device, and begins with it.
-    fn begin(&mut self) -> Result<Progress, Error> {
-        let Some(number) = device::find(&self.guest, self.wanted)? else {
+    fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
+        let Some(number) = device::find(guest, self.wanted)? else {
             return Ok(Progress::Waiting);
         };
-        self.device = Some(Device::open(&self.guest, number)?);
-        self.enter(Front::Initialising).inspect_err(|_| self.forget())?;
+        self.device = Some(Device::open(guest, number)?);
+        self.enter(guest, Front::Initialising).inspect_err(|_| self.forget(guest))?;
         Ok(Progress::More)
     }
 
     /// Forgets a device that is gone.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self, guest: &dyn Guest) {
         if let Some(device) = self.device.take() {
-            self.guest.unwatch(device.watch);
+            guest.unwatch(device.watch);
         }
         self.front = Front::Closed;
     }
 
     /// Writes the state that we are in from now on.
-    pub(crate) fn enter(&mut self, front: Front) -> Result<(), Error> {
+    pub(crate) fn enter(&mut self, guest: &dyn Guest, front: Front) -> Result<(), Error> {
         if let Some(device) = &self.device {
-            device.set_state(&self.guest, front.state())?;
+            device.set_state(guest, front.state())?;
         }
         self.front = front;
         Ok(())
     }
 
     /// Makes rings and channel, and writes them down for the backend.
-    fn offer(&mut self) -> Result<(), Error> {
+    fn offer(&mut self, guest: &dyn Guest) -> Result<(), Error> {
         let Some(device) = &self.device else { return Ok(()) };
-        let guest = &self.guest;
         let properties = device.properties(guest)?;
         self.mtu = properties.mtu.min(device.largest_mtu(guest)?);
         if properties.mac != self.mac {
@@ -129,64 +129,64 @@ impl<G: Guest> Netfront<G> {
             device.write(guest, key, value)?;
         }
         self.show_buffers(1);
-        self.enter(Front::Offered)
+        self.enter(guest, Front::Offered)
     }
 
     /// Ends the connection, and says so.
-    fn close(&mut self) -> Result<(), Error> {
+    fn close(&mut self, guest: &dyn Guest) -> Result<(), Error> {
         // First: a backend lets go of the rings when it is told.
-        let entered = self.enter(Front::Closed);
+        let entered = self.enter(guest, Front::Closed);
         self.front = Front::Closed;
-        self.disconnect();
+        self.disconnect(guest);
         entered
     }
 
     /// Ends channel, rings, and the grants of all that the backend lets go of.
-    pub(crate) fn disconnect(&mut self) {
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         if let Some(port) = self.port.take() {
-            self.guest.close_channel(port);
+            guest.close_channel(port);
         }
-        self.rx.disconnect(&self.guest);
-        self.tx.disconnect(&self.guest);
+        self.rx.disconnect(guest);
+        self.tx.disconnect(guest);
     }
 
     /// Takes back what the backend has let go of since; says whether both rings are back.
-    pub(crate) fn sweep(&mut self) -> bool {
-        let rx = self.rx.sweep(&self.guest);
-        let tx = self.tx.sweep(&self.guest);
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
+        let rx = self.rx.sweep(guest);
+        let tx = self.tx.sweep(guest);
         rx && tx
     }
 
     /// Closes the connection to a backend that writes what cannot be.
     #[cold]
-    pub(crate) fn unmask(&mut self, lie: Lie) {
+    pub(crate) fn unmask(&mut self, guest: &dyn Guest, lie: Lie) {
         self.counters.backend_lied += 1;
         self.last_lie = Some(lie);
         if let Some(device) = &self.device {
-            device.write_error(&self.guest, &lie);
-            if device.is_the_same(&self.guest, self.front.state()) != Ok(true) {
-                self.disconnect();
-                self.forget();
+            device.write_error(guest, &lie);
+            if device.is_the_same(guest, self.front.state()) != Ok(true) {
+                self.disconnect(guest);
+                self.forget(guest);
                 self.is_behind = true;
                 return;
             }
         }
-        if self.close().is_err() {
+        if self.close(guest).is_err() {
             self.counters.setup_errors += 1;
         }
         self.is_behind = true;
     }
 
     /// Ends all that can be ended, for good.
-    pub(crate) fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self, guest: &dyn Guest) {
         if let Some(device) = &self.device
-            && device.is_the_same(&self.guest, self.front.state()) == Ok(true)
+            && device.is_the_same(guest, self.front.state()) == Ok(true)
         {
-            let _ = device.set_state(&self.guest, XenbusState::Closed);
+            let _ = device.set_state(guest, XenbusState::Closed);
         }
-        self.disconnect();
-        self.sweep();
-        self.forget();
-        self.guest.unwatch(Watch(self.devices.0));
+        self.disconnect(guest);
+        self.sweep(guest);
+        self.forget(guest);
+        guest.unwatch(Watch(self.devices.0));
     }
 }

@@ -8,7 +8,7 @@ use rt_regions::Region;
 use rt_xen::{Event, Guest, Port, Watch};
 
 use crate::{
-    Error, Lie,
+    Broken, Error, Lie,
     device::{self, Device},
     rx::{Received, RxQueue},
     state::Front,
@@ -77,7 +77,12 @@ netif::counters! {
 
 /// A network device of Xen: an Ethernet link to the domain that its backend runs in.
 pub struct Netfront<G: Guest> {
-    pub(crate) guest: G,
+    guest: G,
+    interface: Interface,
+}
+
+/// All of it but the guest.
+pub(crate) struct Interface {
     /// The number of the device, if only that one will do.
     pub(crate) wanted: Option<u32>,
     /// Fires when a device comes or goes.
@@ -155,12 +160,43 @@ impl<G: Guest> Netfront<G> {
         memory: &'static Region<'static>,
         start: u32,
     ) -> Result<Self, Error> {
+        let interface = Interface::open(&guest, wanted, mac, memory, start)?;
+        let mut netfront = Self { guest, interface };
+        netfront.interface.connect(&netfront.guest)?;
+        Ok(netfront)
+    }
+
+    /// Whether frames go through.
+    pub fn is_connected(&self) -> bool {
+        self.interface.is_connected()
+    }
+
+    /// What a backend wrote last that cannot be.
+    pub fn last_lie(&self) -> Option<Lie> {
+        self.interface.last_lie
+    }
+
+    /// Why the last connection that failed did so.
+    pub fn last_error(&self) -> Option<Error> {
+        self.interface.last_error
+    }
+}
+
+impl Interface {
+    /// Takes buffers, and finds the device.
+    fn open(
+        guest: &dyn Guest,
+        wanted: Option<u32>,
+        mac: Option<MacAddr>,
+        memory: &'static Region<'static>,
+        start: u32,
+    ) -> Result<Self, Error> {
         let rx = RxQueue::new(guest.pool(), memory)?;
         let tx = TxQueue::new(guest.pool(), memory)?;
-        let number = device::find(&guest, wanted)?.ok_or(Error::NoDevice(wanted))?;
-        let device = Device::open(&guest, number)?;
+        let number = device::find(guest, wanted)?.ok_or(Error::NoDevice(wanted))?;
+        let device = Device::open(guest, number)?;
         let ready = device
-            .properties(&guest)
+            .properties(guest)
             .and_then(|properties| Ok((properties, guest.watch(format_args!("device/vif"))?)));
         let (properties, devices) = match ready {
             Ok(ready) => ready,
@@ -169,8 +205,7 @@ impl<G: Guest> Netfront<G> {
                 return Err(error);
             }
         };
-        let mut netfront = Self {
-            guest,
+        Ok(Self {
             wanted,
             devices,
             device: Some(device),
@@ -186,56 +221,50 @@ impl<G: Guest> Netfront<G> {
             counters: Counters::default(),
             last_error: None,
             last_lie: None,
-        };
-        netfront.enter(Front::Initialising)?;
-        let deadline = netfront.guest.now() + PATIENCE;
-        while !netfront.is_connected() && netfront.guest.now() < deadline {
-            if netfront.has_news() {
-                netfront.follow();
-                if let Some(error) = netfront.last_error.take() {
+        })
+    }
+
+    /// Begins, and waits for the backend.
+    fn connect(&mut self, guest: &dyn Guest) -> Result<(), Error> {
+        self.enter(guest, Front::Initialising)?;
+        let deadline = guest.now() + PATIENCE;
+        while !self.is_connected() && guest.now() < deadline {
+            if self.has_news(guest) {
+                self.follow(guest);
+                if let Some(error) = self.last_error.take() {
                     return Err(error);
                 }
             } else {
-                netfront.guest.sleep(None, deadline);
+                guest.sleep(None, deadline);
             }
         }
-        Ok(netfront)
+        Ok(())
     }
 
-    /// Whether frames go through.
-    pub fn is_connected(&self) -> bool {
+    #[inline]
+    fn is_connected(&self) -> bool {
         self.front == Front::Open
-    }
-
-    /// What a backend wrote last that cannot be.
-    pub fn last_lie(&self) -> Option<Lie> {
-        self.last_lie
-    }
-
-    /// Why the last connection that failed did so.
-    pub fn last_error(&self) -> Option<Error> {
-        self.last_error
     }
 
     /// Whether something in xenstore has changed that we look at.
     #[inline]
-    fn has_news(&self) -> bool {
+    fn has_news(&self, guest: &(impl Guest + ?Sized)) -> bool {
         // Both are asked: asking is what makes them quiet.
-        let devices = self.guest.fired(&self.devices);
-        let backend = self.device.as_ref().is_some_and(|device| self.guest.fired(&device.watch));
+        let devices = guest.fired(&self.devices);
+        let backend = self.device.as_ref().is_some_and(|device| guest.fired(&device.watch));
         devices | backend | self.is_behind | self.waits_for_rings
     }
 
     /// Notifies the backend, if it asked for that, of all that it was shown.
     #[inline]
-    fn notify(&mut self) -> Result<(), Error> {
+    fn notify(&mut self, guest: &impl Guest) -> Result<(), Broken> {
         let rx = self.rx.ring.as_mut().is_some_and(|ring| ring.must_notify());
         let tx = self.tx.ring.as_mut().is_some_and(|ring| ring.must_notify());
         if rx | tx
             && let Some(port) = self.port
         {
             self.counters.notifications += 1;
-            self.guest.notify(port)?;
+            guest.notify(port)?;
         }
         Ok(())
     }
@@ -250,78 +279,9 @@ impl<G: Guest> Netfront<G> {
         }
     }
 
-    /// There is no connection: the last look before the runtime sleeps.
-    #[cold]
-    fn rest<T>(&mut self) -> Rx<T> {
-        if self.front != Front::Offered {
-            // Nothing tells when a backend lets go of a page.
-            self.sweep();
-        }
-        if self.is_behind { Rx::Kept } else { Rx::Idle }
-    }
-
-    /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
-    /// something after all.
-    fn settle(&mut self) -> Result<bool, Error> {
-        self.rx.refill(&self.guest);
-        self.tx.refill(&self.guest);
-        self.show_buffers(1);
-        self.notify()?;
-        let Some(ring) = &mut self.rx.ring else { return Ok(false) };
-        Ok(ring.final_check().unwrap_or_else(|lie| {
-            self.unmask(lie);
-            true
-        }))
-    }
-}
-
-impl<G: Guest> Netif for Netfront<G> {
-    type Error = Error;
-    type Event = Event;
-
-    fn mac(&self) -> MacAddr {
-        self.mac
-    }
-
-    fn mtu(&self) -> usize {
-        self.mtu
-    }
-
-    fn event(&self) -> Event {
-        Event(self.port)
-    }
-
-    #[inline]
-    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        if self.has_news() {
-            self.follow();
-        }
-        if !self.is_connected() {
-            return Ok(self.rest());
-        }
-        // What was sent since the last call leaves now, before anything else is done.
-        self.notify()?;
-        let longest = self.mtu + LARGEST_HEADER;
-        match self.rx.receive(&self.guest, region, longest, &mut self.counters) {
-            Ok(Received::Frame(frame)) => {
-                self.show_buffers(BATCH);
-                Ok(Rx::Item(frame))
-            }
-            Ok(Received::Lost) => {
-                self.show_buffers(BATCH);
-                Ok(Rx::Kept)
-            }
-            Ok(Received::Nothing) if self.settle()? || self.is_behind => Ok(Rx::Kept),
-            Ok(Received::Nothing) => Ok(Rx::Idle),
-            Err(lie) => {
-                self.unmask(lie);
-                Ok(Rx::Kept)
-            }
-        }
-    }
-
-    #[inline]
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Error> {
+    /// Sends a frame.
+    #[inline(never)]
+    fn transmit(&mut self, guest: &impl Guest, frame: &dyn Payload) -> Result<(), Broken> {
         let length = frame.len();
         if length < HEADER || length > self.mtu + LARGEST_HEADER {
             self.counters.tx_bad_length += 1;
@@ -331,46 +291,127 @@ impl<G: Guest> Netif for Netfront<G> {
             self.counters.tx_interface_down += 1;
             return Ok(());
         }
-        match self.tx.send(&frame, length, &mut self.counters) {
+        match self.tx.send(frame, length, &mut self.counters) {
             Ok(true) => {
                 self.counters.frames_tx += 1;
                 self.counters.bytes_tx += length as u64;
                 if self.tx.is_half_unsettled() {
-                    self.notify()?;
+                    self.notify(guest)?;
                 }
             }
             Ok(false) => self.counters.tx_queue_full += 1,
             Err(lie) => {
                 self.counters.tx_interface_down += 1;
-                self.unmask(lie);
+                self.unmask(guest, lie);
             }
         }
         Ok(())
     }
 
+    /// There is no connection: the last look before the runtime sleeps.
+    #[cold]
+    fn rest<T>(&mut self, guest: &dyn Guest) -> Rx<T> {
+        if self.front != Front::Offered {
+            // Nothing tells when a backend lets go of a page.
+            self.sweep(guest);
+        }
+        if self.is_behind { Rx::Kept } else { Rx::Idle }
+    }
+
+    /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
+    /// something after all.
+    fn settle(&mut self, guest: &impl Guest) -> Result<bool, Broken> {
+        self.rx.refill(guest);
+        self.tx.refill(guest);
+        self.show_buffers(1);
+        self.notify(guest)?;
+        let Some(ring) = &mut self.rx.ring else { return Ok(false) };
+        Ok(ring.final_check().unwrap_or_else(|lie| {
+            self.unmask(guest, lie);
+            true
+        }))
+    }
+}
+
+impl<G: Guest> Netif for Netfront<G> {
+    type Error = Broken;
+    type Event = Event;
+
+    fn mac(&self) -> MacAddr {
+        self.interface.mac
+    }
+
+    fn mtu(&self) -> usize {
+        self.interface.mtu
+    }
+
+    fn event(&self) -> Event {
+        Event(self.interface.port)
+    }
+
+    #[inline]
+    fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Broken> {
+        let Self { guest, interface } = self;
+        if interface.has_news(guest) {
+            interface.follow(guest);
+        }
+        if !interface.is_connected() {
+            return Ok(interface.rest(guest));
+        }
+        // What was sent since the last call leaves now, before anything else is done.
+        interface.notify(guest)?;
+        let longest = interface.mtu + LARGEST_HEADER;
+        match interface.rx.receive(guest, region, longest, &mut interface.counters) {
+            Ok(Received::Frame(frame)) => {
+                interface.show_buffers(BATCH);
+                Ok(Rx::Item(frame))
+            }
+            Ok(Received::Lost) => {
+                interface.show_buffers(BATCH);
+                Ok(Rx::Kept)
+            }
+            Ok(Received::Nothing) if interface.settle(guest)? || interface.is_behind => {
+                Ok(Rx::Kept)
+            }
+            Ok(Received::Nothing) => Ok(Rx::Idle),
+            Err(lie) => {
+                interface.unmask(guest, lie);
+                Ok(Rx::Kept)
+            }
+        }
+    }
+
+    #[inline]
+    fn transmit(&mut self, frame: impl Payload) -> Result<(), Broken> {
+        let Self { guest, interface } = self;
+        // One copy of the code for all kinds of frames: only what copies them differs.
+        interface.transmit(guest, &frame)
+    }
+
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.counters.visit(visit);
+        self.interface.counters.visit(visit);
     }
 }
 
 /// Closes the connection. Pages that the backend does not let go of are never used again.
 impl<G: Guest> Drop for Netfront<G> {
     fn drop(&mut self) {
-        self.shut_down();
+        self.interface.shut_down(&self.guest);
     }
 }
 
 impl<G: Guest> fmt::Debug for Netfront<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interface = &self.interface;
         f.debug_struct("Netfront")
-            .field("device", &self.device.as_ref().map(|device| device.number))
-            .field("front", &self.front)
-            .field("port", &self.port)
-            .field("mac", &self.mac)
-            .field("mtu", &self.mtu)
-            .field("counters", &self.counters)
-            .field("last_error", &self.last_error)
-            .field("last_lie", &self.last_lie)
+            .field("device", &interface.device.as_ref().map(|device| device.number))
+            .field("front", &interface.front)
+            .field("port", &interface.port)
+            .field("mac", &interface.mac)
+            .field("mtu", &interface.mtu)
+            .field("counters", &interface.counters)
+            .field("last_error", &interface.last_error)
+            .field("last_lie", &interface.last_lie)
             .finish_non_exhaustive()
     }
 }

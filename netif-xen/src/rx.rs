@@ -115,7 +115,7 @@ impl RxQueue {
     /// Makes the ring, still empty, with indices from `start` on. Gives its grant.
     pub(crate) fn connect(
         &mut self,
-        guest: &impl Guest,
+        guest: &dyn Guest,
         backend: DomainId,
         start: u32,
     ) -> Result<GrantRef, Error> {
@@ -127,7 +127,7 @@ impl RxQueue {
     }
 
     /// Ends the ring and all grants that the backend lets go of.
-    pub(crate) fn disconnect(&mut self, guest: &impl Guest) {
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.arriving = Arriving::default();
         for place in self.places.iter_mut() {
@@ -139,7 +139,7 @@ impl RxQueue {
 
     /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
     /// connection.
-    pub(crate) fn sweep(&mut self, guest: &impl Guest) -> bool {
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
         for place in self.places.iter_mut() {
             let _stays_lent = place.buffer.take_back(guest);
         }
@@ -328,7 +328,7 @@ impl RxQueue {
     /// Puts a place that is out, and whose page is not lent, into the ring. It stays out if there is no
     /// room in the grant table.
     #[inline]
-    fn post(&mut self, guest: &impl Guest, id: usize) {
+    fn post(&mut self, guest: &(impl Guest + ?Sized), id: usize) {
         let place = &mut self.places[id];
         let Some(ring) = &mut self.ring else { return };
         let Ok(grant) = place.buffer.lend(guest, self.backend, Access::Write) else { return };
@@ -342,13 +342,18 @@ impl RxQueue {
 
     /// Posts what is out, or tries to.
     #[inline]
-    pub(crate) fn refill(&mut self, guest: &impl Guest) {
+    pub(crate) fn refill(&mut self, guest: &dyn Guest) {
         if self.out > 0 {
-            for id in 0..self.places.len() {
-                let place = &mut self.places[id];
-                if place.state == State::Out && place.buffer.take_back(guest).is_ok() {
-                    self.post(guest, id);
-                }
+            self.post_all(guest);
+        }
+    }
+
+    #[cold]
+    fn post_all(&mut self, guest: &dyn Guest) {
+        for id in 0..self.places.len() {
+            let place = &mut self.places[id];
+            if place.state == State::Out && place.buffer.take_back(guest).is_ok() {
+                self.post(guest, id);
             }
         }
     }

@@ -82,7 +82,7 @@ impl TxQueue {
     /// frame has at most `longest` bytes.
     pub(crate) fn connect(
         &mut self,
-        guest: &impl Guest,
+        guest: &dyn Guest,
         backend: DomainId,
         longest: usize,
         start: u32,
@@ -103,7 +103,8 @@ impl TxQueue {
 
     /// Lends the pages that this connection does not have yet. What the backend has kept of an earlier
     /// connection is left out, until it lets go of it.
-    fn lend_pages(&mut self, guest: &impl Guest) {
+    #[cold]
+    fn lend_pages(&mut self, guest: &dyn Guest) {
         for (number, page) in self.pages.iter_mut().enumerate() {
             let is_ours = self.ours & 1 << number != 0;
             if is_ours
@@ -122,7 +123,7 @@ impl TxQueue {
     }
 
     /// Ends the ring and all grants that the backend lets go of.
-    pub(crate) fn disconnect(&mut self, guest: &impl Guest) {
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.free_count = 0;
         self.usable = 0;
@@ -131,7 +132,7 @@ impl TxQueue {
 
     /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
     /// connection.
-    pub(crate) fn sweep(&mut self, guest: &impl Guest) -> bool {
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
         for page in self.pages.iter_mut() {
             let _stays_lent = page.take_back(guest);
         }
@@ -148,10 +149,9 @@ impl TxQueue {
     ///
     /// # Errors
     /// The responses to earlier frames are no such thing.
-    #[inline]
     pub(crate) fn send(
         &mut self,
-        frame: &impl Payload,
+        frame: &dyn Payload,
         length: usize,
         counters: &mut Counters,
     ) -> Result<bool, Lie> {
@@ -223,7 +223,7 @@ impl TxQueue {
 
     /// Lends the pages that are not lent for this connection, or tries to.
     #[inline]
-    pub(crate) fn refill(&mut self, guest: &impl Guest) {
+    pub(crate) fn refill(&mut self, guest: &dyn Guest) {
         if self.ring.is_some() && self.usable < self.pages.len() * self.rooms_per_page {
             self.lend_pages(guest);
         }

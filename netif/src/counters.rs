@@ -50,11 +50,10 @@ macro_rules! counters {
         impl $Counters {
             /// Shows each counter to `visit`, in the order in which they are declared.
             pub fn visit(&self, visit: &mut dyn FnMut($crate::Counter)) {
-                $(visit($crate::Counter {
-                    layer: $layer,
-                    name: stringify!($name),
-                    value: self.$name,
-                });)*
+                const NAMES: &[&str] = &[$(stringify!($name)),*];
+                for (name, value) in NAMES.iter().zip([$(self.$name),*]) {
+                    visit($crate::Counter { layer: $layer, name, value });
+                }
             }
         }
     };

@@ -4,6 +4,8 @@
 ///
 /// A pair of payloads is a payload, so a packet is `(EthernetHeader, (Ipv4Header, reply))`; a
 /// [`Slice`] of a payload is a payload, which is all that fragmentation needs.
+///
+/// `&dyn Payload` is a payload too: what is sent seldom goes through one copy of the code for all kinds.
 pub trait Payload {
     /// The number of bytes.
     fn len(&self) -> usize;
@@ -16,7 +18,7 @@ pub trait Payload {
 
     /// Shows the bytes from `offset` on, `length` of them, to `visit`, in order, in as few pieces as
     /// there are. The same limits as for [`copy_to`](Self::copy_to).
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8]));
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8]));
 
     /// Whether there is no byte.
     fn is_empty(&self) -> bool {
@@ -45,7 +47,7 @@ impl Payload for [u8] {
     }
 
     #[inline]
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
         visit(&self[offset..offset + length]);
     }
 }
@@ -62,7 +64,7 @@ impl<const N: usize> Payload for [u8; N] {
     }
 
     #[inline]
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
         self[..].visit(offset, length, visit);
     }
 }
@@ -79,7 +81,7 @@ impl<P: Payload + ?Sized> Payload for &P {
     }
 
     #[inline]
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
         (**self).visit(offset, length, visit);
     }
 }
@@ -103,7 +105,7 @@ impl<A: Payload, B: Payload> Payload for (A, B) {
     }
 
     #[inline]
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
         let first = self.0.len().saturating_sub(offset).min(length);
         if first > 0 {
             self.0.visit(offset, first, visit);
@@ -134,7 +136,7 @@ impl<P: Payload> Payload for Slice<'_, P> {
     }
 
     #[inline]
-    fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
         self.payload.visit(self.start + offset, length, visit);
     }
 }
@@ -155,7 +157,7 @@ macro_rules! payload_of_bytes {
             }
 
             #[inline]
-            fn visit(&self, offset: usize, length: usize, visit: &mut impl FnMut(&[u8])) {
+            fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
                 $crate::Payload::visit(
                     ::zerocopy::IntoBytes::as_bytes(self),
                     offset,

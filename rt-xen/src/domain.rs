@@ -55,6 +55,23 @@ impl<X: EventCalls> Domain<X> {
     }
 }
 
+impl Domain {
+    /// Takes what xenstore has to say. Cheap if that is nothing.
+    #[inline]
+    pub(crate) fn listen(&self) {
+        if self.store.has_called() {
+            self.hear();
+        }
+    }
+
+    // Not generic, and not inlined: so it is in this crate, and once.
+    #[cold]
+    #[inline(never)]
+    fn hear(&self) {
+        self.store.listen();
+    }
+}
+
 /// The number of the frame that a page is in: every address is the physical one, and below the 16 TiB that
 /// fit here.
 fn frame(page: NonNull<u8>) -> u32 {
@@ -134,7 +151,7 @@ unsafe impl Guest for Domain {
 
     #[inline]
     fn fired(&self, watch: &Watch) -> bool {
-        self.store.listen();
+        self.listen();
         self.store.fired(watch)
     }
 }

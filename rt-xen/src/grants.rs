@@ -106,6 +106,8 @@ impl<'s> Grants<'s> {
 
     /// Ends a grant. If it cannot be ended it goes on, and keeps its entry. What is not granted needs no
     /// end.
+    // One copy: it is a loop that the compiler unrolls, and is used in many places.
+    #[inline(never)]
     pub(crate) fn end(&self, grant: GrantRef) -> Result<(), StillInUse> {
         let index = grant.0 as usize;
         let Some(entry) = self.entries.get(index).filter(|_| index >= RESERVED) else {

@@ -54,7 +54,7 @@ impl error::Error for Errno {}
 // Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the
 // file.
 global_asm!(
-    ".pushsection .low.hypercall_page, \"ax\", @nobits",
+    ".pushsection .low.hypercall_page, \"awx\", @nobits",
     ".balign 4096",
     ".globl hypercall_page",
     "hypercall_page:",

@@ -128,6 +128,13 @@ impl Rt {
         self.domain.grants.counts()
     }
 
+    /// Does what the operator has asked, or says what the program is to do.
+    #[cold]
+    #[inline(never)]
+    fn answer(&self) -> Wake {
+        self.control.asked(&self.domain.store, |line| say(self.domain.console, self.early, line))
+    }
+
     /// How the domain is to end when the service does: as the operator has asked.
     pub(crate) fn shutdown(&self) -> Shutdown {
         self.control.reason()
@@ -159,8 +166,8 @@ impl Runtime for Rt {
 
     #[inline]
     fn asked(&mut self) -> Wake {
-        let (console, early) = (self.domain.console, self.early);
-        self.control.asked(&self.domain.store, |line| say(console, early, line))
+        self.domain.listen();
+        if self.control.is_asked(&self.domain.store) { self.answer() } else { Wake::Continue }
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {

@@ -43,9 +43,14 @@ impl Control {
         self.reason.get()
     }
 
+    /// Whether something was asked since [`asked`](Self::asked) was last called, as far as was listened to.
+    #[inline]
+    pub(crate) fn is_asked<P: Peer>(&self, store: &Client<'_, P>) -> bool {
+        store.has_fired(&self.shutdown) || store.has_fired(&self.sysrq)
+    }
+
     /// What was asked since the last call: the end before the statistics. What cannot be done is said to
     /// `print`.
-    #[inline]
     pub(crate) fn asked<P: Peer>(
         &self,
         store: &Client<'_, P>,
@@ -56,7 +61,6 @@ impl Control {
         if shutdown || sysrq { self.look(store, shutdown, sysrq, print) } else { Wake::Continue }
     }
 
-    #[cold]
     fn look<P: Peer>(
         &self,
         store: &Client<'_, P>,

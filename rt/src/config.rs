@@ -63,8 +63,11 @@ impl Config {
     /// An argument that is unknown or has a bad value (status 2), or `--help` (status 0); the message
     /// says which and what would be right.
     pub fn from_args(args: impl IntoIterator<Item = &'static str>) -> Result<Self, Error> {
+        Self::read(&mut args.into_iter())
+    }
+
+    fn read(args: &mut dyn Iterator<Item = &'static str>) -> Result<Self, Error> {
         let mut config = Self::default();
-        let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             if matches!(arg, "--help" | "-h") {
                 return Err(Error::new(0, USAGE));
@@ -141,14 +144,19 @@ impl Config {
     /// # Errors
     /// The tower has no layer of that name, or the program was built without its log (status 2).
     pub fn log_on(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
+        self.each_log(runtime.has_log(), &mut |layer| tower.set_log(layer, true))
+    }
+
+    /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
+    fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
         let wrong = |reason: fmt::Arguments<'_>| bad(format_args!("--log={}", self.log), reason);
         for layer in self.log.split(',').filter(|layer| !layer.is_empty()) {
-            if !runtime.has_log() {
+            if !has_log {
                 return Err(wrong(format_args!(
                     "built without its log, which `--features defmt` adds"
                 )));
             }
-            if !tower.set_log(layer, true) {
+            if !turn_on(layer) {
                 return Err(wrong(format_args!("there is no layer {layer}")));
             }
         }

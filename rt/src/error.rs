@@ -16,9 +16,15 @@ impl Error {
     /// The error with this message; the program ends with `status` (1: it failed, 2: it was called
     /// wrongly, 0: it said what it was asked to say).
     pub fn new(status: u8, message: impl fmt::Display) -> Self {
+        Self::format(status, format_args!("{message}"))
+    }
+
+    /// The same, once for all kinds of messages.
+    #[inline(never)]
+    fn format(status: u8, message: fmt::Arguments<'_>) -> Self {
         let mut error = Self { status, length: 0, message: [0; LONGEST] };
         // Only a full buffer stops the writing: a longer message is cut.
-        let _ = write!(error, "{message}");
+        let _ = error.write_fmt(message);
         error
     }
 

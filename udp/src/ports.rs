@@ -58,6 +58,7 @@ impl<'g> Ports<'g> {
     }
 
     /// Where the port is, or where it belongs.
+    #[inline]
     fn search(&self, port: u16) -> Result<usize, usize> {
         self.places[..self.bound].binary_search_by_key(&Some(port), Place::port)
     }
@@ -72,6 +73,7 @@ impl<'g> Ports<'g> {
         self.pool
     }
 
+    #[inline]
     pub(crate) fn service(&mut self, port: u16) -> Option<&mut Service<'g>> {
         self.find(port).map(|binding| &mut *binding.service)
     }

@@ -73,6 +73,7 @@ impl UdpHeader {
     /// # Errors
     /// What is wrong with the datagram. The checksum is looked at if the packet says so and there is
     /// one.
+    #[inline]
     pub fn parse<'r>(packet: &Packet<'r>) -> Result<(&'r Self, &'r [u8]), ParseError> {
         let (header, _) = Self::ref_from_prefix(packet.payload).map_err(|_| ParseError::Short)?;
         let length = usize::from(header.length.get());

@@ -75,14 +75,14 @@ pub fn build_all(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String
     build_by(cargo().args(["build", "--release"]), packages, features)
 }
 
-/// Builds services as guests of Xen, with these features beside `xen`, for release, and returns their images by
-/// name.
+/// Builds services as guests of Xen, with these features beside `xen` and the profile `guest`, and returns
+/// their images by name.
 ///
 /// # Errors
 /// Cargo cannot be started, or a service does not build.
 pub fn build_xen(apps: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut command = cargo();
-    command.args(["build", "--release", "--no-default-features", "--features", "xen"]);
+    command.args(["build", "--profile", "guest", "--no-default-features", "--features", "xen"]);
     // Apart from the Linux programs, which have the same names.
     command.arg("--target-dir").arg(metadata()?.target_directory.join("xen/build"));
     named(build_by(&mut command, apps, features)?, apps)

@@ -164,9 +164,6 @@ struct Run {
 
 #[derive(clap::Args)]
 struct Soak {
-    /// Where the services run
-    #[arg(long, value_enum, default_value_t = Platform::Unix)]
-    on: Platform,
     /// For how long at most
     #[arg(long, default_value_t = 1.0, value_parser = minutes)]
     minutes: f64,
@@ -192,9 +189,7 @@ impl Soak {
     fn run(self) -> anyhow::Result<()> {
         let time = Duration::from_secs_f64(self.minutes * 60.0);
         let plan = soak::Plan { time, requests: self.requests, seed: self.seed };
-        match self.on {
-            Platform::Unix => soak::on_unix(&plan),
-        }
+        soak::on_unix(&plan)
     }
 }
 

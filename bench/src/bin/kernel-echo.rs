@@ -19,7 +19,7 @@ use clap::Parser;
 use nix::{
     errno::Errno,
     sched::{CloneFlags, unshare},
-    sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, setsockopt, sockopt},
+    sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg},
     unistd::gettid,
 };
 
@@ -63,8 +63,7 @@ fn ip(arguments: &[&str]) -> Result<()> {
 }
 
 fn serve(socket: &UdpSocket) -> Result<()> {
-    // More than others may ask for: who may make a namespace may do that.
-    setsockopt(socket, sockopt::RcvBufForce, &WAITING).context("cannot set the buffer")?;
+    bench::set_buffers(socket, WAITING).context("cannot set the buffers")?;
     let descriptor = socket.as_raw_fd();
     let mut buffers = vec![vec![0; 65_536]; BATCH];
     let mut received = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);

@@ -172,6 +172,18 @@ impl<'s, P: Peer> Client<'s, P> {
         self.watches.take_fired(watch)
     }
 
+    /// The same without asking: the next time it is still so.
+    #[inline]
+    pub(crate) fn has_fired(&self, watch: &Watch) -> bool {
+        self.watches.has_fired(watch)
+    }
+
+    /// Whether something may have come that was not listened to.
+    #[inline]
+    pub(crate) fn has_called(&self) -> bool {
+        self.peer.has_called()
+    }
+
     /// Whether any watch has fired since this was last asked: then whoever has a watch is to be asked
     /// before anybody sleeps.
     pub(crate) fn has_news(&self) -> bool {
@@ -180,7 +192,6 @@ impl<'s, P: Peer> Client<'s, P> {
     }
 
     /// Takes what has come. One load if nothing has.
-    #[inline]
     pub(crate) fn listen(&self) {
         if self.peer.has_called() {
             // What is broken is told to whoever asks next.

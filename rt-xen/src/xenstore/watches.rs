@@ -86,8 +86,14 @@ impl Watches {
         }
     }
 
+    #[inline]
     pub(super) fn take_fired(&self, watch: &Watch) -> bool {
         self.places.get(usize::from(watch.0)).is_some_and(|place| place.fired.take())
+    }
+
+    #[inline]
+    pub(super) fn has_fired(&self, watch: &Watch) -> bool {
+        self.places.get(usize::from(watch.0)).is_some_and(|place| place.fired.get())
     }
 
     pub(super) fn take_news(&self) -> bool {

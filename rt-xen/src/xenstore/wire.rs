@@ -96,27 +96,29 @@ impl Write for Request {
     }
 }
 
-/// The number of an error that xenstore calls by its name (`xsd_errors`). One that is not known is
-/// EINVAL, as it is to Linux.
+/// The errors that xenstore calls by their names (`xsd_errors`).
+const ERRORS: [(&str, Errno); 15] = [
+    ("EPERM", Errno(1)),
+    ("ENOENT", Errno::ENOENT),
+    ("EIO", Errno(5)),
+    ("E2BIG", Errno(7)),
+    ("EAGAIN", Errno::EAGAIN),
+    ("ENOMEM", Errno::ENOMEM),
+    ("EACCES", Errno(13)),
+    ("EBUSY", Errno(16)),
+    ("EEXIST", Errno::EEXIST),
+    ("EISDIR", Errno(21)),
+    ("ENOSPC", Errno::ENOSPC),
+    ("EROFS", Errno(30)),
+    ("ENOSYS", Errno(38)),
+    ("ENOTEMPTY", Errno(39)),
+    ("EISCONN", Errno(106)),
+];
+
+/// The number of an error. One whose name is not known is EINVAL, as it is to Linux.
 pub(super) fn error_number(name: &[u8]) -> Errno {
-    match name {
-        b"EPERM" => Errno(1),
-        b"ENOENT" => Errno::ENOENT,
-        b"EIO" => Errno(5),
-        b"E2BIG" => Errno(7),
-        b"EAGAIN" => Errno::EAGAIN,
-        b"ENOMEM" => Errno::ENOMEM,
-        b"EACCES" => Errno(13),
-        b"EBUSY" => Errno(16),
-        b"EEXIST" => Errno::EEXIST,
-        b"EISDIR" => Errno(21),
-        b"ENOSPC" => Errno::ENOSPC,
-        b"EROFS" => Errno(30),
-        b"ENOSYS" => Errno(38),
-        b"ENOTEMPTY" => Errno(39),
-        b"EISCONN" => Errno(106),
-        _ => Errno::EINVAL,
-    }
+    let known = ERRORS.iter().find(|(known, _)| known.as_bytes() == name);
+    known.map_or(Errno::EINVAL, |(_, errno)| *errno)
 }
 
 #[cfg(test)]

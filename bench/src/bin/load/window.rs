@@ -13,9 +13,7 @@ use bench::Content;
 use hdrhistogram::Histogram;
 use nix::{
     errno::Errno,
-    sys::socket::{
-        ControlMessage, MsgFlags, MultiHeaders, recv, recvmmsg, sendmmsg, setsockopt, sockopt,
-    },
+    sys::socket::{ControlMessage, MsgFlags, MultiHeaders, recv, recvmmsg, sendmmsg},
 };
 
 /// A reply that takes longer is lost.
@@ -67,8 +65,7 @@ impl Counts {
 
 impl Window {
     pub(crate) fn new(socket: UdpSocket, size: usize, window: usize) -> Result<Self> {
-        setsockopt(&socket, sockopt::RcvBufForce, &WAITING).context("cannot set the buffer")?;
-        setsockopt(&socket, sockopt::SndBufForce, &WAITING).context("cannot set the buffer")?;
+        bench::set_buffers(&socket, WAITING).context("cannot set the buffers")?;
         Ok(Self {
             socket,
             content: Content::new(size),
