@@ -1,0 +1,29 @@
+//! What the fuzzer does with an input. The targets in `fuzz` call this, and so does a plain test.
+
+mod input;
+mod parsers;
+mod reassembly;
+mod tower;
+
+pub(crate) use input::Input;
+
+/// What an input is for.
+pub(crate) type Target = fn(&[u8]);
+
+/// Every target, by the name that it has in `fuzz`.
+pub(crate) const TARGETS: [(&str, Target); 7] = [
+    ("arp", parsers::arp),
+    ("ethernet", parsers::ethernet),
+    ("icmp", parsers::icmp),
+    ("ipv4", parsers::ipv4),
+    ("reassembly", reassembly::run),
+    ("tower", tower::run),
+    ("udp", parsers::udp),
+];
+
+/// Runs the target of this name.
+pub(crate) fn run(name: &str, input: &[u8]) {
+    let target = TARGETS.iter().find(|(known, _)| *known == name);
+    let (_, run) = target.unwrap_or_else(|| panic!("there is no target {name}"));
+    run(input);
+}
