@@ -9,12 +9,12 @@ use crate::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
 /// Who is shown the frames: a file that keeps them, say.
 pub trait Recorder {
     /// Takes down a frame that was received or is about to be sent, from its Ethernet header on.
-    fn record(&mut self, frame: impl Payload);
+    fn record(&mut self, frame: &dyn Payload);
 }
 
 /// The recorder of a platform that has none.
 impl Recorder for Infallible {
-    fn record(&mut self, _: impl Payload) {
+    fn record(&mut self, _: &dyn Payload) {
         match *self {}
     }
 }
@@ -61,7 +61,7 @@ impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
         let received = self.netif.receive(region)?;
         if let (Some(recorder), Rx::Item(frame)) = (&mut self.recorder, &received) {
-            recorder.record(frame.bytes);
+            recorder.record(&frame.bytes);
         }
         Ok(received)
     }
@@ -121,7 +121,7 @@ mod tests {
     struct Frames(Vec<Vec<u8>>);
 
     impl Recorder for Frames {
-        fn record(&mut self, frame: impl Payload) {
+        fn record(&mut self, frame: &dyn Payload) {
             self.0.push(bytes(frame));
         }
     }

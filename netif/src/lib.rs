@@ -19,7 +19,7 @@ pub use counters::Counter;
 pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use payload::{Payload, Slice};
-pub use report::report;
+pub use report::{report, report_memory};
 pub use time::Instant;
 
 #[cfg(feature = "defmt")]

@@ -20,12 +20,13 @@ pub fn report<L: Layer>(
             line(format_args!("eth0.{counter}"));
         }
     });
-    line(format_args!(
-        "pool pages {} free {} most used {}",
-        pool.pages(),
-        pool.free_pages(),
-        pool.most_pages_used()
-    ));
+    report_memory(pool, line);
+}
+
+/// The lines of the report on memory: the pool, then the regions by name.
+pub fn report_memory(pool: &Pool<'_>, line: &mut dyn FnMut(fmt::Arguments<'_>)) {
+    let (pages, free, most) = (pool.pages(), pool.free_pages(), pool.most_pages_used());
+    line(format_args!("pool pages {pages} free {free} most used {most}"));
     for label in pool.labels() {
         line(format_args!("region {label}"));
     }

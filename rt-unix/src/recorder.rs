@@ -55,7 +55,7 @@ impl Recorder {
 }
 
 impl netif::Recorder for Recorder {
-    fn record(&mut self, frame: impl Payload) {
+    fn record(&mut self, frame: &dyn Payload) {
         let Some(file) = &mut self.file else { return };
         self.frame.resize(frame.len().min(LONGEST as usize), 0);
         frame.copy_to(0, &mut self.frame);
@@ -104,8 +104,8 @@ mod tests {
     fn the_file_holds_the_frames() {
         let path = env::temp_dir().join(format!("frames-{}.pcap", process::id()));
         let mut recorder = Recorder::create(&path).unwrap();
-        recorder.record((*b"head", &b"tail"[..]));
-        recorder.record(vec![7; 70_000].as_slice());
+        recorder.record(&(*b"head", &b"tail"[..]));
+        recorder.record(&vec![7; 70_000].as_slice());
         drop(recorder);
         let mut reader = PcapReader::new(File::open(&path).unwrap()).unwrap();
         assert_eq!(reader.header().datalink, DataLink::ETHERNET);
@@ -129,7 +129,7 @@ mod tests {
     fn a_full_disk_ends_the_file_and_nothing_else() {
         let mut recorder = Recorder::create(Path::new("/dev/full")).unwrap();
         for _ in 0..100 {
-            recorder.record([0; 1500]);
+            recorder.record(&[0; 1500]);
         }
         assert!(recorder.file.is_none());
     }

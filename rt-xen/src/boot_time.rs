@@ -36,7 +36,7 @@ impl BootTime {
         if header.starts_with(&ARP) && header.ends_with(&REPLY) {
             self.is_over = true;
             let first = FIRST_INSTRUCTION.load(Ordering::Relaxed);
-            let micros = self.clock.since(first).as_micros();
+            let micros = self.clock.since(first) / 1000;
             early::print(format_args!("first ARP reply {micros} us after the first instruction"));
         }
     }
@@ -44,7 +44,7 @@ impl BootTime {
 
 impl Recorder for BootTime {
     #[inline]
-    fn record(&mut self, frame: impl Payload) {
+    fn record(&mut self, frame: &dyn Payload) {
         if !self.is_over && frame.len() >= TYPE + LENGTH {
             let mut header = [0; LENGTH];
             frame.copy_to(TYPE, &mut header);

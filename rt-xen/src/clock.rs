@@ -39,8 +39,8 @@ impl<'s> Clock<'s> {
         Instant::from_nanos(now)
     }
 
-    /// The time since the time stamp counter was at `then`; zero if that is still to come.
-    pub(crate) fn since(&self, then: u64) -> Duration {
+    /// The time in nanoseconds since the time stamp counter was at `then`; 0 if that is still to come.
+    pub(crate) fn since(&self, then: u64) -> u64 {
         let info = &self.shared.vcpu_info[0].time;
         let passed = consistent(&info.version, || {
             let scale = (
@@ -49,7 +49,7 @@ impl<'s> Clock<'s> {
             );
             nanoseconds(time_stamp().saturating_sub(then), scale)
         });
-        Duration::from_nanos(passed.unwrap_or(0))
+        passed.unwrap_or(0)
     }
 
     /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.

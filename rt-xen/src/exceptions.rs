@@ -40,7 +40,7 @@ pub(crate) fn init() {
     let tss = TSS.0.get_or_init(|| {
         let mut tss = TaskStateSegment::new();
         for (stack, top) in exception_stack_tops().into_iter().enumerate() {
-            tss.interrupt_stack_table[stack] = VirtAddr::from_ptr(top);
+            tss.interrupt_stack_table[stack] = address(top);
         }
         tss
     });
@@ -55,17 +55,23 @@ pub(crate) fn init() {
 
     let idt = IDT.0.get_or_init(idt);
     let limit = (size_of_val(idt) - 1) as u16;
-    let pointer = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(idt) };
+    let pointer = DescriptorTablePointer { limit, base: address(idt) };
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
     unsafe { tables::lidt(&pointer) };
 }
 
+/// An address of ours, which is never one that a processor refuses.
+fn address<T>(pointer: *const T) -> VirtAddr {
+    VirtAddr::new_truncate(pointer.addr() as u64)
+}
+
 fn idt() -> [Entry<HandlerFunc>; VECTORS] {
-    let first = VirtAddr::from_ptr(entries as *const ());
+    let first = entries as *const () as usize;
     let mut idt = [const { Entry::missing() }; VECTORS];
     for (vector, entry) in idt.iter_mut().enumerate() {
         // SAFETY: for each vector there is an entry, so far from the first.
-        let options = unsafe { entry.set_handler_addr(first + (vector * ENTRY_SIZE) as u64) };
+        let options =
+            unsafe { entry.set_handler_addr(address((first + vector * ENTRY_SIZE) as *const ())) };
         let stack = match vector as u64 {
             DOUBLE_FAULT => 1,
             NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,

@@ -122,11 +122,7 @@ fn map(mut tables: Tables, layout: &Layout, ram: &Ram) -> Result<Tables, OutOfTa
 /// What the pool and its regions hold, a line each; nothing if there is no pool yet.
 pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
     let Some(pool) = POOL.0.get() else { return };
-    let (pages, free, most) = (pool.pages(), pool.free_pages(), pool.most_pages_used());
-    print(format_args!("pool pages {pages} free {free} most used {most}"));
-    for label in pool.labels() {
-        print(format_args!("region {label}"));
-    }
+    netif::report_memory(pool, &mut print);
 }
 
 impl fmt::Display for TooLittle {

@@ -79,7 +79,7 @@ impl Control {
                         b"s" | b"m" => wake = Wake::Report,
                         _ => print(format_args!(
                             "xl sysrq {}: not known; s prints the statistics",
-                            key.escape_ascii()
+                            readable(key)
                         )),
                     }
                 }
@@ -99,7 +99,7 @@ impl Control {
                     None
                 }
                 Ok(other) => {
-                    print(format_args!("asked to {}: refused, not known", other.escape_ascii()));
+                    print(format_args!("asked to {}: refused, not known", readable(other)));
                     None
                 }
                 Err(error) => {
@@ -133,6 +133,14 @@ fn asked_at<'b, P: Peer>(
 /// what was asked all the same.
 fn acknowledge<P: Peer>(store: &Client<'_, P>, path: &str) {
     let _ = store.write(format_args!("{path}"), format_args!(""));
+}
+
+/// What an operator wrote, if it can be shown.
+fn readable(value: &[u8]) -> &str {
+    match str::from_utf8(value) {
+        Ok(text) if value.iter().all(u8::is_ascii_graphic) => text,
+        _ => "(no word)",
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +208,7 @@ mod tests {
         for (value, words) in [
             ("suspend", "asked to suspend: refused, this guest cannot"),
             ("crash", "asked to crash: refused, not known"),
-            ("\n\u{1b}[2J", "asked to \\n\\x1b[2J: refused"),
+            ("\n\u{1b}[2J", "asked to (no word): refused"),
         ] {
             let (wake, said) = ask(&control, &client, &daemon, &[(SHUTDOWN, value)]);
             assert_eq!((wake, said.len()), (Wake::Continue, 1));

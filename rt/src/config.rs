@@ -1,6 +1,6 @@
 //! The arguments that every service takes, on every platform.
 
-use core::{fmt, net::Ipv4Addr, str::FromStr};
+use core::{fmt, net::Ipv4Addr, num::NonZeroU16, str::FromStr};
 
 use netif::{Layer, MacAddr};
 use network::Cidr;
@@ -97,11 +97,8 @@ impl Config {
                     )?);
                 }
                 "--stats-port" => {
-                    let port: u16 = parse(name, value, "a port from 1 to 65535")?;
-                    if port == 0 {
-                        return Err(bad(arg, "expected a port from 1 to 65535"));
-                    }
-                    config.stats_port = Some(port);
+                    let port: NonZeroU16 = parse(name, value, "a port from 1 to 65535")?;
+                    config.stats_port = Some(port.get());
                 }
                 "--interface" if !value.is_empty() => config.interface = Some(value),
                 "--log" => config.log = value,

@@ -116,8 +116,7 @@ pub(crate) fn domain_files_are_what_xl_reads() {
     for app in apps() {
         let file = fs::read_to_string(cargo::root().join("apps").join(app).join("xen.cfg"))
             .unwrap_or_else(|error| panic!("{app}: {error}"));
-        for words in
-            [&*format!("name = \"{app}\""), &format!("target/guest/{app}\""), "= \"pvh\""]
+        for words in [&*format!("name = \"{app}\""), &format!("target/guest/{app}\""), "= \"pvh\""]
         {
             assert!(file.contains(words), "{app}: no {words} in:\n{file}");
         }
