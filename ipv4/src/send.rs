@@ -50,8 +50,9 @@ impl<E: Resolve> Ipv4<'_, E> {
     /// The neighbour that leads to `destination`; none for a broadcast or multicast.
     fn route(&self, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
         let address = IpAddr::V4(destination);
-        // Neither of them leaves a host (RFC 1122 3.2.1.3 (a), (b), (g)).
-        if matches!(destination.octets()[0], 0 | 127) {
+        // The first two leave no host (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of the
+        // last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
+        if matches!(destination.octets()[0], 0 | 127 | 240..) && !destination.is_broadcast() {
             return Err(Refusal::BadAddress(address));
         }
         if self.is_broadcast(destination) || destination.is_multicast() {

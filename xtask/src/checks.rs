@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, cost, memory, tools, tower};
+use crate::{assembly, cargo::cargo, cost, memory, supply, tools, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -32,6 +32,7 @@ pub fn all(quick: bool) -> Result<()> {
     }
     step("format", || succeed(cargo().args(["fmt", "--all", "--check"])))?;
     step("who depends on whom", tower::check_dependencies)?;
+    step("what the images are made of", supply::check)?;
     step("lints", || {
         succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
@@ -58,6 +59,7 @@ pub fn all(quick: bool) -> Result<()> {
     })?;
     if !quick {
         step("machine code without the profiler", assembly::check_profile_is_free)?;
+        step("licences and sources", supply::deny)?;
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("memory: fuzzing", memory::fuzz)?;

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use xtask::{
     bench, checks, cost, lab, profile,
     run::{self, Guest, GuestOptions},
-    soak, tools,
+    soak, supply, tools,
 };
 
 /// The one command for people and for CI.
@@ -42,6 +42,8 @@ enum Command {
         #[arg(long)]
         accept: bool,
     },
+    /// Writes what the images are made of into docs/supply-chain.md
+    Dependencies,
     /// Runs everything that CI runs
     Test {
         /// Leave out the tests that run services
@@ -252,6 +254,7 @@ fn main() -> ExitCode {
             }
         }
         Command::Test { quick } => checks::all(quick),
+        Command::Dependencies => supply::update(),
         Command::Missing => {
             for tool in tools::wanted() {
                 println!("{}", tool.package);

@@ -5,14 +5,14 @@
 use std::{
     ffi::OsStr,
     io::BufReader,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
 
-use crate::{cargo, tools};
+use crate::{cargo, fetched, tools};
 
 /// Our crate with unsafe code that does not touch a device.
 const CRATE: &str = "rt-regions";
@@ -20,11 +20,8 @@ const CRATE: &str = "rt-regions";
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
-/// The driver of the fuzzer, and the version that is fetched where there is none.
-const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
-
-/// How long each fuzz target runs, in seconds.
-const FUZZ_SECONDS: u32 = 60;
+/// How long the fuzz targets run together, in seconds.
+const FUZZ_SECONDS: usize = 180;
 
 /// How many random steps are taken under Valgrind, which is some 50 times slower.
 const VALGRIND_STEPS: u32 = 20_000;
@@ -70,7 +67,8 @@ pub fn check_with_valgrind() -> Result<()> {
     Ok(())
 }
 
-/// Runs each fuzz target for a while.
+/// Runs each fuzz target for a while. What was found of interest stays in `target/fuzz/found`, and the next
+/// run begins there.
 ///
 /// # Errors
 /// An input was found that fails.
@@ -78,40 +76,35 @@ pub fn fuzz() -> Result<()> {
     if nightly_host().is_none() {
         return skip("there is no nightly compiler (rustup toolchain install nightly)");
     }
-    let tools = target_folder("tools")?;
-    if !fuzzer(&tools)?.arg("--version").output().is_ok_and(|it| it.status.success()) {
-        let (package, version) = CARGO_FUZZ;
-        eprintln!("fetching {package} {version} into {}", tools.display());
-        let install = ["install", package, "--locked", "--version", version, "--root"];
-        if let Err(error) = succeed(cargo::cargo().args(install).arg(&tools)) {
-            return skip(&format!("{package} cannot be had ({error:#})"));
-        }
+    if let Err(error) = fetched::CARGO_FUZZ.ensure() {
+        return skip(&format!("{error:#}"));
     }
     let folder = target_folder("fuzz")?;
-    let targets = fuzzer(&tools)?.arg("list").output().context("cannot start cargo")?;
+    let targets = fuzzer()?.arg("list").output().context("cannot start cargo")?;
     let targets = String::from_utf8(targets.stdout).context("the names of the fuzz targets")?;
     ensure!(!targets.is_empty(), "there is no fuzz target");
+    // All at once, and none of them again below.
+    succeed(fuzzer()?.args(["build", "--target-dir"]).arg(&folder))?;
+    let seconds = FUZZ_SECONDS / targets.lines().count();
     for target in targets.lines() {
         let found = folder.join("found").join(target);
         std::fs::create_dir_all(&found).with_context(|| format!("cannot make {found:?}"))?;
         succeed(
-            fuzzer(&tools)?
+            fuzzer()?
                 .args(["run", target, "--target-dir"])
                 .arg(&folder)
                 .arg(found)
                 .arg(cargo::root().join("fuzz/seeds").join(target))
-                .args(["--", "-verbosity=0", &format!("-max_total_time={FUZZ_SECONDS}")]),
+                .args(["--", "-verbosity=0", &format!("-max_total_time={seconds}")]),
         )?;
     }
     Ok(())
 }
 
-/// `cargo fuzz` of the nightly toolchain: the one that is installed, or else the one in `tools`.
-fn fuzzer(tools: &Path) -> Result<Command> {
-    let known = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&known).chain([tools.join("bin")]);
+/// `cargo fuzz` of the nightly toolchain: the one that is installed, or else the one that was fetched.
+fn fuzzer() -> Result<Command> {
     let mut command = nightly("cargo");
-    command.arg("fuzz").env("PATH", std::env::join_paths(folders).context("the search path")?);
+    command.arg("fuzz").env("PATH", fetched::search_path()?);
     Ok(command)
 }
 

@@ -110,6 +110,7 @@ fn icmp() -> Vec<(&'static str, Vec<u8>)> {
         ("echo_request", with(0, &echo)),
         ("echo_request_broadcast", with(8, &echo)),
         ("extended_rfc4884", error(11, 0, [0, 8, 0, 0], &[&sent[..], &[0x20, 0, 0, 0]].concat())),
+        ("fragmentation_needed_67", error(3, 4, [0, 0, 0, 67], &sent)),
         ("fragmentation_needed", error(3, 4, [0, 0, 2, 0x40], &sent)),
         ("fragmentation_needed_old_router", error(3, 4, [0; 4], &sent)),
         ("parameter_problem", error(12, 0, [20, 0, 0, 0], &options.packet(&datagram))),
@@ -243,6 +244,8 @@ fn tower() -> Vec<(&'static str, Vec<u8>)> {
     let echo = datagram(0, 0, 5, 0, 1);
     let flood: Vec<_> = (0..40).map(|n| fragment(n % 7, n, 8 * u16::from(n), 1024, true)).collect();
     let nowhere: Vec<_> = (20..60).map(|n| vec![10, 0, n, 64, 0, 8, 0]).collect();
+    // More than may wait for the addresses of all neighbours together.
+    let waiting: Vec<_> = (20..40).map(|n| vec![10, 0, n, 64, 0, 64, 0]).collect();
     let conflicts: Vec<_> = (0..12).map(|n| [arp(5, 9, 1, 4, 4), wait(n, 8)].concat()).collect();
     let setup =
         |settings, link, steps: &[Vec<u8>]| [&[settings, link][..], &steps.concat()].concat();
@@ -254,6 +257,8 @@ fn tower() -> Vec<(&'static str, Vec<u8>)> {
         ("arp_and_echo", on_ethernet(&[ask.clone(), echo.clone()])),
         ("bad_options", on_ethernet(&[source_route, options])),
         ("broadcast_request", on_ethernet(&[vec![4, 5, 0, 0x40, 0, 5, 6, 0, 1]])),
+        // Found by the fuzzer: a service sent to 240.0.0.1, through the gateway.
+        ("class_e", on_ethernet(&[vec![10, 8, 11, 0, 0, 0, 5], answers()])),
         ("counters", on_ethernet(&[ask.clone(), datagram(0, 0, 0, 2, 1)])),
         ("echo_of_unknown_neighbour", on_ethernet(&[echo.clone(), answers()])),
         ("echo_through_the_gateway", on_ethernet(&[datagram(3, 0, 100, 0, 1), answers()])),
@@ -266,6 +271,7 @@ fn tower() -> Vec<(&'static str, Vec<u8>)> {
             on_ethernet(&[vec![11, 250], echo.clone(), datagram(0, 0, 65_507, 1, 2)]),
         ),
         ("land", on_ethernet(&[datagram(4, 0, 5, 0, 1)])),
+        ("many_large_datagrams_wait", on_ethernet(&[waiting.concat(), answers()])),
         ("nobody_there", on_ethernet(&[nowhere.concat(), wait(9, 9), wait(9, 9)])),
         (
             "path_mtu_68",

@@ -121,8 +121,16 @@ fn broadcasts_and_multicasts_need_no_neighbour() {
 #[test]
 fn nobody_sends_to_nobody() {
     with_host(|wire, mut host, _| {
-        let nobody = [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [10, 0, 0, 0], OURS.octets()]
-            .map(Ipv4Addr::from);
+        let nobody = [
+            [0, 0, 0, 0],
+            [0, 1, 2, 3],
+            [127, 0, 0, 1],
+            [240, 0, 0, 1],
+            [255, 255, 255, 254],
+            [10, 0, 0, 0],
+            OURS.octets(),
+        ]
+        .map(Ipv4Addr::from);
         for address in nobody {
             let refused = Sent::Refused(Refusal::BadAddress(address.into()));
             assert_eq!(host.send(Instant::ZERO, to(address), b"x"), Ok(refused));
@@ -130,7 +138,7 @@ fn nobody_sends_to_nobody() {
         let six = Outgoing::new("::1".parse().unwrap(), Protocol::UDP);
         assert!(matches!(host.send(Instant::ZERO, six, b"x"), Ok(Sent::Refused(_))));
         assert!(sent(wire).is_empty());
-        assert_eq!(counters(&host), [("refused", 6)]);
+        assert_eq!(counters(&host), [("refused", 8)]);
     });
 }
 
