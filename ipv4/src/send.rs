@@ -128,11 +128,13 @@ impl<E: Resolve> Ipv4<'_, E> {
         self.counters.fragmented += 1;
         let length = payload.len();
         let step = (mtu - HEADER_LEN) & !7;
-        for offset in (0..length).step_by(step) {
+        let mut offset = 0;
+        while offset < length {
             let piece = Payload::slice(&payload, offset, step);
             let more = offset + piece.len() < length;
             let header = Ipv4Header::new(&fields, offset, piece.len(), more);
             self.transmit(now, fields.destination, neighbour, (header, &piece as &dyn Payload))?;
+            offset += step;
         }
         Ok(())
     }

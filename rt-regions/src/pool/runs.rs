@@ -61,11 +61,13 @@ impl Pool<'_> {
         };
         for class in 0..CLASSES - 1 {
             let half = 1 << class;
-            for run in (0..self.pages.len()).step_by(2 * half) {
+            let mut run = 0;
+            while run < self.pages.len() {
                 if is_free(run, class) && is_free(run + half, class) {
                     self.pages[run].class.set(class as u8 + 1);
                     self.pages[run + half].free.set(false);
                 }
+                run += 2 * half;
             }
         }
         for run in (0..self.pages.len()).rev() {
