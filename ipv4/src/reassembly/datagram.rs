@@ -134,7 +134,11 @@ impl Known {
                 && self.come.count(first, last) == last - first + 1
                 && (self.come.count(last + 1, last + 1) == 0
                     || self.begins.count(last + 1, last + 1) == 1);
-            let same_end = if more { self.total != Some(end) } else { self.total == Some(end) };
+            // The map knows ends to 8 bytes only: what others follow ends before the last fragment does.
+            let same_end = match self.total {
+                Some(total) if more => end < total,
+                total => more || total == Some(end),
+            };
             return if one_piece && same_end { Fit::Duplicate } else { Fit::Overlap };
         }
         let contradicts = match self.total {

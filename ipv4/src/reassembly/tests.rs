@@ -203,6 +203,24 @@ fn an_exact_duplicate_is_ignored() {
     );
 }
 
+/// In the same 8 bytes, and still another end: found by the fuzzer.
+#[test]
+fn what_goes_on_behind_the_end_is_no_duplicate() {
+    for (length, more) in [(8, true), (5, false), (7, false)] {
+        with_reassembly(
+            256,
+            |_| {},
+            |mut r| {
+                let last = fragment(&fields(1, 1), 128, 6, false);
+                assert!(matches!(insert(&mut r, &last), Insert::Waiting));
+                assert!(matches!(insert(&mut r, &last), Insert::Duplicate));
+                let other = fragment(&fields(1, 1), 128, length, more);
+                assert!(matches!(insert(&mut r, &other), Insert::Overlap));
+            },
+        );
+    }
+}
+
 /// Against an array of 64 KiB: random fragments, of which some overlap, in random order.
 #[test]
 fn agrees_with_an_oracle() {

@@ -173,6 +173,11 @@ fn reassembly() -> Vec<(&'static str, Vec<u8>)> {
             program(0, &[piece(1, 0, 8, true, 0), piece(1, 8, 8, false, 3)]),
         ),
         ("duplicate", program(0, &[in_order[0].clone(), in_order[0].clone(), in_order[1].clone()])),
+        // Found by the fuzzer: it was taken for a duplicate, because both are in the same 8 bytes.
+        (
+            "end_moved_within_8_bytes",
+            program(0, &[piece(1, 128, 1, false, 0), piece(1, 128, 8, true, 0)]),
+        ),
         ("evicted_by_number", program(0, &many)),
         ("evicted_by_pages", program(1, &[many.clone(), longest.clone()].concat())),
         ("in_order", program(0, &in_order)),
