@@ -28,7 +28,7 @@ fn main() {
     } else if on("CARGO_FEATURE_UNIX") {
         link_with(&log);
     }
-    for source in [Path::new(file!()), &guest, &log] {
+    for source in [&app.with_file_name("build.rs"), &guest, &log] {
         println!("cargo::rerun-if-changed={}", source.display());
     }
 }
