@@ -9,7 +9,7 @@ use core::{
     ptr::NonNull,
 };
 
-use crate::{Exhausted, Region, alloc::assert_plain};
+use crate::{Exhausted, Limit, Region, alloc::assert_plain};
 
 /// A vector in a region. While it is the newest thing there it grows in place; else it moves, and
 /// the old place stays in the region until the region ends.
@@ -127,28 +127,61 @@ impl<'r, T> RegionVec<'r, T> {
 
     #[cold]
     fn grow(&mut self, needed: usize) -> Result<(), Exhausted> {
-        let size = size_of::<T>();
+        let old = Room { place: self.room.cast(), capacity: self.capacity, length: self.length };
+        // SAFETY: by the invariant the room is that, in this region, of such elements; the old place is not
+        // used again.
+        let (place, capacity) = unsafe { old.grow(self.region, Layout::new::<T>(), needed) }?;
+        (self.room, self.capacity) = (place.cast(), capacity);
+        Ok(())
+    }
+}
+
+/// The room of a vector of any elements: what grows it is long, and one copy will do for all of them.
+struct Room {
+    place: NonNull<u8>,
+    /// How many elements have room, and how many of them are written.
+    capacity: usize,
+    length: usize,
+}
+
+impl Room {
+    /// Makes room for `needed` elements, which is more than there is, and for more of them if that is to be
+    /// had. Gives its place, where the elements are now, and its capacity.
+    ///
+    /// # Safety
+    /// The room was allocated in `region` for `capacity` elements of this layout, and the first `length` are
+    /// written. If the place is another one afterwards, the old one is not used again.
+    #[inline(never)]
+    unsafe fn grow(
+        self,
+        region: &Region<'_>,
+        element: Layout,
+        needed: usize,
+    ) -> Result<(NonNull<u8>, usize), Exhausted> {
+        let size = element.size();
         let wanted = needed.max(2 * self.capacity).max(64 / size.max(1)).max(4);
-        let now = self.capacity * size;
         for longer in [wanted, needed] {
-            if self.region.grow_newest(self.room.cast(), now, longer.saturating_mul(size)) {
-                self.capacity = longer;
-                return Ok(());
+            if region.grow_newest(self.place, self.capacity * size, longer.saturating_mul(size)) {
+                return Ok((self.place, longer));
             }
         }
         let fits = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
         let roomy = fits.max(wanted);
-        // Refused is who gets nothing at all.
-        let place = Layout::array::<T>(roomy).ok().and_then(|all| self.region.try_allocate(all));
-        let (capacity, room) = match place {
-            Some(room) => (roomy, room.cast()),
-            None => (needed, self.region.allocate_array(needed)?),
+        let array = |length: usize| {
+            let bytes = length.checked_mul(size)?;
+            Layout::from_size_align(bytes, element.align()).ok()
         };
-        // SAFETY: both have room for the `length` elements that are written, and are not the same; the
-        // old ones are not used again.
-        unsafe { room.copy_from_nonoverlapping(self.room, self.length) };
-        (self.room, self.capacity) = (room, capacity);
-        Ok(())
+        // Refused is who gets nothing at all.
+        let (capacity, place) = match array(roomy).and_then(|all| region.try_allocate(all)) {
+            Some(place) => (roomy, place),
+            None => {
+                let all = array(needed).ok_or_else(|| region.exhausted(usize::MAX, Limit::Size))?;
+                (needed, region.allocate(all)?)
+            }
+        };
+        // SAFETY: both have room for the `length` elements that are written, and are not the same.
+        unsafe { place.copy_from_nonoverlapping(self.place, self.length * size) };
+        Ok((place, capacity))
     }
 }
 

@@ -52,7 +52,8 @@ impl fmt::Debug for Errno {
 impl error::Error for Errno {}
 
 // Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the
-// file.
+// file. It is called writable because the linker, which looks for code that is there twice, cannot look into
+// code that has no bytes.
 global_asm!(
     ".pushsection .low.hypercall_page, \"awx\", @nobits",
     ".balign 4096",

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, cost, memory, supply, tools, tower};
+use crate::{assembly, cargo::cargo, cost, memory, size, supply, tools, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -64,6 +64,7 @@ pub fn all(quick: bool) -> Result<()> {
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("memory: fuzzing", memory::fuzz)?;
         step("instructions of each layer", cost::check)?;
+        step("size of the images for Xen", size::check)?;
         // Processes of their own, because only one without threads can enter a user namespace.
         step("the benchmark, all but its figures", || succeed(this()?.args(["bench", "--quick"])))?;
         step("a short soak", || succeed(this()?.args(["soak", "--minutes", SOAK_MINUTES])))?;

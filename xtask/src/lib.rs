@@ -13,6 +13,7 @@ mod lines;
 pub mod memory;
 pub mod profile;
 pub mod run;
+pub mod size;
 pub mod soak;
 pub mod supply;
 pub mod tools;

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use xtask::{
     bench, checks, cost, lab, profile,
     run::{self, Guest, GuestOptions},
-    soak, supply, tools,
+    size, soak, supply, tools,
 };
 
 /// The one command for people and for CI.
@@ -50,6 +50,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Says how large the images for Xen are, and what takes the room; fails if they have grown too large
+    Size,
     /// Lists the Debian packages that the tests need and that are missing here, one a line
     Missing,
 }
@@ -255,6 +257,7 @@ fn main() -> ExitCode {
         }
         Command::Test { quick } => checks::all(quick),
         Command::Dependencies => supply::update(),
+        Command::Size => size::check(),
         Command::Missing => {
             for tool in tools::wanted() {
                 println!("{}", tool.package);

@@ -28,16 +28,20 @@ pub const APT: Tool = Tool { name: "apt-get", package: "apt" };
 /// What unpacks them.
 pub const DPKG: Tool = Tool { name: "dpkg", package: "dpkg" };
 
+/// What takes the symbols out of an image.
+pub const STRIP: Tool = Tool { name: "strip", package: "binutils" };
+
 /// What watches every access to memory; its checks are skipped where it is missing.
 pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
 
 /// Every program that is called, the peers of the end-to-end tests among them.
-pub const ALL: [Tool; 8] = [
+pub const ALL: [Tool; 9] = [
     IP,
     SETPRIV,
     QEMU,
     APT,
     DPKG,
+    STRIP,
     Tool { name: "ping", package: "iputils-ping" },
     Tool { name: "arping", package: "iputils-arping" },
     Tool { name: "nc", package: "netcat-openbsd" },

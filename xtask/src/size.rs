@@ -1,0 +1,58 @@
+//! `cargo xtask size`: how large the images for Xen are, and what takes the room.
+
+mod shares;
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+use self::shares::Shares;
+use crate::{cargo, tools};
+
+/// The largest image of [`MEASURED`] that is accepted, stripped, in bytes.
+pub const LIMIT: u64 = 128 << 10;
+
+/// The service whose image must not grow: it is what every service has, and next to nothing else.
+pub const MEASURED: &str = "echo";
+
+/// Builds the image of each service, prints how large it is, stripped, and what takes the room in it.
+///
+/// # Errors
+/// An image does not build or cannot be read, or that of [`MEASURED`] has more than [`LIMIT`] bytes.
+pub fn check() -> Result<()> {
+    let apps = cargo::apps()?;
+    let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
+    let images = cargo::build_xen(&apps, &[])?;
+    let mut measured = 0;
+    for (name, image) in &images {
+        let size = stripped(image)?;
+        println!("{name} {size} bytes");
+        if name == MEASURED {
+            measured = size;
+            print!("{}", Shares::of(image)?);
+        }
+    }
+    ensure!(measured > 0, "no image of {MEASURED} was built");
+    ensure!(
+        measured <= LIMIT,
+        "the image of {MEASURED} has {measured} bytes, and {LIMIT} are accepted: see above what takes the room"
+    );
+    Ok(())
+}
+
+/// The size of a stripped copy, in bytes.
+fn stripped(image: &Path) -> Result<u64> {
+    let copy = image.with_extension("stripped");
+    let output = tools::STRIP
+        .command()
+        .arg("-o")
+        .arg(&copy)
+        .arg(image)
+        .output()
+        .with_context(|| tools::remedy(&[tools::STRIP]))?;
+    ensure!(output.status.success(), "strip: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let size =
+        fs::metadata(&copy).with_context(|| format!("cannot read {}", copy.display()))?.len();
+    fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    Ok(size)
+}
