@@ -1,6 +1,6 @@
 //! What a process has used of the processors (proc(5), and Linux `Documentation/scheduler/sched-stats.rst`).
 
-use std::fs;
+use std::{fs, io};
 
 use anyhow::{Context, Result};
 
@@ -21,8 +21,13 @@ impl Usage {
     pub(crate) fn of(process: u32) -> Result<Self> {
         let mut usage = Self::default();
         for thread in threads(process)? {
-            let times = fs::read_to_string(format!("/proc/{process}/task/{thread}/schedstat"))
-                .context("cannot read schedstat")?;
+            let file = format!("/proc/{process}/task/{thread}/schedstat");
+            let times = match fs::read_to_string(file) {
+                Ok(times) => times,
+                // It has ended since it was listed.
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => return Err(error).context("cannot read schedstat"),
+            };
             let mut times = times.split_whitespace().map(str::parse::<u64>);
             usage.run += times.next().context("schedstat is empty")??;
             usage.waited += times.next().context("schedstat is short")??;
@@ -41,6 +46,12 @@ impl Usage {
             kernel_ticks: self.kernel_ticks.saturating_sub(before.kernel_ticks),
         }
     }
+}
+
+/// Whether a file of /proc cannot be read because its process or thread has ended.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 /// Fields 14 and 15. The second field, a name in parentheses, may have anything in it.

@@ -66,7 +66,11 @@ pub(super) const IPV4: &[Attack] = &[
         &[("ipv4.bad_checksum", Each), ("udp.no_reply_port", Not)],
     ),
     // Right or wrong, they are skipped (RFC 1122 3.2.1.8).
-    Attack::new("ipv4_options", options, &[("udp.no_reply_port", Each)]),
+    Attack::new(
+        "ipv4_options",
+        options,
+        &[("ipv4.bad_options", AtLeast(300)), ("udp.no_reply_port", AtLeast(125))],
+    ),
     Attack::new(
         "ipv4_land",
         |target, _| {
@@ -199,7 +203,8 @@ fn options(target: &Target, random: &mut Random) -> Vec<Vec<u8>> {
             0 => options[0] = [7, 68, 131][random.below(3)],
             1 => options[..2].copy_from_slice(&[7, 0]),
             2 => options[..2].copy_from_slice(&[131, 255]),
-            _ => {}
+            // Nothing at all, as often as there is room, which is allowed.
+            _ => options.fill(1),
         }
         let header = Ipv4 { options, ..target.ipv4(UDP) };
         target.frame(&header.packet(&target.silent_request(b"x")))
