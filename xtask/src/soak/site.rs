@@ -19,6 +19,10 @@ use super::{
     wire::Wire,
 };
 
+/// How many datagrams that were refused for overlaps the service remembers (README of ipv4), so that what
+/// follows of them is refused too.
+const REFUSED: usize = 16;
+
 /// The most datagrams that wait for fragments at once (`ipv4::reassembly::Limits`).
 const REASSEMBLIES: usize = 256;
 /// How many frames are sent before the service is waited for: fewer than its queue holds.
@@ -181,18 +185,24 @@ impl Site {
     /// The frames cannot be sent, or the service does not answer.
     pub fn settle(&self) -> Result<()> {
         self.send(&self.answers())?;
-        let filler = |_| {
-            let identification = self.next_filler.get();
-            self.next_filler.set(identification.wrapping_add(1));
-            // Not the first piece, so that nobody is told when its time is over.
+        // Not the first piece, so that nobody is told when its time is over.
+        let piece = |identification, length: usize| {
             let header = Ipv4 {
                 identification,
                 flags_offset: MORE | 1,
                 ..Ipv4::new(self.target.stranger(59_999), self.target.address, UDP)
             };
-            self.target.frame(&header.packet(&[0; 8]))
+            self.target.frame(&header.packet(&vec![0; length]))
         };
-        self.send(&(0..REASSEMBLIES).map(filler).collect::<Vec<_>>())
+        let next = |_| {
+            let identification = self.next_filler.get();
+            self.next_filler.set(identification.wrapping_add(1));
+            identification
+        };
+        // Two pieces that overlap: what is remembered of refused datagrams is of these now.
+        let overlaps = (0..REFUSED).map(next).flat_map(|id| [piece(id, 8), piece(id, 16)]);
+        self.send(&overlaps.collect::<Vec<_>>())?;
+        self.send(&(0..REASSEMBLIES).map(next).map(|id| piece(id, 8)).collect::<Vec<_>>())
     }
 
     /// The frames in which all strangers say where they are.
