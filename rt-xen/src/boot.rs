@@ -11,7 +11,7 @@ use rt_regions::{Pool, Region};
 
 pub use self::entry::letregion_entry;
 pub(crate) use self::layout::{Layout, exception_stack_tops, physical};
-use crate::{early, end, exceptions, hypervisor, memory};
+use crate::{early, end, exceptions, hypervisor, memory, operations::Xen};
 
 /// What the tables of the entry map.
 pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
@@ -19,6 +19,7 @@ pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
 /// What a program finds when it starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
+    pub(crate) xen: Xen,
     /// What the configuration of the domain says after `cmdline=`.
     pub command_line: &'static str,
     /// All free memory.
@@ -68,9 +69,7 @@ extern "C" fn start(start_info: u32) -> ! {
 /// there.
 #[inline(never)]
 fn prepare(start_info: u32) -> Machine {
-    if !hypervisor::init() {
-        end::no_xen();
-    }
+    let Some(xen) = hypervisor::init() else { end::no_xen() };
     let layout = Layout::of_guest();
     // SAFETY: what the loader left is there as long as nobody writes to memory outside the image.
     let Some(info) = (unsafe { StartInfo::from_ptr(physical(u64::from(start_info))) }) else {
@@ -80,8 +79,10 @@ fn prepare(start_info: u32) -> Machine {
     let command_line = unsafe { start_info::command_line(info) }
         .unwrap_or_else(|error| end::refused(format_args!("{error}")));
     // SAFETY: as above.
-    let ram = unsafe { start_info::ram(info) }
-        .unwrap_or_else(|errno| end::broken(format_args!("no memory map: {errno}")));
+    let ram = unsafe { start_info::ram(info) }.unwrap_or_else(|| {
+        start_info::ram_of_xen(xen)
+            .unwrap_or_else(|errno| end::broken(format_args!("no memory map: {errno}")))
+    });
     let all = ram.bytes();
     // SAFETY: the only call. What the loader left is not needed any more: all else in `ram` is nobody's.
     let memory = unsafe { memory::open(ram, &layout) }
@@ -95,5 +96,5 @@ fn prepare(start_info: u32) -> Machine {
         unused: memory.unused,
     };
     early::print(format_args!("{use_of_memory}"));
-    Machine { command_line, pool: memory.pool, memory: memory.global, use_of_memory }
+    Machine { xen, command_line, pool: memory.pool, memory: memory.global, use_of_memory }
 }

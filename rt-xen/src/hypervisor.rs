@@ -19,18 +19,18 @@ const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
 
 static READY: AtomicBool = AtomicBool::new(false);
 
-/// Looks for Xen, and has it fill the hypercall page. Whether it is there.
-pub(crate) fn init() -> bool {
+/// Looks for Xen, and has it fill the hypercall page; nothing if it is not there.
+pub(crate) fn init() -> Option<Xen> {
     let is_xen = |&leaf: &u32| {
         let found = __cpuid(leaf);
         [found.ebx, found.ecx, found.edx] == SIGNATURE && found.eax >= leaf + 2
     };
-    let Some(leaf) = (FIRST_LEAF..LAST_LEAF).step_by(LEAF_STEP).find(is_xen) else { return false };
+    let leaf = (FIRST_LEAF..LAST_LEAF).step_by(LEAF_STEP).find(is_xen)?;
     let mut msr = Msr::new(__cpuid(leaf + 2).ebx);
     // SAFETY: this register takes the address of a page, which is there for nothing else.
     unsafe { msr.write(hypercall::page() as u64) };
     READY.store(true, Ordering::Relaxed);
-    true
+    xen()
 }
 
 /// The hypervisor, once it can be called.

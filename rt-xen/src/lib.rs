@@ -18,8 +18,6 @@ mod events;
 mod exceptions;
 mod grants;
 mod guest;
-mod handover;
-#[allow(dead_code, reason = "the numbers are those of the hypercalls, used or not")]
 mod hypercall;
 mod hypervisor;
 #[cfg(any(feature = "defmt", test))]

@@ -26,6 +26,9 @@ const PAGE: u64 = PAGE_SIZE as u64;
 /// (`HVM_BELOW_4G_RAM_END`).
 const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
 
+/// The numbers of its frames.
+pub(crate) const HOLE_FRAMES: Range<u64> = HOLE.start / PAGE..HOLE.end / PAGE;
+
 /// Where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and
 /// of xenstore.
 const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
@@ -53,11 +56,6 @@ pub(crate) fn shared_page(frame: u64) -> Option<NonNull<u8>> {
     let address = frame.checked_mul(PAGE)?;
     let is_there = HOLE.contains(&address) || SPECIAL_PAGES.contains(&address);
     is_there.then(|| NonNull::new(physical(address))).flatten()
-}
-
-/// The numbers of the frames of [`HOLE`].
-pub(crate) fn hole_frames() -> Range<u64> {
-    HOLE.start / PAGE..HOLE.end / PAGE
 }
 
 /// The memory of a guest that runs.

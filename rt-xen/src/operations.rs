@@ -1,7 +1,7 @@
 //! The hypercalls of this crate, each with its structure: `event_channel.h`, `sched.h`, `memory.h`,
 //! `hvm/hvm_op.h`.
 
-use core::ptr;
+use core::{mem::MaybeUninit, ptr, slice};
 
 use crate::{
     DomainId, Errno, Port,
@@ -17,6 +17,7 @@ const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
 const SCHEDOP_SHUTDOWN: usize = 2;
 const SCHEDOP_POLL: usize = 3;
 const XENMEM_ADD_TO_PHYSMAP: usize = 7;
+const XENMEM_MEMORY_MAP: usize = 9;
 const HVMOP_SET_PARAM: usize = 0;
 const HVMOP_GET_PARAM: usize = 1;
 
@@ -52,6 +53,25 @@ struct XenAddToPhysmap {
     gpfn: u64,
 }
 
+/// `struct xen_memory_map`.
+#[repr(C)]
+struct XenMemoryMap {
+    nr_entries: u32,
+    buffer: *mut E820Entry,
+}
+
+/// A piece of memory, as the BIOS of a PC says it: packed, as it is there.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed)]
+pub(crate) struct E820Entry {
+    /// Where it begins.
+    pub(crate) addr: u64,
+    /// How many bytes it has.
+    pub(crate) size: u64,
+    /// What it is; 1 is memory.
+    pub(crate) ty: u32,
+}
+
 /// `struct xen_hvm_param`.
 #[repr(C)]
 struct XenHvmParam {
@@ -66,6 +86,8 @@ const _: () = {
     assert!(size_of::<EvtchnPort>() == 4);
     assert!(size_of::<SchedPoll>() == 24);
     assert!(size_of::<XenAddToPhysmap>() == 24);
+    assert!(size_of::<XenMemoryMap>() == 16);
+    assert!(size_of::<E820Entry>() == 20);
     assert!(size_of::<XenHvmParam>() == 16);
 };
 
@@ -134,7 +156,7 @@ impl Xen {
     pub(crate) fn shutdown(self, reason: Shutdown) -> Result<(), Errno> {
         let mut argument = reason as u32;
         // SAFETY: `struct sched_shutdown` is the reason.
-        unsafe { self.call(Number::SchedOp, SCHEDOP_SHUTDOWN, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Sched, SCHEDOP_SHUTDOWN, &mut argument) }.map(drop)
     }
 
     /// Puts page `index` of `space` where frame `frame` of our memory is.
@@ -155,14 +177,28 @@ impl Xen {
             gpfn: frame,
         };
         // SAFETY: the structure of the command, without pointers; the frame is free, as the caller promises.
-        unsafe { self.call(Number::MemoryOp, XENMEM_ADD_TO_PHYSMAP, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Memory, XENMEM_ADD_TO_PHYSMAP, &mut argument) }.map(drop)
+    }
+
+    /// The memory of the guest: as much of the map as there is room for.
+    pub(crate) fn memory_map(
+        self,
+        room: &mut [MaybeUninit<E820Entry>],
+    ) -> Result<&[E820Entry], Errno> {
+        let nr_entries = u32::try_from(room.len()).unwrap_or(u32::MAX);
+        let mut argument = XenMemoryMap { nr_entries, buffer: room.as_mut_ptr().cast() };
+        // SAFETY: the structure of the command; it says how many entries fit.
+        unsafe { self.call(Number::Memory, XENMEM_MEMORY_MAP, &mut argument) }?;
+        let entries = room.len().min(argument.nr_entries as usize);
+        // SAFETY: Xen has written so many, into `room`.
+        Ok(unsafe { slice::from_raw_parts(room.as_ptr().cast(), entries) })
     }
 
     /// The value of a parameter.
     pub(crate) fn hvm_param(self, param: HvmParam) -> Result<u64, Errno> {
         let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index: param as u32, value: 0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::HvmOp, HVMOP_GET_PARAM, &mut argument) }?;
+        unsafe { self.call(Number::Hvm, HVMOP_GET_PARAM, &mut argument) }?;
         Ok(argument.value)
     }
 
@@ -172,7 +208,7 @@ impl Xen {
         let index = HvmParam::CallbackIrq as u32;
         let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value: 0 };
         // SAFETY: the structure of the command, without pointers; no interrupt is asked for.
-        unsafe { self.call(Number::HvmOp, HVMOP_SET_PARAM, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Hvm, HVMOP_SET_PARAM, &mut argument) }.map(drop)
     }
 }
 
@@ -193,26 +229,26 @@ impl EventCalls for Xen {
     fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno> {
         let mut argument = EvtchnAllocUnbound { dom: DOMID_SELF, remote_dom: remote.0, port: 0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_ALLOC_UNBOUND, &mut argument) }?;
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_ALLOC_UNBOUND, &mut argument) }?;
         Ok(Port(argument.port))
     }
 
     fn close(&self, port: Port) -> Result<(), Errno> {
         let mut argument = EvtchnPort { port: port.0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_CLOSE, &mut argument) }.map(drop)
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_CLOSE, &mut argument) }.map(drop)
     }
 
     fn send(&self, port: Port) -> Result<(), Errno> {
         let mut argument = EvtchnPort { port: port.0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannelOp, EVTCHNOP_SEND, &mut argument) }.map(drop)
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_SEND, &mut argument) }.map(drop)
     }
 
     fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno> {
         let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
         let mut argument = SchedPoll { ports: ports.as_ptr(), nr_ports, timeout };
         // SAFETY: the structure of the command; Xen reads `nr_ports` ports, which `ports` has.
-        unsafe { self.call(Number::SchedOp, SCHEDOP_POLL, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Sched, SCHEDOP_POLL, &mut argument) }.map(drop)
     }
 }

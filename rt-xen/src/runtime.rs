@@ -7,14 +7,15 @@ use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    BootTime, Errno, GrantCounts, Port, StoreError, arguments,
+    BootTime, Errno, GrantCounts, Machine, Port, StoreError, arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
+    early,
     entropy::{Cpu, Entropy, Quality},
     events::{Channel, Events},
     grants::{GrantEntry, Grants},
-    handover::Boot,
+    memory::{self, shared_page},
     operations::{HvmParam, MapSpace, Shutdown, Xen},
     shared_info::SharedInfo,
     shutdown::Control,
@@ -35,7 +36,6 @@ pub struct Rt {
     arguments: &'static [&'static str],
     memory: &'static Region<'static>,
     domain: &'static Domain,
-    early: fn(fmt::Arguments<'_>),
     control: Control,
     entropy: Entropy<Cpu>,
     /// It was said that nothing is heard from xenstore any more.
@@ -44,30 +44,24 @@ pub struct Rt {
 
 impl Rt {
     /// The runtime of the machine that the entry has left: finds Xen's pages, and listens to the operator
-    /// from now on. Lines go to the console from the moment it is found, also those of
-    /// [`console::get`].
+    /// from now on. Lines go to the console from the moment it is found.
     ///
     /// # Safety
-    /// Called once. The hypercall page is set up. The frames of `boot.free_frames` hold nothing;
-    /// `boot.shared_page` gives pages that are mapped at their physical address, to be read and written, as
-    /// long as the guest runs, and that nobody else uses. All memory is mapped at its physical address,
-    /// and none of it is at 16 TiB or above.
+    /// Called once: nothing is in the hole yet, and nobody else uses the pages that Xen shares.
     ///
     /// # Errors
     /// A bad command line (status 2); what Xen or xenstore refuses (status 1).
-    pub(crate) unsafe fn new(boot: Boot) -> Result<Self, Error> {
-        // SAFETY: the page is set up, as the caller promises.
-        let xen = unsafe { Xen::new() };
-        let memory = boot.memory;
+    pub(crate) unsafe fn new(machine: &Machine) -> Result<Self, Error> {
+        let &Machine { xen, command_line, pool, memory, .. } = machine;
         xen.no_callback().map_err(|errno| cannot("turn interrupts for events off", errno))?;
         // SAFETY: the frames hold nothing, as the caller promises, and are used once each.
-        let (shared, entries) = unsafe { map_pages(xen, &boot) }?;
+        let (shared, entries) = unsafe { map_pages(xen) }?;
         let clock: &'static Clock<'static> = memory.alloc(Clock::new(shared))?;
         let events = Events::new(xen, shared);
         let channel = |port| Channel { events, clock, port };
 
         // SAFETY: the page of the console has that structure, of atomics alone.
-        let console_page = unsafe { ring::<ConsoleInterface>(xen, &boot, HvmParam::ConsolePfn) }?;
+        let console_page = unsafe { ring::<ConsoleInterface>(xen, HvmParam::ConsolePfn) }?;
         let console_port = port(xen, HvmParam::ConsoleEvtchn)?;
         let console = match console_page.zip(console_port) {
             Some((page, port)) => Some(&*memory.alloc(Console::new(page, channel(port)))?),
@@ -76,15 +70,15 @@ impl Rt {
         if let Some(console) = console {
             console::set(console);
         }
-        let arguments = arguments::read(boot.command_line.as_bytes(), memory)?;
+        let arguments = arguments::read(command_line.as_bytes(), memory)?;
 
         // SAFETY: the page of xenstore has that structure, of atomics alone.
-        let store_page = unsafe { ring::<XenstoreInterface>(xen, &boot, HvmParam::StorePfn) }?;
+        let store_page = unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn) }?;
         let (store_page, store_port) = store_page
             .zip(port(xen, HvmParam::StoreEvtchn)?)
             .ok_or_else(|| Error::new(1, "Xen gave this guest no xenstore"))?;
         let domain: &'static Domain = memory.alloc(Domain {
-            pool: boot.pool,
+            pool,
             clock,
             events,
             grants: Grants::new(entries),
@@ -98,8 +92,7 @@ impl Rt {
         })?;
         let entropy = seed(domain);
         let quality = entropy.quality();
-        let mut rt =
-            Self { arguments, memory, domain, early: boot.print, control, entropy, is_deaf: false };
+        let mut rt = Self { arguments, memory, domain, control, entropy, is_deaf: false };
         match quality {
             Quality::Strong => {}
             Quality::Weak => rt.print(format_args!(
@@ -132,7 +125,7 @@ impl Rt {
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Wake {
-        self.control.asked(&self.domain.store, |line| say(self.domain.console, self.early, line))
+        self.control.asked(&self.domain.store, early::print)
     }
 
     /// How the domain is to end when the service does: as the operator has asked.
@@ -189,7 +182,7 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
-        say(self.domain.console, self.early, line);
+        early::print(line);
     }
 
     fn memory(&self) -> &'static Region<'static> {
@@ -201,18 +194,6 @@ impl Runtime for Rt {
     }
 }
 
-/// Prints a line where lines go.
-fn say(
-    console: Option<&Console<'static, Channel<'static>>>,
-    early: fn(fmt::Arguments<'_>),
-    line: fmt::Arguments<'_>,
-) {
-    match console {
-        Some(console) => console.print(line),
-        None => early(line),
-    }
-}
-
 fn cannot(what: &str, errno: Errno) -> Error {
     Error::new(1, format_args!("cannot {what}: Xen says {errno}"))
 }
@@ -221,25 +202,20 @@ fn cannot(what: &str, errno: Errno) -> Error {
 ///
 /// # Safety
 /// As that of [`Rt::new`].
-unsafe fn map_pages(
-    xen: Xen,
-    boot: &Boot,
-) -> Result<(&'static SharedInfo, &'static [GrantEntry]), Error> {
-    let first = boot.free_frames.start;
+unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEntry]), Error> {
+    const { assert!(GRANT_FRAMES < memory::HOLE_FRAMES.end - memory::HOLE_FRAMES.start) };
+    let first = memory::HOLE_FRAMES.start;
     let missing = || Error::new(1, "no free frames for the pages of Xen");
-    if boot.free_frames.clone().count() as u64 <= GRANT_FRAMES {
-        return Err(missing());
-    }
     // SAFETY: nothing is in the frame.
     unsafe { xen.add_to_physmap(MapSpace::SharedInfo, 0, first) }
         .map_err(|errno| cannot("map struct shared_info", errno))?;
-    let shared = (boot.shared_page)(first).ok_or_else(missing)?.cast();
+    let shared = shared_page(first).ok_or_else(missing)?.cast();
     for index in 0..GRANT_FRAMES {
         // SAFETY: nothing is in the frame.
         unsafe { xen.add_to_physmap(MapSpace::GrantTable, index, first + 1 + index) }
             .map_err(|errno| cannot("map the grant table", errno))?;
     }
-    let entries = (boot.shared_page)(first + 1).ok_or_else(missing)?.cast();
+    let entries = shared_page(first + 1).ok_or_else(missing)?.cast();
     let count = GRANT_FRAMES as usize * PAGE_SIZE / size_of::<GrantEntry>();
     // SAFETY: the pages are next to each other, mapped as long as the guest runs, and full of such
     // entries, which are atomic.
@@ -253,13 +229,13 @@ unsafe fn map_pages(
 ///
 /// # Safety
 /// As that of [`Rt::new`]. `T` is what is in the page: no more than a page, and atomics alone.
-unsafe fn ring<T>(xen: Xen, boot: &Boot, param: HvmParam) -> Result<Option<&'static T>, Error> {
+unsafe fn ring<T>(xen: Xen, param: HvmParam) -> Result<Option<&'static T>, Error> {
     const { assert!(size_of::<T>() <= PAGE_SIZE) };
     let frame = xen.hvm_param(param).map_err(|errno| cannot("find the page of a ring", errno))?;
     if frame == 0 {
         return Ok(None);
     }
-    let page = (boot.shared_page)(frame).ok_or_else(|| {
+    let page = shared_page(frame).ok_or_else(|| {
         Error::new(1, format_args!("Xen put a ring where nothing is mapped: frame {frame:#x}"))
     })?;
     // SAFETY: mapped as long as the guest runs, and a `T`, as the caller promises.

@@ -2,7 +2,7 @@
 
 use rt::Runtime as _;
 
-use crate::{Error, Machine, Rt, early, end, handover::Boot, memory};
+use crate::{Error, Machine, Rt, end};
 
 /// Starts the runtime of `machine` and runs `service` in it, then ends the guest, as [`finish`](crate::finish)
 /// does; where the operator has asked for the end, as the operator has asked.
@@ -11,18 +11,8 @@ pub fn start(
     machine: Machine,
     service: impl FnOnce(&mut Rt) -> Result<(), Error>,
 ) -> ! {
-    let boot = Boot {
-        command_line: machine.command_line,
-        pool: machine.pool,
-        memory: machine.memory,
-        free_frames: memory::hole_frames(),
-        shared_page: memory::shared_page,
-        print: early::print,
-    };
-    // SAFETY: there is one machine, so this is the only call. The way to the machine has set up the hypercall
-    // page and mapped what it uses of the memory, which is below 16 TiB, and the pages that Xen shares, at
-    // their physical addresses. Nothing is in the hole.
-    match unsafe { Rt::new(boot) } {
+    // SAFETY: there is one machine, so this is the only call.
+    match unsafe { Rt::new(&machine) } {
         Ok(mut rt) => {
             rt.print(format_args!("{}", machine.use_of_memory));
             let result = service(&mut rt);

@@ -7,9 +7,9 @@ use pvh::start_info::{MemmapTableEntry, StartInfo};
 use super::physical;
 use crate::{
     Errno,
-    hypercall::{self, E820Entry},
     memory::Ram,
     one_cpu::OneCpu,
+    operations::{E820Entry, Xen},
 };
 
 /// The longest command line, in bytes.
@@ -49,22 +49,27 @@ pub(super) unsafe fn command_line(info: &StartInfo) -> Result<&'static str, BadC
     str::from_utf8(&line[..*length]).map_err(|error| BadCommandLine::NotUtf8(error.valid_up_to()))
 }
 
-/// The memory of the guest: what the loader says, or Xen where the loader says nothing.
-///
-/// # Errors
-/// That of Xen.
+/// The memory of the guest as the loader says it; nothing where it does not.
 ///
 /// # Safety
 /// As for [`command_line`].
-pub(super) unsafe fn ram(info: &StartInfo) -> Result<Ram, Errno> {
-    if info.version >= 1 && info.memmap_entries > 0 {
-        let start = physical::<MemmapTableEntry>(info.memmap_paddr);
-        // SAFETY: so many entries stand there, says the loader.
-        let map = unsafe { slice::from_raw_parts(start, info.memmap_entries as usize) };
-        return Ok(Ram::from_map(map.iter().copied()));
+pub(super) unsafe fn ram(info: &StartInfo) -> Option<Ram> {
+    if info.version == 0 || info.memmap_entries == 0 {
+        return None;
     }
+    let start = physical::<MemmapTableEntry>(info.memmap_paddr);
+    // SAFETY: so many entries stand there, says the loader.
+    let map = unsafe { slice::from_raw_parts(start, info.memmap_entries as usize) };
+    Some(Ram::from_map(map.iter().copied()))
+}
+
+/// The memory of the guest as Xen says it.
+///
+/// # Errors
+/// That of Xen.
+pub(super) fn ram_of_xen(xen: Xen) -> Result<Ram, Errno> {
     let mut entries = [const { MaybeUninit::uninit() }; ENTRIES];
-    let map = hypercall::memory_map(&mut entries)?;
+    let map = xen.memory_map(&mut entries)?;
     Ok(Ram::from_map(map.iter().map(|&E820Entry { addr, size, ty }| MemmapTableEntry {
         addr,
         size,
