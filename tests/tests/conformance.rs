@@ -249,9 +249,10 @@ fn tests_in_source(source: &str, module: &str, found: &mut BTreeSet<String>) {
     trials(source, module, found);
 }
 
-/// The tests of a program with a harness of its own, listed in `trials! { module: test, test; }`.
+/// The tests of a program with a harness of its own, listed in `trials! { folder => module: test, test; }`.
 fn trials(source: &str, module: &str, found: &mut BTreeSet<String>) {
-    let Some((_, list)) = source.split_once("= trials! {") else { return };
+    let Some((_, list)) = source.split_once("trials! { ") else { return };
+    let Some((_, list)) = list.split_once(" =>") else { return };
     let list = list.split_once('}').map_or("", |(list, _)| list);
     for part in list.split(';') {
         let Some((part, tests)) = part.split_once(':') else { continue };

@@ -6,6 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/namespace.rs"]
+mod namespace;
+#[path = "common/trial.rs"]
+mod trial;
+
 use std::{
     net::UdpSocket,
     path::PathBuf,
@@ -15,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::{Arguments, Trial};
+use trial::trial;
 use xtask::{
     cargo,
     lab::{self, Service, Signal},
@@ -23,27 +28,16 @@ use xtask::{
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     // Where programs that serve are left out, these are, by the same name.
-    let trial = |name: &str, test: fn()| {
-        Trial::test(format!("linux::faults::{name}"), move || {
-            test();
-            Ok(())
-        })
-    };
-    let trials = vec![
-        trial("a_link_that_goes_down_comes_back", a_link_that_goes_down_comes_back),
-        trial("a_larger_mtu_is_not_taken", a_larger_mtu_is_not_taken),
-        trial("a_smaller_mtu_is_no_matter", a_smaller_mtu_is_no_matter),
-        trial("a_process_that_was_stopped_goes_on", a_process_that_was_stopped_goes_on),
-    ];
-    if !arguments.list
-        && let Err(error) = lab::prepare()
-    {
-        eprintln!("error: {error:#}");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    namespace::run(vec![
+        trial("linux::faults::a_link_that_goes_down_comes_back", a_link_that_goes_down_comes_back),
+        trial("linux::faults::a_larger_mtu_is_not_taken", a_larger_mtu_is_not_taken),
+        trial("linux::faults::a_smaller_mtu_is_no_matter", a_smaller_mtu_is_no_matter),
+        trial(
+            "linux::faults::a_process_that_was_stopped_goes_on",
+            a_process_that_was_stopped_goes_on,
+        ),
+    ])
 }
 
 /// Calls `test` with a service, which then has to end well.

@@ -6,6 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/namespace.rs"]
+mod namespace;
+#[path = "common/trial.rs"]
+mod trial;
+
 mod hostile {
     pub(crate) mod attack;
     pub(crate) mod flood;
@@ -13,33 +18,22 @@ mod hostile {
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-use xtask::{lab, soak::attacks};
+use trial::trial;
+use xtask::soak::attacks;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     // Where programs that serve are left out, these are, by the same name.
-    let trial = |name: &str, test: fn()| {
-        Trial::test(format!("linux::hostile::{name}"), move || {
-            test();
-            Ok(())
-        })
-    };
     let mut trials = vec![
-        trial("large_datagrams_complete_under_a_flood", hostile::flood::large_datagrams_complete),
-        trial("all_at_once", hostile::attack::all_at_once),
+        trial(
+            "linux::hostile::large_datagrams_complete_under_a_flood",
+            hostile::flood::large_datagrams_complete,
+        ),
+        trial("linux::hostile::all_at_once", hostile::attack::all_at_once),
     ];
     trials.extend(attacks::all().into_iter().map(|attack| {
-        Trial::test(format!("linux::hostile::{}", attack.name), move || {
+        trial(format!("linux::hostile::{}", attack.name), move || {
             hostile::attack::leaves_nothing(&attack);
-            Ok(())
         })
     }));
-    if !arguments.list
-        && let Err(error) = lab::prepare()
-    {
-        eprintln!("error: {error:#}");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    namespace::run(trials)
 }

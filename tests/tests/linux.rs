@@ -5,6 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/namespace.rs"]
+mod namespace;
+#[path = "common/table.rs"]
+mod table;
+#[path = "common/trial.rs"]
+mod trial;
+#[path = "common/typed.rs"]
+mod typed;
+
 mod linux {
     pub(crate) mod command;
     pub(crate) mod datagrams;
@@ -18,24 +27,10 @@ mod linux {
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-
-/// The tests, by module and function.
-macro_rules! trials {
-    ($($module:ident: $($name:ident),+;)+) => {
-        vec![$($(Trial::test(
-            concat!("linux::", stringify!($module), "::", stringify!($name)),
-            || {
-                linux::$module::$name();
-                Ok(())
-            },
-        ),)+)+]
-    };
-}
+use table::trials;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let trials = trials! {
+    namespace::run(trials! { linux =>
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,
@@ -48,12 +43,5 @@ fn main() -> ExitCode {
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason;
         services: the_table_of_requests;
-    };
-    if !arguments.list
-        && let Err(error) = xtask::lab::prepare()
-    {
-        eprintln!("error: {error:#}");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    })
 }

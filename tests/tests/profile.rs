@@ -4,36 +4,29 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/namespace.rs"]
+mod namespace;
+#[path = "common/trial.rs"]
+mod trial;
+
 use std::{
     env, fs,
     process::{self, ExitCode},
 };
 
-use libtest_mimic::{Arguments, Trial};
-use xtask::{
-    lab,
-    profile::{
-        self,
-        series::{Sample, Series},
-        verdict,
-    },
+use trial::trial;
+use xtask::profile::{
+    self,
+    series::{Sample, Series},
+    verdict,
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     // Where programs that serve are left out, this is, by the same name.
-    let trials =
-        vec![Trial::test("linux::profile::the_same_requests_have_the_same_profile", || {
-            the_same_requests_have_the_same_profile();
-            Ok(())
-        })];
-    if !arguments.list
-        && let Err(error) = lab::prepare()
-    {
-        eprintln!("error: {error:#}");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    namespace::run(vec![trial(
+        "linux::profile::the_same_requests_have_the_same_profile",
+        the_same_requests_have_the_same_profile,
+    )])
 }
 
 /// The numbers from 10,000 down to 1.

@@ -4,6 +4,13 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/table.rs"]
+mod table;
+#[path = "common/trial.rs"]
+mod trial;
+#[path = "common/typed.rs"]
+mod typed;
+
 mod xen {
     pub(crate) mod bed;
     pub(crate) mod command;
@@ -17,26 +24,14 @@ mod xen {
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-
-/// The tests, by module and function.
-macro_rules! trials {
-    ($($module:ident: $($name:ident),+;)+) => {
-        vec![$($(Trial::test(
-            concat!("xen::", stringify!($module), "::", stringify!($name)),
-            || {
-                xen::$module::$name();
-                Ok(())
-            },
-        ),)+)+]
-    };
-}
+use libtest_mimic::Arguments;
+use table::trials;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One processor is emulated for all of them.
     arguments.test_threads = Some(1);
-    let trials = trials! {
+    let trials = trials! { xen =>
         bed: images_go_over_in_seconds_and_unchanged, programs_end_in_time_or_are_ended,
             what_cannot_be_done_is_said_why, a_dead_dom0_is_an_error_and_harms_no_other;
         command: serves_its_input_line_by_line, refuses_before_it_boots;

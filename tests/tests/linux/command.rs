@@ -1,14 +1,10 @@
 //! `cargo xtask run`, as it is typed.
 
-use std::{
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::{Output, Stdio},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use tests::Random;
-use xtask::cargo;
+
+use crate::typed::{assert_fails, xtask};
 
 pub(crate) fn replies_alone_on_standard_output() {
     let Output { status, stdout, stderr } = xtask(&["run", "echo", "--request", "2 7 1 8"], "");
@@ -57,27 +53,6 @@ pub(crate) fn serves_its_input_line_by_line() {
     assert!(output.status.success(), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1 2 3\n8 9\n");
     assert!(said.contains("nsenter"), "{said}");
-}
-
-/// Calls `cargo xtask` with these arguments and this input.
-fn xtask(args: &[&str], input: &str) -> Output {
-    let mut command = cargo::cargo();
-    command.arg("xtask").args(args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("cargo is there");
-    let mut stdin = child.stdin.take().expect("its input is a pipe");
-    // It need not read what it has no use for.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("it ends")
-}
-
-fn assert_fails(args: &[&str], status: i32, words: &str) {
-    let output = xtask(args, "");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
-    assert!(output.stdout.is_empty(), "{args:?}: there is something on standard output");
-    assert!(said.contains(words), "{args:?}: {said}");
 }
 
 /// A file that is there for the length of a test.

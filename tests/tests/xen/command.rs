@@ -1,11 +1,6 @@
 //! `cargo xtask run --on xen`, as it is typed.
 
-use std::{
-    io::Write,
-    process::{Output, Stdio},
-};
-
-use xtask::cargo;
+use crate::typed::{assert_fails, xtask};
 
 pub(crate) fn serves_its_input_line_by_line() {
     let args = ["run", "linux", "--on", "xen", "--console", "--", "--ipv4=172.20.0.9/16"];
@@ -24,23 +19,7 @@ pub(crate) fn refuses_before_it_boots() {
         (&["run", "linux", "--on", "xen", "--", "one two"], "one two"),
         (&["run", "echo", "--console", "--request", "x"], "--on xen"),
     ] {
-        let output = xtask(args, "");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
-        assert!(output.stdout.is_empty(), "{args:?}: there is something on standard output");
-        assert!(said.contains(words) && !said.contains("QEMU"), "{args:?}: {said}");
+        let said = assert_fails(args, 1, words);
+        assert!(!said.contains("QEMU"), "{args:?}: {said}");
     }
-}
-
-/// Calls `cargo xtask` with these arguments and this input.
-fn xtask(args: &[&str], input: &str) -> Output {
-    let mut command = cargo::cargo();
-    command.arg("xtask").args(args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("cargo is there");
-    let mut stdin = child.stdin.take().expect("its input is a pipe");
-    // It need not read what it has no use for.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("it ends")
 }
