@@ -1,25 +1,20 @@
 //! Towers of growing height, and the same work for each: what a layer costs is what it adds.
 
 use std::{
-    cell::{Cell, RefCell},
-    convert::Infallible,
-    hint::black_box,
-    mem::MaybeUninit,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    rc::Rc,
+    cell::Cell, convert::Infallible, hint::black_box, mem::MaybeUninit, net::SocketAddr, rc::Rc,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use arp::{Arp, Resolve};
 use ethernet::{EtherType, Ethernet, Link};
 use icmp::Icmp;
 use ipv4::Ipv4;
-use netif::{Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
-use network::{Checksum, Cidr, Network, Outgoing, Protocol};
+use netif::{Instant, Layer, Netif};
+use network::{Checksum, Network, Outgoing, Protocol};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
 
-use crate::{Cable, Frames};
+use crate::{CLIENT, Cable, Frames, SERVER, frames};
 
 /// The layers from the lowest to the highest.
 pub const LAYERS: [&str; 6] = ["netif", "ethernet", "arp", "ipv4", "icmp", "udp"];
@@ -32,20 +27,6 @@ const PAGES: usize = 16 << 10;
 
 const PORT: u16 = 8080;
 const NOW: Instant = Instant::ZERO;
-const CLIENT: Host = Host { mac: MacAddr([2, 0, 0, 0, 0, 1]), ipv4: Ipv4Addr::new(10, 0, 0, 1) };
-const SERVER: Host = Host { mac: MacAddr([2, 0, 0, 0, 0, 2]), ipv4: Ipv4Addr::new(10, 0, 0, 2) };
-
-#[derive(Clone, Copy)]
-struct Host {
-    mac: MacAddr,
-    ipv4: Ipv4Addr,
-}
-
-impl Host {
-    fn cidr(self) -> Result<Cidr> {
-        Cidr::new(self.ipv4, 24).context("24 is the length of a prefix")
-    }
-}
 
 /// What one piece of work is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,30 +246,6 @@ impl<'g> Towers<'_, 'g> {
     }
 }
 
-/// The frames of a datagram, as a tower sends them.
-fn frames(
-    from: Host,
-    source_port: u16,
-    to: Host,
-    destination_port: u16,
-    size: usize,
-) -> Result<Frames> {
-    let mut memory = vec![MaybeUninit::uninit(); 256 * PAGE_SIZE];
-    let pool = Pool::new(&mut memory);
-    let region = Region::new(&pool, "sender");
-    let written = Rc::<RefCell<Vec<_>>>::default();
-    let ethernet = Ethernet::new(Writer { mac: from.mac, written: Rc::clone(&written) });
-    let mut arp = Arp::new(ethernet, from.cidr()?, 7, &region)?;
-    arp.insert_static(to.ipv4, to.mac)?;
-    let ipv4 = Ipv4::new(arp, from.cidr()?, 7, &region)?;
-    let mut udp = Udp::new(Icmp::new(ipv4), &region)?;
-    let to = SocketAddr::new(IpAddr::V4(to.ipv4), destination_port);
-    let Ok(_) = udp.send(NOW, source_port, to, &*vec![7; size]);
-    let frames = written.take();
-    ensure!(frames.len() == (size + 8).div_ceil(1480), "{size} bytes in {} frames", frames.len());
-    Ok(frames.into())
-}
-
 /// The client asks for the server's hardware address (RFC 826), in a frame of the least length.
 fn arp_request() -> [u8; 60] {
     let mut frame = [0; 60];
@@ -299,38 +256,6 @@ fn arp_request() -> [u8; 60] {
     frame[28..32].copy_from_slice(&CLIENT.ipv4.octets());
     frame[38..42].copy_from_slice(&SERVER.ipv4.octets());
     frame
-}
-
-/// An interface that writes down what it is to send.
-struct Writer {
-    mac: MacAddr,
-    written: Rc<RefCell<Vec<Vec<u8>>>>,
-}
-
-impl Netif for Writer {
-    type Error = Infallible;
-    type Event = ();
-
-    fn mac(&self) -> MacAddr {
-        self.mac
-    }
-
-    fn mtu(&self) -> usize {
-        1500
-    }
-
-    fn event(&self) {}
-
-    fn receive<'r>(&mut self, _region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
-        Ok(Rx::Idle)
-    }
-
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
-        let mut bytes = vec![0; frame.len()];
-        frame.copy_to(0, &mut bytes);
-        self.written.borrow_mut().push(bytes);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

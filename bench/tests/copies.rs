@@ -5,23 +5,18 @@ use std::{
     cell::{Cell, RefCell},
     convert::Infallible,
     mem::MaybeUninit,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::Range,
     rc::Rc,
 };
 
 use arp::Arp;
+use bench::{CLIENT, SERVER, frames};
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
 use netif::{Checksums, Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
-use network::Cidr;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
-
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
 
 /// Where in memory some bytes are.
 type Place = Range<usize>;
@@ -38,7 +33,6 @@ struct Watched {
     given: Rc<Cell<Place>>,
     /// Each piece of each frame that was sent, headers included.
     taken: Rc<RefCell<Vec<Place>>>,
-    sent: Rc<RefCell<Vec<Vec<u8>>>>,
 }
 
 impl Netif for Watched {
@@ -64,35 +58,8 @@ impl Netif for Watched {
 
     fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
         frame.visit(0, frame.len(), &mut |piece| self.taken.borrow_mut().push(place(piece)));
-        let mut bytes = vec![0; frame.len()];
-        frame.copy_to(0, &mut bytes);
-        self.sent.borrow_mut().push(bytes);
         Ok(())
     }
-}
-
-/// The frames of a request of `size` bytes, the last first.
-fn request(size: usize) -> Vec<Vec<u8>> {
-    let mut memory = vec![MaybeUninit::uninit(); 256 * PAGE_SIZE];
-    let pool = Pool::new(&mut memory);
-    let region = Region::new(&pool, "client");
-    let sent = Rc::<RefCell<Vec<_>>>::default();
-    let client = Watched {
-        mac: MACS[0],
-        incoming: RefCell::default(),
-        given: Rc::default(),
-        taken: Rc::default(),
-        sent: Rc::clone(&sent),
-    };
-    let cidr = Cidr::new(CLIENT, 24).unwrap();
-    let mut arp = Arp::new(Ethernet::new(client), cidr, 7, &region).unwrap();
-    arp.insert_static(SERVER, MACS[1]).unwrap();
-    let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &region).unwrap()), &region).unwrap();
-    let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
-    let _ = udp.send(Instant::ZERO, 4000, to, vec![7; size].as_slice()).unwrap();
-    let mut frames = sent.take();
-    frames.reverse();
-    frames
 }
 
 /// What one request leaves behind.
@@ -113,17 +80,17 @@ fn watch(size: usize, own: bool) -> Watch {
     let mut memory = vec![MaybeUninit::uninit(); 1024 * PAGE_SIZE];
     let pool = Pool::new(&mut memory);
     let (global, mut packet) = (Region::new(&pool, "global"), Region::new(&pool, "packet"));
+    let request = frames(CLIENT, 4000, SERVER, 8080, size).unwrap();
     let (given, taken) = (Rc::default(), Rc::<RefCell<Vec<Place>>>::default());
     let server = Watched {
-        mac: MACS[1],
-        incoming: RefCell::new(request(size)),
+        mac: SERVER.mac,
+        incoming: RefCell::new(request.iter().rev().cloned().collect()),
         given: Rc::clone(&given),
         taken: Rc::clone(&taken),
-        sent: Rc::default(),
     };
-    let cidr = Cidr::new(SERVER, 24).unwrap();
+    let cidr = SERVER.cidr().unwrap();
     let mut arp = Arp::new(Ethernet::new(server), cidr, 7, &global).unwrap();
-    arp.insert_static(CLIENT, MACS[0]).unwrap();
+    arp.insert_static(CLIENT.ipv4, CLIENT.mac).unwrap();
     let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap()), &global).unwrap();
     let shared = &places;
     udp.bind(8080, move |request, region| {
