@@ -4,7 +4,7 @@ use core::convert::Infallible;
 
 use rt_regions::Region;
 
-use crate::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use crate::{Netif, Payload, Rx, RxFrame};
 
 /// Who is shown the frames: a file that keeps them, say.
 pub trait Recorder {
@@ -42,20 +42,7 @@ impl<N, R> Capture<N, R> {
 }
 
 impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
-    type Error = N::Error;
-    type Event = N::Event;
-
-    fn mac(&self) -> MacAddr {
-        self.netif.mac()
-    }
-
-    fn mtu(&self) -> usize {
-        self.netif.mtu()
-    }
-
-    fn event(&self) -> N::Event {
-        self.netif.event()
-    }
+    crate::forward!(netif);
 
     #[inline]
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
@@ -73,10 +60,6 @@ impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
         }
         self.netif.transmit(frame)
     }
-
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.netif.counters(visit);
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +69,7 @@ mod tests {
     use rt_regions::{Pool, Region};
 
     use super::*;
-    use crate::Checksums;
+    use crate::{Checksums, MacAddr};
 
     /// Gives one frame, and takes all.
     struct Device(Option<&'static [u8]>, Vec<Vec<u8>>);

@@ -7,6 +7,7 @@ extern crate std;
 
 mod capture;
 mod counters;
+mod forward;
 mod layer;
 mod log;
 mod mac;

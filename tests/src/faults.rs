@@ -1,34 +1,10 @@
 //! A bad network, as wrappers: each takes an interface and is one, so any number of them stand
 //! between a layer and the device without either knowing.
 
-use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use netif::{Netif, Payload, Rx, RxFrame};
 use rt_regions::Region;
 
 use crate::Random;
-
-/// Implements what a wrapper hands on unchanged.
-macro_rules! forward {
-    () => {
-        type Error = N::Error;
-        type Event = N::Event;
-
-        fn mac(&self) -> MacAddr {
-            self.netif.mac()
-        }
-
-        fn mtu(&self) -> usize {
-            self.netif.mtu()
-        }
-
-        fn event(&self) -> N::Event {
-            self.netif.event()
-        }
-
-        fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-            self.netif.counters(visit);
-        }
-    };
-}
 
 /// Loses frames in both directions.
 #[derive(Debug)]
@@ -46,7 +22,7 @@ impl<N> Lossy<N> {
 }
 
 impl<N: Netif> Netif for Lossy<N> {
-    forward!();
+    netif::forward!(netif);
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
         Ok(match self.netif.receive(region)? {
@@ -76,7 +52,7 @@ impl<N> Duplicate<N> {
 }
 
 impl<N: Netif> Netif for Duplicate<N> {
-    forward!();
+    netif::forward!(netif);
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
         self.netif.receive(region)
@@ -119,7 +95,7 @@ impl<N: Netif> Reorder<N> {
 }
 
 impl<N: Netif> Netif for Reorder<N> {
-    forward!();
+    netif::forward!(netif);
 
     /// Nothing more is coming: what was held back goes out.
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
@@ -159,7 +135,7 @@ impl<N> Trailing<N> {
 }
 
 impl<N: Netif> Netif for Trailing<N> {
-    forward!();
+    netif::forward!(netif);
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
         let frame = match self.netif.receive(region)? {

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/echo.rs"]
+mod echo;
 #[path = "common/namespace.rs"]
 mod namespace;
 #[path = "common/trial.rs"]
@@ -13,17 +15,14 @@ mod trial;
 
 use std::{
     net::UdpSocket,
-    path::PathBuf,
     process::{Command, ExitCode},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
 use trial::trial;
 use xtask::{
-    cargo,
-    lab::{self, Service, Signal},
+    lab::{Service, Signal},
     soak::{self, frames, site::Site},
 };
 
@@ -40,22 +39,16 @@ fn main() -> ExitCode {
     ])
 }
 
-/// Calls `test` with a service, which then has to end well.
+/// Calls `test` with a service that a good client is served by before and after.
 fn with_service(test: impl FnOnce(&mut Service<'_>, &Site) + Send) {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    let build = || cargo::build(&["echo"], &[]).expect("echo builds").remove("echo");
-    let program = ECHO.get_or_init(|| build().expect("it has a program"));
-    lab::in_namespace(soak::network(), |lab| {
-        let (mut service, site) = soak::start(lab, program, &[], |_| ())?;
-        site.serve_good_client(1)?;
-        test(&mut service, &site);
-        site.serve_good_client(2)?;
-        let (status, lines) = service.stop()?;
-        assert!(status.success(), "{status}: {lines:#?}");
-        anyhow::Ok(())
-    })
-    .and_then(|result| result)
-    .unwrap_or_else(|error| panic!("{error:#}"));
+    let served = |site: &Site, seed| {
+        site.serve_good_client(seed).unwrap_or_else(|error| panic!("{error:#}"));
+    };
+    echo::with_service(|service, site| {
+        served(site, 1);
+        test(service, site);
+        served(site, 2);
+    });
 }
 
 /// Sets something of the device.

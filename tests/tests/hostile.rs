@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/echo.rs"]
+mod echo;
 #[path = "common/namespace.rs"]
 mod namespace;
 #[path = "common/trial.rs"]

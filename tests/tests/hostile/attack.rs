@@ -1,41 +1,18 @@
 //! One attack, or all of them, and what is left of it.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::OnceLock,
+use std::collections::BTreeMap;
+
+use xtask::soak::{
+    attacks::{self, Attack},
+    listing::Memory,
+    site::Site,
 };
 
-use xtask::{
-    cargo, lab,
-    soak::{
-        self,
-        attacks::{self, Attack},
-        listing::Memory,
-        site::Site,
-    },
-};
-
-/// The program of echo, built for release.
-pub(crate) fn echo() -> &'static Path {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    ECHO.get_or_init(|| {
-        cargo::build(&["echo"], &[]).expect("echo builds").remove("echo").expect("it has a program")
-    })
-}
+use crate::echo;
 
 /// Calls `test` with a service that nobody else asks, which then has to end well.
 pub(crate) fn with_site(test: impl FnOnce(&Site) + Send) {
-    let program = echo();
-    lab::in_namespace(soak::network(), |lab| {
-        let (service, site) = soak::start(lab, program, &[], |_| ())?;
-        test(&site);
-        let (status, lines) = service.stop()?;
-        assert!(status.success(), "{status}: {lines:#?}");
-        anyhow::Ok(())
-    })
-    .and_then(|result| result)
-    .unwrap_or_else(|error| panic!("{error:#}"));
+    echo::with_service(|_, site| test(site));
 }
 
 /// What the regions hold, in a state that does not depend on what was before.

@@ -1,0 +1,47 @@
+//! What an interface around another one hands on unchanged.
+
+/// Implements all of [`Netif`](crate::Netif) but `receive` and `transmit`, by the interface `N` in the field
+/// that is named: what is left to a wrapper is what it is there for.
+///
+/// ```
+/// use netif::{Netif, Payload, Rx, RxFrame};
+/// use rt_regions::Region;
+///
+/// /// An interface that sends nothing.
+/// struct Mute<N>(N);
+///
+/// impl<N: Netif> Netif for Mute<N> {
+///     netif::forward!(0);
+///
+///     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
+///         self.0.receive(region)
+///     }
+///
+///     fn transmit(&mut self, _frame: impl Payload) -> Result<(), N::Error> {
+///         Ok(())
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! forward {
+    ($netif:tt) => {
+        type Error = N::Error;
+        type Event = N::Event;
+
+        fn mac(&self) -> $crate::MacAddr {
+            self.$netif.mac()
+        }
+
+        fn mtu(&self) -> usize {
+            self.$netif.mtu()
+        }
+
+        fn event(&self) -> N::Event {
+            self.$netif.event()
+        }
+
+        fn counters(&self, visit: &mut dyn FnMut($crate::Counter)) {
+            self.$netif.counters(visit);
+        }
+    };
+}
