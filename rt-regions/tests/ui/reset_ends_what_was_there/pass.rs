@@ -11,6 +11,7 @@ fn first(region: &mut Region<'_>, mut page: Page<'_>) -> Result<u8, Exhausted> {
     region.reset();
     page.zero()[0] = 7;
     // SAFETY: all of the page is written, and nobody else has it.
+    // SAFETY: the caller has written the page.
     let frame = unsafe { region.adopt(page, 64) }?;
     Ok(frame[0])
 }
