@@ -3,6 +3,7 @@
 use core::{
     alloc::Layout,
     fmt,
+    mem::MaybeUninit,
     ops::{Deref, DerefMut},
     ptr::NonNull,
 };
@@ -124,7 +125,11 @@ impl<'p, T> Parcels<'p, T> {
     /// # Errors
     /// [`Exhausted`]; the queue is as it was.
     pub fn push(&mut self, number: u32, bytes: &[u8]) -> Result<(), Exhausted> {
-        self.push_with(number, bytes.len(), |room| room.copy_from_slice(bytes))
+        let (parcel, room) = self.allocate(bytes.len())?;
+        room.write_copy_of_slice(bytes);
+        // SAFETY: just allocated for as many bytes, all of which are written.
+        unsafe { self.append(parcel, number, bytes.len()) };
+        Ok(())
     }
 
     /// Adds `length` bytes at the end, zero until `write` writes them.
@@ -137,20 +142,40 @@ impl<'p, T> Parcels<'p, T> {
         length: usize,
         write: impl FnOnce(&mut [u8]),
     ) -> Result<(), Exhausted> {
+        let (parcel, room) = self.allocate(length)?;
+        room.fill(MaybeUninit::new(0));
+        // SAFETY: they are zero now.
+        write(unsafe { room.assume_init_mut() });
+        // SAFETY: just allocated for as many bytes, all of which are written.
+        unsafe { self.append(parcel, number, length) };
+        Ok(())
+    }
+
+    /// Room for a parcel, and for the `length` bytes that follow it.
+    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
+    fn allocate(
+        &self,
+        length: usize,
+    ) -> Result<(NonNull<Parcel>, &mut [MaybeUninit<u8>]), Exhausted> {
         let size = size_of::<Parcel>().saturating_add(length);
         let place = match Layout::from_size_align(size, align_of::<Parcel>()) {
             Ok(layout) => self.head.region.allocate(layout)?,
             Err(_) => return Err(self.head.region.exhausted(size, Limit::Size)),
         };
-        let parcel = place.cast::<Parcel>();
         // SAFETY: the region has no object larger than u32::MAX, so `size` is the parcel and all
         // of `length`, and this is where the bytes begin.
         let bytes = unsafe { place.add(size_of::<Parcel>()) };
-        // SAFETY: `length` bytes from here on were just allocated.
-        unsafe { bytes.write_bytes(0, length) };
-        // SAFETY: they are written now, and nobody else refers to them.
-        write(unsafe { core::slice::from_raw_parts_mut(bytes.as_ptr(), length) });
-        // SAFETY: aligned and allocated above.
+        // SAFETY: `length` bytes from here on were just allocated, and are lent to nobody else.
+        let room = unsafe { core::slice::from_raw_parts_mut(bytes.as_ptr().cast(), length) };
+        Ok((place.cast(), room))
+    }
+
+    /// Puts a parcel at the end.
+    ///
+    /// # Safety
+    /// [`allocate`](Self::allocate) gave it for `length` bytes, and they are written.
+    unsafe fn append(&mut self, parcel: NonNull<Parcel>, number: u32, length: usize) {
+        // SAFETY: aligned and allocated, as the caller promises.
         unsafe { parcel.write(Parcel { next: None, number, length: length as u32 }) };
         match self.head.last.replace(parcel) {
             None => self.head.first = Some(parcel),
@@ -159,7 +184,35 @@ impl<'p, T> Parcels<'p, T> {
                 unsafe { last.as_mut() }.next = Some(parcel);
             }
         }
-        Ok(())
+    }
+
+    /// The byte strings put together in `region`, each at the place in `length` bytes that its number says.
+    /// What none of them covers is zero, and what would be beyond the end is left out.
+    ///
+    /// # Errors
+    /// [`Exhausted`]: `region` has no room for that.
+    #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
+    pub fn gather<'r>(
+        &self,
+        length: usize,
+        region: &'r Region<'_>,
+    ) -> Result<&'r mut [u8], Exhausted> {
+        let room = region.alloc_uninit::<u8>(length)?;
+        // What lies before this place is written.
+        let mut written = 0;
+        for (number, bytes) in self.iter() {
+            let start = number as usize;
+            let Some(rest) = room.get_mut(start..) else { continue };
+            let bytes = &bytes[..bytes.len().min(rest.len())];
+            rest[..bytes.len()].write_copy_of_slice(bytes);
+            if start > written {
+                room[written..start].fill(MaybeUninit::new(0));
+            }
+            written = written.max(start + bytes.len());
+        }
+        room[written..].fill(MaybeUninit::new(0));
+        // SAFETY: all that lies before `written` is, and so is now all from there on.
+        Ok(unsafe { room.assume_init_mut() })
     }
 
     /// The byte strings in the order in which they were added, each with its number.

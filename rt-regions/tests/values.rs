@@ -193,6 +193,36 @@ fn parcels_without_room_are_as_they_were() {
     });
 }
 
+#[test]
+fn parcels_are_gathered_at_their_places() {
+    const LENGTH: usize = 100;
+    let mut random = 2026u32;
+    let mut below = |most: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 16) % most
+    };
+    with_pool(16, |pool| {
+        for _ in 0..2000 {
+            let mut parcels = Parcels::new(Region::new(pool, "parcels"), ()).unwrap();
+            let mut expected = [0; LENGTH];
+            // In order, overlapping, with gaps, beyond the end, empty: whatever chance gives.
+            for piece in 1..=below(12) as u8 {
+                let (start, length) = (below(LENGTH as u32 + 20), below(40) as usize);
+                parcels.push(start, &[piece; 40][..length]).unwrap();
+                expected.iter_mut().skip(start as usize).take(length).for_each(|b| *b = piece);
+            }
+            let mut region = Region::new(pool, "packet");
+            region.alloc_slice(&[0xaa; 3 * PAGE_SIZE]).unwrap();
+            region.reset();
+            assert_eq!(parcels.gather(LENGTH, &region).unwrap(), expected);
+            assert!(parcels.gather(0, &region).unwrap().is_empty());
+        }
+        let parcels = Parcels::new(Region::new(pool, "parcels"), ()).unwrap();
+        let small = Region::new(pool, "small").with_cap(PAGE_SIZE);
+        assert!(parcels.gather(2 * PAGE_SIZE, &small).is_err());
+    });
+}
+
 /// Pointers that were lent are never used again behind their borrower's back: for Miri.
 #[test]
 fn what_was_lent_is_left_alone() {

@@ -82,12 +82,7 @@ impl Datagram<'_> {
     /// # Errors
     /// The region has no room for it.
     pub fn payload<'r>(&self, region: &'r Region<'_>) -> Result<&'r [u8], Exhausted> {
-        let length = self.fragments.value().end;
-        let payload = region.alloc_slice_with(length, |_| 0u8)?;
-        for (offset, bytes) in self.fragments() {
-            payload[offset..offset + bytes.len()].copy_from_slice(bytes);
-        }
-        Ok(payload)
+        Ok(self.fragments.gather(self.fragments.value().end, region)?)
     }
 }
 
@@ -128,12 +123,11 @@ impl Known {
     pub(super) fn note(&mut self, offset: usize, length: usize, more: bool) -> Fit {
         let end = offset + length;
         let (first, last) = (offset / 8, (end - 1) / 8);
-        if self.come.count(first, last) > 0 {
-            let one_piece = self.begins.count(first, first) == 1
-                && self.begins.count(first + 1, last) == 0
-                && self.come.count(first, last) == last - first + 1
-                && (self.come.count(last + 1, last + 1) == 0
-                    || self.begins.count(last + 1, last + 1) == 1);
+        if self.come.any(first, last) {
+            let one_piece = self.begins.any(first, first)
+                && !self.begins.any(first + 1, last)
+                && self.come.all(first, last)
+                && (!self.come.any(last + 1, last + 1) || self.begins.any(last + 1, last + 1));
             // The map knows ends to 8 bytes only: what others follow ends before the last fragment does.
             let same_end = match self.total {
                 Some(total) if more => end < total,

@@ -19,12 +19,16 @@ impl Map {
         })
     }
 
-    /// How many of the bits from `first` to `last` are set; there are none beyond the end.
-    pub(super) fn count(&self, first: usize, last: usize) -> usize {
-        let bits = |(word, mask): (usize, u64)| {
-            self.0.get(word).map_or(0, |bits| (bits & mask).count_ones())
-        };
-        Self::words(first, last).map(bits).sum::<u32>() as usize
+    /// Whether any of the bits from `first` to `last` is set; there are none beyond the end.
+    pub(super) fn any(&self, first: usize, last: usize) -> bool {
+        Self::words(first, last)
+            .any(|(word, mask)| self.0.get(word).is_some_and(|bits| bits & mask != 0))
+    }
+
+    /// Whether all of the bits from `first` to `last` are set.
+    pub(super) fn all(&self, first: usize, last: usize) -> bool {
+        Self::words(first, last)
+            .all(|(word, mask)| self.0.get(word).is_some_and(|bits| bits & mask == mask))
     }
 
     pub(super) fn set(&mut self, first: usize, last: usize) {
