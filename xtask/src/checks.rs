@@ -4,18 +4,21 @@ use std::{
     env,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, cost, memory, size, supply, tools, tower};
+use crate::{assembly, cargo::cargo, cost, fuzz, memory, size, supply, tools, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
 
 /// How long the soak is: enough rounds for a verdict.
 const SOAK_MINUTES: &str = "0.25";
+
+/// How long the fuzz targets run together.
+const FUZZING: Duration = Duration::from_mins(3);
 
 /// Runs all checks, or, if it is to be quick, all but the tests that run services. Says what
 /// it is doing on standard error; the last line on standard output has the number of tests.
@@ -62,7 +65,13 @@ pub fn all(quick: bool) -> Result<()> {
         step("licences and sources", supply::deny)?;
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
-        step("memory: fuzzing", memory::fuzz)?;
+        step("fuzzing", || match fuzz::ready() {
+            Ok(()) => fuzz::run(&fuzz::Plan { time: FUZZING, ..Default::default() }),
+            Err(error) => {
+                eprintln!("skipped: {error:#}");
+                Ok(())
+            }
+        })?;
         step("instructions of each layer", cost::check)?;
         step("size of the images for Xen", size::check)?;
         // Processes of their own, because only one without threads can enter a user namespace.

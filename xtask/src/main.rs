@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::{
-    bench, checks, cost, lab, profile,
+    bench, checks, cost, fuzz, lab, profile,
     run::{self, Guest, GuestOptions},
     size, soak, supply, tools,
 };
@@ -42,6 +42,8 @@ enum Command {
         #[arg(long)]
         accept: bool,
     },
+    /// Looks for inputs that fail, from where the last run ended
+    Fuzz(Fuzz),
     /// Writes what the images are made of into docs/supply-chain.md
     Dependencies,
     /// Runs everything that CI runs
@@ -197,6 +199,25 @@ impl Soak {
     }
 }
 
+#[derive(clap::Args)]
+struct Fuzz {
+    /// These targets alone, see fuzz/README.md [default: all]
+    target: Vec<String>,
+    /// For how long, all of them together
+    #[arg(long, default_value_t = 3.0, value_parser = minutes)]
+    minutes: f64,
+    /// Add what reaches more of the code to fuzz/corpus
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Fuzz {
+    fn run(self) -> anyhow::Result<()> {
+        let time = Duration::from_secs_f64(self.minutes * 60.0);
+        fuzz::run(&fuzz::Plan { targets: self.target, time, keep: self.keep })
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Platform {
     /// A Linux process on a TAP device
@@ -247,6 +268,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
         Command::Soak(soak) => lab::prepare().and_then(|()| soak.run()),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
         Command::Cost { accept } => {
             if accept {
