@@ -62,6 +62,8 @@ netif::counters! {
         reassembly_evicted,
         /// Datagrams sent in fragments.
         fragmented,
+        /// Reports of paths that take less than 552 bytes: taken for 552, with fragments allowed.
+        small_mtus,
         /// Handed up, and nobody wanted the protocol.
         unknown_protocol,
         /// Not sent: too long, with no route, or to an address that cannot be sent to.

@@ -13,27 +13,48 @@ const HOLDS: Duration = Duration::from_secs(600);
 /// The smallest MTU that a link may have (RFC 791): smaller values are lies.
 const LEAST: usize = 68;
 
+/// The least that packets are made for. Hardly any path takes less than this (Linux has the same floor,
+/// `net.ipv4.route.min_pmtu`), and who forges a report would have large replies go in a thousand pieces.
+/// Where a path does take less, routers make the pieces: what goes there may be fragmented, which RFC 1191 3
+/// offers as the other answer to a report.
+const FLOOR: usize = 552;
+
 /// What is known of paths; any host can forge it, so it only ever makes packets smaller, never below
-/// [`LEAST`], and not for long.
+/// [`FLOOR`], and not for long.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Paths {
     paths: [Option<Path>; PATHS],
     known: usize,
 }
 
+/// What a path takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PathMtu {
+    /// The largest packet that is sent there.
+    pub(crate) mtu: usize,
+    /// Whether it is said to take less than that, so that routers have to be allowed to fragment.
+    pub(crate) below_floor: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Path {
     destination: Ipv4Addr,
-    mtu: usize,
+    mtu: PathMtu,
     until: Instant,
 }
 
 impl Paths {
-    /// Notes that packets of more than `mtu` bytes do not get to `destination`. What would make packets
-    /// larger than they are is not believed (RFC 1191 3).
-    pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) {
-        if mtu < LEAST || self.mtu(now, destination).is_some_and(|known| known < mtu) {
-            return;
+    /// Notes that packets of more than `mtu` bytes do not get to `destination`; says whether that is less
+    /// than the floor. What would make packets larger than they are is not believed (RFC 1191 3).
+    pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> bool {
+        if mtu < LEAST {
+            return false;
+        }
+        let below_floor = mtu < FLOOR;
+        let mtu = PathMtu { mtu: mtu.max(FLOOR), below_floor };
+        let smaller = |known: PathMtu| known.mtu < mtu.mtu || known.below_floor && !below_floor;
+        if self.mtu(now, destination).is_some_and(smaller) {
+            return below_floor;
         }
         let known = self.paths.iter().position(|p| p.is_some_and(|p| p.destination == destination));
         let place = known.unwrap_or_else(|| {
@@ -43,11 +64,12 @@ impl Paths {
         });
         self.paths[place] = Some(Path { destination, mtu, until: now + HOLDS });
         self.known = self.paths.iter().flatten().count();
+        below_floor
     }
 
-    /// The largest packet for `destination`, if it is known to be below the link's.
+    /// What the path to `destination` takes, if it is known to be less than the link does.
     #[inline]
-    pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr) -> Option<usize> {
+    pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr) -> Option<PathMtu> {
         if self.known == 0 {
             return None;
         }
@@ -64,14 +86,22 @@ mod tests {
         Ipv4Addr::new(10, 0, 9, last)
     }
 
+    /// A path that takes packets of `mtu` bytes.
+    const fn takes(mtu: usize) -> Option<PathMtu> {
+        Some(PathMtu { mtu, below_floor: false })
+    }
+
+    /// A path that takes less than what is sent there.
+    const LESS: Option<PathMtu> = Some(PathMtu { mtu: FLOOR, below_floor: true });
+
     #[test]
     fn a_path_is_remembered_for_a_while() {
         let mut paths = Paths::default();
         paths.note(Instant::ZERO, host(1), 1400);
-        assert_eq!(paths.mtu(Instant::ZERO, host(1)), Some(1400));
+        assert_eq!(paths.mtu(Instant::ZERO, host(1)), takes(1400));
         assert_eq!(paths.mtu(Instant::ZERO, host(2)), None);
         let end = Instant::ZERO + HOLDS;
-        assert_eq!(paths.mtu(Instant::from_nanos(end.as_nanos() - 1), host(1)), Some(1400));
+        assert_eq!(paths.mtu(Instant::from_nanos(end.as_nanos() - 1), host(1)), takes(1400));
         assert_eq!(paths.mtu(end, host(1)), None);
     }
 
@@ -81,7 +111,29 @@ mod tests {
         paths.note(Instant::ZERO, host(1), 67);
         assert_eq!(paths.mtu(Instant::ZERO, host(1)), None);
         paths.note(Instant::ZERO, host(1), 68);
-        assert_eq!(paths.mtu(Instant::ZERO, host(1)), Some(68));
+        assert_eq!(paths.mtu(Instant::ZERO, host(1)), LESS);
+    }
+
+    #[test]
+    fn packets_are_made_for_no_less_than_the_floor() {
+        let mut paths = Paths::default();
+        for (mtu, below, known) in [
+            (67, false, None),
+            (553, false, takes(553)),
+            (552, false, takes(552)),
+            (551, true, LESS),
+            (68, true, LESS),
+            // What was believed stays, and no longer than before.
+            (552, false, LESS),
+            (1400, false, LESS),
+        ] {
+            assert_eq!(paths.note(Instant::ZERO, host(1), mtu), below, "{mtu}");
+            assert_eq!(paths.mtu(Instant::ZERO, host(1)), known, "{mtu}");
+        }
+        let end = Instant::ZERO + HOLDS;
+        assert_eq!(paths.mtu(end, host(1)), None);
+        assert!(!paths.note(end, host(1), 552));
+        assert_eq!(paths.mtu(end, host(1)), takes(552));
     }
 
     #[test]
@@ -90,11 +142,11 @@ mod tests {
         paths.note(Instant::ZERO, host(1), 1000);
         let later = Instant::from_millis(300_000);
         paths.note(later, host(1), 1400);
-        assert_eq!(paths.mtu(later, host(1)), Some(1000));
+        assert_eq!(paths.mtu(later, host(1)), takes(1000));
         assert_eq!(paths.mtu(Instant::ZERO + HOLDS, host(1)), None, "nor does it hold longer");
         paths.note(later, host(1), 600);
         paths.note(later + HOLDS, host(1), 1400);
-        assert_eq!(paths.mtu(later + HOLDS, host(1)), Some(1400));
+        assert_eq!(paths.mtu(later + HOLDS, host(1)), takes(1400));
     }
 
     #[test]
@@ -105,6 +157,6 @@ mod tests {
         }
         let now = Instant::from_millis(100);
         assert_eq!(paths.mtu(now, host(0)), None);
-        assert!((1..=PATHS as u8).all(|last| paths.mtu(now, host(last)) == Some(1000)));
+        assert!((1..=PATHS as u8).all(|last| paths.mtu(now, host(last)) == takes(1000)));
     }
 }

@@ -88,15 +88,19 @@ impl<E: Resolve> Ipv4<'_, E> {
         };
         // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
         let mtu = self.link.mtu().max(HEADER_LEN + 8);
-        let mtu = self.paths.mtu(now, destination).map_or(mtu, |path| path.min(mtu));
+        let path = self.paths.mtu(now, destination);
+        let mtu = path.map_or(mtu, |path| path.mtu.min(mtu));
         let length = payload.len();
         let whole = HEADER_LEN + length <= mtu;
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
             return Ok(Err(Refusal::TooLong { length, most }));
         }
-        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
-        let identification = if whole { 0 } else { self.ids.next(destination, outgoing.protocol) };
+        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing. But where a path
+        // is said to take less than is sent there, routers may make pieces of it (RFC 1191 3).
+        let below_floor = path.is_some_and(|path| path.below_floor);
+        let atomic = whole && (outgoing.dont_fragment || !below_floor);
+        let identification = if atomic { 0 } else { self.ids.next(destination, outgoing.protocol) };
         let fields = Fields {
             source: self.cidr.address(),
             destination,
@@ -104,7 +108,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             ttl: self.ttl_of(&outgoing, destination),
             tos: outgoing.tos,
             identification,
-            dont_fragment: whole,
+            dont_fragment: atomic,
         };
         if whole {
             let header = Ipv4Header::new(&fields, 0, length, false);
@@ -181,7 +185,7 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
         if let IpAddr::V4(destination) = destination {
-            self.paths.note(now, destination, mtu);
+            self.counters.small_mtus += u64::from(self.paths.note(now, destination, mtu));
         }
     }
 }

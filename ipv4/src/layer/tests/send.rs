@@ -165,6 +165,47 @@ fn a_smaller_path_mtu_makes_fragments_without_df() {
     });
 }
 
+/// Whoever forges a report of 68 bytes gets pieces of 552; a router that means it makes smaller ones itself.
+#[test]
+fn a_path_mtu_below_the_floor_lets_routers_fragment() {
+    with_host(|wire, mut host, _| {
+        let lengths = |wire: &Wire| sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>();
+        host.packet_too_big(Instant::ZERO, PEER.into(), 68);
+        assert_eq!(host.stats().small_mtus, 1);
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 1000]), Ok(Sent::Yes));
+        assert_eq!(lengths(wire), [528, 472]);
+        // What fits goes whole, with a number of its own and without DF.
+        let mut numbers = HashSet::new();
+        for length in [0, 48, 49, 532] {
+            assert_eq!(host.send(Instant::ZERO, to(PEER), &[1; 532][..length]), Ok(Sent::Yes));
+            let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
+            assert!(!header.dont_fragment() && !header.is_fragment() && payload.len() == length);
+            assert!(numbers.insert(header.identification.get()));
+        }
+        // Whoever wants DF has it, up to the floor.
+        let whole = Outgoing { dont_fragment: true, ..to(PEER) };
+        assert_eq!(host.send(Instant::ZERO, whole, [1; 532]), Ok(Sent::Yes));
+        assert!(sent(wire)[0].1.dont_fragment());
+        let refused = Refusal::TooLong { length: 533, most: 532 };
+        assert_eq!(host.send(Instant::ZERO, whole, [1; 533]), Ok(Sent::Refused(refused)));
+        // 552 itself is believed as it is, and so is the link where that takes less.
+        let other = Ipv4Addr::new(10, 0, 0, 9);
+        host.packet_too_big(Instant::ZERO, other.into(), 552);
+        assert_eq!(host.stats().small_mtus, 1);
+        assert_eq!(host.send(Instant::ZERO, to(other), [1; 532]), Ok(Sent::Yes));
+        assert!(sent(wire)[0].1.dont_fragment());
+    });
+    with_mtu(300, |wire, mut host, _| {
+        host.packet_too_big(Instant::ZERO, PEER.into(), 100);
+        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 532]), Ok(Sent::Yes));
+        assert!(
+            sent(wire)
+                .iter()
+                .all(|(_, header, payload)| { payload.len() <= 280 && !header.dont_fragment() })
+        );
+    });
+}
+
 #[test]
 fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
     with_host(|wire, host, _| {

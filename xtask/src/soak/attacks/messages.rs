@@ -116,7 +116,7 @@ pub(super) const ICMP: &[Attack] = &[
                 icmp(UNREACHABLE, FRAGMENTATION_NEEDED, &error(&ours(target, target.host), mtu))
             })
         },
-        &[("icmp.errors_rx", Each), ("icmp.bad_mtus", Not)],
+        &[("icmp.errors_rx", Each), ("icmp.bad_mtus", Not), ("ipv4.small_mtus", AtLeast(100))],
     ),
     // More paths than are remembered.
     Attack::new(

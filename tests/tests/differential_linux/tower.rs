@@ -1,0 +1,72 @@
+//! Our host: the tower of `echo` over an interface in memory.
+
+use std::time::Duration;
+
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use netif::{Instant, Layer, MacAddr, Rx};
+use rt_regions::Region;
+use tests::{Wire, with_pool};
+use udp::Udp;
+
+use super::frames::{OUR_MAC, PEER, PEER_MAC, PORT, US};
+
+/// How many pages a host has: as much as `echo` by default, by far.
+const PAGES: usize = 1024;
+
+/// A host with our stack.
+pub(crate) struct Tower<'a> {
+    wire: Wire,
+    hear: &'a mut dyn FnMut(Duration),
+}
+
+impl Tower<'_> {
+    /// Lets a frame arrive; gives what the host sent then.
+    pub(crate) fn hears(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        self.wire.push(frame);
+        self.passes(Duration::ZERO)
+    }
+
+    /// Lets time pass; gives what the host sent then.
+    pub(crate) fn passes(&mut self, time: Duration) -> Vec<Vec<u8>> {
+        (self.hear)(time);
+        self.wire.drain()
+    }
+}
+
+/// Calls `test` with a host that was just started and has announced its address.
+pub(crate) fn with_tower<T>(test: impl FnOnce(&mut Tower<'_>) -> T) -> T {
+    with_pool(PAGES, |pool| {
+        let memory = Region::new(pool, "memory");
+        let (wire, end) = Wire::new(MacAddr(OUR_MAC));
+        let cidr = format!("{US}/24").parse().expect("an address and its prefix");
+        let mut arp = Arp::new(Ethernet::new(end), cidr, 7, &memory).expect("there is room");
+        arp.insert_static(PEER, MacAddr(PEER_MAC)).expect("it is a neighbour");
+        let ipv4 = Ipv4::new(arp, cidr, 1, &memory).expect("there is room");
+        // Linux was told to limit none either.
+        let icmp = Icmp::new(ipv4.with_gateway(Some(PEER))).with_error_rate(1 << 20, 1 << 20);
+        let mut udp = Udp::new(icmp, &memory).expect("there is room");
+        udp.bind(PORT, |request, _region| Ok(request)).expect("nobody has the port");
+        let mut now = Instant::from_millis(1);
+        let mut hear = |time| {
+            now += time;
+            let mut region = Region::new(pool, "packet");
+            loop {
+                match udp.receive(now, &region).expect("memory does not break") {
+                    Rx::Idle => break,
+                    Rx::Kept => {}
+                    Rx::Item(item) => udp.refuse(now, item).expect("memory does not break"),
+                }
+                region.reset();
+            }
+        };
+        let mut tower = Tower { wire, hear: &mut hear };
+        // Two announcements, two seconds apart.
+        for _ in 0..2 {
+            assert_eq!(tower.passes(Duration::from_secs(2)).len(), 1);
+        }
+        test(&mut tower)
+    })
+}
