@@ -137,7 +137,9 @@ impl<E: Resolve> Ipv4<'_, E> {
             let piece = Payload::slice(&payload, offset, step);
             let more = offset + piece.len() < length;
             let header = Ipv4Header::new(&fields, offset, piece.len(), more);
-            self.transmit(now, fields.destination, neighbour, (header, &piece as &dyn Payload))?;
+            // Of the same type as a whole packet that is `dyn`: one copy of the way down for both.
+            let piece: &dyn Payload = &piece;
+            self.transmit(now, fields.destination, neighbour, (header, &piece))?;
             offset += step;
         }
         Ok(())

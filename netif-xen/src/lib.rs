@@ -5,6 +5,7 @@
 extern crate std;
 
 mod buffer;
+mod counters;
 mod device;
 mod error;
 mod link;
@@ -16,5 +17,6 @@ pub mod state;
 mod tx;
 mod wire;
 
+pub use counters::Counters;
 pub use error::{Broken, Error, Lie};
-pub use netfront::{Counters, Netfront};
+pub use netfront::Netfront;

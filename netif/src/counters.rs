@@ -21,7 +21,7 @@ impl fmt::Display for Counter {
 }
 
 /// Declares the counters of a layer: a struct of `pub u64` fields, all zero at first, with
-/// `visit(&self, visit: &mut dyn FnMut(Counter))`.
+/// `visit(&self, visit: &mut dyn FnMut(Counter))`. A crate that uses it depends on `zerocopy`.
 ///
 /// ```
 /// netif::counters! {
@@ -42,7 +42,9 @@ macro_rules! counters {
     }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(::zerocopy::Immutable, ::zerocopy::IntoBytes)]
         #[non_exhaustive]
+        #[repr(C)]
         pub struct $Counters {
             $($(#[$doc])* pub $name: u64,)*
         }
@@ -50,11 +52,25 @@ macro_rules! counters {
         impl $Counters {
             /// Shows each counter to `visit`, in the order in which they are declared.
             pub fn visit(&self, visit: &mut dyn FnMut($crate::Counter)) {
-                const NAMES: &[&str] = &[$(stringify!($name)),*];
-                for (name, value) in NAMES.iter().zip([$(self.$name),*]) {
-                    visit($crate::Counter { layer: $layer, name, value });
-                }
+                let names = concat!($(stringify!($name), " "),*);
+                $crate::visit_counters($layer, names, ::zerocopy::IntoBytes::as_bytes(self), visit);
             }
         }
     };
+}
+
+/// For [`counters!`](crate::counters): shows counters whose names stand one after the other, with a space
+/// behind each, and whose values are `values`, 8 bytes each. One copy of the code for all layers, and no
+/// table of names.
+#[doc(hidden)]
+pub fn visit_counters(
+    layer: &'static str,
+    names: &'static str,
+    values: &[u8],
+    visit: &mut dyn FnMut(Counter),
+) {
+    let values = values.as_chunks().0.iter().copied().map(u64::from_ne_bytes);
+    for (name, value) in names.split(' ').zip(values) {
+        visit(Counter { layer, name, value });
+    }
 }

@@ -16,7 +16,7 @@ mod report;
 mod time;
 
 pub use capture::{Capture, Recorder};
-pub use counters::Counter;
+pub use counters::{Counter, visit_counters};
 pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use payload::{Payload, Slice};

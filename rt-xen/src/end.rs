@@ -13,7 +13,7 @@ use x86_64::{
     structures::DescriptorTablePointer,
 };
 
-use crate::{early, hypervisor, memory, operations::Shutdown};
+use crate::{calls::Calls, early, hypervisor, memory, operations::Shutdown};
 
 /// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
 const QEMU_SLEEP_PORT: u16 = 0x604;
@@ -50,11 +50,17 @@ pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) 
     }
 }
 
-/// What a panic does: message and place, the counters of the regions, and the domain has crashed.
+/// What a panic does: the addresses on the stack (and message and place, with the feature
+/// `panic-messages`), the counters of the regions, and the domain has crashed.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
-    last_words(|| match info.location() {
-        Some(place) => early::print_last(format_args!("panic at {place}: {}", info.message())),
-        None => early::print_last(format_args!("panic: {}", info.message())),
+    let here = 0_u64;
+    last_words(|| {
+        if cfg!(not(feature = "panic-messages")) {
+            early::print_last(format_args!("panic"));
+        } else if let Some(place) = info.location() {
+            early::print_last(format_args!("panic at {place}: {}", info.message()));
+        }
+        early::print_last(format_args!("{}", Calls::above((&raw const here).addr() as u64)));
     })
 }
 

@@ -22,6 +22,7 @@ use x86_64::{
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{
     boot::{Layout, exception_stack_tops},
+    calls::Calls,
     early, end,
     one_cpu::OneCpu,
 };
@@ -139,5 +140,6 @@ extern "C" fn tell(frame: &Frame) -> ! {
     end::last_words(|| {
         let layout = &Layout::of_guest();
         early::print_last(format_args!("{}", Exception { frame, address, layout }));
+        early::print_last(format_args!("{}", Calls::above(frame.rsp)));
     })
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod boot;
 mod boot_time;
 mod bytes;
+mod calls;
 mod clock;
 mod console;
 mod domain;

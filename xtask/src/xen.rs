@@ -21,6 +21,7 @@ mod linux;
 mod log;
 mod machine;
 mod packages;
+mod places;
 mod qemu;
 mod settings;
 
@@ -31,6 +32,7 @@ pub use self::{
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,
+    places::with_places,
     settings::{Settings, Vif},
 };
 pub use dom0::protocol::{Ask, Asked, End, Trouble};

@@ -8,21 +8,8 @@ use crate::boot::Layout;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Frame {
-    r15: u64,
-    r14: u64,
-    r13: u64,
-    r12: u64,
-    r11: u64,
-    r10: u64,
-    r9: u64,
-    r8: u64,
-    rbp: u64,
-    rdi: u64,
-    rsi: u64,
-    rdx: u64,
-    rcx: u64,
-    rbx: u64,
-    rax: u64,
+    /// The general registers, the last of [`REGISTERS`] first.
+    general: [u64; 15],
     /// Which exception.
     pub(super) vector: u64,
     /// Its error code, or 0.
@@ -34,6 +21,9 @@ pub(crate) struct Frame {
     pub(super) rsp: u64,
     ss: u64,
 }
+
+/// The general registers, in the order in which they are pushed; four characters each.
+const REGISTERS: &str = "rax rbx rcx rdx rsi rdi rbp r8  r9  r10 r11 r12 r13 r14 r15 ";
 
 /// The vectors that are told apart here (Intel SDM volume 3, table 6-1).
 pub(super) const DIVIDE_ERROR: u64 = 0;
@@ -86,31 +76,30 @@ impl Exception<'_> {
 }
 
 fn name(vector: u64) -> &'static str {
-    const NAMES: [&str; 22] = [
-        "divide error",
-        "debug exception",
-        "non-maskable interrupt",
-        "breakpoint",
-        "overflow",
-        "bound range exceeded",
-        "invalid opcode",
-        "no floating-point unit",
-        "double fault",
-        "coprocessor segment overrun",
-        "invalid TSS",
-        "segment not present",
-        "stack fault",
-        "general protection fault",
-        "page fault",
-        "reserved exception",
-        "floating-point error",
-        "alignment check",
-        "machine check",
-        "SIMD floating-point exception",
-        "virtualization exception",
-        "control protection exception",
-    ];
-    NAMES.get(vector as usize).copied().unwrap_or("reserved exception")
+    // One text: a table of them would be larger.
+    const NAMES: &str = "divide error\n\
+        debug exception\n\
+        non-maskable interrupt\n\
+        breakpoint\n\
+        overflow\n\
+        bound range exceeded\n\
+        invalid opcode\n\
+        no floating-point unit\n\
+        double fault\n\
+        coprocessor segment overrun\n\
+        invalid TSS\n\
+        segment not present\n\
+        stack fault\n\
+        general protection fault\n\
+        page fault\n\
+        reserved exception\n\
+        floating-point error\n\
+        alignment check\n\
+        machine check\n\
+        SIMD floating-point exception\n\
+        virtualization exception\n\
+        control protection exception";
+    NAMES.split('\n').nth(vector as usize).unwrap_or("reserved exception")
 }
 
 /// Several lines, without an end to the last.
@@ -130,20 +119,15 @@ impl fmt::Display for Exception<'_> {
             "" => {}
             guess => write!(f, ": {guess}")?,
         }
-        let Frame { error, rip, rsp, rflags, cs, ss, .. } = *frame;
+        let Frame { error, rip, rsp, rflags, cs, ss, general, .. } = frame;
         write!(f, "\nrip {rip:016x} rsp {rsp:016x} flags {rflags:016x} error {error:x}")?;
         write!(f, " cs {cs:x} ss {ss:x} cr2 {address:x}")?;
-        let registers = [
-            [("rax", frame.rax), ("rbx", frame.rbx), ("rcx", frame.rcx), ("rdx", frame.rdx)],
-            [("rsi", frame.rsi), ("rdi", frame.rdi), ("rbp", frame.rbp), ("r8 ", frame.r8)],
-            [("r9 ", frame.r9), ("r10", frame.r10), ("r11", frame.r11), ("r12", frame.r12)],
-        ];
-        for line in registers {
-            let [(a, x), (b, y), (c, z), (d, w)] = line;
-            write!(f, "\n{a} {x:016x} {b} {y:016x} {c} {z:016x} {d} {w:016x}")?;
+        for (number, register) in general.iter().rev().enumerate() {
+            let name = REGISTERS.get(4 * number..4 * number + 3).unwrap_or_default();
+            let before = if number % 4 == 0 { '\n' } else { ' ' };
+            write!(f, "{before}{name} {register:016x}")?;
         }
-        let Frame { r13, r14, r15, .. } = frame;
-        write!(f, "\nr13 {r13:016x} r14 {r14:016x} r15 {r15:016x}")
+        Ok(())
     }
 }
 

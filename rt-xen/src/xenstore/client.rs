@@ -14,6 +14,7 @@ use core::{
 use netif::Instant;
 
 use super::{
+    incoming::Incoming,
     watches::{Path, Watches},
     wire::{Header, MessageType, PAYLOAD_MAX, RING_SIZE, Request, error_number},
 };
@@ -29,9 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The most that is taken at once, in bytes: many times more than xenstore has to say before it is told
 /// that there is room again.
 const FLOOD: usize = 64 << 10;
-
-/// The longest name of an error, and the longest token, that is looked at.
-const WORD_MAX: usize = 16;
 
 /// `struct xenstore_domain_interface`, as far as every version has it.
 #[derive(Debug)]
@@ -61,26 +59,6 @@ pub(crate) struct Client<'s, P> {
     watches: Watches,
     /// Something came that is no answer: where the next message begins is not known.
     broken: Cell<bool>,
-}
-
-/// What has come of a message.
-#[derive(Clone, Copy, Debug, Default)]
-struct Incoming {
-    header: [u8; Header::SIZE],
-    /// How many bytes of header and payload.
-    length: usize,
-    word: Word,
-}
-
-/// The string in a payload that is looked at: the name of the error, or the token of the event, which is
-/// its second string.
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    bytes: [u8; WORD_MAX],
-    /// How long it is; no more than one longer than there is room.
-    length: usize,
-    /// How many strings have ended before it.
-    ended: u8,
 }
 
 /// The reply that is waited for, and where it goes.
@@ -378,41 +356,6 @@ impl<'s, P: Peer> Client<'s, P> {
     fn broken(&self) -> StoreError {
         self.broken.set(true);
         StoreError::Broken
-    }
-}
-
-impl Incoming {
-    fn header(&self) -> Header {
-        Header::parse(self.header)
-    }
-
-    /// How many bytes are missing: of the header, if it is not complete, or of the message.
-    fn rest(&self) -> usize {
-        match self.length.checked_sub(Header::SIZE) {
-            None => Header::SIZE - self.length,
-            Some(length) => (self.header().len as usize).saturating_sub(length),
-        }
-    }
-}
-
-impl Word {
-    /// Looks for the string number `wanted` in the next piece of the payload.
-    fn add(&mut self, piece: &[u8], wanted: u8) {
-        for byte in piece {
-            if *byte == 0 {
-                self.ended = self.ended.saturating_add(1);
-            } else if self.ended == wanted {
-                if let Some(place) = self.bytes.get_mut(self.length) {
-                    *place = *byte;
-                }
-                self.length = (self.length + 1).min(WORD_MAX + 1);
-            }
-        }
-    }
-
-    /// The string; nothing if it is too long for one that we know.
-    fn get(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -13,7 +13,10 @@ use super::{Answer, REPLY_WITHIN, check_app, check_length, serve};
 use crate::{
     cargo, interrupt,
     lab::Network,
-    xen::{Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log},
+    xen::{
+        Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log,
+        with_places,
+    },
 };
 
 /// The name of the Linux guest.
@@ -114,7 +117,8 @@ pub fn on_xen(
                 vif: Some(Vif::default()),
                 restart: false,
             };
-            start(&settings, if logs(args) { with_log(&kernel) } else { plain() })?
+            let decode = if logs(args) { with_log(&kernel) } else { plain() };
+            start(&settings, with_places(program, decode))?
         }
         None => start(&Linux::new(&machine, &command_line)?.settings(name), plain())?,
     };
