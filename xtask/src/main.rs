@@ -168,6 +168,9 @@ struct Run {
 
 #[derive(clap::Args)]
 struct Soak {
+    /// Where the services run
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
     /// For how long at most
     #[arg(long, default_value_t = 1.0, value_parser = minutes)]
     minutes: f64,
@@ -177,6 +180,9 @@ struct Soak {
     /// Where the random numbers begin: the same number gives the same requests and attacks
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// On Xen: the memory of each guest, in MiB [default: 16]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=64))]
+    memory: Option<u32>,
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
@@ -193,7 +199,14 @@ impl Soak {
     fn run(self) -> anyhow::Result<()> {
         let time = Duration::from_secs_f64(self.minutes * 60.0);
         let plan = soak::Plan { time, requests: self.requests, seed: self.seed };
-        soak::on_unix(&plan)
+        match self.on {
+            Platform::Unix => {
+                ensure!(self.memory.is_none(), "--memory is for --on xen");
+                lab::prepare()?;
+                soak::on_unix(&plan)
+            }
+            Platform::Xen => soak::on_xen(&plan, self.memory.unwrap_or(soak::GUEST_MEMORY)),
+        }
     }
 }
 
@@ -246,7 +259,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
-        Command::Soak(soak) => lab::prepare().and_then(|()| soak.run()),
+        Command::Soak(soak) => soak.run(),
         Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
         Command::Cost { accept } => {
             if accept {

@@ -5,6 +5,7 @@
 
 mod outcome;
 mod progress;
+mod xen;
 
 pub use ::soak::{attacks, frames, listing, site, wire};
 
@@ -30,7 +31,10 @@ use crate::{
     profile,
 };
 
-pub use self::progress::Plan;
+pub use self::{
+    progress::Plan,
+    xen::{GUEST_MEMORY, on_machine, on_xen},
+};
 
 /// How often it is said how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(5);

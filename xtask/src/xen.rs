@@ -11,6 +11,7 @@
 
 mod agent;
 mod archive;
+mod bridge;
 mod console;
 mod domain;
 mod folder;
@@ -25,6 +26,7 @@ mod qemu;
 mod settings;
 
 pub use self::{
+    bridge::Bridge,
     console::{Console, Decode, plain},
     domain::{Domain, Ended},
     guest_log::with_log,

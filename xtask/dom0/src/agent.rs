@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use dom0::protocol::{self, Answer, Command, Header, VERSION};
+use soak::site::Site;
 
 use crate::{files, programs, requests};
 
@@ -71,6 +72,12 @@ fn answer(
         Command::Write { path } => files::write(&path, body),
         Command::Read { path } => files::read(&path),
         Command::Ask(ask) => requests::send(&ask, body),
+        Command::Round { place, plan } => {
+            match Site::open(&place).and_then(|site| soak::run(&site, &plan)) {
+                Ok(round) => (Answer::Round(Box::new(round)), Vec::new()),
+                Err(error) => failed(format!("{error:#}")),
+            }
+        }
         Command::Follow { path } => {
             let ended = lock(following).get(&id).map(Arc::clone).unwrap_or_default();
             let result = files::follow(id, &path, &ended, answers);

@@ -7,9 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use soak::{Round, RoundPlan, site::Place};
 
 /// The version of this protocol: both sides have to have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The most that a header has, in bytes: more is no header.
 const LONGEST_HEADER: usize = 1 << 20;
 /// The most that a body has, in bytes: an initramfs with room to spare.
@@ -48,6 +49,13 @@ pub enum Command {
     },
     /// Send UDP requests; the request is in the body. Answer: [`Answer::Asked`].
     Ask(Ask),
+    /// Run a round of the soak. Answer: [`Answer::Round`].
+    Round {
+        /// Where the service is.
+        place: Place,
+        /// What is done.
+        plan: RoundPlan,
+    },
     /// Send what is in a file, and what is appended to it later. It need not be there yet. Answers:
     /// [`Answer::Content`], any number of times, until [`Command::Unfollow`].
     Follow {
@@ -101,6 +109,8 @@ pub enum Answer {
     /// The requests were sent. The body is the first reply that was not as expected; if there is none,
     /// the first reply.
     Asked(Asked),
+    /// What came of a round.
+    Round(Box<Round>),
     /// It cannot be done.
     Failed {
         /// The reason.
