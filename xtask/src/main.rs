@@ -104,18 +104,21 @@ impl Profile {
 
 #[derive(clap::Args)]
 struct Bench {
+    /// Where: on Linux, beside its peers; or on Xen, beside a Linux guest
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
     /// How long each sample takes, in seconds
     #[arg(long, default_value_t = 1.0, value_parser = at_most_a_minute)]
     seconds: f64,
     /// How many samples there are of each; the peers take turns
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// The sizes of the requests in bytes
-    #[arg(long, value_delimiter = ',', default_values_t = bench::SIZES,
+    /// The sizes of the requests in bytes [default: 64,1400,8192,60000]
+    #[arg(long, value_delimiter = ',',
           value_parser = clap::value_parser!(u16).range(8..=65_507))]
     size: Vec<u16>,
-    /// The numbers of outstanding requests
-    #[arg(long, value_delimiter = ',', default_values_t = bench::WINDOWS,
+    /// The numbers of outstanding requests [default: 1,16,64]
+    #[arg(long, value_delimiter = ',',
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     window: Vec<u16>,
     /// Only these peers; the reflector is always among them
@@ -133,12 +136,31 @@ fn at_most_a_minute(text: &str) -> Result<f64, String> {
 
 impl Bench {
     fn run(self) -> anyhow::Result<()> {
-        if self.quick {
-            return bench::run(&bench::Plan::quick());
-        }
-        let Self { seconds, rounds, size: sizes, window: windows, peer: peers, .. } = self;
+        let Self { on, seconds, rounds, size: sizes, window: windows, peer: peers, quick } = self;
         let time = Duration::from_secs_f64(seconds);
-        bench::run(&bench::Plan { time, rounds, sizes, windows, peers })
+        match on {
+            Platform::Unix => {
+                lab::prepare()?;
+                let or = |given: Vec<u16>, usual: &[u16]| {
+                    if given.is_empty() { usual.to_vec() } else { given }
+                };
+                let (sizes, windows) = (or(sizes, &bench::SIZES), or(windows, &bench::WINDOWS));
+                bench::run(&match quick {
+                    true => bench::Plan::quick(),
+                    false => bench::Plan { time, rounds, sizes, windows, peers },
+                })
+            }
+            Platform::Xen => {
+                ensure!(
+                    sizes.is_empty() && windows.is_empty() && peers.is_empty(),
+                    "--size, --window and --peer are for --on unix; on Xen the settings are always the same"
+                );
+                bench::xen::on_xen(&match quick {
+                    true => bench::xen::XenPlan::quick(),
+                    false => bench::xen::XenPlan::new(time, rounds),
+                })
+            }
+        }
     }
 }
 
@@ -260,7 +282,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
         Command::Soak(soak) => soak.run(),
-        Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
+        Command::Bench(bench) => bench.run(),
         Command::Cost { accept } => {
             if accept {
                 cost::accept()

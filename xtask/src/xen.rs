@@ -28,11 +28,11 @@ mod settings;
 pub use self::{
     bridge::Bridge,
     console::{Console, Decode, plain},
-    domain::{Domain, Ended},
+    domain::{Domain, Ended, Started},
     guest_log::with_log,
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,
     settings::{Settings, Vif},
 };
-pub use dom0::protocol::{Ask, Asked, End, Trouble};
+pub use dom0::protocol::{Ask, Asked, End, Load, Loaded, Trouble};

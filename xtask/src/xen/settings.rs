@@ -44,10 +44,17 @@ impl Default for Vif {
     }
 }
 
+impl Vif {
+    /// Its hardware address as text.
+    pub(super) fn mac_text(&self) -> String {
+        self.mac.map(|byte| format!("{byte:02x}")).join(":")
+    }
+}
+
 impl fmt::Display for Vif {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
-        write!(f, "bridge=xenbr{},mac={mac},script={VIF_SCRIPT}", self.bridge)?;
+        let (bridge, mac) = (self.bridge, self.mac_text());
+        write!(f, "bridge=xenbr{bridge},mac={mac},script={VIF_SCRIPT}")?;
         self.mtu.map_or(Ok(()), |mtu| write!(f, ",mtu={mtu}"))
     }
 }
