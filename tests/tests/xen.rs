@@ -16,6 +16,7 @@ mod xen {
     pub(crate) mod command;
     pub(crate) mod crash;
     pub(crate) mod guest;
+    pub(crate) mod lab;
     pub(crate) mod linux;
     pub(crate) mod log;
     pub(crate) mod services;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
         log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;
+        lab: a_short_soak_passes, echo_is_measured_beside_linux;
     };
     let conclusion = libtest_mimic::run(&arguments, trials);
     xen::support::end();

@@ -5,6 +5,7 @@ mod peers;
 mod picture;
 mod sample;
 mod table;
+pub mod xen;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 

@@ -106,18 +106,21 @@ impl Profile {
 
 #[derive(clap::Args)]
 struct Bench {
+    /// Where: on Linux, beside its peers; or on Xen, beside a Linux guest
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
     /// How long each sample takes, in seconds
     #[arg(long, default_value_t = 1.0, value_parser = at_most_a_minute)]
     seconds: f64,
     /// How many samples there are of each; the peers take turns
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// The sizes of the requests in bytes
-    #[arg(long, value_delimiter = ',', default_values_t = bench::SIZES,
+    /// The sizes of the requests in bytes [default: 64,1400,8192,60000]
+    #[arg(long, value_delimiter = ',',
           value_parser = clap::value_parser!(u16).range(8..=65_507))]
     size: Vec<u16>,
-    /// The numbers of outstanding requests
-    #[arg(long, value_delimiter = ',', default_values_t = bench::WINDOWS,
+    /// The numbers of outstanding requests [default: 1,16,64]
+    #[arg(long, value_delimiter = ',',
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     window: Vec<u16>,
     /// Only these peers; the reflector is always among them
@@ -135,12 +138,31 @@ fn at_most_a_minute(text: &str) -> Result<f64, String> {
 
 impl Bench {
     fn run(self) -> anyhow::Result<()> {
-        if self.quick {
-            return bench::run(&bench::Plan::quick());
-        }
-        let Self { seconds, rounds, size: sizes, window: windows, peer: peers, .. } = self;
+        let Self { on, seconds, rounds, size: sizes, window: windows, peer: peers, quick } = self;
         let time = Duration::from_secs_f64(seconds);
-        bench::run(&bench::Plan { time, rounds, sizes, windows, peers })
+        match on {
+            Platform::Unix => {
+                lab::prepare()?;
+                let or = |given: Vec<u16>, usual: &[u16]| {
+                    if given.is_empty() { usual.to_vec() } else { given }
+                };
+                let (sizes, windows) = (or(sizes, &bench::SIZES), or(windows, &bench::WINDOWS));
+                bench::run(&match quick {
+                    true => bench::Plan::quick(),
+                    false => bench::Plan { time, rounds, sizes, windows, peers },
+                })
+            }
+            Platform::Xen => {
+                ensure!(
+                    sizes.is_empty() && windows.is_empty() && peers.is_empty(),
+                    "--size, --window and --peer are for --on unix; on Xen the settings are always the same"
+                );
+                bench::xen::on_xen(&match quick {
+                    true => bench::xen::XenPlan::quick(),
+                    false => bench::xen::XenPlan::new(time, rounds),
+                })
+            }
+        }
     }
 }
 
@@ -170,6 +192,9 @@ struct Run {
 
 #[derive(clap::Args)]
 struct Soak {
+    /// Where the services run
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
     /// For how long at most
     #[arg(long, default_value_t = 1.0, value_parser = minutes)]
     minutes: f64,
@@ -179,6 +204,9 @@ struct Soak {
     /// Where the random numbers begin: the same number gives the same requests and attacks
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// On Xen: the memory of each guest, in MiB [default: 16]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=64))]
+    memory: Option<u32>,
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
@@ -195,7 +223,14 @@ impl Soak {
     fn run(self) -> anyhow::Result<()> {
         let time = Duration::from_secs_f64(self.minutes * 60.0);
         let plan = soak::Plan { time, requests: self.requests, seed: self.seed };
-        soak::on_unix(&plan)
+        match self.on {
+            Platform::Unix => {
+                ensure!(self.memory.is_none(), "--memory is for --on xen");
+                lab::prepare()?;
+                soak::on_unix(&plan)
+            }
+            Platform::Xen => soak::on_xen(&plan, self.memory.unwrap_or(soak::GUEST_MEMORY)),
+        }
     }
 }
 
@@ -267,9 +302,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
-        Command::Soak(soak) => lab::prepare().and_then(|()| soak.run()),
+        Command::Soak(soak) => soak.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
-        Command::Bench(bench) => lab::prepare().and_then(|()| bench.run()),
+        Command::Bench(bench) => bench.run(),
         Command::Cost { accept } => {
             if accept {
                 cost::accept()

@@ -41,7 +41,7 @@ pub fn check() -> Result<()> {
 }
 
 /// The size of a stripped copy, in bytes.
-fn stripped(image: &Path) -> Result<u64> {
+pub(crate) fn stripped(image: &Path) -> Result<u64> {
     let copy = image.with_extension("stripped");
     let output = tools::STRIP
         .command()

@@ -1,19 +1,13 @@
 //! `cargo xtask soak`: all services under everything at once, for as long as one likes, and a verdict.
 //!
-//! A round is: requests with nobody in the way; requests over a network that loses, doubles and reorders
-//! frames; an attack with requests in between; and then a look at what the regions hold, in a state that
-//! does not depend on what was before ([`Site::settle`]). Where the service runs does not matter: a
-//! [`Site`] is addresses and an interface.
+//! What a round is, and who runs it, is the crate [`soak`](::soak)'s; here are the places where services run,
+//! and the verdict.
 
-pub mod attacks;
-mod clients;
-pub mod frames;
-pub mod listing;
 mod outcome;
-mod requests;
-mod rounds;
-pub mod site;
-pub mod wire;
+mod progress;
+mod xen;
+
+pub use ::soak::{attacks, frames, listing, site, wire};
 
 use std::{
     collections::BTreeMap,
@@ -23,11 +17,12 @@ use std::{
     time::Duration,
 };
 
+use ::soak::Pace;
 use anyhow::{Context, Result, ensure};
 
 use self::{
     outcome::Outcome,
-    rounds::Progress,
+    progress::Progress,
     site::{Place, Site},
 };
 use crate::{
@@ -36,15 +31,15 @@ use crate::{
     profile,
 };
 
-pub use self::rounds::Plan;
+pub use self::{
+    progress::Plan,
+    xen::{GUEST_MEMORY, on_machine, on_xen},
+};
 
 /// How often it is said how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// The last lines of a service that ended too early.
 const LAST_LINES: usize = 20;
-
-/// How many hosts that are not there ask something at once.
-pub(crate) const STRANGERS: usize = 300;
 
 /// The network of a service that is attacked: large enough for many attackers.
 pub fn network() -> Network {
@@ -97,15 +92,19 @@ pub fn start<'lab>(
 /// # Errors
 /// A service does not build, or start, or ends; or the verdict is FAIL, and why.
 pub fn on_unix(plan: &Plan) -> Result<()> {
-    let apps = tests::apps();
-    let programs = cargo::build(&apps, &[])?;
-    let progress = Progress::new(*plan);
+    let programs = cargo::build(&tests::apps(), &[])?;
+    let progress = Progress::new(*plan, Pace::default());
     progress.stop_on_interrupt()?;
+    all(&progress, |app| in_lab(app, &programs, &progress))
+}
+
+/// Runs all services, each on a thread of its own, and prints the verdicts.
+fn all(progress: &Progress, run: impl Fn(&'static str) -> Result<Outcome> + Sync) -> Result<()> {
     let outcomes = thread::scope(|scope| {
         let soak = |app| {
-            let (programs, progress) = (&programs, &progress);
+            let run = &run;
             scope.spawn(move || {
-                let outcome = in_lab(app, programs, progress);
+                let outcome = run(app);
                 // If one ends badly the others need not go on.
                 if outcome.is_err() {
                     progress.stop();
@@ -114,7 +113,7 @@ pub fn on_unix(plan: &Plan) -> Result<()> {
                 outcome
             })
         };
-        let running: Vec<_> = apps.iter().map(|app| soak(app)).collect();
+        let running: Vec<_> = tests::apps().into_iter().map(soak).collect();
         while progress.ended.load(Ordering::Relaxed) < running.len() {
             thread::park_timeout(Duration::from_millis(100));
             progress.tell(TELL_EVERY);
@@ -139,7 +138,7 @@ fn in_lab(
     let program = programs.get(app).with_context(|| format!("{app} has no program"))?;
     lab::in_namespace(network(), |lab| {
         let (service, site) = start(lab, program, &[], |_| ())?;
-        let outcome = rounds::run(&site, app, progress);
+        let outcome = progress.run(app, |plan, _| ::soak::run(&site, plan));
         let (status, mut lines) = service.stop()?;
         lines.drain(..lines.len().saturating_sub(LAST_LINES));
         ensure!(status.success(), "it ended badly ({status}): {}", lines.join("\n"));

@@ -11,6 +11,7 @@
 
 mod agent;
 mod archive;
+mod bridge;
 mod console;
 mod domain;
 mod folder;
@@ -26,8 +27,9 @@ mod qemu;
 mod settings;
 
 pub use self::{
+    bridge::Bridge,
     console::{Console, Decode, plain},
-    domain::{Domain, Ended},
+    domain::{Domain, Ended, Started},
     guest_log::with_log,
     linux::Linux,
     machine::{Machine, Ran},
@@ -35,4 +37,4 @@ pub use self::{
     places::with_places,
     settings::{Settings, Vif},
 };
-pub use dom0::protocol::{Ask, Asked, End, Trouble};
+pub use dom0::protocol::{Ask, Asked, End, Load, Loaded, Trouble};

@@ -14,8 +14,9 @@ use std::{
 
 use anyhow::{Context, Result};
 use dom0::protocol::{self, Answer, Command, Header, VERSION};
+use soak::site::Site;
 
-use crate::{files, programs, requests};
+use crate::{files, load, programs, requests};
 
 /// The way back, shared by the threads. A clone is of the same way.
 #[derive(Clone)]
@@ -71,6 +72,13 @@ fn answer(
         Command::Write { path } => files::write(&path, body),
         Command::Read { path } => files::read(&path),
         Command::Ask(ask) => requests::send(&ask, body),
+        Command::Load(load) => load::run(&load),
+        Command::Round { place, plan } => {
+            match Site::open(&place).and_then(|site| soak::run(&site, &plan)) {
+                Ok(round) => (Answer::Round(Box::new(round)), Vec::new()),
+                Err(error) => failed(format!("{error:#}")),
+            }
+        }
         Command::Follow { path } => {
             let ended = lock(following).get(&id).map(Arc::clone).unwrap_or_default();
             let result = files::follow(id, &path, &ended, answers);

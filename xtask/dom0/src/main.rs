@@ -3,26 +3,24 @@
 #![forbid(unsafe_code)]
 
 mod agent;
-mod echo;
 mod files;
+mod load;
 mod programs;
 mod requests;
+mod start;
 
 use std::{env, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let result: Result<()> = match args[..] {
         ["agent", device] => agent::serve(device),
-        ["echo", port] => port
-            .parse()
-            .with_context(|| format!("{port:?} is no port; 1 to 65535 is allowed"))
-            .and_then(echo::serve),
+        ["start", to, program, ref args @ ..] => start::serve(to, program, args),
         _ => {
-            eprintln!("usage: dom0 agent DEVICE | dom0 echo PORT");
+            eprintln!("usage: dom0 agent DEVICE | dom0 start ADDRESS:PORT PROGRAM ARGUMENTS…");
             return ExitCode::from(2);
         }
     };

@@ -7,9 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use soak::{Round, RoundPlan, site::Place};
 
 /// The version of this protocol: both sides have to have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The most that a header has, in bytes: more is no header.
 const LONGEST_HEADER: usize = 1 << 20;
 /// The most that a body has, in bytes: an initramfs with room to spare.
@@ -48,6 +49,15 @@ pub enum Command {
     },
     /// Send UDP requests; the request is in the body. Answer: [`Answer::Asked`].
     Ask(Ask),
+    /// Put a service under load. Answer: [`Answer::Loaded`].
+    Load(Load),
+    /// Run a round of the soak. Answer: [`Answer::Round`].
+    Round {
+        /// Where the service is.
+        place: Place,
+        /// What is done.
+        plan: RoundPlan,
+    },
     /// Send what is in a file, and what is appended to it later. It need not be there yet. Answers:
     /// [`Answer::Content`], any number of times, until [`Command::Unfollow`].
     Follow {
@@ -79,6 +89,44 @@ pub struct Ask {
     pub length: usize,
 }
 
+/// UDP requests to a service that returns what it is sent: each with a number and a content of its own, and so
+/// many without their reply at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Who is asked.
+    pub to: SocketAddrV4,
+    /// The length of each request in bytes, [`Load::SHORTEST`] at least.
+    pub length: u16,
+    /// How many requests are outstanding.
+    pub window: u16,
+    /// For how long requests are sent.
+    pub time: Duration,
+    /// How long a reply may take.
+    pub limit: Duration,
+}
+
+impl Load {
+    /// The least length of a request: its number.
+    pub const SHORTEST: u16 = 8;
+}
+
+/// What came of a load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// How many replies were right.
+    pub replies: u32,
+    /// How many were wrong.
+    pub wrong: u32,
+    /// How many requests had no reply in time.
+    pub lost: u32,
+    /// From the first request to the last reply.
+    pub elapsed: Duration,
+    /// The time from a request to its reply: the median.
+    pub p50: Duration,
+    /// The time that 99 of 100 replies came within.
+    pub p99: Duration,
+}
+
 /// What the agent answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -101,6 +149,10 @@ pub enum Answer {
     /// The requests were sent. The body is the first reply that was not as expected; if there is none,
     /// the first reply.
     Asked(Asked),
+    /// What came of the load.
+    Loaded(Loaded),
+    /// What came of a round.
+    Round(Box<Round>),
     /// It cannot be done.
     Failed {
         /// The reason.

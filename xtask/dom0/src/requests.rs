@@ -93,7 +93,11 @@ fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<
 }
 
 /// The length of the next datagram; none if there is none until `deadline`.
-fn receive(socket: &UdpSocket, deadline: Instant, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    deadline: Instant,
+    buffer: &mut [u8],
+) -> io::Result<Option<usize>> {
     let left = deadline.saturating_duration_since(Instant::now());
     // A limit of zero would be none at all.
     socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;

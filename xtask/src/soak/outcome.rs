@@ -1,7 +1,8 @@
 //! What came of it: replies, times, and the verdict.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
+use ::soak::{Round, Tally, listing::Memory};
 use anyhow::{Result, anyhow};
 use hdrhistogram::Histogram;
 
@@ -10,67 +11,42 @@ use crate::profile::{
     verdict,
 };
 
-use super::listing::Memory;
-
 /// The longest time of a reply that is told from longer ones, in microseconds.
 const SLOWEST: u64 = 60_000_000;
 /// How many wrong or missing replies are described.
 const DESCRIBED: usize = 5;
 
-/// The replies under one sort of network.
+/// The replies under one sort of network, of all rounds.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct Replies {
     /// The time of each right reply, in microseconds.
     times: Histogram<u64>,
-    /// Replies that had to come and did not.
-    pub(crate) missing: u64,
-    /// Replies that did not come, to requests that the network had lost a part of.
-    pub(crate) lost: u64,
-    /// Replies that were wrong.
-    pub(crate) wrong: u64,
-    /// Some of these, in words.
+    missing: u64,
+    lost: u64,
+    wrong: u64,
+    /// Some of those that were wrong or missing, in words.
     described: Vec<String>,
-    /// The last attack.
-    after: &'static str,
 }
 
-impl Tally {
-    /// Nothing yet.
-    ///
-    /// # Errors
-    /// There is no memory for the times.
-    pub(crate) fn new() -> Result<Self> {
+impl Replies {
+    fn new() -> Result<Self> {
         let times =
             Histogram::new_with_bounds(1, SLOWEST, 3).map_err(|error| anyhow!("{error}"))?;
-        Ok(Self { times, missing: 0, lost: 0, wrong: 0, described: Vec::new(), after: "none" })
+        Ok(Self { times, missing: 0, lost: 0, wrong: 0, described: Vec::new() })
     }
 
-    pub(crate) fn right(&mut self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.times.saturating_record(micros);
+    /// Adds those of the round that is described as `when`.
+    fn add(&mut self, tally: &Tally, when: &str) {
+        let Tally { times, missing, lost, wrong, described } = tally;
+        times.iter().for_each(|micros| self.times.saturating_record(u64::from(*micros)));
+        self.missing += missing;
+        self.lost += lost;
+        self.wrong += wrong;
+        let free = DESCRIBED.saturating_sub(self.described.len());
+        self.described.extend(described.iter().take(free).map(|words| format!("{when}: {words}")));
     }
 
-    pub(crate) fn wrong(&mut self, words: String) {
-        self.wrong += 1;
-        self.describe(words);
-    }
-
-    /// A reply did not come, though the network lost nothing of its request.
-    pub(crate) fn missing(&mut self, words: String) {
-        self.missing += 1;
-        self.describe(words);
-    }
-
-    fn describe(&mut self, words: String) {
-        if self.described.len() < DESCRIBED {
-            let (requests, after) = (self.requests(), self.after);
-            let when = format!("request {requests}, the last attack being {after}");
-            self.described.push(format!("{when}: {words}"));
-        }
-    }
-
-    /// How many requests there were.
-    pub(crate) fn requests(&self) -> u64 {
+    fn requests(&self) -> u64 {
         self.times.len() + self.missing + self.lost + self.wrong
     }
 }
@@ -79,52 +55,69 @@ impl Tally {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) app: &'static str,
-    /// Nobody was in the way.
-    pub(crate) quiet: Tally,
-    /// The network lost, doubled and reordered frames.
-    pub(crate) bad: Tally,
-    /// Others attacked.
-    pub(crate) attacked: Tally,
+    /// The networks by name, with the replies that came under them.
+    networks: Vec<(&'static str, Replies)>,
     /// How many attacks there were, and frames in them.
-    pub(crate) attacks: u64,
-    pub(crate) attack_frames: u64,
+    attacks: u64,
+    attack_frames: u64,
+    /// The last attack.
+    last_attack: String,
+    /// How often the network was taken away and given back.
+    pub(crate) networks_lost: u64,
+    /// What else was wrong, in words.
+    pub(crate) faults: Vec<String>,
     /// What the regions held after each round.
-    pub(crate) memory: Series,
+    memory: Series,
 }
 
 impl Outcome {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// There is no memory for the times.
     pub(crate) fn new(app: &'static str) -> Result<Self> {
         Ok(Self {
             app,
-            quiet: Tally::new()?,
-            bad: Tally::new()?,
-            attacked: Tally::new()?,
+            networks: Vec::new(),
             attacks: 0,
             attack_frames: 0,
+            last_attack: "none".into(),
+            networks_lost: 0,
+            faults: Vec::new(),
             memory: Series::default(),
         })
     }
 
-    /// Notes that an attack of so many frames begins.
-    pub(crate) fn attacked_by(&mut self, attack: &'static str, frames: usize) {
+    /// Adds a round with this attack, which ended after so many nanoseconds of the run.
+    pub(crate) fn add(&mut self, round: &Round, attack: &str, nanos: u64) -> Result<()> {
         self.attacks += 1;
-        self.attack_frames += frames as u64;
-        for tally in [&mut self.quiet, &mut self.bad, &mut self.attacked] {
-            tally.after = attack;
+        self.attack_frames += round.attack_frames;
+        for (network, tally) in round.tallies() {
+            // An attack comes last in its round.
+            let last = if network == "attacked" { attack } else { &self.last_attack };
+            let when = format!("round {}, the last attack being {last}", self.attacks);
+            let known = self.networks.iter().position(|(name, _)| *name == network);
+            let index = match known {
+                Some(index) => index,
+                None => {
+                    self.networks.push((network, Replies::new()?));
+                    self.networks.len() - 1
+                }
+            };
+            self.networks[index].1.add(tally, &when);
         }
+        attack.clone_into(&mut self.last_attack);
+        self.note(round.packets, nanos, &round.memory);
+        Ok(())
     }
 
     /// How many requests there were.
     pub(crate) fn requests(&self) -> u64 {
-        self.tallies().map(|(_, tally)| tally.requests()).sum()
-    }
-
-    fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
-        [("quiet", &self.quiet), ("bad", &self.bad), ("attacked", &self.attacked)].into_iter()
+        self.networks.iter().map(|(_, replies)| replies.requests()).sum()
     }
 
     /// Notes what the regions hold after so many packets.
-    pub(crate) fn note(&mut self, packets: u64, nanos: u64, memory: &Memory) {
+    fn note(&mut self, packets: u64, nanos: u64, memory: &Memory) {
         let series = &mut self.memory;
         if series.moments.last().is_some_and(|last| last.tick >= packets) {
             return;
@@ -151,19 +144,18 @@ impl Outcome {
     /// What is wrong; nothing if all is as it should be.
     fn complaints(&self) -> Vec<String> {
         let app = self.app;
-        let mut complaints = Vec::new();
-        for (network, tally) in self.tallies() {
-            if tally.wrong > 0 {
-                complaints.push(format!("{app}, {network}: {} replies were wrong", tally.wrong));
-            }
-            if tally.wrong > 0 || network != "attacked" && tally.missing > 0 {
-                let described = tally.described.iter();
-                complaints.extend(described.map(|it| format!("{app}, {network}: {it}")));
-            }
+        let mut complaints: Vec<_> = self.faults.iter().map(|it| format!("{app}: {it}")).collect();
+        for (network, replies) in &self.networks {
+            let Replies { missing, wrong, described, .. } = replies;
             // An attack may fill the queue that requests come through too.
-            if network != "attacked" && tally.missing > 0 {
-                complaints
-                    .push(format!("{app}, {network}: {} replies did not come", tally.missing));
+            let missing = if *network == "attacked" { &0 } else { missing };
+            for (count, words) in [(wrong, "were wrong"), (missing, "did not come")] {
+                if *count > 0 {
+                    complaints.push(format!("{app}, {network}: {count} replies {words}"));
+                }
+            }
+            if wrong + missing > 0 {
+                complaints.extend(described.iter().map(|it| format!("{app}, {network}: {it}")));
             }
         }
         let growing = verdict::judge(&self.memory).into_iter().filter(|verdict| !verdict.passed);
@@ -188,15 +180,15 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> (String, Vec<String>) {
         "worst µs"
     );
     for outcome in outcomes {
-        for (network, tally) in outcome.tallies() {
-            let Tally { times, missing, lost, wrong, .. } = tally;
+        for (network, replies) in &outcome.networks {
+            let Replies { times, missing, lost, wrong, .. } = replies;
             let at = |quantile| times.value_at_quantile(quantile);
             // A String takes all that is written to it.
             let _ = writeln!(
                 text,
                 "{:<12} {network:<9} {:>10} {:>10} {lost:>8} {missing:>8} {wrong:>6} {:>8} {:>8} {:>9}",
                 outcome.app,
-                tally.requests(),
+                replies.requests(),
                 times.len(),
                 at(0.5),
                 at(0.99),
@@ -205,10 +197,14 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> (String, Vec<String>) {
         }
     }
     for outcome in outcomes {
-        let Outcome { app, attacks, attack_frames, memory, .. } = outcome;
+        let Outcome { app, attacks, attack_frames, networks_lost, memory, .. } = outcome;
+        let lost = match networks_lost {
+            0 => String::new(),
+            times => format!(", its network taken away and given back {times} times"),
+        };
         let _ = writeln!(
             text,
-            "\n{app}: {attacks} attacks, {attack_frames} frames; memory, {} times looked at:",
+            "\n{app}: {attacks} attacks, {attack_frames} frames{lost}; memory, {} times looked at:",
             memory.moments.len()
         );
         text += &verdict::table(&verdict::judge(memory));
@@ -222,27 +218,45 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> (String, Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::listing::Held, *};
+    use ::soak::listing::Held;
 
-    /// An outcome of so many rounds after which a region held `pages`.
-    fn outcome(rounds: u64, pages: impl Fn(u64) -> u64) -> Outcome {
+    use super::*;
+
+    /// An outcome of so many rounds, each with a right reply, after which a region held `pages`; `harm` has
+    /// changed the last of them.
+    fn outcome(pages: impl Fn(u64) -> u64, harm: impl Fn(&mut Round)) -> Outcome {
         let mut outcome = Outcome::new("echo").unwrap();
-        for round in 0..rounds {
-            let held = Held { live: 1, pages: pages(round), most: 9 };
-            let memory = Memory { regions: [("packet".into(), held)].into(), ..Memory::default() };
-            outcome.note(round * 100, 0, &memory);
-            outcome.quiet.right(Duration::from_micros(50 + round));
+        for number in 1..=100 {
+            let held = Held { live: 1, pages: pages(number), most: 9 };
+            let mut round = Round {
+                packets: number * 100,
+                memory: Memory { regions: [("packet".into(), held)].into(), ..Memory::default() },
+                quiet: Tally { times: vec![50], ..Tally::default() },
+                ..Round::default()
+            };
+            if number == 100 {
+                harm(&mut round);
+            }
+            outcome.add(&round, "teardrop", 0).unwrap();
         }
         outcome
     }
 
+    fn described(words: &str) -> Vec<String> {
+        vec![words.to_owned()]
+    }
+
     #[test]
     fn all_right_is_a_pass() {
-        let mut outcome = outcome(100, |_| 2);
-        // What the network has cut need not be answered.
-        outcome.bad.lost += 1;
-        // And an attack may fill the queue.
-        outcome.attacked.missing("nothing".into());
+        let outcome = outcome(
+            |_| 2,
+            |round| {
+                // What the network has cut need not be answered.
+                round.bad.lost = 1;
+                // And an attack may fill the queue.
+                (round.attacked.missing, round.attacked.described) = (1, described("nothing"));
+            },
+        );
         let (text, complaints) = conclude(&[outcome]);
         assert_eq!(complaints, [""; 0], "{text}");
         assert!(text.ends_with("102 requests: PASS\n"), "{text}");
@@ -251,19 +265,26 @@ mod tests {
 
     #[test]
     fn growth_loss_and_wrong_replies_are_a_fail() {
-        let growing = outcome(100, |round| round);
-        let mut losing = outcome(100, |_| 2);
-        losing.quiet.missing("nothing".into());
-        let mut wrong = outcome(100, |_| 2);
-        wrong.attacked.wrong("other bytes".into());
+        let growing = outcome(|number| number, |_| ());
+        let losing = outcome(|_| 2, |round| round.quiet.missing = 1);
+        let harm = |round: &mut Round| {
+            (round.attacked.wrong, round.attacked.described) = (1, described("other bytes"));
+        };
+        let wrong = outcome(|_| 2, harm);
+        let mut restarted = outcome(|_| 2, |_| ());
+        restarted.faults.push("it was started again".into());
         for (outcome, words) in [
             (growing, "packet holds more and more"),
             (losing, "quiet: 1 replies did not come"),
             (wrong, "attacked: 1 replies were wrong"),
+            (restarted, "echo: it was started again"),
         ] {
             let (text, complaints) = conclude(&[outcome]);
             assert!(complaints.iter().any(|it| it.contains(words)), "{complaints:?}");
             assert!(text.ends_with("FAIL\n"), "{text}");
         }
+        let (_, complaints) = conclude(&[outcome(|_| 2, harm)]);
+        let when = "round 100, the last attack being teardrop: other bytes";
+        assert!(complaints.iter().any(|it| it.contains(when)), "{complaints:?}");
     }
 }

@@ -1,14 +1,16 @@
 //! A guest.
 
 use std::{
-    fmt, thread,
+    fmt,
+    net::SocketAddrV4,
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{
-    console::{Console, Decode},
+    console::{Console, Decode, plain},
     machine::Machine,
     settings::{Settings, Vif, file},
 };
@@ -49,6 +51,24 @@ impl fmt::Display for Ended {
     }
 }
 
+/// How long a guest took to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Started {
+    /// What `xl create` took.
+    pub created: Duration,
+    /// From the start of `xl create` to the guest's first reply.
+    pub replied: Duration,
+}
+
+impl Started {
+    /// Reads what `dom0 start` prints.
+    fn read(said: &str) -> Option<Self> {
+        let (created, replied) = said.trim().split_once(' ')?;
+        let time = |text: &str| Some(Duration::from_micros(text.parse().ok()?));
+        Some(Self { created: time(created)?, replied: time(replied)? })
+    }
+}
+
 /// A guest that was started. Dropping it destroys it, if it has not ended.
 #[derive(Debug)]
 pub struct Domain<'m> {
@@ -69,6 +89,50 @@ impl<'m> Domain<'m> {
         decode: Decode,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
+        Self::prepare(machine, settings, decode, on_line, |path| {
+            machine.succeed_within("xl", &["create", path], CREATE_WITHIN).map(drop)
+        })
+        .map(|(domain, ())| domain)
+    }
+
+    /// The same for a guest that replies to UDP datagrams with what it was sent, at `to`: waits until it does, and
+    /// says how long that took.
+    ///
+    /// # Errors
+    /// Those of [`Domain::create`]; it gives no reply.
+    pub fn create_timed(
+        machine: &'m Machine,
+        settings: &Settings<'_>,
+        to: SocketAddrV4,
+    ) -> Result<(Self, Started)> {
+        // A guest that nobody knows is asked for once a second, and the time of that is not its own.
+        let address = to.ip().to_string();
+        if let Some(vif) = &settings.vif {
+            machine.succeed("arp", &["-s", &address, &vif.mac_text()])?;
+        }
+        let started = Self::prepare(
+            machine,
+            settings,
+            plain(),
+            |_| (),
+            |path| {
+                let args = ["start", &to.to_string(), "xl", "create", path];
+                let said = machine.succeed_within("dom0", &args, CREATE_WITHIN)?;
+                Started::read(&said).with_context(|| format!("dom0 start says: {said}"))
+            },
+        );
+        machine.succeed("arp", &["-d", &address])?;
+        started
+    }
+
+    /// Brings what it takes, and has it started by `start` with the domain's file.
+    fn prepare<T>(
+        machine: &'m Machine,
+        settings: &Settings<'_>,
+        decode: Decode,
+        on_line: impl FnMut(&str) + Send + 'static,
+        start: impl FnOnce(&str) -> Result<T>,
+    ) -> Result<(Self, T)> {
         let name = settings.name;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         ensure!(
@@ -89,10 +153,15 @@ impl<'m> Domain<'m> {
         let (logs, of) = machine.logs();
         let copy = logs.join(format!("{of}-{name}.log"));
         let console = Console::follow(machine, &log, &copy, decode, on_line)?;
-        machine
-            .succeed_within("xl", &["create", &path], CREATE_WITHIN)
-            .with_context(|| format!("cannot start the guest {name}"))?;
-        Ok(Self { machine, name: name.into(), console })
+        // Dropped if it does not start, which destroys what there is of it.
+        let domain = Self { machine, name: name.into(), console };
+        match start(&path) {
+            Ok(started) => Ok((domain, started)),
+            Err(error) => {
+                let words = domain.last_words();
+                Err(error.context(format!("cannot start the guest {name}; {words}")))
+            }
+        }
     }
 
     /// Its name.
@@ -288,6 +357,13 @@ fn ended(log: &str) -> Option<Ended> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_times_of_a_start_are_read() {
+        let (created, replied) = (Duration::from_millis(1500), Duration::from_secs(2));
+        assert_eq!(Started::read("1500000 2000000\n"), Some(Started { created, replied }));
+        assert_eq!(Started::read("xl: no"), None);
+    }
 
     #[test]
     fn the_log_of_xl_says_how_a_guest_ended() {

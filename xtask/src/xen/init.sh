@@ -37,9 +37,10 @@ xen-init-dom0 >/dev/null || fail "xen-init-dom0 failed"
 # What guests write goes to /var/log/xen/console/guest-NAME.log.
 xenconsoled --log=guest || fail "xenconsoled does not start"
 
-# Room for 64 datagrams of any size that wait to be read.
+# Room for 64 datagrams of any size that wait to be read, or for their other fragments.
 echo 8388608 >/proc/sys/net/core/rmem_max
 echo 8388608 >/proc/sys/net/core/rmem_default
+echo 67108864 >/proc/sys/net/ipv4/ipfrag_high_thresh
 
 # The network of the guests. The kernel's own IPv6 would send packets that nobody asked for.
 echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6

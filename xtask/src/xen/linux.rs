@@ -20,7 +20,8 @@ pub struct Linux {
 }
 
 impl Linux {
-    /// With these arguments, of which it knows `--ipv4=ADDRESS/PREFIX`.
+    /// With these arguments, of which it knows `--ipv4=ADDRESS/PREFIX` and `--interface-stays`: its interface is
+    /// never taken away, and nothing has to look whether it has another one.
     ///
     /// # Errors
     /// A part of it cannot be read or built.

@@ -10,7 +10,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use dom0::protocol::{Answer, Ask, Asked, Command, End};
+use dom0::protocol::{Answer, Ask, Asked, Command, End, Load, Loaded};
+use soak::{Round, RoundPlan, site::Place};
 
 use super::{
     agent::{self, Agent, Answered},
@@ -209,6 +210,36 @@ impl Machine {
         let limit = ask.limit.saturating_mul(ask.times);
         match self.call_watching(Command::Ask(ask), body, limit, watch)? {
             (Answer::Asked(asked), reply) => Ok((asked, reply)),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Puts a service under load from dom0.
+    ///
+    /// # Errors
+    /// dom0 has no socket to send from, or does not answer; nothing is bound to the port.
+    pub fn load(&self, load: &Load) -> Result<Loaded> {
+        let limit = load.time.saturating_add(load.limit.saturating_mul(load.window.into()));
+        match self.call(Command::Load(*load), Vec::new(), limit)? {
+            (Answer::Loaded(loaded), _) => Ok(loaded),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Runs a round of the soak from dom0, within `limit`; meanwhile, `watch` is called again and again.
+    ///
+    /// # Errors
+    /// Those of [`soak::run`], and those of `watch`.
+    pub fn round_watching(
+        &self,
+        place: &Place,
+        plan: &RoundPlan,
+        limit: Duration,
+        watch: impl FnMut() -> Result<()>,
+    ) -> Result<Round> {
+        let command = Command::Round { place: place.clone(), plan: plan.clone() };
+        match self.call_watching(command, Vec::new(), limit, watch)? {
+            (Answer::Round(round), _) => Ok(*round),
             other => unexpected(&other),
         }
     }

@@ -25,26 +25,36 @@ pub struct Settings<'a> {
     pub restart: bool,
 }
 
-/// A network interface on dom0's bridge. dom0 has the address 10.0.0.1/24 there.
+/// A network interface on a bridge of dom0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vif {
     /// Its hardware address.
     pub mac: [u8; 6],
+    /// The number of the bridge: 0, where dom0 has the address 10.0.0.1/24, or one that was made by
+    /// [`Machine::bridge`](super::Machine::bridge).
+    pub bridge: u8,
     /// The largest payload of a frame, in bytes; Linux's own choice (1500) if none is given.
     pub mtu: Option<u16>,
 }
 
 impl Default for Vif {
-    /// The first address of those that are Xen's.
+    /// The first address of those that are Xen's, on the bridge that is always there.
     fn default() -> Self {
-        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], mtu: None }
+        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], bridge: 0, mtu: None }
+    }
+}
+
+impl Vif {
+    /// Its hardware address as text.
+    pub(super) fn mac_text(&self) -> String {
+        self.mac.map(|byte| format!("{byte:02x}")).join(":")
     }
 }
 
 impl fmt::Display for Vif {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
-        write!(f, "bridge=xenbr0,mac={mac},script={VIF_SCRIPT}")?;
+        let (bridge, mac) = (self.bridge, self.mac_text());
+        write!(f, "bridge=xenbr{bridge},mac={mac},script={VIF_SCRIPT}")?;
         self.mtu.map_or(Ok(()), |mtu| write!(f, ",mtu={mtu}"))
     }
 }

@@ -1,11 +1,14 @@
-//! A service to compare ours with: every datagram is its own reply.
+//! `linux-echo PORT`: the service of the Linux guest that ours are compared with. Says `serving`, and every
+//! datagram that comes to this UDP port is its own reply.
 
-use std::{io::ErrorKind, net::UdpSocket};
+#![forbid(unsafe_code)]
+
+use std::{env, io::ErrorKind, net::UdpSocket, process::ExitCode};
 
 use anyhow::{Context, Result};
 
 /// Serves this port until the process is ended.
-pub(crate) fn serve(port: u16) -> Result<()> {
+fn serve(port: u16) -> Result<()> {
     let socket = UdpSocket::bind(("0.0.0.0", port))
         .with_context(|| format!("cannot serve UDP port {port}"))?;
     println!("serving");
@@ -21,6 +24,21 @@ pub(crate) fn serve(port: u16) -> Result<()> {
                     ErrorKind::ConnectionRefused | ErrorKind::Interrupted
                 ) => {}
             Err(error) => return Err(error).context("cannot receive"),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let port = env::args().nth(1).and_then(|port| port.parse().ok());
+    let Some(port) = port else {
+        eprintln!("usage: linux-echo PORT");
+        return ExitCode::from(2);
+    };
+    match serve(port) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("linux-echo: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

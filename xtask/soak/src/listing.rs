@@ -1,27 +1,29 @@
 //! The counters and regions of a running service, read from the port that `--stats-port` names.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     net::UdpSocket,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 
-/// How long an answer may take.
-const WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer may take, on a busy machine too.
+const WITHIN: Duration = Duration::from_secs(30);
 /// After how long the question is asked again: it can be lost where a queue is full.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// The port with the counters of a service.
 #[derive(Debug)]
 pub struct Listing {
-    socket: UdpSocket,
+    socket: RefCell<UdpSocket>,
 }
 
 /// What the regions of one name hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// How many are open.
     pub live: u64,
@@ -32,7 +34,7 @@ pub struct Held {
 }
 
 /// What the memory of a service holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The pages that there are.
     pub pages: u64,
@@ -49,7 +51,7 @@ impl Listing {
     /// Those of the operating system.
     pub fn new(socket: UdpSocket) -> Result<Self> {
         socket.set_read_timeout(Some(AGAIN))?;
-        Ok(Self { socket })
+        Ok(Self { socket: RefCell::new(socket) })
     }
 
     /// The lines that begin with `beginning`. When they come, everything that was sent before the
@@ -60,16 +62,15 @@ impl Listing {
     pub fn lines(&self, beginning: &str) -> Result<String> {
         let deadline = Instant::now() + WITHIN;
         let mut reply = vec![0; 1 << 16];
-        // Late answers to earlier questions.
-        self.socket.set_nonblocking(true)?;
-        while self.socket.recv(&mut reply).is_ok() {}
-        self.socket.set_nonblocking(false)?;
+        let mut socket = self.socket.borrow_mut();
+        let mut asked = 0;
         loop {
-            self.socket.send(beginning.as_bytes()).context("cannot ask for the counters")?;
-            match self.socket.recv(&mut reply) {
+            asked += 1;
+            socket.send(beginning.as_bytes()).context("cannot ask for the counters")?;
+            match socket.recv(&mut reply) {
                 Ok(length) => {
                     reply.truncate(length);
-                    return String::from_utf8(reply).context("the counters are not text");
+                    break;
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
@@ -79,6 +80,11 @@ impl Listing {
             }
             ensure!(Instant::now() < deadline, "the service does not list its counters");
         }
+        if asked > 1 {
+            // The other answers may still come, and are none to the next question.
+            *socket = renewed(&socket).context("cannot open a UDP socket")?;
+        }
+        String::from_utf8(reply).context("the counters are not text")
     }
 
     /// All counters, by name without the interface: `arp.learnt`.
@@ -117,6 +123,14 @@ impl Listing {
         memory.regions.extend(packet.regions);
         Ok(memory)
     }
+}
+
+/// A socket that is connected to the same port, from another one.
+fn renewed(socket: &UdpSocket) -> io::Result<UdpSocket> {
+    let renewed = UdpSocket::bind((socket.local_addr()?.ip(), 0))?;
+    renewed.connect(socket.peer_addr()?)?;
+    renewed.set_read_timeout(socket.read_timeout()?)?;
+    Ok(renewed)
 }
 
 impl Memory {

@@ -14,7 +14,7 @@ use nix::{
     sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, bind, sendmsg, socket},
 };
 
-use super::frames::Mac;
+use crate::frames::Mac;
 
 /// How long a queue that is full is left alone.
 const PAUSE: Duration = Duration::from_micros(100);

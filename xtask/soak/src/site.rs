@@ -2,16 +2,17 @@
 //! does not matter where the service runs.
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
     net::{Ipv4Addr, UdpSocket},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 use tests::Random;
 
-use super::{
+use crate::{
     STRANGERS,
     attacks::{Attack, Target},
     frames::{Ipv4, MORE, Mac, UDP},
@@ -33,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const GOOD_REQUESTS: [usize; 6] = [0, 5, 1472, 1473, 8192, 60_000];
 
 /// Where a service is, and where it is reached from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The interface of the host that leads to it.
     pub interface: String,
@@ -57,9 +58,11 @@ pub struct Site {
     target: Target,
     wire: Wire,
     listing: Listing,
-    /// The number of the next datagram that is begun to fill the table of reassembly.
-    next_filler: Cell<u16>,
 }
+
+/// The number of the next datagram that is begun to fill the table of reassembly: those of the site that
+/// was here before may still be in it.
+static NEXT_FILLER: AtomicU16 = AtomicU16::new(0);
 
 /// What a service counted and held.
 pub type Counters = BTreeMap<String, u64>;
@@ -74,7 +77,7 @@ impl Site {
         let &Place { mac, address, prefix, port, host, .. } = place;
         let target = Target { mac, address, prefix, port, host_mac: wire.mac(), host };
         let listing = Listing::new(connect(&target, place.stats_port)?)?;
-        Ok(Self { target, wire, listing, next_filler: Cell::new(0) })
+        Ok(Self { target, wire, listing })
     }
 
     /// The addresses.
@@ -164,7 +167,7 @@ impl Site {
         }
         let after = self.counters()?;
         let count = frames.len() as u64;
-        let complain = |(name, moved): &(&str, super::attacks::Moved)| {
+        let complain = |(name, moved): &(&str, crate::attacks::Moved)| {
             let value = |counters: &Counters| counters.get(*name).copied();
             let Some((before, after)) = value(&before).zip(value(&after)) else {
                 return Some(format!("{}: there is no counter {name}", attack.name));
@@ -194,11 +197,7 @@ impl Site {
             };
             self.target.frame(&header.packet(&vec![0; length]))
         };
-        let next = |_| {
-            let identification = self.next_filler.get();
-            self.next_filler.set(identification.wrapping_add(1));
-            identification
-        };
+        let next = |_| NEXT_FILLER.fetch_add(1, Ordering::Relaxed);
         // Two pieces that overlap: what is remembered of refused datagrams is of these now.
         let overlaps = (0..REFUSED).map(next).flat_map(|id| [piece(id, 8), piece(id, 16)]);
         self.send(&overlaps.collect::<Vec<_>>())?;

@@ -1,5 +1,7 @@
 //! What the services are asked, at random, and what they have to answer.
 
+use anyhow::{Result, ensure};
+
 use ::tests::{Exchange, Random, Reply, exchanges};
 
 /// A request to a service.
@@ -23,10 +25,14 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// What the service `app` is asked, the same for the same seed.
-    pub(crate) fn of(app: &str, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// There is no such service.
+    pub(crate) fn of(app: &str, seed: u64) -> Result<Self> {
         let mut table = exchanges();
         table.retain(|exchange| exchange.app == app);
-        Self { is_echo: app == "echo", table, random: Random::new(seed) }
+        ensure!(!table.is_empty(), "nothing is known that the service {app} could be asked");
+        Ok(Self { is_echo: app == "echo", table, random: Random::new(seed) })
     }
 
     /// The next one.
@@ -62,10 +68,11 @@ mod tests {
     #[test]
     fn every_service_is_asked_and_requests_differ() {
         for app in ::tests::apps() {
-            let mut requests = Requests::of(app, 1);
+            let mut requests = Requests::of(app, 1).unwrap();
             assert!((0..100).map(|_| requests.next()).any(|one| !one.bytes.is_empty()), "{app}");
         }
-        let mut echo = Requests::of("echo", 1);
+        assert!(Requests::of("no such service", 1).is_err());
+        let mut echo = Requests::of("echo", 1).unwrap();
         let mut long: Vec<_> =
             (0..1000).map(|_| echo.next().bytes).filter(|bytes| bytes.len() >= 8).collect();
         let count = long.len();

@@ -18,11 +18,11 @@ use nix::{
 };
 use tests::{Random, Reply};
 
-use super::{
+use crate::{
     frames::{self, Ipv4},
-    outcome::Tally,
     requests::{Request, Requests},
     site::Site,
+    tally::Tally,
 };
 
 /// The most requests in flight.
@@ -31,8 +31,6 @@ const WINDOW: usize = 32;
 const FRAMES: usize = 200;
 /// What a fragment carries: an MTU of 1500 without the header.
 const FRAGMENT: usize = 1480;
-/// How long the replies to a window of requests may take, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How much a client's socket holds of what came and was not yet read, in bytes.
 const BUFFER: usize = 4 << 20;
 
@@ -58,21 +56,29 @@ pub(crate) struct Clients<'s> {
     random: Random,
     clients: Vec<Client>,
     next_identification: u16,
+    /// How long the replies to a window of requests may take.
+    patience: Duration,
     /// Where replies are received.
     buffer: Vec<u8>,
 }
 
 impl<'s> Clients<'s> {
-    /// The clients of the service `app` at `site`.
-    pub(crate) fn new(site: &'s Site, app: &str, seed: u64) -> Self {
-        Self {
+    /// The clients of the service `app` at `site`, who wait for `patience`.
+    ///
+    /// # Errors
+    /// There is no such service.
+    pub(crate) fn new(site: &'s Site, app: &str, seed: u64, patience: Duration) -> Result<Self> {
+        let mut random = Random::new(!seed);
+        Ok(Self {
             site,
-            requests: Requests::of(app, seed),
-            random: Random::new(!seed),
+            requests: Requests::of(app, seed)?,
+            // Other numbers than those of the round before, some of which may still be waited for.
+            next_identification: random.bits() as u16,
+            random,
             clients: Vec::new(),
-            next_identification: 0,
+            patience,
             buffer: vec![0; 1 << 16],
-        }
+        })
     }
 
     /// As many requests as there may be in flight, through the kernel, and their replies. All have to come.
@@ -88,7 +94,7 @@ impl<'s> Clients<'s> {
             client.asked = Some((asked, request));
         }
         let asked = (0..self.clients.len()).filter(|&slot| self.clients[slot].asked.is_some());
-        self.hear(asked.collect(), PATIENCE, tally)?;
+        self.hear(asked.collect(), tally)?;
         Ok(())
     }
 
@@ -116,7 +122,7 @@ impl<'s> Clients<'s> {
         self.random.shuffle(&mut all);
         self.site.send(&all)?;
         let (must, may): (Vec<_>, Vec<_>) = (0..whole.len()).partition(|&slot| whole[slot]);
-        self.hear(must, PATIENCE, tally)?;
+        self.hear(must, tally)?;
         // What was cut is not answered, so it makes no sense to wait for it.
         for slot in may {
             tally.lost += 1;
@@ -126,8 +132,8 @@ impl<'s> Clients<'s> {
     }
 
     /// Takes the replies to what these clients have asked, in the order in which they come.
-    fn hear(&mut self, mut slots: Vec<usize>, within: Duration, tally: &mut Tally) -> Result<()> {
-        let deadline = Instant::now() + within;
+    fn hear(&mut self, mut slots: Vec<usize>, tally: &mut Tally) -> Result<()> {
+        let deadline = Instant::now() + self.patience;
         while !slots.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
