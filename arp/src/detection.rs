@@ -6,11 +6,12 @@
 //! * **Without probing**, the address is ours from the beginning. It is announced twice, and defended
 //!   as long as the host runs (RFC 5227, 2.4 (c)): a server has to be where its clients look for it.
 //! * **With probing**, the address is ours when nobody has answered three probes. A second conflict
-//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again.
+//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again. A server that asks
+//!   [`settle`](Detection::settle) gives up where the address is another's, and keeps it once it is its own.
 
 use core::time::Duration;
 
-use netif::Instant;
+use netif::{Instant, MacAddr};
 use network::Keyed;
 
 /// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
@@ -56,8 +57,8 @@ enum State {
     Probing { sent: u8, next: Instant },
     /// The address is ours. So many announcements are still to be sent, the first of them at `next`.
     Ours { left: u8, next: Instant },
-    /// The address is somebody else's; probing begins anew at `until`.
-    GivenUp { until: Instant },
+    /// The address is that of the station `by`; probing begins anew at `until`.
+    GivenUp { until: Instant, by: MacAddr },
 }
 
 /// What is to be sent.
@@ -99,6 +100,16 @@ impl Detection {
         Self { state: State::Begin, probing: true, ..self }
     }
 
+    /// Whether the address has turned out to be ours, and then it is for good (2.4 (c)). If it is another's: whose.
+    pub(crate) fn settle(&mut self) -> Result<bool, MacAddr> {
+        match self.state {
+            State::GivenUp { by, .. } => return Err(by),
+            State::Ours { .. } => self.probing = false,
+            State::Begin | State::Probing { .. } => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Begins anew, with another address. The conflicts that there were still count.
     pub(crate) fn restart(&mut self) {
         self.defended = None;
@@ -126,13 +137,13 @@ impl Detection {
             State::Begin => Some(Instant::ZERO),
             State::Ours { left: 0, .. } => None,
             State::Probing { next, .. } | State::Ours { next, .. } => Some(next),
-            State::GivenUp { until } => Some(until),
+            State::GivenUp { until, .. } => Some(until),
         }
     }
 
     /// What is due at `now`: to be called until there is nothing more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
-        if matches!(self.state, State::GivenUp { until } if until <= now) {
+        if matches!(self.state, State::GivenUp { until, .. } if until <= now) {
             self.state = State::Begin;
         }
         if self.state == State::Begin {
@@ -160,8 +171,8 @@ impl Detection {
         }
     }
 
-    /// Another host says that the address is its own, or that it wants it.
-    pub(crate) fn conflict(&mut self, now: Instant) -> Verdict {
+    /// The station `by` says that the address is its own, or that it wants it.
+    pub(crate) fn conflict(&mut self, now: Instant, by: MacAddr) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
             State::GivenUp { .. } => return Verdict::NotOurs,
@@ -176,7 +187,7 @@ impl Detection {
             Verdict::GiveUp => {
                 let limited = self.conflicts >= MAX_CONFLICTS;
                 let pause = if limited { RATE_LIMIT_INTERVAL } else { DEFEND_INTERVAL };
-                (self.defended, self.state) = (None, State::GivenUp { until: now + pause });
+                (self.defended, self.state) = (None, State::GivenUp { until: now + pause, by });
             }
             Verdict::Keep | Verdict::NotOurs => {}
         }

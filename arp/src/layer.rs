@@ -1,6 +1,6 @@
 //! The layer: a link that finds its neighbours.
 
-use core::{error::Error, fmt, net::Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Frame, JoinError, Link};
 use managed::ManagedSlice;
@@ -9,7 +9,7 @@ use network::Cidr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    ArpPacket, Counters, Entry, Resolve, Timing,
+    AddressInUse, ArpPacket, Counters, Entry, Resolve, StaticError, Timing,
     cache::{Cache, Due, Full, Resolution},
     detection::{Detection, Step},
     waiting::Waiting,
@@ -75,16 +75,30 @@ impl<'g, L> Arp<'g, L> {
         }
     }
 
-    /// The same layer, which asks before it uses an address, and gives it up rather than share it
-    /// (RFC 5227, 2.1 and 2.4 (b)).
+    /// The same layer, which, if it is `probing`, asks before it uses an address, and gives it up rather than
+    /// share it (RFC 5227, 2.1 and 2.4 (b)).
     ///
     /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
     /// 4 to 7 seconds later, if nobody has answered. If somebody has, or if it cannot be defended later
     /// on, it is not ours: no IPv4 packet is sent or handed up, nobody is told that we have it, and 10
     /// seconds later (60, after the tenth conflict) we probe for it anew.
     #[must_use]
-    pub fn with_probing(self) -> Self {
+    pub fn with_probing(self, probing: bool) -> Self {
+        if !probing {
+            return self;
+        }
         Self { detection: self.detection.with_probing(), ..self }
+    }
+
+    /// Whether our address has turned out to be ours; without probing it is from the beginning. From then
+    /// on it is kept and defended, as without probing (RFC 5227, 2.4 (c)). To be asked after each call of
+    /// [`receive`](Layer::receive), by a server that is to be at this address or not at all.
+    ///
+    /// # Errors
+    /// It is another's.
+    pub fn settle(&mut self) -> Result<bool, AddressInUse> {
+        let address = self.network.address();
+        self.detection.settle().map_err(|by| AddressInUse { address, by })
     }
 
     /// Whether our address is ours at the moment: always, without probing.
@@ -364,28 +378,6 @@ impl<L: Link> Resolve for Arp<'_, L> {
         }
     }
 }
-
-/// Why an entry could not be fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StaticError {
-    /// It is our own address, or one that no host has.
-    NotANeighbour(Ipv4Addr),
-    /// The places where the address could be are held by other static entries.
-    Full,
-}
-
-impl fmt::Display for StaticError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotANeighbour(address) => {
-                write!(f, "no neighbour can have the address {address}")
-            }
-            Self::Full => f.write_str("too many static entries for the ARP cache"),
-        }
-    }
-}
-
-impl Error for StaticError {}
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,32 @@ pub trait Runtime {
         result.and(self.write_profile())
     }
 
+    /// Runs a part of a tower until it is `ready` for the rest: what [`Wake::Continue`] says. `Wake::Stop`
+    /// says that the program is to end before.
+    ///
+    /// # Errors
+    /// That of `ready`; or the device is broken, or the platform.
+    fn run_until<L, E>(
+        &mut self,
+        layer: &mut L,
+        ready: fn(&mut L) -> Result<bool, E>,
+    ) -> Result<Wake, Error>
+    where
+        L: Layer<Event = Self::Event>,
+        E: core::error::Error,
+        Self: Sized,
+    {
+        let mut packet = packet_region(self.pool());
+        while !ready(layer)? {
+            match self.turn(layer, &mut packet)? {
+                Wake::Continue => {}
+                Wake::Report => report(self, layer),
+                Wake::Stop => return Ok(Wake::Stop),
+            }
+        }
+        Ok(Wake::Continue)
+    }
+
     /// One turn of [`run`](Self::run), for programs with a loop of their own: takes one packet
     /// through the tower, or sleeps if there is none. Empties `packet` first.
     ///
