@@ -6,8 +6,8 @@
 //! * **Without probing**, the address is ours from the beginning. It is announced twice, and defended
 //!   as long as the host runs (RFC 5227, 2.4 (c)): a server has to be where its clients look for it.
 //! * **With probing**, the address is ours when nobody has answered three probes. A second conflict
-//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again. A server that asks
-//!   [`settle`](Detection::settle) gives up where the address is another's, and keeps it once it is its own.
+//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again. A server may keep
+//!   it instead, once it is its own.
 
 use core::time::Duration;
 
@@ -40,6 +40,8 @@ pub(crate) struct Detection {
     state: State,
     /// Whether an address is probed for before it is used, and given up when it cannot be defended.
     probing: bool,
+    /// Whether it is not given up any more once it is ours.
+    keeps: bool,
     /// When our address was last defended.
     defended: Option<Instant>,
     /// How many conflicts there were, with this address and those before.
@@ -88,6 +90,7 @@ impl Detection {
         Self {
             state: State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
             probing: false,
+            keeps: false,
             defended: None,
             conflicts: 0,
             keyed: Keyed::new(secret),
@@ -100,14 +103,17 @@ impl Detection {
         Self { state: State::Begin, probing: true, ..self }
     }
 
-    /// Whether the address has turned out to be ours, and then it is for good (2.4 (c)). If it is another's: whose.
-    pub(crate) fn settle(&mut self) -> Result<bool, MacAddr> {
+    /// The same, but it is kept and defended once it is ours.
+    pub(crate) const fn probe_at_start(&mut self) {
+        (self.state, self.probing, self.keeps) = (State::Begin, true, true);
+    }
+
+    /// The station whose the address turned out to be.
+    pub(crate) fn taken(&self) -> Option<MacAddr> {
         match self.state {
-            State::GivenUp { by, .. } => return Err(by),
-            State::Ours { .. } => self.probing = false,
-            State::Begin | State::Probing { .. } => return Ok(false),
+            State::GivenUp { by, .. } => Some(by),
+            _ => None,
         }
-        Ok(true)
     }
 
     /// Begins anew, with another address. The conflicts that there were still count.
@@ -178,7 +184,7 @@ impl Detection {
             State::GivenUp { .. } => return Verdict::NotOurs,
             State::Begin | State::Probing { .. } => Verdict::GiveUp,
             State::Ours { .. } if !recent => Verdict::Defend,
-            State::Ours { .. } if self.probing => Verdict::GiveUp,
+            State::Ours { .. } if self.probing && !self.keeps => Verdict::GiveUp,
             State::Ours { .. } => Verdict::Keep,
         };
         self.conflicts = self.conflicts.saturating_add(1);

@@ -78,7 +78,7 @@ impl<'g> Host<'g> {
     /// A host that was just started and asks before it uses its address.
     pub(crate) fn probing(region: &'g Region<'g>) -> Self {
         let Self { arp, wire, now, pool } = Self::new(region);
-        Self { arp: arp.with_probing(true), wire, now, pool }
+        Self { arp: arp.with_probing(), wire, now, pool }
     }
 
     /// Receives until nothing is waiting; says what was handed up.

@@ -75,30 +75,39 @@ impl<'g, L> Arp<'g, L> {
         }
     }
 
-    /// The same layer, which, if it is `probing`, asks before it uses an address, and gives it up rather than
-    /// share it (RFC 5227, 2.1 and 2.4 (b)).
+    /// The same layer, which asks before it uses an address, and gives it up rather than share it
+    /// (RFC 5227, 2.1 and 2.4 (b)).
     ///
     /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
     /// 4 to 7 seconds later, if nobody has answered. If somebody has, or if it cannot be defended later
     /// on, it is not ours: no IPv4 packet is sent or handed up, nobody is told that we have it, and 10
     /// seconds later (60, after the tenth conflict) we probe for it anew.
     #[must_use]
-    pub fn with_probing(self, probing: bool) -> Self {
-        if !probing {
-            return self;
-        }
+    pub fn with_probing(self) -> Self {
         Self { detection: self.detection.with_probing(), ..self }
     }
 
-    /// Whether our address has turned out to be ours; without probing it is from the beginning. From then
-    /// on it is kept and defended, as without probing (RFC 5227, 2.4 (c)). To be asked after each call of
-    /// [`receive`](Layer::receive), by a server that is to be at this address or not at all.
+    /// The same layer, which, if it is to `probe`, asks before it uses an address, and keeps and defends it from
+    /// then on, as without probing (RFC 5227, 2.1 and 2.4 (c)): for a server, which is to be at this address
+    /// or not at all. [`settled`](Self::settled) says which.
+    #[must_use]
+    pub fn with_probing_at_start(mut self, probe: bool) -> Self {
+        if probe {
+            self.detection.probe_at_start();
+        }
+        self
+    }
+
+    /// Whether our address has turned out to be ours; without probing it is from the beginning.
     ///
     /// # Errors
     /// It is another's.
-    pub fn settle(&mut self) -> Result<bool, AddressInUse> {
+    pub fn settled(&self) -> Result<bool, AddressInUse> {
         let address = self.network.address();
-        self.detection.settle().map_err(|by| AddressInUse { address, by })
+        match self.detection.taken() {
+            Some(by) => Err(AddressInUse { address, by }),
+            None => Ok(self.has_address()),
+        }
     }
 
     /// Whether our address is ours at the moment: always, without probing.

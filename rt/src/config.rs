@@ -19,13 +19,13 @@ const USAGE: &str = "arguments:
   --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
-  --probe                   serve when nobody else turns out to have our address, 4 to 7 s later (at once)
+  --probe                   serve only if nobody else has our address
   --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
-/// The names of all arguments.
-const NAMES: [&str; 7] =
-    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--probe", "--stats-port", "--log"];
+/// The names of all arguments that have a value.
+const NAMES: [&str; 6] =
+    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--stats-port", "--log"];
 
 /// How a service is to be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +76,16 @@ impl Config {
             if matches!(arg, "--help" | "-h") {
                 return Err(Error::new(0, USAGE));
             }
+            if arg == "--probe" {
+                config.probe = true;
+                continue;
+            }
             let (name, value) = match arg.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (arg, None),
             };
             if !NAMES.contains(&name) {
                 return Err(bad(arg, "unknown; --help lists the arguments"));
-            }
-            if name == "--probe" {
-                if value.is_some() {
-                    return Err(bad(arg, "it takes no value"));
-                }
-                config.probe = true;
-                continue;
             }
             let Some(value) = value.or_else(|| args.next()) else {
                 return Err(bad(arg, "its value is missing"));
@@ -227,7 +224,7 @@ mod tests {
             (&["--mac=2"], "--mac=2: expected six pairs"),
             (&["--stats-port=0"], "--stats-port=0: expected a port"),
             (&["--stats-port=x"], "--stats-port=x: expected a port"),
-            (&["--probe=yes"], "--probe=yes: it takes no value"),
+            (&["--probe=yes"], "--probe=yes: unknown"),
             (&["--probe", "yes"], "yes: unknown"),
             (&["--interface="], "the name of an interface"),
         ] {

@@ -173,14 +173,25 @@ fn whatever_names_our_address_while_we_probe_is_a_conflict() {
     }
 }
 
+/// A host that probes at the start alone.
+fn with_server(test: impl FnOnce(&mut Host<'_>)) {
+    with_pool(64, |pool| {
+        let region = Region::new(pool, "memory");
+        let Host { arp, wire, now, pool } = Host::new(&region);
+        let mut host = Host { arp: arp.with_probing_at_start(true), wire, now, pool };
+        assert_eq!(host.turn(), []);
+        test(&mut host);
+    });
+}
+
 #[test]
 fn a_server_gives_up_where_its_address_is_anothers() {
     for (station, conflicting) in [(OTHER, reply(OTHER, US)), (PEER, probe(PEER))] {
-        with_probing(|host| {
-            assert_eq!(host.arp.settle(), Ok(false));
+        with_server(|host| {
+            assert_eq!(host.arp.settled(), Ok(false));
             host.passes(2);
             host.hears(conflicting.clone());
-            let error = host.arp.settle().unwrap_err();
+            let error = host.arp.settled().unwrap_err();
             assert_eq!(error, AddressInUse { address: US.into(), by: station });
             let words = format!("the address 10.0.0.2 is in use by the station {station}");
             assert_eq!(error.to_string(), words);
@@ -190,18 +201,20 @@ fn a_server_gives_up_where_its_address_is_anothers() {
 
 #[test]
 fn a_server_keeps_the_address_that_was_free() {
-    with_own_address(|host| {
-        assert_eq!(host.arp.settle(), Ok(true));
+    with_server(|host| {
+        let sent = host.passes(10);
+        assert_eq!(sent, [PROBE, PROBE, PROBE, ANNOUNCEMENT, ANNOUNCEMENT]);
+        assert_eq!(host.arp.settled(), Ok(true));
         assert_eq!(host.hears(announcement(OTHER, US)), [ANNOUNCEMENT]);
-        // Whoever does not settle gives it up here.
+        // Another host would give it up here.
         assert_eq!(host.hears(announcement(OTHER, US)), [""; 0]);
-        assert_eq!((host.arp.settle(), host.stats().given_up), (Ok(true), 0));
+        assert_eq!((host.arp.settled(), host.stats().given_up), (Ok(true), 0));
         assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
     });
     // Without probing it is ours at once.
     with_pool(64, |pool| {
         let region = Region::new(pool, "memory");
-        assert_eq!(Host::new(&region).arp.settle(), Ok(true));
+        assert_eq!(Host::new(&region).arp.with_probing_at_start(false).settled(), Ok(true));
     });
 }
 

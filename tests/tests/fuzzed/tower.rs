@@ -73,7 +73,7 @@ impl<'g> Host<'g> {
 
         let start = "there is room at the start";
         let arp = Arp::new(Ethernet::new(end), cidr, 7, global).expect(start);
-        let arp = arp.with_probing(probing);
+        let arp = if probing { arp.with_probing() } else { arp };
         let limits = Limits::for_pool(pool);
         let ipv4 = Ipv4::with_limits(arp, cidr, 7, limits, global).expect(start);
         let mut tower = Udp::new(Icmp::new(ipv4.with_gateway(gateway)), global).expect(start);
