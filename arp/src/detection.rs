@@ -6,11 +6,12 @@
 //! * **Without probing**, the address is ours from the beginning. It is announced twice, and defended
 //!   as long as the host runs (RFC 5227, 2.4 (c)): a server has to be where its clients look for it.
 //! * **With probing**, the address is ours when nobody has answered three probes. A second conflict
-//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again.
+//!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again. A server may keep
+//!   it instead, once it is its own.
 
 use core::time::Duration;
 
-use netif::Instant;
+use netif::{Instant, MacAddr};
 use network::Keyed;
 
 /// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
@@ -39,6 +40,8 @@ pub(crate) struct Detection {
     state: State,
     /// Whether an address is probed for before it is used, and given up when it cannot be defended.
     probing: bool,
+    /// Whether it is not given up any more once it is ours.
+    keeps: bool,
     /// When our address was last defended.
     defended: Option<Instant>,
     /// How many conflicts there were, with this address and those before.
@@ -56,8 +59,8 @@ enum State {
     Probing { sent: u8, next: Instant },
     /// The address is ours. So many announcements are still to be sent, the first of them at `next`.
     Ours { left: u8, next: Instant },
-    /// The address is somebody else's; probing begins anew at `until`.
-    GivenUp { until: Instant },
+    /// The address is that of the station `by`; probing begins anew at `until`.
+    GivenUp { until: Instant, by: MacAddr },
 }
 
 /// What is to be sent.
@@ -87,6 +90,7 @@ impl Detection {
         Self {
             state: State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
             probing: false,
+            keeps: false,
             defended: None,
             conflicts: 0,
             keyed: Keyed::new(secret),
@@ -97,6 +101,19 @@ impl Detection {
     /// The same, but the address is probed for before it is used.
     pub(crate) const fn with_probing(self) -> Self {
         Self { state: State::Begin, probing: true, ..self }
+    }
+
+    /// The same, but it is kept and defended once it is ours.
+    pub(crate) const fn probe_at_start(&mut self) {
+        (self.state, self.probing, self.keeps) = (State::Begin, true, true);
+    }
+
+    /// The station whose the address turned out to be.
+    pub(crate) fn taken(&self) -> Option<MacAddr> {
+        match self.state {
+            State::GivenUp { by, .. } => Some(by),
+            _ => None,
+        }
     }
 
     /// Begins anew, with another address. The conflicts that there were still count.
@@ -126,13 +143,13 @@ impl Detection {
             State::Begin => Some(Instant::ZERO),
             State::Ours { left: 0, .. } => None,
             State::Probing { next, .. } | State::Ours { next, .. } => Some(next),
-            State::GivenUp { until } => Some(until),
+            State::GivenUp { until, .. } => Some(until),
         }
     }
 
     /// What is due at `now`: to be called until there is nothing more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
-        if matches!(self.state, State::GivenUp { until } if until <= now) {
+        if matches!(self.state, State::GivenUp { until, .. } if until <= now) {
             self.state = State::Begin;
         }
         if self.state == State::Begin {
@@ -160,14 +177,14 @@ impl Detection {
         }
     }
 
-    /// Another host says that the address is its own, or that it wants it.
-    pub(crate) fn conflict(&mut self, now: Instant) -> Verdict {
+    /// The station `by` says that the address is its own, or that it wants it.
+    pub(crate) fn conflict(&mut self, now: Instant, by: MacAddr) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
             State::GivenUp { .. } => return Verdict::NotOurs,
             State::Begin | State::Probing { .. } => Verdict::GiveUp,
             State::Ours { .. } if !recent => Verdict::Defend,
-            State::Ours { .. } if self.probing => Verdict::GiveUp,
+            State::Ours { .. } if self.probing && !self.keeps => Verdict::GiveUp,
             State::Ours { .. } => Verdict::Keep,
         };
         self.conflicts = self.conflicts.saturating_add(1);
@@ -176,7 +193,7 @@ impl Detection {
             Verdict::GiveUp => {
                 let limited = self.conflicts >= MAX_CONFLICTS;
                 let pause = if limited { RATE_LIMIT_INTERVAL } else { DEFEND_INTERVAL };
-                (self.defended, self.state) = (None, State::GivenUp { until: now + pause });
+                (self.defended, self.state) = (None, State::GivenUp { until: now + pause, by });
             }
             Verdict::Keep | Verdict::NotOurs => {}
         }

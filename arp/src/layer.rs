@@ -1,6 +1,6 @@
 //! The layer: a link that finds its neighbours.
 
-use core::{error::Error, fmt, net::Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Frame, JoinError, Link};
 use managed::ManagedSlice;
@@ -9,7 +9,7 @@ use network::Cidr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    ArpPacket, Counters, Entry, Resolve, Timing,
+    AddressInUse, ArpPacket, Counters, Entry, Resolve, StaticError, Timing,
     cache::{Cache, Due, Full, Resolution},
     detection::{Detection, Step},
     waiting::Waiting,
@@ -85,6 +85,29 @@ impl<'g, L> Arp<'g, L> {
     #[must_use]
     pub fn with_probing(self) -> Self {
         Self { detection: self.detection.with_probing(), ..self }
+    }
+
+    /// The same layer, which, if it is to `probe`, asks before it uses an address, and keeps and defends it from
+    /// then on, as without probing (RFC 5227, 2.1 and 2.4 (c)): for a server, which is to be at this address
+    /// or not at all. [`settled`](Self::settled) says which.
+    #[must_use]
+    pub fn with_probing_at_start(mut self, probe: bool) -> Self {
+        if probe {
+            self.detection.probe_at_start();
+        }
+        self
+    }
+
+    /// Whether our address has turned out to be ours; without probing it is from the beginning.
+    ///
+    /// # Errors
+    /// It is another's.
+    pub fn settled(&self) -> Result<bool, AddressInUse> {
+        let address = self.network.address();
+        match self.detection.taken() {
+            Some(by) => Err(AddressInUse { address, by }),
+            None => Ok(self.has_address()),
+        }
     }
 
     /// Whether our address is ours at the moment: always, without probing.
@@ -364,28 +387,6 @@ impl<L: Link> Resolve for Arp<'_, L> {
         }
     }
 }
-
-/// Why an entry could not be fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StaticError {
-    /// It is our own address, or one that no host has.
-    NotANeighbour(Ipv4Addr),
-    /// The places where the address could be are held by other static entries.
-    Full,
-}
-
-impl fmt::Display for StaticError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotANeighbour(address) => {
-                write!(f, "no neighbour can have the address {address}")
-            }
-            Self::Full => f.write_str("too many static entries for the ARP cache"),
-        }
-    }
-}
-
-impl Error for StaticError {}
 
 #[cfg(test)]
 mod tests;

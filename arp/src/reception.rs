@@ -115,7 +115,7 @@ impl<L: Link> Arp<'_, L> {
 
     /// Somebody else uses our address, or wants to.
     fn conflict(&mut self, now: Instant, mac: MacAddr) -> Result<(), L::Error> {
-        let verdict = self.detection.conflict(now);
+        let verdict = self.detection.conflict(now, mac);
         if verdict == Verdict::NotOurs {
             return Ok(());
         }

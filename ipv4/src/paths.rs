@@ -53,7 +53,7 @@ impl Paths {
         let below_floor = mtu < FLOOR;
         let mtu = PathMtu { mtu: mtu.max(FLOOR), below_floor };
         let smaller = |known: PathMtu| known.mtu < mtu.mtu || known.below_floor && !below_floor;
-        if self.mtu(now, destination).is_some_and(smaller) {
+        if self.find(now, destination).is_some_and(smaller) {
             return below_floor;
         }
         let known = self.paths.iter().position(|p| p.is_some_and(|p| p.destination == destination));
@@ -67,12 +67,20 @@ impl Paths {
         below_floor
     }
 
-    /// What the path to `destination` takes, if it is known to be less than the link does.
+    /// What the path to `destination` takes, of which the first link takes `link` bytes.
     #[inline]
-    pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr) -> Option<PathMtu> {
+    pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
+        let whole = PathMtu { mtu: link, below_floor: false };
         if self.known == 0 {
-            return None;
+            return whole;
         }
+        let known = self.find(now, destination);
+        known.map_or(whole, |known| PathMtu { mtu: known.mtu.min(link), ..known })
+    }
+
+    /// What is known of the path to `destination`.
+    #[inline(never)]
+    fn find(&self, now: Instant, destination: Ipv4Addr) -> Option<PathMtu> {
         let mut paths = self.paths.iter().flatten();
         paths.find(|p| p.destination == destination && now < p.until).map(|p| p.mtu)
     }
@@ -98,20 +106,20 @@ mod tests {
     fn a_path_is_remembered_for_a_while() {
         let mut paths = Paths::default();
         paths.note(Instant::ZERO, host(1), 1400);
-        assert_eq!(paths.mtu(Instant::ZERO, host(1)), takes(1400));
-        assert_eq!(paths.mtu(Instant::ZERO, host(2)), None);
+        assert_eq!(paths.find(Instant::ZERO, host(1)), takes(1400));
+        assert_eq!(paths.find(Instant::ZERO, host(2)), None);
         let end = Instant::ZERO + HOLDS;
-        assert_eq!(paths.mtu(Instant::from_nanos(end.as_nanos() - 1), host(1)), takes(1400));
-        assert_eq!(paths.mtu(end, host(1)), None);
+        assert_eq!(paths.find(Instant::from_nanos(end.as_nanos() - 1), host(1)), takes(1400));
+        assert_eq!(paths.find(end, host(1)), None);
     }
 
     #[test]
     fn impossible_values_are_ignored() {
         let mut paths = Paths::default();
         paths.note(Instant::ZERO, host(1), 67);
-        assert_eq!(paths.mtu(Instant::ZERO, host(1)), None);
+        assert_eq!(paths.find(Instant::ZERO, host(1)), None);
         paths.note(Instant::ZERO, host(1), 68);
-        assert_eq!(paths.mtu(Instant::ZERO, host(1)), LESS);
+        assert_eq!(paths.find(Instant::ZERO, host(1)), LESS);
     }
 
     #[test]
@@ -128,12 +136,12 @@ mod tests {
             (1400, false, LESS),
         ] {
             assert_eq!(paths.note(Instant::ZERO, host(1), mtu), below, "{mtu}");
-            assert_eq!(paths.mtu(Instant::ZERO, host(1)), known, "{mtu}");
+            assert_eq!(paths.find(Instant::ZERO, host(1)), known, "{mtu}");
         }
         let end = Instant::ZERO + HOLDS;
-        assert_eq!(paths.mtu(end, host(1)), None);
+        assert_eq!(paths.find(end, host(1)), None);
         assert!(!paths.note(end, host(1), 552));
-        assert_eq!(paths.mtu(end, host(1)), takes(552));
+        assert_eq!(paths.find(end, host(1)), takes(552));
     }
 
     #[test]
@@ -142,11 +150,23 @@ mod tests {
         paths.note(Instant::ZERO, host(1), 1000);
         let later = Instant::from_millis(300_000);
         paths.note(later, host(1), 1400);
-        assert_eq!(paths.mtu(later, host(1)), takes(1000));
-        assert_eq!(paths.mtu(Instant::ZERO + HOLDS, host(1)), None, "nor does it hold longer");
+        assert_eq!(paths.find(later, host(1)), takes(1000));
+        assert_eq!(paths.find(Instant::ZERO + HOLDS, host(1)), None, "nor does it hold longer");
         paths.note(later, host(1), 600);
         paths.note(later + HOLDS, host(1), 1400);
-        assert_eq!(paths.mtu(later + HOLDS, host(1)), takes(1400));
+        assert_eq!(paths.find(later + HOLDS, host(1)), takes(1400));
+    }
+
+    #[test]
+    fn a_link_that_takes_less_counts() {
+        let mut paths = Paths::default();
+        let mtu = |paths: &Paths, link| Some(paths.mtu(Instant::ZERO, host(1), link));
+        assert_eq!(mtu(&paths, 1500), takes(1500));
+        paths.note(Instant::ZERO, host(1), 1400);
+        assert_eq!((mtu(&paths, 1500), mtu(&paths, 1000)), (takes(1400), takes(1000)));
+        paths.note(Instant::ZERO, host(1), 68);
+        assert_eq!(mtu(&paths, 1500), LESS);
+        assert_eq!(mtu(&paths, 300), Some(PathMtu { mtu: 300, below_floor: true }));
     }
 
     #[test]
@@ -156,7 +176,7 @@ mod tests {
             paths.note(Instant::from_millis(u64::from(last)), host(last), 1000);
         }
         let now = Instant::from_millis(100);
-        assert_eq!(paths.mtu(now, host(0)), None);
-        assert!((1..=PATHS as u8).all(|last| paths.mtu(now, host(last)) == takes(1000)));
+        assert_eq!(paths.find(now, host(0)), None);
+        assert!((1..=PATHS as u8).all(|last| paths.find(now, host(last)) == takes(1000)));
     }
 }

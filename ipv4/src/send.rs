@@ -88,19 +88,17 @@ impl<E: Resolve> Ipv4<'_, E> {
         };
         // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
         let mtu = self.link.mtu().max(HEADER_LEN + 8);
-        let path = self.paths.mtu(now, destination);
-        let mtu = path.map_or(mtu, |path| path.mtu.min(mtu));
+        let path = self.paths.mtu(now, destination, mtu);
+        let mtu = path.mtu;
         let length = payload.len();
-        let whole = HEADER_LEN + length <= mtu;
+        // Where a path is said to take less than is sent there, routers may make pieces (RFC 1191 3).
+        let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !path.below_floor);
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
             return Ok(Err(Refusal::TooLong { length, most }));
         }
-        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing. But where a path
-        // is said to take less than is sent there, routers may make pieces of it (RFC 1191 3).
-        let below_floor = path.is_some_and(|path| path.below_floor);
-        let atomic = whole && (outgoing.dont_fragment || !below_floor);
-        let identification = if atomic { 0 } else { self.ids.next(destination, outgoing.protocol) };
+        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
+        let identification = if whole { 0 } else { self.ids.next(destination, outgoing.protocol) };
         let fields = Fields {
             source: self.cidr.address(),
             destination,
@@ -108,7 +106,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             ttl: self.ttl_of(&outgoing, destination),
             tos: outgoing.tos,
             identification,
-            dont_fragment: atomic,
+            dont_fragment: whole,
         };
         if whole {
             let header = Ipv4Header::new(&fields, 0, length, false);
@@ -119,7 +117,7 @@ impl<E: Resolve> Ipv4<'_, E> {
         Ok(Ok(()))
     }
 
-    /// Sends a packet in pieces of at most `mtu` bytes, each with a header.
+    /// Sends a packet in pieces of at most `mtu` bytes, each with a header; in one if that is enough.
     #[inline(never)]
     fn send_fragments(
         &mut self,
@@ -129,11 +127,12 @@ impl<E: Resolve> Ipv4<'_, E> {
         mtu: usize,
         payload: &dyn Payload,
     ) -> Result<(), E::Error> {
-        self.counters.fragmented += 1;
         let length = payload.len();
-        let step = (mtu - HEADER_LEN) & !7;
+        let most = mtu - HEADER_LEN;
+        let step = if length <= most { most } else { most & !7 };
+        self.counters.fragmented += u64::from(length > most);
         let mut offset = 0;
-        while offset < length {
+        loop {
             let piece = Payload::slice(&payload, offset, step);
             let more = offset + piece.len() < length;
             let header = Ipv4Header::new(&fields, offset, piece.len(), more);
@@ -141,8 +140,10 @@ impl<E: Resolve> Ipv4<'_, E> {
             let piece: &dyn Payload = &piece;
             self.transmit(now, fields.destination, neighbour, (header, &piece))?;
             offset += step;
+            if offset >= length {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 }
 

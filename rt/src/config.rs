@@ -19,10 +19,11 @@ const USAGE: &str = "arguments:
   --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
+  --probe                   serve only if nobody else has our address
   --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
-/// The names of all arguments.
+/// The names of all arguments that have a value.
 const NAMES: [&str; 6] =
     ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--stats-port", "--log"];
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub interface: Option<&'static str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
+    /// Whether others are asked whether they have our address before it is used (RFC 5227): `--probe`.
+    pub probe: bool,
     /// The UDP port that answers with all counters: `--stats-port=9100`.
     pub stats_port: Option<u16>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
@@ -50,6 +53,7 @@ impl Default for Config {
             gateway: None,
             interface: None,
             mac: None,
+            probe: false,
             stats_port: None,
             log: "",
         }
@@ -71,6 +75,10 @@ impl Config {
         while let Some(arg) = args.next() {
             if matches!(arg, "--help" | "-h") {
                 return Err(Error::new(0, USAGE));
+            }
+            if arg == "--probe" {
+                config.probe = true;
+                continue;
             }
             let (name, value) = match arg.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
@@ -188,6 +196,8 @@ mod tests {
         assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
         assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
         assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
+        let probe = read(&["--probe", "--ipv4=10.1.0.2/16"]).unwrap();
+        assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 
@@ -214,6 +224,8 @@ mod tests {
             (&["--mac=2"], "--mac=2: expected six pairs"),
             (&["--stats-port=0"], "--stats-port=0: expected a port"),
             (&["--stats-port=x"], "--stats-port=x: expected a port"),
+            (&["--probe=yes"], "--probe=yes: unknown"),
+            (&["--probe", "yes"], "yes: unknown"),
             (&["--interface="], "the name of an interface"),
         ] {
             let error = read(args).unwrap_err();

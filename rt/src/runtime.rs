@@ -1,6 +1,6 @@
 //! What a platform gives, and the loop that every service runs in.
 
-use core::fmt;
+use core::{convert::Infallible, fmt};
 
 use netif::{Instant, Layer, Recorder, Rx};
 use rt_regions::{Pool, Region};
@@ -101,14 +101,38 @@ pub trait Runtime {
     ///
     /// # Errors
     /// The device is broken, or the platform.
-    fn run<L>(&mut self, mut tower: L) -> Result<(), Error>
+    fn run<L>(&mut self, tower: L) -> Result<(), Error>
     where
         L: Layer<Event = Self::Event>,
         Self: Sized,
     {
+        self.run_if(tower, |_| Ok::<_, Infallible>(true))
+    }
+
+    /// The same for a tower that has something to find out before there is a service: whether our address is
+    /// ours, say. It is asked until it is `ready`, which is said in a line.
+    ///
+    /// # Errors
+    /// That of `ready`; or the device is broken, or the platform.
+    fn run_if<L, E>(&mut self, mut tower: L, ready: fn(&L) -> Result<bool, E>) -> Result<(), Error>
+    where
+        L: Layer<Event = Self::Event>,
+        E: core::error::Error,
+        Self: Sized,
+    {
         let mut packet = packet_region(self.pool());
-        self.print(format_args!("serving"));
+        let mut serving = false;
         let result = loop {
+            if !serving {
+                match ready(&tower) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        self.print(format_args!("serving"));
+                        serving = true;
+                    }
+                    Err(error) => break Err(error.into()),
+                }
+            }
             match self.turn(&mut tower, &mut packet) {
                 Ok(Wake::Continue) => {}
                 Ok(Wake::Report) => {

@@ -20,6 +20,7 @@ mod linux {
     pub(crate) mod memory;
     pub(crate) mod operator;
     pub(crate) mod peers;
+    pub(crate) mod probe;
     pub(crate) mod process;
     pub(crate) mod services;
     pub(crate) mod support;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
             a_request_that_runs_out_is_told_so;
         operator: counters_are_served, frames_are_written_to_a_file;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
+        probe: an_address_that_is_anothers_ends_it, a_free_address_is_announced_and_served,
+            ends_while_it_probes;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason;

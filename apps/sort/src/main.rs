@@ -30,11 +30,12 @@ fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
     let ethernet = Ethernet::new(nic);
     let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
+    let arp = arp.with_probing_at_start(config.probe);
     let ipv4 = Ipv4::new(arp, config.ipv4, seed, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, service::sort)?;
     udp.serve_counters(config.stats_port)?;
     config.log_on(rt, &mut udp)?;
-    rt.run(udp)
+    rt.run_if(udp, |udp| udp.network().network().link().settled())
 }

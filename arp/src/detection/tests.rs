@@ -1,4 +1,4 @@
-use std::{vec, vec::Vec};
+use std::{format, string::ToString, vec, vec::Vec};
 
 use ::tests::with_pool;
 use ethernet::{EtherType, EthernetHeader};
@@ -6,7 +6,7 @@ use rt_regions::Region;
 use zerocopy::IntoBytes;
 
 use super::*;
-use crate::host::*;
+use crate::{AddressInUse, host::*};
 
 const ANNOUNCEMENT: &str = "ff:ff:ff:ff:ff:ff < 10.0.0.2 (02:00:0a:00:00:02) asks for 10.0.0.2";
 const PROBE: &str = "ff:ff:ff:ff:ff:ff < 0.0.0.0 (02:00:0a:00:00:02) asks for 10.0.0.2";
@@ -89,8 +89,8 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     for _ in 0..15 {
         assert_eq!(detection.due(now), None);
         attempts.push(now);
-        assert_eq!(detection.conflict(now), Verdict::GiveUp);
-        assert_eq!(detection.conflict(now), Verdict::NotOurs);
+        assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
+        assert_eq!(detection.conflict(now, OTHER), Verdict::NotOurs);
         let until = detection.next_deadline().unwrap();
         assert_eq!(detection.due(Instant::from_nanos(until.as_nanos() - 1)), None);
         now = until;
@@ -100,7 +100,7 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     assert_eq!(waits[9..], [Duration::from_secs(60); 5]);
     // Another address does not make it forget them.
     detection.restart();
-    assert_eq!(detection.conflict(now), Verdict::GiveUp);
+    assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
     assert_eq!(detection.next_deadline(), Some(now + RATE_LIMIT_INTERVAL));
 }
 
@@ -171,6 +171,51 @@ fn whatever_names_our_address_while_we_probe_is_a_conflict() {
             });
         }
     }
+}
+
+/// A host that probes at the start alone.
+fn with_server(test: impl FnOnce(&mut Host<'_>)) {
+    with_pool(64, |pool| {
+        let region = Region::new(pool, "memory");
+        let Host { arp, wire, now, pool } = Host::new(&region);
+        let mut host = Host { arp: arp.with_probing_at_start(true), wire, now, pool };
+        assert_eq!(host.turn(), []);
+        test(&mut host);
+    });
+}
+
+#[test]
+fn a_server_gives_up_where_its_address_is_anothers() {
+    for (station, conflicting) in [(OTHER, reply(OTHER, US)), (PEER, probe(PEER))] {
+        with_server(|host| {
+            assert_eq!(host.arp.settled(), Ok(false));
+            host.passes(2);
+            host.hears(conflicting.clone());
+            let error = host.arp.settled().unwrap_err();
+            assert_eq!(error, AddressInUse { address: US.into(), by: station });
+            let words = format!("the address 10.0.0.2 is in use by the station {station}");
+            assert_eq!(error.to_string(), words);
+        });
+    }
+}
+
+#[test]
+fn a_server_keeps_the_address_that_was_free() {
+    with_server(|host| {
+        let sent = host.passes(10);
+        assert_eq!(sent, [PROBE, PROBE, PROBE, ANNOUNCEMENT, ANNOUNCEMENT]);
+        assert_eq!(host.arp.settled(), Ok(true));
+        assert_eq!(host.hears(announcement(OTHER, US)), [ANNOUNCEMENT]);
+        // Another host would give it up here.
+        assert_eq!(host.hears(announcement(OTHER, US)), [""; 0]);
+        assert_eq!((host.arp.settled(), host.stats().given_up), (Ok(true), 0));
+        assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
+    });
+    // Without probing it is ours at once.
+    with_pool(64, |pool| {
+        let region = Region::new(pool, "memory");
+        assert_eq!(Host::new(&region).arp.with_probing_at_start(false).settled(), Ok(true));
+    });
 }
 
 /// Some hubs send a station what it sent (RFC 5227, 2.1.1).

@@ -122,6 +122,7 @@ impl<'g> Host<'g> {
             assert!(rounds <= most, "there is no end of what it finds to do");
         }
         self.packet.reset();
+        self.ledger.small_mtus = self.counter("ipv4", "small_mtus") > 0;
         self.ledger.check(self.now, self.wire.drain());
         self.check();
     }

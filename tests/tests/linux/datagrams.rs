@@ -97,7 +97,7 @@ fn send_as(lab: &Lab, source: Ipv4Addr, payload: &[u8]) {
 }
 
 /// A socket that hears every frame of the network from now on.
-fn frames() -> OwnedFd {
+pub(super) fn frames() -> OwnedFd {
     let frames =
         socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)
             .expect("a packet socket can be opened");

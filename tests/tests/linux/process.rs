@@ -81,7 +81,7 @@ pub(crate) fn sleeps_without_packets() {
 }
 
 /// Runs `ip` in the network of this thread.
-fn ip<const N: usize>(args: [&str; N]) {
+pub(super) fn ip<const N: usize>(args: [&str; N]) {
     assert!(Command::new("ip").args(args).status().expect("the tests need iproute2").success());
 }
 

@@ -13,6 +13,8 @@ use crate::frames::{self, Mac};
 
 /// How many errors `Icmp` sends at once, and in a second.
 const ERRORS: (u64, u64) = (50, 100);
+/// The longest packet for a path that is said to take less.
+const FLOOR: usize = 552;
 /// The shortest frame in bytes, without the check sequence (RFC 894).
 const SHORTEST: usize = 60;
 
@@ -28,6 +30,8 @@ pub(super) struct Ledger {
     mtu: usize,
     cidr: Cidr,
     probing: bool,
+    /// Whether a path was said to take less than packets are made for.
+    pub(super) small_mtus: bool,
     /// The frame that was heard last.
     pub(super) heard: Vec<u8>,
     /// The packet that was sent last, for an error to quote.
@@ -49,6 +53,7 @@ impl Ledger {
             mtu,
             cidr,
             probing,
+            small_mtus: false,
             heard: Vec::new(),
             packet: Vec::new(),
             asked: Vec::new(),
@@ -132,11 +137,15 @@ impl Ledger {
         let (offset, more) =
             (usize::from(header.fragments_offset().value()) * 8, header.more_fragments());
         let is_fragment = more || offset > 0;
-        assert_eq!(header.dont_fragment(), !is_fragment, "what is whole is atomic (RFC 6864)");
+        assert!(!(header.dont_fragment() && is_fragment), "a fragment with DF");
         self.packet = packet.to_vec();
         let bytes = &packet[20..];
         if !is_fragment {
-            assert_eq!(header.identification(), 0, "what is whole is atomic (RFC 6864)");
+            if header.dont_fragment() {
+                assert_eq!(header.identification(), 0, "what is whole is atomic (RFC 6864)");
+            } else {
+                assert!(self.small_mtus && length <= FLOOR, "{length} bytes without DF");
+            }
             self.whole(now, to, &header, bytes);
             return length;
         }

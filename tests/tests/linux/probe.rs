@@ -1,0 +1,93 @@
+//! `--probe`: an address that is another's, and one that is free.
+
+use std::{
+    os::fd::{AsRawFd, OwnedFd},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::{
+        signal::kill,
+        socket::{MsgFlags, recv},
+    },
+    unistd::Pid,
+};
+use xtask::{
+    lab::{Lab, Service, Signal},
+    soak::wire::Wire,
+};
+
+use super::{
+    datagrams::frames,
+    process::ip,
+    support::{PORT, ask, connect, in_lab, program},
+};
+
+const PROBE: &[&str] = &["--probe"];
+
+/// The host takes the address of the service for itself.
+pub(crate) fn an_address_that_is_anothers_ends_it() {
+    let program = program("echo");
+    in_lab(|lab| {
+        let interface = &lab.network().interface;
+        ip(["address", "add", "10.0.0.2/24", "dev", interface]);
+        let station = Wire::open(interface).expect("the interface is there").mac();
+        let station = station.map(|byte| format!("{byte:02x}")).join(":");
+        let output = lab.command(program, PROBE).output().expect("it can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let words = format!("echo: the address 10.0.0.2 is in use by the station {station}");
+        assert!(said.lines().any(|line| line == words), "{said}");
+        assert!(!said.contains("serving"), "{said}");
+    });
+}
+
+pub(crate) fn a_free_address_is_announced_and_served() {
+    let program = program("echo");
+    in_lab(|lab| {
+        let (frames, start) = (frames(), Instant::now());
+        let service = Service::start(lab, program, PROBE, |_| ()).expect("it serves");
+        let took = start.elapsed();
+        assert!(took >= Duration::from_secs(4), "it served after {took:?}");
+        // Who asks before is not answered, as the frames of the service show.
+        let said = said_by_the_service(lab, &frames);
+        let probes = said.iter().take_while(|sender| **sender == [0; 4]).count();
+        assert_eq!((probes, said.get(3)), (3, Some(&[10, 0, 0, 2])), "{said:?}");
+        assert_eq!(ask(&connect(lab, PORT), "hello"), b"hello");
+        let (status, lines) = service.stop().expect("it ends");
+        assert!(status.success(), "{status}: {lines:#?}");
+        let counted = |name: &str| lines.iter().any(|line| line.starts_with(name));
+        assert!(counted("eth0.arp.probes_tx 3"), "{lines:#?}");
+        assert!(!counted("eth0.arp.conflicts"), "{lines:#?}");
+    });
+}
+
+/// The senders of the ARP packets of the service, up to its first announcement.
+fn said_by_the_service(lab: &Lab, frames: &OwnedFd) -> Vec<[u8; 4]> {
+    let host = Wire::open(&lab.network().interface).expect("the interface is there").mac();
+    let mut senders = Vec::new();
+    let mut frame = [0; 1514];
+    while senders.last().is_none_or(|sender| *sender == [0; 4]) {
+        let length = recv(frames.as_raw_fd(), &mut frame, MsgFlags::empty())
+            .expect("the service announces its address");
+        // RFC 826: type 0x0806, the sender's protocol address 14 bytes into the packet.
+        if length >= 42 && frame[12..14] == [8, 6] && frame[6..12] != host {
+            senders.push([frame[28], frame[29], frame[30], frame[31]]);
+        }
+    }
+    senders
+}
+
+pub(crate) fn ends_while_it_probes() {
+    let program = program("echo");
+    in_lab(|lab| {
+        let mut child =
+            lab.command(program, PROBE).stderr(Stdio::null()).spawn().expect("it can be started");
+        thread::sleep(Duration::from_secs(1));
+        let id = Pid::from_raw(child.id().try_into().expect("a number of a process"));
+        kill(id, Signal::SIGTERM).expect("it runs");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    });
+}
