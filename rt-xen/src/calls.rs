@@ -1,7 +1,7 @@
 //! Where the program was when it ended: the addresses on its stack that may be those of calls.
 //!
 //! A panic says neither its message nor its place unless the feature `panic-messages` keeps them: the words
-//! and the table of places would be a twelfth of a small image. An address costs nothing, and whoever has
+//! and the table of places would be 6 % of a small image. An address costs nothing, and whoever has
 //! the ELF file finds its line in it.
 
 use core::fmt;
