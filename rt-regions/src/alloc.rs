@@ -90,20 +90,11 @@ impl Region<'_> {
     }
 
     /// Room for `length` elements of any type, for who runs their destructors.
-    #[inline]
-    pub(crate) fn allocate_array<T>(&self, length: usize) -> Result<NonNull<u8>, Exhausted> {
+    pub(crate) fn allocate_array<T>(&self, length: usize) -> Result<NonNull<T>, Exhausted> {
         const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
-        self.allocate_elements(Layout::new::<T>(), length)
-    }
-
-    /// One copy of the code for the elements of all types: few arrays are so small that a call would matter.
-    #[inline(never)]
-    fn allocate_elements(&self, one: Layout, length: usize) -> Result<NonNull<u8>, Exhausted> {
-        // The size of a type is a multiple of its alignment: nothing lies between the elements.
-        let size = one.size().checked_mul(length);
-        match size.and_then(|size| Layout::from_size_align(size, one.align()).ok()) {
-            Some(layout) => self.allocate(layout),
-            None => Err(self.exhausted(usize::MAX, Limit::Size)),
+        match Layout::array::<T>(length) {
+            Ok(layout) => Ok(self.allocate(layout)?.cast()),
+            Err(_) => Err(self.exhausted(usize::MAX, Limit::Size)),
         }
     }
 

@@ -73,7 +73,7 @@ impl Region<'_> {
             unsafe { value.cast::<T>().drop_in_place() };
         }
 
-        let mut place = self.allocate_array::<T>(1)?.cast::<T>();
+        let mut place = self.allocate_array::<T>(1)?;
         let record =
             Record { older: self.dropping.newest(), value: place.cast(), drop: drop_value::<T> };
         let record = NonNull::from(self.alloc(record)?);

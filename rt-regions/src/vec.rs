@@ -38,7 +38,7 @@ impl<'r, T> RegionVec<'r, T> {
     /// # Errors
     /// [`Exhausted`].
     pub fn with_capacity(capacity: usize, region: &'r Region<'_>) -> Result<Self, Exhausted> {
-        let room = region.allocate_array::<T>(capacity)?.cast();
+        let room = region.allocate_array(capacity)?;
         Ok(Self { region, room, capacity, length: 0, elements: PhantomData })
     }
 
