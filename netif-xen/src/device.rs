@@ -25,43 +25,51 @@ const LARGEST_MTU: usize = 65_535 - LARGEST_HEADER;
 /// The first number that is no domain's (`DOMID_FIRST_RESERVED`, `xen.h`).
 const FIRST_RESERVED: u16 = 0x7ff0;
 
-/// A value that was read.
-#[derive(Clone, Copy)]
-pub(crate) struct Value {
-    bytes: [u8; LONGEST_VALUE],
+/// Room for a value.
+type Room = [u8; LONGEST_VALUE];
+
+/// Reads the value at `path` into `room`; nothing if there is none, or if it is too long to be what it should.
+fn read<'r>(
+    guest: &dyn Guest,
+    path: fmt::Arguments<'_>,
+    room: &'r mut Room,
+) -> Result<Option<&'r [u8]>, StoreError> {
+    match guest.read(path, room) {
+        Ok(value) => Ok(Some(value)),
+        Err(StoreError::Refused(Errno::ENOENT) | StoreError::TooLong(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A value as what it should be.
+fn parse<T: FromStr>(value: &[u8]) -> Option<T> {
+    str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The path of a backend.
+struct Path {
+    /// INVARIANT of `..length`: characters of ASCII that can be seen, the first one a slash.
+    bytes: Room,
     length: usize,
 }
 
-impl Value {
-    /// Reads the value at `path`; nothing if there is none, or if it is too long to be what it should.
-    fn read(guest: &dyn Guest, path: fmt::Arguments<'_>) -> Result<Option<Self>, StoreError> {
+impl Path {
+    /// That of device `number`: an absolute path, if there is one.
+    fn read(guest: &dyn Guest, number: u32) -> Result<Option<Self>, StoreError> {
         let mut bytes = [0; LONGEST_VALUE];
-        match guest.read(path, &mut bytes) {
-            Ok(value) => {
-                let length = value.len();
-                Ok(Some(Self { bytes, length }))
-            }
-            Err(StoreError::Refused(Errno::ENOENT) | StoreError::TooLong(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let path = read(guest, format_args!("device/vif/{number}/backend"), &mut bytes)?;
+        let is_path =
+            |path: &&[u8]| path.first() == Some(&b'/') && path.iter().all(u8::is_ascii_graphic);
+        let length = path.filter(is_path).map(<[u8]>::len);
+        Ok(length.map(|length| Self { bytes, length }))
     }
 
     fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
-
-    /// The value as what it should be.
-    fn parse<T: FromStr>(&self) -> Option<T> {
-        str::from_utf8(self.as_bytes()).ok()?.parse().ok()
-    }
-
-    fn is_yes(&self) -> bool {
-        self.as_bytes() == b"1"
-    }
 }
 
-/// A path in xenstore.
-impl fmt::Display for Value {
+impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(str::from_utf8(self.as_bytes()).unwrap_or_default())
     }
@@ -71,7 +79,7 @@ impl fmt::Display for Value {
 pub(crate) struct Device {
     pub(crate) number: u32,
     /// The directory of the backend.
-    path: Value,
+    path: Path,
     /// The domain of the backend.
     pub(crate) backend: DomainId,
     /// Fires when the state of the backend changes.
@@ -95,7 +103,7 @@ pub(crate) fn find(guest: &dyn Guest, wanted: Option<u32>) -> Result<Option<u32>
         Err(error) => return Err(error),
     };
     let numbers = names.split(|&byte| byte == 0).filter_map(|name| {
-        let number: u32 = str::from_utf8(name).ok()?.parse().ok()?;
+        let number = parse(name)?;
         wanted.is_none_or(|wanted| wanted == number).then_some(number)
     });
     Ok(numbers.min())
@@ -107,10 +115,11 @@ impl Device {
     /// # Errors
     /// Xenstore does not say it, or not so that it can be right.
     pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
-        let path = backend_path(guest, number)?.ok_or(Error::Device(number, "backend"))?;
-        let domain = Value::read(guest, format_args!("device/vif/{number}/backend-id"))?;
+        let path = Path::read(guest, number)?.ok_or(Error::Device(number, "backend"))?;
+        let mut room = [0; LONGEST_VALUE];
+        let domain = read(guest, format_args!("device/vif/{number}/backend-id"), &mut room)?;
         let backend = domain
-            .and_then(|domain| domain.parse().filter(|domain| *domain < FIRST_RESERVED))
+            .and_then(|domain| parse(domain).filter(|domain| *domain < FIRST_RESERVED))
             .map(DomainId)
             .ok_or(Error::Device(number, "backend-id"))?;
         let watch = guest.watch(format_args!("{path}/state"))?;
@@ -123,16 +132,17 @@ impl Device {
     /// Xenstore does not say it, or not so that it can be right.
     pub(crate) fn properties(&self, guest: &dyn Guest) -> Result<Properties, Error> {
         let number = self.number;
-        let mac = Value::read(guest, format_args!("device/vif/{number}/mac"))?;
+        let mut room = [0; LONGEST_VALUE];
+        let mac = read(guest, format_args!("device/vif/{number}/mac"), &mut room)?;
         let mac = mac
-            .and_then(|mac| mac.parse().filter(|mac: &MacAddr| mac.is_station()))
+            .and_then(|mac| parse(mac).filter(|mac: &MacAddr| mac.is_station()))
             .ok_or(Error::Device(number, "mac"))?;
-        let mtu = match Value::read(guest, format_args!("device/vif/{number}/mtu"))? {
-            Some(mtu) => Some(mtu),
-            None => Value::read(guest, format_args!("{}/mtu", self.path))?,
-        };
+        let mut mtu = read(guest, format_args!("device/vif/{number}/mtu"), &mut room)?.map(parse);
+        if mtu.is_none() {
+            mtu = read(guest, format_args!("{}/mtu", self.path), &mut room)?.map(parse);
+        }
         let mtu = mtu
-            .map_or(Some(DEFAULT_MTU), |mtu| mtu.parse())
+            .unwrap_or(Some(DEFAULT_MTU))
             .filter(|mtu| (SMALLEST_MTU..=LARGEST_MTU).contains(mtu))
             .ok_or(Error::Device(number, "mtu"))?;
         Ok(Properties { mac, mtu })
@@ -153,8 +163,9 @@ impl Device {
 
     /// Whether the backend has a feature.
     fn has(&self, guest: &dyn Guest, feature: &str) -> Result<bool, StoreError> {
-        let value = Value::read(guest, format_args!("{}/{feature}", self.path))?;
-        Ok(value.is_some_and(|value| value.is_yes()))
+        let mut room = [0; LONGEST_VALUE];
+        let value = read(guest, format_args!("{}/{feature}", self.path), &mut room)?;
+        Ok(value == Some(b"1"))
     }
 
     /// Whether this is still the device that was opened, of which xenstore says that our state is `state`:
@@ -164,10 +175,11 @@ impl Device {
         guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<bool, StoreError> {
-        let path = backend_path(guest, self.number)?;
-        let ours = Value::read(guest, format_args!("device/vif/{}/state", self.number))?;
+        let path = Path::read(guest, self.number)?;
+        let mut room = [0; LONGEST_VALUE];
+        let ours = read(guest, format_args!("device/vif/{}/state", self.number), &mut room)?;
         Ok(path.is_some_and(|path| path.as_bytes() == self.path.as_bytes())
-            && ours.is_some_and(|ours| XenbusState::parse(ours.as_bytes()) == state))
+            && ours.map(XenbusState::parse) == Some(state))
     }
 
     /// Writes our state.
@@ -193,22 +205,13 @@ impl Device {
 
     /// The state of the backend.
     pub(crate) fn backend_state(&self, guest: &dyn Guest) -> Result<XenbusState, StoreError> {
-        let state = Value::read(guest, format_args!("{}/state", self.path))?;
-        Ok(state.map_or(XenbusState::Unknown, |state| XenbusState::parse(state.as_bytes())))
+        let mut room = [0; LONGEST_VALUE];
+        let state = read(guest, format_args!("{}/state", self.path), &mut room)?;
+        Ok(state.map_or(XenbusState::Unknown, XenbusState::parse))
     }
 
     /// Whether the device is to stay when it is closed: a toolstack that takes it away says so.
     pub(crate) fn stays(&self, guest: &dyn Guest) -> Result<bool, StoreError> {
         self.has(guest, "online")
     }
-}
-
-/// Where the backend is: an absolute path, if there is one.
-fn backend_path(guest: &dyn Guest, number: u32) -> Result<Option<Value>, StoreError> {
-    let path = Value::read(guest, format_args!("device/vif/{number}/backend"))?;
-    let is_path = |path: &Value| {
-        let bytes = path.as_bytes();
-        bytes.first() == Some(&b'/') && bytes.iter().all(u8::is_ascii_graphic)
-    };
-    Ok(path.filter(is_path))
 }

@@ -127,12 +127,13 @@ impl<'r, T> RegionVec<'r, T> {
 
     #[cold]
     fn grow(&mut self, needed: usize) -> Result<(), Exhausted> {
-        let old = Room { place: self.room.cast(), capacity: self.capacity, length: self.length };
+        let Self { room, capacity, length, .. } = *self;
+        let mut room = Room { place: room.cast(), capacity, length };
         // SAFETY: by the invariant the room is that, in this region, of such elements; the old place is not
         // used again.
-        let (place, capacity) = unsafe { old.grow(self.region, Layout::new::<T>(), needed) }?;
-        (self.room, self.capacity) = (place.cast(), capacity);
-        Ok(())
+        let grown = unsafe { room.grow(self.region, Layout::new::<T>(), needed) };
+        (self.room, self.capacity) = (room.place.cast(), room.capacity);
+        grown
     }
 }
 
@@ -146,23 +147,24 @@ struct Room {
 
 impl Room {
     /// Makes room for `needed` elements, which is more than there is, and for more of them if that is to be
-    /// had. Gives its place, where the elements are now, and its capacity.
+    /// had. The elements move with it. Where there is none, it stays as it is.
     ///
     /// # Safety
     /// The room was allocated in `region` for `capacity` elements of this layout, and the first `length` are
     /// written. If the place is another one afterwards, the old one is not used again.
     #[inline(never)]
     unsafe fn grow(
-        self,
+        &mut self,
         region: &Region<'_>,
         element: Layout,
         needed: usize,
-    ) -> Result<(NonNull<u8>, usize), Exhausted> {
+    ) -> Result<(), Exhausted> {
         let size = element.size();
         let wanted = needed.max(2 * self.capacity).max(64 / size.max(1)).max(4);
         for longer in [wanted, needed] {
             if region.grow_newest(self.place, self.capacity * size, longer.saturating_mul(size)) {
-                return Ok((self.place, longer));
+                self.capacity = longer;
+                return Ok(());
             }
         }
         let fits = Region::capacity_of(wanted.saturating_mul(size)) / size.max(1);
@@ -181,7 +183,8 @@ impl Room {
         };
         // SAFETY: both have room for the `length` elements that are written, and are not the same.
         unsafe { place.copy_from_nonoverlapping(self.place, self.length * size) };
-        Ok((place, capacity))
+        (self.place, self.capacity) = (place, capacity);
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ pub enum StoreError {
     /// It refused; `ENOENT` is a path that is not there (`xs_wire.h`, `XS_ERROR`).
     Refused(Errno),
     /// The answer is longer than the room for it: so many bytes.
-    TooLong(usize),
+    TooLong(u32),
     /// Path and value do not fit into the ring at once (`XENSTORE_RING_SIZE`: 1008 bytes with their header
     /// left out), or the path of a watch has more than 96 bytes.
     RequestTooLong,

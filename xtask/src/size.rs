@@ -2,20 +2,22 @@
 
 mod shares;
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use flate2::{Compression, write::GzEncoder};
 
 use self::shares::Shares;
 use crate::{cargo, tools};
 
 /// The largest image of [`MEASURED`] that is accepted, stripped, in bytes.
-pub const LIMIT: u64 = 128 << 10;
+pub const LIMIT: usize = 116 << 10;
 
 /// The service whose image must not grow: it is what every service has, and next to nothing else.
 pub const MEASURED: &str = "echo";
 
-/// Builds the image of each service, prints how large it is, stripped, and what takes the room in it.
+/// Builds the image of each service, prints how large it is, stripped and [`packed`], and what takes the room
+/// in it.
 ///
 /// # Errors
 /// An image does not build or cannot be read, or that of [`MEASURED`] has more than [`LIMIT`] bytes.
@@ -25,8 +27,9 @@ pub fn check() -> Result<()> {
     let images = cargo::build_xen(&apps, &[])?;
     let mut measured = 0;
     for (name, image) in &images {
-        let size = stripped(image)?;
-        println!("{name} {size} bytes");
+        let stripped = stripped(image)?;
+        let size = stripped.len();
+        println!("{name} {size} bytes, {} packed", packed(&stripped)?.len());
         if name == MEASURED {
             measured = size;
             print!("{}", Shares::of(image)?);
@@ -40,8 +43,11 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// The size of a stripped copy, in bytes.
-pub(crate) fn stripped(image: &Path) -> Result<u64> {
+/// The bytes of a stripped copy.
+///
+/// # Errors
+/// There is no `strip`, or it cannot read the image.
+pub fn stripped(image: &Path) -> Result<Vec<u8>> {
     let copy = image.with_extension("stripped");
     let output = tools::STRIP
         .command()
@@ -51,8 +57,17 @@ pub(crate) fn stripped(image: &Path) -> Result<u64> {
         .output()
         .with_context(|| tools::remedy(&[tools::STRIP]))?;
     ensure!(output.status.success(), "strip: {}", String::from_utf8_lossy(&output.stderr).trim());
-    let size =
-        fs::metadata(&copy).with_context(|| format!("cannot read {}", copy.display()))?.len();
+    let bytes = fs::read(&copy).with_context(|| format!("cannot read {}", copy.display()))?;
     fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
-    Ok(size)
+    Ok(bytes)
+}
+
+/// The image as `gzip -9` packs it. Xen's tools start such a file as it is: they unpack it before they load it.
+///
+/// # Errors
+/// None is known: it is written to memory.
+pub fn packed(image: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(image)?;
+    Ok(encoder.finish()?)
 }

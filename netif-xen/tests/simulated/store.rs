@@ -144,7 +144,7 @@ impl Store {
 }
 
 fn fill<'b>(value: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], StoreError> {
-    let room = buffer.get_mut(..value.len()).ok_or(StoreError::TooLong(value.len()))?;
+    let room = buffer.get_mut(..value.len()).ok_or(StoreError::TooLong(value.len() as u32))?;
     room.copy_from_slice(value);
     Ok(room)
 }

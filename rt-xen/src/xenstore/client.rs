@@ -345,7 +345,7 @@ impl<'s, P: Peer> Client<'s, P> {
             awaited.result = Some(if header.is(MessageType::Error) {
                 Err(StoreError::Refused(error_number(message.word.get())))
             } else if length > awaited.buffer.len() {
-                Err(StoreError::TooLong(length))
+                Err(StoreError::TooLong(header.len))
             } else {
                 Ok(length)
             });

@@ -22,7 +22,8 @@ pub struct Case {
     pub end: End,
 }
 
-/// What the guest does on the bare machine. It has no console then: its words are in Xen's log.
+/// What the guest does on the bare machine, built with the feature `panic-messages`. It has no console then:
+/// its words are in Xen's log.
 pub const CASES: &[Case] = &[
     Case {
         command: "memory",
@@ -37,7 +38,7 @@ pub const CASES: &[Case] = &[
     Case { command: "break", console: &["guest: the device is broken"], end: End::Crash },
     Case {
         command: "panic",
-        console: &["panic at tests/guest/src/main.rs:", ": 7 is not 8", "pool pages "],
+        console: &["panic at tests/guest/src/main.rs:", ": 7 is not 8", "stack ", "pool pages "],
         end: End::Crash,
     },
     Case {
@@ -103,7 +104,8 @@ pub const CASES: &[Case] = &[
     Case { command: "breakpoint", console: &["exception 3: breakpoint"], end: End::Crash },
 ];
 
-/// What the guest does in its runtime: its words are on the console of the domain.
+/// What the guest does in its runtime, built without that feature: its words are on the console of the domain.
+/// The lines that begin with `  at` are what `cargo xtask run` puts behind the addresses of the guest.
 pub const RUNTIME_CASES: &[Case] = &[
     Case {
         command: "runtime memory",
@@ -121,8 +123,10 @@ pub const RUNTIME_CASES: &[Case] = &[
     Case {
         command: "runtime panic",
         console: &[
-            "panic at tests/guest/src/main.rs:",
-            ": 7 is not 8",
+            "panic",
+            "stack ",
+            "  at tests/guest/src/main.rs:",
+            " in with_runtime",
             "pool pages ",
             "region global",
         ],
@@ -133,13 +137,21 @@ pub const RUNTIME_CASES: &[Case] = &[
         console: &[
             "exception 14: page fault reading 0x0: null pointer",
             "rip 000",
+            "stack ",
+            "  at ",
             "region global",
         ],
         end: End::Crash,
     },
     Case {
         command: "runtime stack",
-        console: &["stack overflow: the guard page", "rip 000", "region global"],
+        console: &[
+            "stack overflow: the guard page",
+            "rip 000",
+            "stack ",
+            " in deeper",
+            "region global",
+        ],
         end: End::Crash,
     },
 ];

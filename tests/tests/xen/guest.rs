@@ -1,11 +1,15 @@
 //! The guest that ends in every way that a guest can end in.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use guest::{CASES, Case, End, RUNTIME_CASES};
 use xtask::{
     cargo,
-    xen::{Domain, Ended, Machine, Settings, plain},
+    xen::{Domain, Ended, Machine, Settings, plain, with_places},
 };
 
 use super::support::machine;
@@ -15,10 +19,11 @@ const ENDED_WITHIN: Duration = Duration::from_secs(30);
 
 /// On the bare machine its words are in Xen's log.
 pub(crate) fn ends_as_it_should_on_the_bare_machine() {
-    let (machine, kernel) = (machine(), kernel());
+    let machine = machine();
+    let program = build(&["xen", "panic-messages"]);
     for case in CASES {
         let before = log(&machine).len();
-        let domain = create(&machine, &kernel, case);
+        let domain = create(&machine, &program, case);
         expect_end(&domain, case);
         let log = log(&machine);
         let words =
@@ -29,9 +34,10 @@ pub(crate) fn ends_as_it_should_on_the_bare_machine() {
 
 /// In its runtime they are on its console.
 pub(crate) fn ends_as_it_should_in_its_runtime() {
-    let (machine, kernel) = (machine(), kernel());
+    let machine = machine();
+    let program = build(&["xen"]);
     for case in RUNTIME_CASES {
-        let domain = create(&machine, &kernel, case);
+        let domain = create(&machine, &program, case);
         let last = *case.console.last().expect("every case has words");
         domain
             .wait_for_line(0, ENDED_WITHIN, |line| line.contains(last))
@@ -41,22 +47,22 @@ pub(crate) fn ends_as_it_should_in_its_runtime() {
     }
 }
 
-fn kernel() -> Vec<u8> {
-    let programs = cargo::build(&["guest"], &["xen"]).expect("the guest builds");
-    fs::read(&programs["guest"]).expect("the guest can be read")
+fn build(features: &[&str]) -> PathBuf {
+    let mut programs = cargo::build(&["guest"], features).expect("the guest builds");
+    programs.remove("guest").expect("its program is called so")
 }
 
-fn create<'m>(machine: &'m Machine, kernel: &[u8], case: &Case) -> Domain<'m> {
+fn create<'m>(machine: &'m Machine, program: &Path, case: &Case) -> Domain<'m> {
     let settings = Settings {
         name: "guest",
-        kernel,
+        kernel: &fs::read(program).expect("the guest can be read"),
         ramdisk: None,
         command_line: case.command,
         memory: 2,
         vif: None,
         restart: false,
     };
-    Domain::create(machine, &settings, plain(), |_| ())
+    Domain::create(machine, &settings, with_places(program, plain()), |_| ())
         .unwrap_or_else(|error| panic!("{}: {error:#}", case.command))
 }
 

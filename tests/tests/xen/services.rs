@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +14,7 @@ use std::{
 
 use tests::{Exchange, Random, Reply, apps, exchanges};
 use xtask::{
-    cargo,
+    cargo, size,
     xen::{Ask, Domain, Ended, Machine, Settings, Vif, plain},
 };
 
@@ -26,19 +26,25 @@ const SERVING_WITHIN: Duration = Duration::from_secs(60);
 const MEMORY: u32 = 2;
 
 /// The image of a service.
-fn image(app: &str) -> Vec<u8> {
+fn image(app: &str) -> &'static Path {
     static IMAGES: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     let images = IMAGES.get_or_init(|| cargo::build_xen(&apps(), &[]).expect("the services build"));
-    fs::read(&images[app]).expect("the image can be read")
+    &images[app]
 }
 
 /// Calls `test` with a guest that serves, and ends it as an operator would: it has to end by itself, and
 /// nothing of it may be left.
 fn with_service(app: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
+    let image = fs::read(image(app)).expect("the image can be read");
+    with_image(app, &image, test);
+}
+
+/// The same with this image of the service.
+fn with_image(app: &str, image: &[u8], test: impl FnOnce(&Machine, &Domain<'_>)) {
     let machine = machine();
     let settings = Settings {
         name: app,
-        kernel: &image(app),
+        kernel: image,
         ramdisk: None,
         command_line: "--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1 --stats-port=9100",
         memory: MEMORY,
@@ -90,6 +96,16 @@ pub(crate) fn the_table_of_requests() {
             println!("{app}: {}", left.trim());
         });
     }
+}
+
+/// Stripped and packed with gzip: as small as an image gets.
+pub(crate) fn a_packed_image_serves() {
+    let stripped = size::stripped(image("echo")).expect("the image can be stripped");
+    let packed = size::packed(&stripped).expect("it can be packed");
+    assert!(packed.len() < stripped.len() / 3 * 2, "{} of {}", packed.len(), stripped.len());
+    with_image("echo", &packed, |machine, _| {
+        assert_eq!(ask(machine, PORT, b"packed"), b"packed");
+    });
 }
 
 /// Asks as often as the table says.

@@ -16,7 +16,7 @@ use crate::cargo;
 const MARK: &str = "stack ";
 
 /// Adds to each line `stack ADDRESSES` of a guest the places in the source where these calls are, the
-/// innermost first, a line each: `  at udp/src/serve.rs:97 in udp::serve::…`. `program` is the ELF file that
+/// innermost first, a line each: `  at udp/src/serve.rs:97 in serve`. `program` is the ELF file that
 /// the guest runs, not stripped. What `decode` does with all lines, it does before.
 ///
 /// Addresses that follow no call, and calls within Rust's own libraries, are left out. Where the compiler

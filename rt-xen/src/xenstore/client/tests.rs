@@ -46,7 +46,7 @@ fn a_reply_has_to_fit_and_the_next_one_is_heard() {
         let value = read(&client, "long");
         assert_eq!(
             value.map(|v| v.len()),
-            if length <= 64 { Ok(length) } else { Err(StoreError::TooLong(length)) }
+            if length <= 64 { Ok(length) } else { Err(StoreError::TooLong(length as u32)) }
         );
     }
     let mut buffer = vec![0; 4096];
