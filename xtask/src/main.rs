@@ -126,6 +126,9 @@ struct Bench {
     /// Only these peers; the reflector is always among them
     #[arg(long, value_delimiter = ',')]
     peer: Vec<String>,
+    /// On Xen: do not try with how little memory the guests serve, which takes most of the time
+    #[arg(long)]
+    skip_memory: bool,
     /// One round of a few settings, so short that only the replies are checked
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
     quick: bool,
@@ -138,10 +141,12 @@ fn at_most_a_minute(text: &str) -> Result<f64, String> {
 
 impl Bench {
     fn run(self) -> anyhow::Result<()> {
-        let Self { on, seconds, rounds, size: sizes, window: windows, peer: peers, quick } = self;
+        let Self { on, seconds, rounds, quick, skip_memory, .. } = self;
+        let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);
         match on {
             Platform::Unix => {
+                ensure!(!skip_memory, "--skip-memory is for --on xen");
                 lab::prepare()?;
                 let or = |given: Vec<u16>, usual: &[u16]| {
                     if given.is_empty() { usual.to_vec() } else { given }
@@ -159,7 +164,10 @@ impl Bench {
                 );
                 bench::xen::on_xen(&match quick {
                     true => bench::xen::XenPlan::quick(),
-                    false => bench::xen::XenPlan::new(time, rounds),
+                    false => bench::xen::XenPlan {
+                        least_memory: !skip_memory,
+                        ..bench::xen::XenPlan::new(time, rounds)
+                    },
                 })
             }
         }

@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: all services under everything at once, for as long as one likes, and a verdict.
 //!
-//! What a round is, and who runs it, is the crate [`soak`](::soak)'s; here are the places where services run,
+//! What a round is, and who runs it, is the crate [`soak`]'s; here are the places where services run,
 //! and the verdict.
 
 mod outcome;

@@ -47,7 +47,7 @@ impl XenPlan {
     pub fn new(time: Duration, rounds: u32) -> Self {
         let settings =
             vec![(64, 1), (64, 16), (64, 64), (1400, 1), (1400, 16), (8192, 1), (8192, 16)];
-        Self { time, rounds, settings, starts: 5, least_memory: true }
+        Self { time, rounds, settings, starts: 3, least_memory: true }
     }
 
     /// As little as will show that everything works.

@@ -64,6 +64,8 @@ pub(crate) struct Outcome {
     last_attack: String,
     /// How often the network was taken away and given back.
     pub(crate) networks_lost: u64,
+    /// How many frames of its replies found its send queue full, where it says so.
+    pub(crate) queue_full: u64,
     /// What else was wrong, in words.
     pub(crate) faults: Vec<String>,
     /// What the regions held after each round.
@@ -83,6 +85,7 @@ impl Outcome {
             attack_frames: 0,
             last_attack: "none".into(),
             networks_lost: 0,
+            queue_full: 0,
             faults: Vec::new(),
             memory: Series::default(),
         })
@@ -197,11 +200,15 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> (String, Vec<String>) {
         }
     }
     for outcome in outcomes {
-        let Outcome { app, attacks, attack_frames, networks_lost, memory, .. } = outcome;
-        let lost = match networks_lost {
+        let Outcome { app, attacks, attack_frames, networks_lost, queue_full, memory, .. } =
+            outcome;
+        let mut lost = match networks_lost {
             0 => String::new(),
             times => format!(", its network taken away and given back {times} times"),
         };
+        if *queue_full > 0 {
+            lost += &format!(", {queue_full} frames dropped by its full send queue");
+        }
         let _ = writeln!(
             text,
             "\n{app}: {attacks} attacks, {attack_frames} frames{lost}; memory, {} times looked at:",

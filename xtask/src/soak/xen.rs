@@ -40,6 +40,8 @@ const SERVING_WITHIN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 /// The network of each guest is taken away and given back before one round in so many.
 const AWAY_EVERY: u64 = 4;
+/// What the names of the driver's counters begin with.
+const DRIVER: &str = "eth0.netfront.";
 /// For how long it has none.
 const AWAY: Duration = Duration::from_millis(300);
 
@@ -232,19 +234,23 @@ impl Guest {
         let to = SocketAddrV4::new(self.place.address, self.place.stats_port);
         let ask =
             Ask { to, times: 1, window: 1, limit: SERVING_WITHIN, expected: false, length: 0 };
-        let (_, reply) = machine.ask(&ask, b"eth0.netfront.", None)?;
+        let (_, reply) = machine.ask(&ask, DRIVER.as_bytes(), None)?;
         let text = String::from_utf8_lossy(&reply);
+        let value = |name: &str| -> Result<u64> {
+            let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+            let line = lines.find(|(counter, _)| counter.strip_prefix(DRIVER) == Some(name));
+            line.and_then(|(_, value)| value.parse().ok())
+                .with_context(|| format!("no counter {DRIVER}{name} in: {text}"))
+        };
         for (name, expected) in
             [("connections", outcome.networks_lost + 1), ("backend_lied", 0), ("pages_left_out", 0)]
         {
-            let name = format!("eth0.netfront.{name}");
-            let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-            let value = lines.find(|(counter, _)| *counter == name).map(|(_, value)| value);
-            if value != Some(&expected.to_string()) {
-                let is = value.unwrap_or("not there");
-                outcome.faults.push(format!("{name} is {is}, and has to be {expected}"));
+            let is = value(name)?;
+            if is != expected {
+                outcome.faults.push(format!("{DRIVER}{name} is {is}, and has to be {expected}"));
             }
         }
+        outcome.queue_full = value("tx_queue_full")?;
         Ok(())
     }
 }

@@ -93,7 +93,7 @@ impl Guests {
     /// What has to be there to start it, in bytes: our image without its symbols; kernel and initramfs.
     pub(super) fn size(&self, peer: &Peer) -> Result<u64> {
         match peer.name {
-            OURS => size::stripped(&self.program),
+            OURS => Ok(size::stripped(&self.program)?.len() as u64),
             _ => {
                 let Settings { kernel, ramdisk, .. } = self.linux.settings(peer.domain);
                 Ok((kernel.len() + ramdisk.map_or(0, <[u8]>::len)) as u64)
