@@ -4,8 +4,8 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use arp::Resolve;
 use ethernet::EtherType;
-use netif::{Instant, MacAddr, Payload};
-use network::{Network, Outgoing, Packet, Problem, Refusal, Sent};
+use netif::{Instant, MacAddr, Offloads, Payload};
+use network::{Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 
 use crate::{
     Ipv4, multicast_mac,
@@ -74,6 +74,23 @@ impl<E: Resolve> Ipv4<'_, E> {
         outgoing.ttl.unwrap_or(usual).max(1)
     }
 
+    /// The longest packet for `destination` in bytes that need not be cut.
+    #[inline]
+    fn mtu(&self, now: Instant, destination: Ipv4Addr) -> usize {
+        // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
+        let mtu = self.link.mtu().max(HEADER_LEN + 8);
+        self.paths.mtu(now, destination).map_or(mtu, |path| path.min(mtu))
+    }
+
+    /// Whether the interface cuts packets of `protocol` for a path of `mtu` bytes: it does so for its own MTU,
+    /// and knows of no smaller one.
+    #[inline]
+    fn is_cut_below(&self, protocol: Protocol, mtu: usize) -> bool {
+        self.link.offloads().udp_fragmentation
+            && protocol == Protocol::UDP
+            && mtu == self.link.mtu()
+    }
+
     /// Sends a packet that has a route, in as many pieces as it needs.
     fn send_pieces(
         &mut self,
@@ -86,9 +103,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             Ok(neighbour) => neighbour,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
-        let mtu = self.link.mtu().max(HEADER_LEN + 8);
-        let mtu = self.paths.mtu(now, destination).map_or(mtu, |path| path.min(mtu));
+        let mtu = self.mtu(now, destination);
         let length = payload.len();
         let whole = HEADER_LEN + length <= mtu;
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
@@ -106,7 +121,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             identification,
             dont_fragment: whole,
         };
-        if whole {
+        if whole || self.is_cut_below(outgoing.protocol, mtu) {
             let header = Ipv4Header::new(&fields, 0, length, false);
             self.transmit(now, destination, neighbour, (header, payload))?;
         } else {
@@ -147,6 +162,20 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
 
     fn max_payload(&self) -> usize {
         MAX_PACKET_LEN - HEADER_LEN
+    }
+
+    fn offloads(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        protocol: Protocol,
+        length: usize,
+    ) -> Offloads {
+        let IpAddr::V4(destination) = destination else { return Offloads::NONE };
+        let (offloads, mtu) = (self.link.offloads(), self.mtu(now, destination));
+        let is_cut_here = HEADER_LEN + length > mtu && !self.is_cut_below(protocol, mtu);
+        // A fragment of ours says nothing of the whole, whose checksum it may carry.
+        if is_cut_here { Offloads::NONE } else { offloads }
     }
 
     fn send(

@@ -19,12 +19,13 @@ const USAGE: &str = "arguments:
   --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
+  --offloads=on|off         let the interface fill in checksums and cut packets (on)
   --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
 /// The names of all arguments.
-const NAMES: [&str; 6] =
-    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--stats-port", "--log"];
+const NAMES: [&str; 7] =
+    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--offloads", "--stats-port", "--log"];
 
 /// How a service is to be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct Config {
     pub interface: Option<&'static str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
+    /// Whether the interface may do a part of the work on checksums and long packets, where it can:
+    /// `--offloads=on`.
+    pub offloads: bool,
     /// The UDP port that answers with all counters: `--stats-port=9100`.
     pub stats_port: Option<u16>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
@@ -50,6 +54,7 @@ impl Default for Config {
             gateway: None,
             interface: None,
             mac: None,
+            offloads: true,
             stats_port: None,
             log: "",
         }
@@ -95,6 +100,13 @@ impl Config {
                         value,
                         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
                     )?);
+                }
+                "--offloads" => {
+                    config.offloads = match value {
+                        "on" => true,
+                        "off" => false,
+                        _ => return Err(bad(format_args!("{name}={value}"), "expected on or off")),
+                    };
                 }
                 "--stats-port" => {
                     let port: NonZeroU16 = parse(name, value, "a port from 1 to 65535")?;
@@ -188,6 +200,8 @@ mod tests {
         assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
         assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
         assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
+        assert!(!read(&["--offloads", "off"]).unwrap().offloads);
+        assert_eq!(read(&["--offloads=on"]).unwrap(), Config::default());
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 
@@ -214,6 +228,7 @@ mod tests {
             (&["--mac=2"], "--mac=2: expected six pairs"),
             (&["--stats-port=0"], "--stats-port=0: expected a port"),
             (&["--stats-port=x"], "--stats-port=x: expected a port"),
+            (&["--offloads=no"], "--offloads=no: expected on or off"),
             (&["--interface="], "the name of an interface"),
         ] {
             let error = read(args).unwrap_err();
