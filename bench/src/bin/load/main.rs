@@ -39,7 +39,7 @@ struct Arguments {
     /// For how long, in milliseconds; a fifth of it comes before, unmeasured
     #[arg(long)]
     milliseconds: u64,
-    /// Hand many requests over at once (UDP_SEGMENT), and take as many replies (UDP_GRO)
+    /// Hand many requests over at once (`UDP_SEGMENT`), and take as many replies (`UDP_GRO`)
     #[arg(long)]
     segments: bool,
     /// The number of the process that serves
