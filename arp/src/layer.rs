@@ -345,6 +345,10 @@ impl<L: Link> Link for Arp<'_, L> {
         self.link.mtu()
     }
 
+    fn offloads(&self) -> netif::Offloads {
+        self.link.offloads()
+    }
+
     fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {
         self.link.join(group)
     }

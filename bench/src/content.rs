@@ -23,6 +23,11 @@ impl Content {
         Self { source: (0..size + PATTERNS).map(byte).collect(), size }
     }
 
+    /// The size of a request in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Writes request `number` into `out`, which has the size of a request.
     pub fn write(&self, number: u64, out: &mut [u8]) {
         let (head, rest) = out.split_at_mut(NUMBER);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::{Counter, Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
+use netif::{Counter, Instant, Layer, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt_regions::Region;
 
 use crate::{EtherType, EthernetHeader, Frame, Link, MIN_PAYLOAD, ParseError};
@@ -30,7 +30,7 @@ netif::counters! {
         bad_source,
         /// Handed up, and nobody wanted the EtherType.
         unknown_ethertype,
-        /// Not sent: longer than the MTU.
+        /// Not sent: longer than the MTU, and the interface does not cut packets.
         too_long,
     }
 }
@@ -155,6 +155,10 @@ impl<N: Netif> Link for Ethernet<N> {
         self.netif.mtu()
     }
 
+    fn offloads(&self) -> Offloads {
+        self.netif.offloads()
+    }
+
     fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {
         if !group.is_group() {
             return Err(JoinError::NotAGroup(group));
@@ -182,7 +186,8 @@ impl<N: Netif> Link for Ethernet<N> {
         ethertype: EtherType,
         payload: impl Payload,
     ) -> Result<(), N::Error> {
-        if payload.len() > self.netif.mtu() {
+        // Which longer ones an interface cuts, it knows best.
+        if payload.len() > self.netif.mtu() && !self.netif.offloads().udp_fragmentation {
             self.counters.too_long += 1;
             return Ok(());
         }

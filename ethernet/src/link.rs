@@ -1,6 +1,6 @@
 //! The signature of a link layer.
 
-use netif::{Checksums, Instant, Layer, MacAddr, Payload};
+use netif::{Checksums, Instant, Layer, MacAddr, Offloads, Payload};
 
 use crate::{EtherType, JoinError};
 
@@ -28,6 +28,11 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// The largest payload of a frame in bytes.
     fn mtu(&self) -> usize;
 
+    /// What may be left undone in what is sent, because the interface does it.
+    fn offloads(&self) -> Offloads {
+        Offloads::NONE
+    }
+
     /// Receives what is sent to the multicast address `group` from now on.
     ///
     /// # Errors
@@ -37,7 +42,7 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// Receives no longer what is sent to `group`.
     fn leave(&mut self, group: MacAddr);
 
-    /// Sends a frame. A payload above the MTU is dropped and counted.
+    /// Sends a frame. A payload above the MTU is dropped and counted, unless the interface cuts it.
     ///
     /// # Errors
     /// The device is broken.

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use netif::{Counter, Instant, Layer, Payload, Rx};
+use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent};
 use rt_regions::Region;
 
@@ -254,6 +254,16 @@ impl<I: Network> Network for Icmp<I> {
 
     fn max_payload(&self) -> usize {
         self.network.max_payload()
+    }
+
+    fn offloads(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        protocol: Protocol,
+        length: usize,
+    ) -> Offloads {
+        self.network.offloads(now, destination, protocol, length)
     }
 
     fn send(

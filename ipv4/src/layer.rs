@@ -24,7 +24,7 @@ netif::counters! {
     pub struct Counters of "ipv4" {
         /// Packets handed up, whole.
         packets_rx,
-        /// Packets sent, fragments counted one by one.
+        /// Packets sent, fragments counted one by one, but for those that the interface makes.
         packets_tx,
         /// Dropped: shorter than the header or the total length says, or an impossible IHL.
         bad_length,
@@ -60,7 +60,7 @@ netif::counters! {
         reassembly_exhausted,
         /// Datagrams dropped: others needed their room.
         reassembly_evicted,
-        /// Datagrams sent in fragments.
+        /// Datagrams sent in fragments that were made here.
         fragmented,
         /// Reports of paths that take less than 552 bytes: taken for 552, with fragments allowed.
         small_mtus,

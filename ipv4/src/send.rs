@@ -4,11 +4,12 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use arp::Resolve;
 use ethernet::EtherType;
-use netif::{Instant, MacAddr, Payload};
-use network::{Network, Outgoing, Packet, Problem, Refusal, Sent};
+use netif::{Instant, MacAddr, Offloads, Payload};
+use network::{Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 
 use crate::{
     Ipv4, multicast_mac,
+    paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
 
@@ -74,6 +75,22 @@ impl<E: Resolve> Ipv4<'_, E> {
         outgoing.ttl.unwrap_or(usual).max(1)
     }
 
+    /// What is known of the path to `destination`.
+    #[inline]
+    fn path(&self, now: Instant, destination: Ipv4Addr) -> PathMtu {
+        // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
+        self.paths.mtu(now, destination, self.link.mtu().max(HEADER_LEN + 8))
+    }
+
+    /// Whether the interface cuts packets of `protocol` for a path of `mtu` bytes: it does so for its own MTU,
+    /// and knows of no smaller one.
+    #[inline]
+    fn is_cut_below(&self, protocol: Protocol, mtu: usize) -> bool {
+        self.link.offloads().udp_fragmentation
+            && protocol == Protocol::UDP
+            && mtu == self.link.mtu()
+    }
+
     /// Sends a packet that has a route, in as many pieces as it needs.
     fn send_pieces(
         &mut self,
@@ -86,9 +103,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             Ok(neighbour) => neighbour,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        // A link with less than this is none (RFC 791 3.2 has 68); whatever it does, pieces are sent.
-        let mtu = self.link.mtu().max(HEADER_LEN + 8);
-        let path = self.paths.mtu(now, destination, mtu);
+        let path = self.path(now, destination);
         let mtu = path.mtu;
         let length = payload.len();
         // Where a path is said to take less than is sent there, routers may make pieces (RFC 1191 3).
@@ -108,7 +123,7 @@ impl<E: Resolve> Ipv4<'_, E> {
             identification,
             dont_fragment: whole,
         };
-        if whole {
+        if whole || self.is_cut_below(outgoing.protocol, mtu) {
             let header = Ipv4Header::new(&fields, 0, length, false);
             self.transmit(now, destination, neighbour, (header, payload))?;
         } else {
@@ -154,6 +169,20 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
 
     fn max_payload(&self) -> usize {
         MAX_PACKET_LEN - HEADER_LEN
+    }
+
+    fn offloads(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        protocol: Protocol,
+        length: usize,
+    ) -> Offloads {
+        let IpAddr::V4(destination) = destination else { return Offloads::NONE };
+        let (offloads, mtu) = (self.link.offloads(), self.path(now, destination).mtu);
+        let is_cut_here = HEADER_LEN + length > mtu && !self.is_cut_below(protocol, mtu);
+        // A fragment of ours says nothing of the whole, whose checksum it may carry.
+        if is_cut_here { Offloads::NONE } else { offloads }
     }
 
     fn send(

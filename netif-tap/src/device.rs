@@ -4,19 +4,31 @@ use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{Mode, OFlags},
     io::Errno,
-    ioctl::{Opcode, Updater, ioctl, opcode},
+    ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode},
     net::{AddressFamily, SocketType},
 };
 
-use crate::Error;
+use crate::{Error, virtio};
 
 /// `TUNSETIFF` (`linux/if_tun.h`): makes an open `/dev/net/tun` the interface of the given name. The
 /// header says that it takes an `int`; the driver takes a `struct ifreq`.
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
+/// `TUNSETOFFLOAD`: what the kernel may leave undone in the frames that are read. Its argument is the number
+/// itself.
+const TUNSETOFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
+/// `TUNSETVNETHDRSZ`: the length of the header before each frame.
+const TUNSETVNETHDRSZ: Opcode = opcode::write::<i32>(b'T', 216);
 /// `SIOCGIFMTU` (`linux/sockios.h`): the MTU of the interface of the given name.
 const SIOCGIFMTU: Opcode = 0x8921;
 /// Frames with an Ethernet header (`IFF_TAP`), without a header of the driver's own (`IFF_NO_PI`).
 const FLAGS: u16 = 0x0002 | 0x1000;
+/// A `struct virtio_net_hdr` before each frame (`IFF_VNET_HDR`).
+const VNET_HDR: u16 = 0x4000;
+/// The kernel may leave checksums blank (`TUN_F_CSUM`).
+const CSUM: usize = 0x01;
+/// It may hand over many UDP datagrams as one (`TUN_F_USO4`, which it takes only together with `TUN_F_USO6`;
+/// Linux 6.2). Then it also takes as much.
+const USO: usize = 0x20 | 0x40;
 /// The size of an interface's name with the zero at its end (`linux/if.h`).
 const IFNAMSIZ: usize = 16;
 
@@ -59,10 +71,69 @@ impl InterfaceRequest {
     }
 }
 
-/// Opens the TAP device `name`, creating it if there is none; reading and writing never block.
-pub(crate) fn open(name: &'static str) -> Result<OwnedFd, Error> {
+/// What the kernel does for the frames of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Help {
+    /// Nothing: it gives and takes frames as they are on a wire.
+    None,
+    /// Each frame has a header before it. Checksums may be blank, both ways.
+    Checksums,
+    /// The same; and a datagram that is too long may be written, and the kernel cuts it into fragments.
+    Fragments,
+    /// The same; and equal datagrams may be read and written as one.
+    Segments,
+}
+
+/// Opens the TAP device `name`, creating it if there is none; reading and writing never block. The kernel
+/// helps as far as it can, but no more than `most`.
+pub(crate) fn open(name: &'static str, most: Help) -> Result<(OwnedFd, Help), Error> {
+    if most != Help::None {
+        match attach(name, FLAGS | VNET_HDR) {
+            Ok(device) => {
+                if let Some(help) = negotiate(&device, most) {
+                    return Ok((device, help));
+                }
+            }
+            // Also what a kernel says that does not know the flag.
+            Err(Error::NotATap(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let device = attach(name, FLAGS)?;
+    take_back(&device);
+    Ok((device, Help::None))
+}
+
+/// Agrees with the kernel on what it does; none if it cannot be had with a header.
+fn negotiate(device: &OwnedFd, most: Help) -> Option<Help> {
+    let length = i32::try_from(virtio::HEADER_LEN).ok()?;
+    // SAFETY: TUNSETVNETHDRSZ reads an int.
+    let call = unsafe { Setter::<TUNSETVNETHDRSZ, i32>::new(length) };
+    // SAFETY: likewise.
+    unsafe { ioctl(device, call) }.ok()?;
+    if most == Help::Segments && set_offload(device, CSUM | USO).is_ok() {
+        return Some(Help::Segments);
+    }
+    set_offload(device, CSUM).ok().map(|()| most.min(Help::Fragments))
+}
+
+/// Has the kernel leave nothing undone from now on. The device keeps what was agreed on even if it is opened
+/// again, by a program that knows nothing of it.
+pub(crate) fn take_back(device: impl AsFd) {
+    // A kernel that does not know the call leaves nothing undone.
+    let _ = set_offload(device, 0);
+}
+
+fn set_offload(device: impl AsFd, offload: usize) -> Result<(), Errno> {
+    // SAFETY: TUNSETOFFLOAD takes a number and no pointer.
+    let call = unsafe { IntegerSetter::<TUNSETOFFLOAD>::new_usize(offload) };
+    // SAFETY: likewise.
+    unsafe { ioctl(device, call) }
+}
+
+fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
     let mut request = InterfaceRequest::about(name)?;
-    request.value[..2].copy_from_slice(&FLAGS.to_ne_bytes());
+    request.value[..2].copy_from_slice(&flags.to_ne_bytes());
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let device =
         rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
@@ -102,14 +173,17 @@ mod tests {
         for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "tap%d", "a\0", "sixteen-bytes-16"]
         {
             assert_eq!(InterfaceRequest::about(name).err(), Some(Error::Name(name)), "{name:?}");
-            assert_eq!(open(name).err(), Some(Error::Name(name)), "{name:?}");
+            assert_eq!(open(name, Help::None).err(), Some(Error::Name(name)), "{name:?}");
+            assert_eq!(open(name, Help::Segments).err(), Some(Error::Name(name)), "{name:?}");
         }
         let request = InterfaceRequest::about("fifteen-bytes-5").ok().unwrap();
         assert_eq!(&request.name, b"fifteen-bytes-5\0");
     }
 
     #[test]
-    fn the_opcode_is_that_of_the_header() {
+    fn the_opcodes_are_those_of_the_header() {
         assert_eq!(TUNSETIFF, 0x4004_54ca);
+        assert_eq!(TUNSETOFFLOAD, 0x4004_54d0);
+        assert_eq!(TUNSETVNETHDRSZ, 0x4004_54d8);
     }
 }

@@ -4,9 +4,13 @@
 #[cfg(test)]
 extern crate std;
 
+mod batch;
 mod device;
 mod error;
+mod headers;
+mod incoming;
 mod tap;
+mod virtio;
 
 pub use error::Error;
 pub use tap::{Counters, Tap};

@@ -3,22 +3,32 @@
 use core::{
     fmt,
     mem::{ManuallyDrop, MaybeUninit},
+    time::Duration,
 };
 
-use netif::{Checksums, Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use netif::{Checksums, Counter, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt::{Config, Runtime};
-use rt_regions::Region;
+use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{self, Errno},
+    time::{ClockId, clock_gettime},
 };
 
-use crate::{Error, Event, device};
+use crate::{
+    Error, Event,
+    batch::{Batch, LARGEST_HEADER},
+    device::{self, Help},
+    headers::ETHERNET,
+    incoming::{Incoming, Loaded, Refused},
+};
 
-/// The Ethernet header: two addresses and a type.
-const HEADER: usize = 14;
-/// The largest header: the Ethernet header with one VLAN tag (IEEE 802.1Q).
-const LARGEST_HEADER: usize = HEADER + 4;
+/// A service that takes longer for a reply is not made to wait for the next request as well.
+const PROMPT: Duration = Duration::from_micros(20);
+/// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
+const LEAST_MTU: usize = 68;
+/// The buffers for many datagrams at once take at most one in so many pages of the pool.
+const POOL_SHARE: usize = 16;
 
 netif::counters! {
     /// What a TAP device counted.
@@ -31,7 +41,10 @@ netif::counters! {
         rx_no_room,
         /// Frames received and dropped: longer than the MTU that the device had when it was opened.
         rx_too_long,
-        /// Frames sent.
+        /// Frames received and dropped: many in one, and not of UDP over IPv4, or with lengths that do not
+        /// agree.
+        rx_not_cut,
+        /// Frames sent. One that the kernel is to cut counts once.
         frames_tx,
         /// Bytes sent, Ethernet headers included.
         bytes_tx,
@@ -41,6 +54,12 @@ netif::counters! {
         tx_interface_down,
         /// Frames not sent: longer than the MTU, or shorter than an Ethernet header.
         tx_bad_length,
+        /// Frames not sent: the kernel would not have them.
+        tx_refused,
+        /// Writes that carried more than one frame.
+        writes_joined,
+        /// Reads that gave more than one frame.
+        reads_cut,
     }
 }
 
@@ -51,8 +70,13 @@ pub struct Tap {
     event: Event,
     mac: MacAddr,
     mtu: usize,
-    /// Where a frame is put together before it is written: as long as the longest frame.
-    frame: &'static mut [u8],
+    help: Help,
+    /// What was read and not yet handed up.
+    incoming: Incoming<'static>,
+    /// What is to be written.
+    batch: Batch<'static>,
+    /// When a frame was last given to be sent.
+    last_sent: Duration,
     counters: Counters,
 }
 
@@ -74,16 +98,16 @@ impl Tap {
                 MacAddr(bytes).local()
             }
         };
-        Self::attach(config.interface.unwrap_or("tap0"), mac, runtime.memory()).map_err(|error| {
-            match error {
-                Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
-                error => error.into(),
-            }
+        let name = config.interface.unwrap_or("tap0");
+        Self::attach_with(name, mac, config.offloads, runtime.memory()).map_err(|error| match error
+        {
+            Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
+            error => error.into(),
         })
     }
 
-    /// Opens the TAP device `name`, or creates it. Its buffer, one frame long, is allocated in
-    /// `memory`.
+    /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its
+    /// buffer, one frame long, is allocated in `memory`.
     ///
     /// # Errors
     /// See [`Error`].
@@ -92,22 +116,62 @@ impl Tap {
         mac: MacAddr,
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
-        let device = device::open(name)?;
-        Self::new(device, mac, device::mtu(name)?, memory)
+        Self::attach_with(name, mac, false, memory)
+    }
+
+    /// The same with the help of the kernel, as far as it has any, if `offloads` is true. With 4 MiB or more
+    /// behind `memory`, its buffers take 128 KiB.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn attach_with(
+        name: &'static str,
+        mac: MacAddr,
+        offloads: bool,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        let pages = memory.pool().map_or(0, |pool| pool.pages());
+        let lengths =
+            [Incoming::buffer_len(Help::Segments, 0), Batch::buffer_len(Help::Segments, 0)];
+        let buffers = lengths.iter().sum::<usize>().div_ceil(PAGE_SIZE);
+        let most = match offloads {
+            false => Help::None,
+            true if pages < POOL_SHARE * buffers => Help::Checksums,
+            true => Help::Segments,
+        };
+        let (device, help) = device::open(name, most)?;
+        let mtu = device::mtu(name)?;
+        if mtu < LEAST_MTU && help != Help::None {
+            drop(device);
+            return Self::new(device::open(name, Help::None)?.0, Help::None, mac, mtu, memory);
+        }
+        Self::new(device, help, mac, mtu, memory)
     }
 
     /// Frames of an MTU of `mtu` bytes through `device`, which gives one frame at a read, takes one
     /// at a write, and never blocks.
     fn new(
         device: OwnedFd,
+        help: Help,
         mac: MacAddr,
         mtu: usize,
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
-        let frame = memory.alloc_slice_with(mtu + LARGEST_HEADER, |_| 0)?;
+        let zeroes = |length| memory.alloc_slice_with(length, |_| 0);
+        let incoming = zeroes(Incoming::buffer_len(help, mtu))?;
+        let batch = zeroes(Batch::buffer_len(help, mtu))?;
         // What never ends can be waited on without asking whether it is still there.
         let device: &'static OwnedFd = memory.alloc(ManuallyDrop::new(device))?;
-        Ok(Self { event: device.as_fd(), mac, mtu, frame, counters: Counters::default() })
+        Ok(Self {
+            event: device.as_fd(),
+            mac,
+            mtu,
+            help,
+            incoming: Incoming::new(incoming, mtu),
+            batch: Batch::new(batch, help, mtu),
+            last_sent: Duration::ZERO,
+            counters: Counters::default(),
+        })
     }
 
     /// Reads a frame that there is no room for, and forgets it. A read takes a frame off the queue
@@ -121,6 +185,114 @@ impl Tap {
             Err(Errno::AGAIN) => Ok(Rx::Idle),
             Err(errno) => Err(broken("read", errno)),
         }
+    }
+
+    /// Receives from a device whose frames have no header.
+    fn receive_plain<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
+        let (longest, device) = (self.mtu + LARGEST_HEADER, self.event);
+        // One byte more than the longest frame has, so that a frame which was cut can be told from
+        // one which just fits.
+        let (bytes, result) = loop {
+            match region.fill(longest + 1, |buffer| read(device, buffer)) {
+                Ok((_, Err(Errno::INTR))) => {}
+                Ok(frame) => break frame,
+                Err(_exhausted) => return self.lose(),
+            }
+        };
+        match (bytes, result) {
+            (Some(bytes), Ok(())) if bytes.len() <= longest => {
+                Ok(self.received(Ok(bytes), Checksums::NotChecked))
+            }
+            (_, Ok(())) => {
+                self.counters.rx_too_long += 1;
+                Ok(Rx::Kept)
+            }
+            (_, Err(Errno::AGAIN)) => Ok(Rx::Idle),
+            (_, Err(errno)) => Err(broken("read", errno)),
+        }
+    }
+
+    /// Receives from a device whose frames have a header.
+    fn receive_with_header<'r>(
+        &mut self,
+        region: &'r Region<'_>,
+    ) -> Result<Rx<RxFrame<'r>>, Error> {
+        let read = match io::retry_on_intr(|| io::read(self.event, self.incoming.buffer())) {
+            Ok(read) => read,
+            Err(Errno::AGAIN) => return Ok(Rx::Idle),
+            Err(errno) => return Err(broken("read", errno)),
+        };
+        match self.incoming.load(read) {
+            Ok(Loaded::One(length, checksums)) => {
+                Ok(self.received(self.incoming.one(length, region), checksums))
+            }
+            Ok(Loaded::Many) => {
+                self.counters.reads_cut += 1;
+                Ok(self.next_of_many(region))
+            }
+            Err(Refused::TooLong) => {
+                self.counters.rx_too_long += 1;
+                Ok(Rx::Kept)
+            }
+            Err(Refused::NotCut) => {
+                self.counters.rx_not_cut += 1;
+                Ok(Rx::Kept)
+            }
+        }
+    }
+
+    /// The next of many datagrams that were read as one.
+    fn next_of_many<'r>(&mut self, region: &'r Region<'_>) -> Rx<RxFrame<'r>> {
+        match self.incoming.next(region) {
+            Some(frame) => self.received(frame, Checksums::Blank),
+            None => Rx::Kept,
+        }
+    }
+
+    fn received<'r>(
+        &mut self,
+        frame: Result<&'r [u8], Exhausted>,
+        checksums: Checksums,
+    ) -> Rx<RxFrame<'r>> {
+        let Ok(bytes) = frame else {
+            self.counters.rx_no_room += 1;
+            return Rx::Kept;
+        };
+        self.counters.frames_rx += 1;
+        self.counters.bytes_rx += bytes.len() as u64;
+        Rx::Item(RxFrame { bytes, checksums })
+    }
+
+    /// Whether a frame may wait for the next one: there are others of those that were read as one, and this one
+    /// was answered at once.
+    fn may_wait(&mut self) -> bool {
+        if self.incoming.is_empty() {
+            return false;
+        }
+        let now = now();
+        now - core::mem::replace(&mut self.last_sent, now) < PROMPT
+    }
+
+    /// Writes what is to be written.
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (frames, bytes) = self.batch.count();
+        let written = io::retry_on_intr(|| io::write(self.event, self.batch.bytes()));
+        self.batch.clear();
+        match written {
+            Ok(_) => {
+                self.counters.frames_tx += frames;
+                self.counters.bytes_tx += bytes;
+                self.counters.writes_joined += u64::from(frames > 1);
+            }
+            Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.tx_queue_full += frames,
+            Err(Errno::IO) => self.counters.tx_interface_down += frames,
+            Err(Errno::INVAL) => self.counters.tx_refused += frames,
+            Err(errno) => return Err(broken("write", errno)),
+        }
+        Ok(())
     }
 }
 
@@ -136,59 +308,60 @@ impl Netif for Tap {
         self.mtu
     }
 
+    #[inline]
+    fn offloads(&self) -> Offloads {
+        Offloads {
+            udp_checksum: self.help != Help::None,
+            udp_fragmentation: self.help >= Help::Fragments,
+        }
+    }
+
     fn event(&self) -> Event {
         self.event
     }
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        let longest = self.frame.len();
-        let device = self.event;
-        // One byte more than the longest frame has, so that a frame which was cut can be told from
-        // one which just fits.
-        let (bytes, result) = loop {
-            match region.fill(longest + 1, |buffer| read(device, buffer)) {
-                Ok((_, Err(Errno::INTR))) => {}
-                Ok(frame) => break frame,
-                Err(_exhausted) => return self.lose(),
+        match self.help {
+            Help::None => self.receive_plain(region),
+            _ if self.incoming.is_empty() => {
+                // The last one was not answered.
+                self.flush()?;
+                self.receive_with_header(region)
             }
-        };
-        match (bytes, result) {
-            (Some(bytes), Ok(())) if bytes.len() <= longest => {
-                self.counters.frames_rx += 1;
-                self.counters.bytes_rx += bytes.len() as u64;
-                Ok(Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }))
-            }
-            (_, Ok(())) => {
-                self.counters.rx_too_long += 1;
-                Ok(Rx::Kept)
-            }
-            (_, Err(Errno::AGAIN)) => Ok(Rx::Idle),
-            (_, Err(errno)) => Err(broken("read", errno)),
+            _ => Ok(self.next_of_many(region)),
         }
     }
 
     fn transmit(&mut self, frame: impl Payload) -> Result<(), Error> {
-        let length = frame.len();
-        if length < HEADER || length > self.frame.len() {
+        if !(ETHERNET..=self.batch.longest()).contains(&frame.len()) {
             self.counters.tx_bad_length += 1;
             return Ok(());
         }
-        let bytes = &mut self.frame[..length];
-        frame.copy_to(0, bytes);
-        match io::retry_on_intr(|| io::write(self.event, bytes)) {
-            Ok(_) => {
-                self.counters.frames_tx += 1;
-                self.counters.bytes_tx += length as u64;
+        if !self.batch.join(&frame) {
+            self.flush()?;
+            match self.batch.put(&frame) {
+                Ok(true) if self.may_wait() => {}
+                Ok(_) => self.flush()?,
+                Err(_too_long) => self.counters.tx_bad_length += 1,
             }
-            Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.tx_queue_full += 1,
-            Err(Errno::IO) => self.counters.tx_interface_down += 1,
-            Err(errno) => return Err(broken("write", errno)),
+        } else if !self.may_wait() {
+            self.flush()?;
         }
         Ok(())
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
         self.counters.visit(visit);
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        // Nobody is left to be told of a broken device.
+        let _ = self.flush();
+        if self.help != Help::None {
+            device::take_back(self.event);
+        }
     }
 }
 
@@ -209,6 +382,12 @@ fn read(device: Event, buffer: &mut [MaybeUninit<u8>]) -> (Option<&mut [u8]>, Re
         Ok((frame, _rest)) => (Some(frame), Ok(())),
         Err(errno) => (None, Err(errno)),
     }
+}
+
+/// The time since some moment.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }
 
 /// A failure of `call` that no other frame will get over.

@@ -36,6 +36,10 @@ macro_rules! forward {
             self.$netif.mtu()
         }
 
+        fn offloads(&self) -> $crate::Offloads {
+            self.$netif.offloads()
+        }
+
         fn event(&self) -> N::Event {
             self.$netif.event()
         }

@@ -4,7 +4,7 @@ use core::error::Error;
 
 use rt_regions::Region;
 
-use crate::{Counter, Instant, MacAddr, Payload};
+use crate::{Counter, Instant, MacAddr, Offloads, Payload};
 
 /// The answer of a layer that was asked for the next item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,8 @@ pub enum Checksums {
     NotChecked,
     /// The device verified them.
     Verified,
-    /// They are blank, because the frame never left this host: nothing to verify.
+    /// They are blank, because the frame never left this host: nothing to verify. The interface has set that of
+    /// a UDP datagram to 0, which says that there is none.
     Blank,
 }
 
@@ -79,6 +80,12 @@ pub trait Netif {
     /// The largest payload of a frame in bytes, without the Ethernet header.
     fn mtu(&self) -> usize;
 
+    /// What may be left undone in a frame, because the interface does it. The same as long as the
+    /// interface is there.
+    fn offloads(&self) -> Offloads {
+        Offloads::NONE
+    }
+
     /// What to wait on.
     fn event(&self) -> Self::Event;
 
@@ -90,7 +97,8 @@ pub trait Netif {
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Self::Error>;
 
     /// Sends `frame`, which begins with its Ethernet header. A frame that the device cannot take now
-    /// is dropped and counted.
+    /// is dropped and counted. It may be kept back until [`receive`](Self::receive) is called again, which is
+    /// when more may have come to go with it.
     ///
     /// # Errors
     /// The device is broken.

@@ -17,7 +17,7 @@ pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
 
 use core::{error::Error, fmt, net::IpAddr};
 
-use netif::{Instant, Layer, Payload};
+use netif::{Instant, Layer, Offloads, Payload};
 
 /// A layer that carries packets between hosts: `Ipv4`, and every layer above it that hands on what
 /// is not its own.
@@ -27,6 +27,19 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
 
     /// The largest payload that [`send`](Self::send) takes, in bytes (RFC 1122 3.3.3).
     fn max_payload(&self) -> usize;
+
+    /// What may be left undone in a packet of `protocol` to `destination` with a payload of `length` bytes,
+    /// because the interface does it.
+    fn offloads(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        protocol: Protocol,
+        length: usize,
+    ) -> Offloads {
+        let _ = (now, destination, protocol, length);
+        Offloads::NONE
+    }
 
     /// Sends a packet, in fragments where it does not fit the link.
     ///

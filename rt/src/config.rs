@@ -20,12 +20,13 @@ const USAGE: &str = "arguments:
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
   --probe                   serve only if nobody else has our address
+  --offloads=on|off         let the interface fill in checksums and cut packets (on)
   --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
 /// The names of all arguments that have a value.
-const NAMES: [&str; 6] =
-    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--stats-port", "--log"];
+const NAMES: [&str; 7] =
+    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--offloads", "--stats-port", "--log"];
 
 /// How a service is to be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub struct Config {
     pub mac: Option<MacAddr>,
     /// Whether others are asked whether they have our address before it is used (RFC 5227): `--probe`.
     pub probe: bool,
+    /// Whether the interface may do a part of the work on checksums and long packets, where it can:
+    /// `--offloads=on`.
+    pub offloads: bool,
     /// The UDP port that answers with all counters: `--stats-port=9100`.
     pub stats_port: Option<u16>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
@@ -54,6 +58,7 @@ impl Default for Config {
             interface: None,
             mac: None,
             probe: false,
+            offloads: true,
             stats_port: None,
             log: "",
         }
@@ -103,6 +108,13 @@ impl Config {
                         value,
                         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
                     )?);
+                }
+                "--offloads" => {
+                    config.offloads = match value {
+                        "on" => true,
+                        "off" => false,
+                        _ => return Err(bad(format_args!("{name}={value}"), "expected on or off")),
+                    };
                 }
                 "--stats-port" => {
                     let port: NonZeroU16 = parse(name, value, "a port from 1 to 65535")?;
@@ -198,6 +210,8 @@ mod tests {
         assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
         let probe = read(&["--probe", "--ipv4=10.1.0.2/16"]).unwrap();
         assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
+        assert!(!read(&["--offloads", "off"]).unwrap().offloads);
+        assert_eq!(read(&["--offloads=on"]).unwrap(), Config::default());
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 
@@ -226,6 +240,7 @@ mod tests {
             (&["--stats-port=x"], "--stats-port=x: expected a port"),
             (&["--probe=yes"], "--probe=yes: unknown"),
             (&["--probe", "yes"], "yes: unknown"),
+            (&["--offloads=no"], "--offloads=no: expected on or off"),
             (&["--interface="], "the name of an interface"),
         ] {
             let error = read(args).unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
 
-use netif::{Checksums, MacAddr, Netif, Payload, Rx, RxFrame};
+use netif::{Checksums, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt_regions::Region;
 
 /// The frames on their way in one direction.
@@ -24,6 +24,7 @@ impl Wire {
             mac,
             mtu: 1500,
             checksums: Checksums::NotChecked,
+            offloads: Offloads::NONE,
             incoming: wire.to_end.clone(),
             outgoing: wire.from_end.clone(),
         };
@@ -55,6 +56,8 @@ pub struct End {
     pub mtu: usize,
     /// What it says of the checksums of what it receives.
     pub checksums: Checksums,
+    /// What it says that it does itself, though it does not.
+    pub offloads: Offloads,
     incoming: Queue,
     outgoing: Queue,
 }
@@ -67,6 +70,7 @@ impl End {
             mac: other,
             mtu: 1500,
             checksums: Checksums::NotChecked,
+            offloads: Offloads::NONE,
             incoming: wire.from_end,
             outgoing: wire.to_end,
         };
@@ -90,6 +94,10 @@ impl Netif for End {
 
     fn mtu(&self) -> usize {
         self.mtu
+    }
+
+    fn offloads(&self) -> Offloads {
+        self.offloads
     }
 
     fn event(&self) {}

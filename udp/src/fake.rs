@@ -6,7 +6,7 @@ use core::{
 };
 use std::{collections::VecDeque, mem::MaybeUninit, string::String, vec, vec::Vec};
 
-use netif::{Counter, Instant, Layer, Payload, Rx};
+use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
@@ -55,6 +55,8 @@ pub(crate) struct Fake {
     pub(crate) unreachable: Option<IpAddr>,
     /// The longest payload, in bytes.
     pub(crate) max_payload: usize,
+    /// The shortest datagram whose checksum may not be left blank, in bytes.
+    pub(crate) blank_below: usize,
     /// Whether the device is broken.
     pub(crate) broken: bool,
     /// The layer whose log was last turned on.
@@ -71,6 +73,7 @@ impl Default for Fake {
             too_big: Vec::new(),
             unreachable: None,
             max_payload: 65_515,
+            blank_below: 0,
             broken: false,
             log: None,
         }
@@ -127,6 +130,11 @@ impl Network for Fake {
 
     fn max_payload(&self) -> usize {
         self.max_payload
+    }
+
+    fn offloads(&self, _: Instant, to: IpAddr, protocol: Protocol, length: usize) -> Offloads {
+        let is_ours = to == PEER && protocol == Protocol::UDP;
+        Offloads { udp_checksum: is_ours && length < self.blank_below, udp_fragmentation: false }
     }
 
     fn send(

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use managed::ManagedSlice;
-use netif::{Counter, Instant, Layer, Payload, Rx};
+use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 use rt_regions::{Exhausted, Pool, Region};
 
@@ -180,7 +180,13 @@ impl<I: Network> Udp<'_, I> {
         } else {
             let source = SocketAddr::new(self.network.address(), source_port);
             let destination = SocketAddr::new(outgoing.destination, destination_port);
-            let header = UdpHeader::new(source, destination, &payload);
+            let total = HEADER_LEN + length;
+            let header = match self.offloads(now, destination.ip(), Protocol::UDP, total) {
+                Offloads { udp_checksum: true, .. } => {
+                    UdpHeader::blank(source_port, destination_port, length)
+                }
+                _ => UdpHeader::new(source, destination, &payload),
+            };
             netif::log!(self.log, "udp: sends {}", header);
             let outgoing = Outgoing { protocol: Protocol::UDP, ..outgoing };
             self.network.send(now, outgoing, (header, payload))?
@@ -253,6 +259,16 @@ impl<I: Network> Network for Udp<'_, I> {
 
     fn max_payload(&self) -> usize {
         self.network.max_payload()
+    }
+
+    fn offloads(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        protocol: Protocol,
+        length: usize,
+    ) -> Offloads {
+        self.network.offloads(now, destination, protocol, length)
     }
 
     fn send(

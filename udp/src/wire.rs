@@ -49,13 +49,8 @@ impl UdpHeader {
     ///
     /// The payload has 65,527 bytes at most; the length of a longer one would be wrong.
     pub fn new(source: SocketAddr, destination: SocketAddr, payload: &impl Payload) -> Self {
+        let mut header = Self::blank(source.port(), destination.port(), payload.len());
         let length = HEADER_LEN + payload.len();
-        let mut header = Self {
-            source_port: U16::new(source.port()),
-            destination_port: U16::new(destination.port()),
-            length: U16::new(length as u16),
-            checksum: U16::ZERO,
-        };
         let sum = pseudo_header(source.ip(), destination.ip(), length)
             .add(header.as_bytes())
             .add_payload(payload);
@@ -65,6 +60,18 @@ impl UdpHeader {
             checksum => U16::new(checksum),
         };
         header
+    }
+
+    /// The header of a datagram with a payload of `length` bytes whose checksum the interface fills in, see
+    /// [`Offloads`](netif::Offloads). The same limit as for [`new`](Self::new).
+    #[inline]
+    pub fn blank(source_port: u16, destination_port: u16, length: usize) -> Self {
+        Self {
+            source_port: U16::new(source_port),
+            destination_port: U16::new(destination_port),
+            length: U16::new((HEADER_LEN + length) as u16),
+            checksum: U16::ZERO,
+        }
     }
 
     /// Takes the header off the datagram in `packet`: the payload ends where the length field says,

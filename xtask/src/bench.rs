@@ -135,7 +135,7 @@ fn measure(
     let mut results = Results::default();
     for (number, setting) in settings.iter().enumerate() {
         for round in 0..plan.rounds {
-            for peer in peers {
+            for peer in peers.iter().filter(|peer| peer.takes(setting.size)) {
                 eprint!(
                     "\r\x1b[Ksetting {} of {}, round {} of {}: {}",
                     number + 1,

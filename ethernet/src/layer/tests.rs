@@ -154,3 +154,13 @@ fn counters_are_listed_and_the_log_has_a_name() {
     assert!(layer.set_log("all", false) && !layer.log);
     assert!(!layer.set_log("ip", true));
 }
+
+#[test]
+fn a_payload_above_the_mtu_is_left_to_an_interface_that_cuts() {
+    let (wire, mut end) = Wire::new(OURS);
+    end.offloads = Offloads { udp_checksum: true, udp_fragmentation: true };
+    let mut layer = Ethernet::new(end);
+    assert_eq!(layer.offloads(), layer.netif().offloads);
+    layer.send(Instant::ZERO, PEER, EtherType::IPV4, &[0; 1501][..]).unwrap();
+    assert_eq!((wire.pop().unwrap().len(), layer.stats().too_long), (1515, 0));
+}

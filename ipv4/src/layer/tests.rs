@@ -10,6 +10,7 @@ use super::*;
 use crate::{ALL_HOSTS, Fields, Ipv4Header, JoinError, multicast_mac};
 
 mod fragments;
+mod offloads;
 mod receive;
 mod send;
 
@@ -62,6 +63,10 @@ impl Link for Neighbours {
 
     fn mtu(&self) -> usize {
         self.0.mtu()
+    }
+
+    fn offloads(&self) -> netif::Offloads {
+        self.0.offloads()
     }
 
     fn join(&mut self, group: MacAddr) -> Result<(), ethernet::JoinError> {

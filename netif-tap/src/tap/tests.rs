@@ -22,7 +22,7 @@ fn region(pages: usize) -> &'static Region<'static> {
 fn link() -> (Tap, OwnedFd) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, peer) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    (Tap::new(ours, MAC, MTU, region(4)).unwrap(), peer)
+    (Tap::new(ours, Help::None, MAC, MTU, region(4)).unwrap(), peer)
 }
 
 fn frame(length: usize) -> Vec<u8> {
@@ -34,7 +34,7 @@ fn a_frame_goes_into_the_region_and_takes_no_more_of_it_than_its_length() {
     let (mut tap, peer) = link();
     let region = region(1);
     let Rx::Idle = tap.receive(region).unwrap() else { panic!("nothing was sent") };
-    for length in [HEADER, 60, LONGEST] {
+    for length in [ETHERNET, 60, LONGEST] {
         io::write(&peer, &frame(length)).unwrap();
         let received = tap.receive(region).unwrap().item().unwrap();
         assert_eq!(received.bytes, frame(length));
@@ -43,7 +43,7 @@ fn a_frame_goes_into_the_region_and_takes_no_more_of_it_than_its_length() {
         assert!(core::ptr::eq(received.bytes.as_ptr_range().end, next));
     }
     assert_eq!(tap.counters.frames_rx, 3);
-    assert_eq!(tap.counters.bytes_rx, (HEADER + 60 + LONGEST) as u64);
+    assert_eq!(tap.counters.bytes_rx, (ETHERNET + 60 + LONGEST) as u64);
 }
 
 #[test]
@@ -75,17 +75,17 @@ fn a_frame_without_room_is_lost_and_counted_and_the_next_one_is_received() {
 #[test]
 fn what_is_sent_is_written_in_one_piece() {
     let (mut tap, peer) = link();
-    tap.transmit(([1; HEADER], ([2, 3], &[4; 5][..]))).unwrap();
+    tap.transmit(([1; ETHERNET], ([2, 3], &[4; 5][..]))).unwrap();
     let mut out = [0; LONGEST];
-    assert_eq!(io::read(&peer, &mut out), Ok(HEADER + 7));
-    assert_eq!(out[..HEADER + 7], [&[1; HEADER][..], &[2, 3, 4, 4, 4, 4, 4]].concat());
-    assert_eq!((tap.counters.frames_tx, tap.counters.bytes_tx), (1, HEADER as u64 + 7));
+    assert_eq!(io::read(&peer, &mut out), Ok(ETHERNET + 7));
+    assert_eq!(out[..ETHERNET + 7], [&[1; ETHERNET][..], &[2, 3, 4, 4, 4, 4, 4]].concat());
+    assert_eq!((tap.counters.frames_tx, tap.counters.bytes_tx), (1, ETHERNET as u64 + 7));
 }
 
 #[test]
 fn a_frame_of_a_length_that_no_frame_has_is_not_sent() {
     let (mut tap, peer) = link();
-    for length in [0, HEADER - 1, LONGEST + 1] {
+    for length in [0, ETHERNET - 1, LONGEST + 1] {
         tap.transmit(&frame(length)[..]).unwrap();
     }
     assert_eq!(io::read(&peer, &mut [0; 1]), Err(Errno::AGAIN));
@@ -129,6 +129,6 @@ fn the_counters_are_listed_under_the_name_of_the_layer() {
 fn a_device_without_memory_says_which_region_was_full() {
     let flags = SocketFlags::NONBLOCK;
     let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    let error = Tap::new(ours, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
+    let error = Tap::new(ours, Help::None, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
     assert!(matches!(error, Error::Memory(exhausted) if exhausted.region == "test"), "{error}");
 }

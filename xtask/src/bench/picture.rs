@@ -19,8 +19,11 @@ const SIZE: (u32, u32) = (1200, 460);
 const COLOURS: [RGBColor; PEERS.len()] = [
     RGBColor(0x8c, 0x8c, 0x8c),
     RGBColor(0xf2, 0x8e, 0x2b),
+    RGBColor(0xff, 0xbe, 0x7d),
     RGBColor(0x4e, 0x79, 0xa7),
     RGBColor(0x59, 0xa1, 0x4f),
+    RGBColor(0xba, 0xb0, 0xac),
+    RGBColor(0xe1, 0x57, 0x59),
 ];
 /// The part of the room of a setting that its bars have.
 const BARS: f64 = 0.86;

@@ -67,6 +67,7 @@ impl Sample {
             .args(["--window", &setting.window.to_string()])
             .args(["--milliseconds", &time.as_millis().to_string()])
             .args(["--server", &service.id().to_string()])
+            .args(peer.segments.then_some("--segments"))
             .stdin(Stdio::null())
             .output()
             .context("cannot start the load")?;

@@ -39,6 +39,9 @@ struct Arguments {
     /// For how long, in milliseconds; a fifth of it comes before, unmeasured
     #[arg(long)]
     milliseconds: u64,
+    /// Hand many requests over at once (`UDP_SEGMENT`), and take as many replies (`UDP_GRO`)
+    #[arg(long)]
+    segments: bool,
     /// The number of the process that serves
     #[arg(long)]
     server: u32,
@@ -56,7 +59,8 @@ fn main() -> Result<()> {
     }
     let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
     socket.connect(arguments.to).context("cannot connect")?;
-    let mut window = Window::new(socket, arguments.size as usize, arguments.window as usize)?;
+    let (size, window) = (arguments.size as usize, arguments.window as usize);
+    let mut window = Window::new(socket, size, window, arguments.segments)?;
     window.greet()?;
     window.run(time / 5)?;
     window.forget();

@@ -13,7 +13,10 @@ use bench::Content;
 use hdrhistogram::Histogram;
 use nix::{
     errno::Errno,
-    sys::socket::{ControlMessage, MsgFlags, MultiHeaders, recv, recvmmsg, sendmmsg},
+    sys::socket::{
+        ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, recv, recvmmsg, recvmsg,
+        sendmmsg, sendmsg, setsockopt, sockopt,
+    },
 };
 
 /// A reply that takes longer is lost.
@@ -24,6 +27,10 @@ const TICK: Duration = Duration::from_millis(10);
 const GREET_WITHIN: Duration = Duration::from_secs(5);
 /// What may wait in the socket, in bytes.
 const WAITING: usize = 64 << 20;
+/// The most requests that the kernel takes at once (`UDP_MAX_SEGMENTS`, `linux/udp.h`, of older kernels).
+const MOST_TOGETHER: usize = 64;
+/// The most bytes of them.
+const LONGEST: usize = 65_507;
 
 /// Requests to one service, as many outstanding as there are places.
 pub(crate) struct Window {
@@ -33,10 +40,13 @@ pub(crate) struct Window {
     places: Vec<Option<Outstanding>>,
     /// The number of the next request.
     next: u64,
-    requests: Vec<Vec<u8>>,
+    /// One after the other.
+    requests: Vec<u8>,
     replies: Vec<Vec<u8>>,
     sending: MultiHeaders<()>,
     receiving: MultiHeaders<()>,
+    /// Where many requests or replies are together, if they are handed over so.
+    together: Option<Vec<u8>>,
     counts: Counts,
 }
 
@@ -64,18 +74,29 @@ impl Counts {
 }
 
 impl Window {
-    pub(crate) fn new(socket: UdpSocket, size: usize, window: usize) -> Result<Self> {
+    /// With `segments`, many requests are handed to the kernel at once, and as many replies taken.
+    pub(crate) fn new(
+        socket: UdpSocket,
+        size: usize,
+        window: usize,
+        segments: bool,
+    ) -> Result<Self> {
         bench::set_buffers(&socket, WAITING).context("cannot set the buffers")?;
+        if segments {
+            setsockopt(&socket, sockopt::UdpGroSegment, &true)
+                .context("the kernel knows no UDP_GRO")?;
+        }
         Ok(Self {
             socket,
             content: Content::new(size),
             places: vec![None; window],
             next: 0,
-            requests: vec![vec![0; size]; window],
+            requests: vec![0; size * window],
             // One byte more, so that a reply which is too long is not taken for a good one.
             replies: vec![vec![0; size + 1]; window],
             sending: MultiHeaders::preallocate(window, None),
             receiving: MultiHeaders::preallocate(window, None),
+            together: segments.then(|| vec![0; 65_536]),
             counts: Counts::new()?,
         })
     }
@@ -118,7 +139,7 @@ impl Window {
 
     /// Sends as many requests as there are free places, but not more than `most`.
     fn send(&mut self, most: usize) -> Result<()> {
-        let now = Instant::now();
+        let (now, size) = (Instant::now(), self.content.size());
         let mut count = 0;
         while count < most {
             let place = (self.next % self.places.len() as u64) as usize;
@@ -126,14 +147,19 @@ impl Window {
                 break;
             }
             self.places[place] = Some(Outstanding { number: self.next, sent: now });
-            self.content.write(self.next, &mut self.requests[count]);
+            let start = count * size;
+            self.content.write(self.next, &mut self.requests[start..start + size]);
             self.next += 1;
             count += 1;
         }
+        if self.together.is_some() {
+            return self.send_together(count);
+        }
         let mut first = 0;
         while first < count {
-            let (descriptor, rest) = (self.descriptor(), &self.requests[first..count]);
-            let messages: Vec<_> = rest.iter().map(|bytes| [IoSlice::new(bytes)]).collect();
+            let rest = &self.requests[first * size..count * size];
+            let descriptor = self.descriptor();
+            let messages: Vec<_> = rest.chunks(size).map(|bytes| [IoSlice::new(bytes)]).collect();
             let to = vec![None; messages.len()];
             let none: [ControlMessage<'_>; 0] = [];
             let flags = MsgFlags::empty();
@@ -148,10 +174,69 @@ impl Window {
         Ok(())
     }
 
+    /// Sends the first `count` requests, as many at once as the kernel takes.
+    fn send_together(&mut self, count: usize) -> Result<()> {
+        let (descriptor, size) = (self.descriptor(), self.content.size());
+        let most = MOST_TOGETHER.min(LONGEST / size);
+        for requests in self.requests[..count * size].chunks(most * size) {
+            let requests = [IoSlice::new(requests)];
+            let segment = [ControlMessage::UdpGsoSegments(&(size as u16))];
+            loop {
+                match sendmsg::<()>(descriptor, &requests, &segment, MsgFlags::empty(), None) {
+                    Ok(_) | Err(Errno::ENOBUFS) => break,
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => return Err(errno).context("cannot send many at once"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the replies that are there: many, or one.
+    fn receive_together(&mut self, mut bytes: Vec<u8>) -> Result<Instant> {
+        let start = Instant::now();
+        let mut now = start;
+        let mut control = nix::cmsg_space!(i32);
+        loop {
+            let (descriptor, flags) = (self.descriptor(), MsgFlags::MSG_DONTWAIT);
+            let mut room = [IoSliceMut::new(&mut bytes)];
+            let (length, size) =
+                match recvmsg::<()>(descriptor, &mut room, Some(&mut control), flags) {
+                    Ok(message) => {
+                        let size = message.cmsgs()?.find_map(|one| match one {
+                            ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
+                            _ => None,
+                        });
+                        (message.bytes, size.unwrap_or(message.bytes))
+                    }
+                    Err(Errno::EAGAIN) if now == start && start.elapsed() < TICK => {
+                        hint::spin_loop();
+                        continue;
+                    }
+                    Err(Errno::EAGAIN | Errno::EINTR) => break,
+                    Err(Errno::ECONNREFUSED) => bail!("connection refused: the port is not bound"),
+                    Err(errno) => return Err(errno).context("cannot receive"),
+                };
+            now = Instant::now();
+            for reply in bytes[..length].chunks(size.max(1)) {
+                self.take(reply, now)?;
+            }
+        }
+        if now == start {
+            now = Instant::now();
+            self.give_up(now);
+        }
+        self.together = Some(bytes);
+        Ok(now)
+    }
+
     /// Waits for a reply, takes those that are there, and returns the time.
     ///
     /// It has a core to itself and never sleeps: who is measured would pay for waking it.
     fn receive(&mut self) -> Result<Instant> {
+        if let Some(bytes) = self.together.take() {
+            return self.receive_together(bytes);
+        }
         let (descriptor, flags) = (self.descriptor(), MsgFlags::MSG_DONTWAIT);
         let mut lengths = Vec::with_capacity(self.replies.len());
         let start = Instant::now();
@@ -177,15 +262,17 @@ impl Window {
         if lengths.is_empty() {
             self.give_up(now);
         }
-        for (index, length) in lengths.into_iter().enumerate() {
-            self.take(index, length, now)?;
+        let replies = std::mem::take(&mut self.replies);
+        for (reply, length) in replies.iter().zip(lengths) {
+            self.take(&reply[..length], now)?;
         }
+        self.replies = replies;
         Ok(now)
     }
 
     /// Checks a reply, and frees its place.
-    fn take(&mut self, index: usize, length: usize, now: Instant) -> Result<()> {
-        let reply = &self.replies[index][..length];
+    fn take(&mut self, reply: &[u8], now: Instant) -> Result<()> {
+        let length = reply.len();
         let Some(number) = self.content.number(reply) else {
             bail!("a reply of {length} bytes is none of our requests: the service is wrong");
         };

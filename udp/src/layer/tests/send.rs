@@ -13,6 +13,18 @@ fn a_datagram_is_sent() {
 }
 
 #[test]
+fn a_checksum_that_the_interface_fills_in_is_left_blank() {
+    with_layer(|mut udp, _| {
+        udp.network.blank_below = 12;
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye!"), Ok(Sent::Yes));
+        let [(_, blank), (_, summed)] = &udp.network.sent[..] else { panic!("two datagrams") };
+        assert_eq!(blank[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0, 0]);
+        assert_ne!(summed[6..8], [0, 0], "with its header it has 12 bytes");
+    });
+}
+
+#[test]
 fn a_datagram_in_pieces_is_sent_as_one() {
     with_layer(|mut udp, _| {
         assert_eq!(udp.send(NOW, 8080, CLIENT, (b"in ", (b"three", b" pieces"))), Ok(Sent::Yes));

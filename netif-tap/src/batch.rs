@@ -1,0 +1,194 @@
+//! What is to be written next: a frame; a packet that the kernel cuts; or many equal datagrams of one flow,
+//! which the kernel takes as one.
+
+use netif::Payload;
+use zerocopy::IntoBytes;
+
+use crate::{
+    device::Help,
+    headers::{self, Datagram, ETHERNET, LONGEST_PACKET, UDP},
+    virtio,
+};
+
+/// The most datagrams in one write: what the kernel itself puts into one (`UDP_MAX_SEGMENTS`,
+/// `linux/udp.h`).
+const MOST: usize = 128;
+/// The largest header: the Ethernet header with one VLAN tag (IEEE 802.1Q).
+pub(crate) const LARGEST_HEADER: usize = ETHERNET + 4;
+
+/// A buffer, and what is in it.
+#[derive(Debug)]
+pub(crate) struct Batch<'b> {
+    /// The header of virtio, and the frame.
+    buffer: &'b mut [u8],
+    help: Help,
+    mtu: usize,
+    /// The length of the frame, or of all the datagrams as one, in bytes; 0 if there is none.
+    length: usize,
+    /// How many frames of what length.
+    frames: usize,
+    frame_length: usize,
+    kind: Kind,
+}
+
+/// What is in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A frame as it is.
+    Plain,
+    /// A datagram with a blank checksum.
+    Blank(Datagram),
+    /// Likewise, and others of the same length can join it.
+    Open(Datagram),
+    /// A datagram that is too long for one frame.
+    Long(Datagram),
+}
+
+/// A frame that cannot be sent: longer than the MTU, and nobody cuts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl<'b> Batch<'b> {
+    /// The length of the buffer that frames of an MTU of `mtu` bytes need.
+    pub(crate) fn buffer_len(help: Help, mtu: usize) -> usize {
+        let longest = mtu + LARGEST_HEADER;
+        virtio::HEADER_LEN
+            + match help {
+                Help::None | Help::Checksums => longest,
+                Help::Fragments | Help::Segments => longest.max(LARGEST_HEADER + LONGEST_PACKET),
+            }
+    }
+
+    /// Nothing, with room in `buffer`, which has at least the length of [`buffer_len`](Self::buffer_len).
+    pub(crate) fn new(buffer: &'b mut [u8], help: Help, mtu: usize) -> Self {
+        let kind = Kind::Plain;
+        Self { buffer, help, mtu, length: 0, frames: 0, frame_length: 0, kind }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames == 0
+    }
+
+    /// The longest frame that may be put in, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.buffer.len() - virtio::HEADER_LEN
+    }
+
+    /// Adds `frame` to those that are in, if it is another datagram of their flow with the same length.
+    #[inline]
+    pub(crate) fn join(&mut self, frame: &impl Payload) -> bool {
+        let Kind::Open(datagram) = self.kind else { return false };
+        if self.frames == 0 || self.frames == MOST || frame.len() != self.frame_length {
+            return false;
+        }
+        let mut headers = [0; headers::ALL];
+        frame.copy_to(0, &mut headers);
+        let (first, payload) = (&self.buffer[virtio::HEADER_LEN..], datagram.payload());
+        // All that says whose it is and how it travels is the same, down to the checksum of IPv4.
+        if headers != first[..headers::ALL] || self.end() + payload > ETHERNET + LONGEST_PACKET {
+            return false;
+        }
+        let start = virtio::HEADER_LEN + self.end();
+        frame.copy_to(headers::ALL, &mut self.buffer[start..start + payload]);
+        self.frames += 1;
+        self.length = self.end();
+        true
+    }
+
+    /// Where the last of the datagrams ends, in bytes from the beginning of the frame. What filled a short frame up
+    /// is not counted.
+    fn end(&self) -> usize {
+        match self.kind {
+            Kind::Open(datagram) => headers::ALL + self.frames * datagram.payload(),
+            _ => self.length,
+        }
+    }
+
+    /// Puts `frame` in, in the place of all that was. Says whether others could join it.
+    ///
+    /// It is at least as long as an Ethernet header, and at most [`longest`](Self::longest).
+    #[inline]
+    pub(crate) fn put(&mut self, frame: &impl Payload) -> Result<bool, TooLong> {
+        let length = frame.len();
+        let start = virtio::HEADER_LEN;
+        frame.copy_to(0, &mut self.buffer[start..start + length]);
+        (self.length, self.frames, self.frame_length) = (length, 1, length);
+        self.examine().inspect_err(|_| self.clear())
+    }
+
+    /// Finds out what is in.
+    fn examine(&mut self) -> Result<bool, TooLong> {
+        self.kind = Kind::Plain;
+        if self.help == Help::None {
+            return if self.length > self.mtu + LARGEST_HEADER { Err(TooLong) } else { Ok(false) };
+        }
+        let frame = &self.buffer[virtio::HEADER_LEN..][..self.length];
+        let found = Datagram::find(frame);
+        if let Some(datagram @ Datagram { transport, end }) = found {
+            let is_long = end > ETHERNET + self.mtu;
+            let is_blank = frame[transport + 6..transport + 8] == [0, 0];
+            // Without options, and with leave to cut.
+            if is_long
+                && self.help >= Help::Fragments
+                && transport == headers::ALL - UDP
+                && frame[20] & 0x40 == 0
+            {
+                self.kind = Kind::Long(datagram);
+                return Ok(false);
+            } else if !is_long && is_blank {
+                let is_open = self.help == Help::Segments
+                    && transport == headers::ALL - UDP
+                    && datagram.payload() > 0;
+                self.kind = if is_open { Kind::Open(datagram) } else { Kind::Blank(datagram) };
+                return Ok(is_open);
+            }
+        }
+        if self.length > self.mtu + LARGEST_HEADER { Err(TooLong) } else { Ok(false) }
+    }
+
+    /// All of it, as it is to be written.
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        if self.help == Help::None {
+            return &self.buffer[virtio::HEADER_LEN..][..self.length];
+        }
+        let (head, frame) = self.buffer.split_at_mut(virtio::HEADER_LEN);
+        let blank = |frame: &mut [u8], datagram: Datagram| {
+            let length = datagram.end - datagram.transport;
+            headers::set_blank_checksum(frame, datagram.transport, length);
+            datagram.transport as u16
+        };
+        let header = match self.kind {
+            Kind::Plain => virtio::Header::WHOLE,
+            Kind::Open(datagram) if self.frames > 1 => {
+                let (size, payload) = (datagram.payload(), self.frames * datagram.payload());
+                let identification = headers::word_at(frame, 18);
+                headers::set_length(&mut frame[..headers::ALL], payload, identification);
+                let all = Datagram { end: headers::ALL + payload, ..datagram };
+                virtio::Header::datagrams(blank(frame, all), size as u16)
+            }
+            Kind::Blank(datagram) | Kind::Open(datagram) => {
+                virtio::Header::blank(blank(frame, datagram))
+            }
+            Kind::Long(datagram) => {
+                // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
+                let size = (self.mtu - (headers::ALL - UDP - ETHERNET)) & !7;
+                virtio::Header::to_fragment(blank(frame, datagram), size as u16)
+            }
+        };
+        head.copy_from_slice(header.as_bytes());
+        &self.buffer[..virtio::HEADER_LEN + self.length]
+    }
+
+    /// How many frames are in, and how many bytes they have together.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        (self.frames as u64, (self.frames * self.frame_length) as u64)
+    }
+
+    /// Forgets all that is in.
+    pub(crate) fn clear(&mut self) {
+        (self.length, self.frames, self.kind) = (0, 0, Kind::Plain);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What an interface knows of the headers in a frame, as a network card does: where a UDP datagram over IPv4
+//! is, and what of its headers changes when it is cut or put together.
+
+use core::net::Ipv4Addr;
+
+use network::{Checksum, Protocol};
+
+/// The length of an Ethernet header in bytes.
+pub(crate) const ETHERNET: usize = 14;
+/// The length of a UDP header in bytes.
+pub(crate) const UDP: usize = 8;
+/// The length of all headers of a datagram in bytes, if IPv4 has no options.
+pub(crate) const ALL: usize = ETHERNET + 20 + UDP;
+/// The longest IPv4 packet in bytes.
+pub(crate) const LONGEST_PACKET: usize = 65_535;
+
+/// A UDP datagram over IPv4 in a frame, no fragment, with lengths that agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Datagram {
+    /// Where its UDP header begins: 34 without options, 74 at most.
+    pub(crate) transport: usize,
+    /// Where it ends; what follows fills the frame up.
+    pub(crate) end: usize,
+}
+
+impl Datagram {
+    /// The datagram in `frame`, if there is one.
+    #[inline]
+    pub(crate) fn find(frame: &[u8]) -> Option<Self> {
+        let headers = frame.first_chunk::<ALL>()?;
+        let [version, protocol] = [headers[ETHERNET], headers[23]];
+        let (fragment, total) = (word_at(headers, 20) & 0x3fff, usize::from(word_at(headers, 16)));
+        if word_at(headers, 12) != 0x0800 || version >> 4 != 4 || protocol != Protocol::UDP.0 {
+            return None;
+        }
+        let transport = ETHERNET + 4 * usize::from(version & 15);
+        let end = ETHERNET + total;
+        let length = usize::from(u16::from_be_bytes(*frame.get(transport + 4..)?.first_chunk()?));
+        let agrees = transport >= ETHERNET + 20
+            && end <= frame.len()
+            && length >= UDP
+            && transport + length == end;
+        (agrees && fragment == 0).then_some(Self { transport, end })
+    }
+
+    /// The length of its payload in bytes.
+    pub(crate) fn payload(&self) -> usize {
+        self.end - self.transport - UDP
+    }
+}
+
+/// The two bytes at `at` of a frame that has them, as a number.
+#[inline]
+pub(crate) fn word_at(frame: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([frame[at], frame[at + 1]])
+}
+
+/// Writes the lengths of a datagram into its headers, which are all of `headers`: `payload` bytes follow; and
+/// the identification, and the checksum of IPv4.
+pub(crate) fn set_length(headers: &mut [u8], payload: usize, identification: u16) {
+    let header_len = headers.len() - ETHERNET - UDP;
+    let (header, udp) = headers[ETHERNET..].split_at_mut(header_len);
+    let total = (header.len() + UDP + payload) as u16;
+    header[2..4].copy_from_slice(&total.to_be_bytes());
+    header[4..6].copy_from_slice(&identification.to_be_bytes());
+    header[10..12].fill(0);
+    let checksum = Checksum::new().add(header).finish();
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
+    udp[4..6].copy_from_slice(&((UDP + payload) as u16).to_be_bytes());
+}
+
+/// Sets the checksum of the datagram to what stands there while it is blank: the sum of the pseudo header.
+#[inline]
+pub(crate) fn set_blank_checksum(frame: &mut [u8], transport: usize, length: usize) {
+    let address = |at: usize| -> Ipv4Addr {
+        let bytes: [u8; 4] = [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
+        bytes.into()
+    };
+    let (source, destination) = (address(26).into(), address(30).into());
+    let sum = !Checksum::pseudo_header(source, destination, Protocol::UDP, length).finish();
+    frame[transport + 6..transport + 8].copy_from_slice(&sum.to_be_bytes());
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    /// A datagram from 10.0.0.2:8080 to 10.0.0.1:5000, in one piece, its checksum blank.
+    pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+        frame.extend([0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1]);
+        frame.extend([0x1f, 0x90, 0x13, 0x88, 0, 0, 0, 0]);
+        set_length(&mut frame, payload.len(), 0);
+        frame.extend(payload);
+        frame
+    }
+
+    #[test]
+    fn a_datagram_is_found() {
+        let hello = frame(b"hello");
+        assert_eq!(
+            hello[14..34],
+            [0x45, 0, 0, 33, 0, 0, 0x40, 0, 64, 17, 0x26, 0xca, 10, 0, 0, 2, 10, 0, 0, 1]
+        );
+        let found = Datagram::find(&hello).unwrap();
+        assert_eq!((found.transport, found.end, found.payload()), (34, 47, 5));
+        let padded = [&hello[..], &[0; 13]].concat();
+        assert_eq!(Datagram::find(&padded), Some(found));
+        let empty = frame(b"");
+        assert_eq!(Datagram::find(&empty).unwrap().payload(), 0);
+    }
+
+    #[test]
+    fn options_are_skipped() {
+        let mut with = frame(b"hello");
+        with.splice(34..34, [1, 1, 1, 1]);
+        with[14] = 0x46;
+        with[17] += 4;
+        assert_eq!(Datagram::find(&with), Some(Datagram { transport: 38, end: 51 }));
+        for words in 0..16_u8 {
+            with[14] = 0x40 | words;
+            assert_eq!(Datagram::find(&with).is_some(), words == 6, "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_datagram_is_not_found() {
+        let good = frame(b"hello");
+        for length in 0..good.len() {
+            assert_eq!(Datagram::find(&good[..length]), None, "{length}");
+        }
+        for (at, value) in [
+            (12, 0x86), // another EtherType
+            (14, 0x65), // another version
+            (14, 0x44), // a header that is too short
+            (16, 0x80), // a packet longer than the frame
+            (17, 32),   // lengths that do not agree
+            (20, 0x20), // more fragments
+            (21, 1),    // a later fragment
+            (23, 6),    // another protocol
+            (39, 7),    // shorter than a UDP header
+        ] {
+            let mut bad = good.clone();
+            bad[at] = value;
+            assert_eq!(Datagram::find(&bad), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_blank_checksum_completed_by_the_sum_of_all_is_the_checksum() {
+        let mut frame = frame(b"hello!!");
+        set_blank_checksum(&mut frame, 34, 15);
+        // What whoever completes it does (virtio 1.2, 5.1.6.2).
+        let completed = Checksum::new().add(&frame[34..]).finish();
+        frame[40..42].copy_from_slice(&completed.to_be_bytes());
+        let (ours, theirs) = ([10, 0, 0, 2].into(), [10, 0, 0, 1].into());
+        let sum = Checksum::pseudo_header(ours, theirs, Protocol::UDP, 15).add(&frame[34..]);
+        assert!(sum.is_valid());
+    }
+}

@@ -1,0 +1,171 @@
+//! What was read with a header before it: a frame, or many equal datagrams of one flow in one, which are cut
+//! and handed up one by one.
+
+use netif::Checksums;
+use rt_regions::{Exhausted, Region};
+use zerocopy::FromBytes;
+
+use crate::{
+    batch::LARGEST_HEADER,
+    device::Help,
+    headers::{self, Datagram, ETHERNET, LONGEST_PACKET, UDP},
+    virtio::{self, Header},
+};
+
+/// The longest headers in bytes: all options that IPv4 can have.
+const LONGEST_HEADERS: usize = ETHERNET + 60 + UDP;
+
+/// A buffer, and those of the datagrams in it that have not been handed up.
+#[derive(Debug)]
+pub(crate) struct Incoming<'b> {
+    /// The header of virtio, and the frame. What has been handed up is overwritten by the headers of the next one.
+    buffer: &'b mut [u8],
+    mtu: usize,
+    /// The headers of each, but for what is its own.
+    headers: [u8; LONGEST_HEADERS],
+    header_len: usize,
+    /// Where in the buffer the next payload begins, and where the last one ends.
+    next: usize,
+    end: usize,
+    /// The length of each payload, but for the last.
+    size: usize,
+    identification: u16,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// A frame of so many bytes.
+    One(usize, Checksums),
+    /// Many datagrams.
+    Many,
+}
+
+/// A frame that is not handed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Longer than the MTU, or many datagrams that are.
+    TooLong,
+    /// Many in one, and not UDP datagrams over IPv4, or with lengths that do not agree.
+    NotCut,
+}
+
+impl<'b> Incoming<'b> {
+    /// The length of the buffer that frames of an MTU of `mtu` bytes need: one byte more than the longest, so
+    /// that a frame which was cut off can be told from one which just fits.
+    pub(crate) fn buffer_len(help: Help, mtu: usize) -> usize {
+        let longest = match help {
+            Help::None => return 0,
+            Help::Checksums | Help::Fragments => mtu,
+            Help::Segments => mtu.max(LONGEST_PACKET),
+        };
+        virtio::HEADER_LEN + LARGEST_HEADER + longest + 1
+    }
+
+    /// Nothing, with room in `buffer`, which has the length of [`buffer_len`](Self::buffer_len).
+    pub(crate) fn new(buffer: &'b mut [u8], mtu: usize) -> Self {
+        Self {
+            buffer,
+            mtu,
+            headers: [0; LONGEST_HEADERS],
+            header_len: 0,
+            next: 0,
+            end: 0,
+            size: 0,
+            identification: 0,
+        }
+    }
+
+    /// Whether all that was read has been handed up.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// Where to read into.
+    pub(crate) fn buffer(&mut self) -> &mut [u8] {
+        self.buffer
+    }
+
+    /// Looks at what was read: `read` bytes.
+    #[inline]
+    pub(crate) fn load(&mut self, read: usize) -> Result<Loaded, Refused> {
+        (self.next, self.end) = (0, 0);
+        if read >= self.buffer.len() {
+            return Err(Refused::TooLong);
+        }
+        let (header, frame) =
+            Header::mut_from_prefix(&mut self.buffer[..read]).map_err(|_| Refused::NotCut)?;
+        if !header.is_one() {
+            let header = *header;
+            return self.load_many(&header, read);
+        }
+        if frame.len() > self.mtu + LARGEST_HEADER {
+            return Err(Refused::TooLong);
+        }
+        // What the kernel says of checksums that others have verified is not heard: it says so of fragments as
+        // well, whose datagram nobody has seen whole.
+        if !header.is_blank() {
+            return Ok(Loaded::One(frame.len(), Checksums::NotChecked));
+        }
+        // The sum of the pseudo header stands there, which whoever writes the frame down would take for a wrong
+        // checksum.
+        if let Some(at) = header.blank_udp_checksum()
+            && let Some(checksum) = frame.get_mut(at..at + 2)
+        {
+            checksum.fill(0);
+        }
+        Ok(Loaded::One(frame.len(), Checksums::Blank))
+    }
+
+    fn load_many(&mut self, header: &Header, read: usize) -> Result<Loaded, Refused> {
+        let size = header.datagram_size().ok_or(Refused::NotCut)?;
+        let frame = &self.buffer[virtio::HEADER_LEN..read];
+        let found = Datagram::find(frame).ok_or(Refused::NotCut)?;
+        let header_len = found.transport + UDP;
+        if header_len - ETHERNET + size > self.mtu {
+            return Err(Refused::TooLong);
+        }
+        self.headers[..header_len].copy_from_slice(&frame[..header_len]);
+        // Blank: the sum of the pseudo header was that of all of them.
+        self.headers[header_len - 2..header_len].fill(0);
+        self.identification = headers::word_at(frame, 18);
+        (self.header_len, self.size) = (header_len, size);
+        self.next = virtio::HEADER_LEN + header_len;
+        self.end = virtio::HEADER_LEN + found.end;
+        Ok(Loaded::Many)
+    }
+
+    /// The one frame of `length` bytes that was read, in `region`.
+    #[inline]
+    pub(crate) fn one<'r>(
+        &self,
+        length: usize,
+        region: &'r Region<'_>,
+    ) -> Result<&'r [u8], Exhausted> {
+        Ok(region.alloc_slice(&self.buffer[virtio::HEADER_LEN..][..length])?)
+    }
+
+    /// The next of many datagrams, in `region`; it is lost if there is no room. Its checksum is blank.
+    #[inline]
+    pub(crate) fn next<'r>(
+        &mut self,
+        region: &'r Region<'_>,
+    ) -> Option<Result<&'r [u8], Exhausted>> {
+        if self.is_empty() {
+            return None;
+        }
+        let (start, payload) = (self.next, self.size.min(self.end - self.next));
+        let headers = &mut self.headers[..self.header_len];
+        headers::set_length(headers, payload, self.identification);
+        self.identification = self.identification.wrapping_add(1);
+        self.next += payload;
+        // What stands there has been handed up.
+        let frame = &mut self.buffer[start - self.header_len..start + payload];
+        frame[..self.header_len].copy_from_slice(headers);
+        Some(region.alloc_slice(frame).map(|frame| &*frame))
+    }
+}
+
+#[cfg(test)]
+mod tests;
