@@ -5,6 +5,7 @@
 extern crate std;
 
 mod batch;
+mod counters;
 mod device;
 mod error;
 mod headers;
@@ -12,8 +13,9 @@ mod incoming;
 mod tap;
 mod virtio;
 
+pub use counters::Counters;
 pub use error::Error;
-pub use tap::{Counters, Tap};
+pub use tap::Tap;
 
 /// What a runtime waits on: the descriptor of a device that is never closed.
 pub type Event = rustix::fd::BorrowedFd<'static>;

@@ -20,7 +20,7 @@ const USAGE: &str = "arguments:
   --interface=NAME          the network interface (tap0; on Xen the first vif)
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
   --probe                   serve only if nobody else has our address
-  --offloads=on|off         let the interface fill in checksums and cut packets (on)
+  --offloads=on|off         let the interface fill in checksums and cut packets (off)
   --stats-port=PORT         the UDP port that answers with all counters (none)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
@@ -58,7 +58,7 @@ impl Default for Config {
             interface: None,
             mac: None,
             probe: false,
-            offloads: true,
+            offloads: false,
             stats_port: None,
             log: "",
         }
@@ -210,8 +210,8 @@ mod tests {
         assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
         let probe = read(&["--probe", "--ipv4=10.1.0.2/16"]).unwrap();
         assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
-        assert!(!read(&["--offloads", "off"]).unwrap().offloads);
-        assert_eq!(read(&["--offloads=on"]).unwrap(), Config::default());
+        assert!(read(&["--offloads", "on"]).unwrap().offloads);
+        assert_eq!(read(&["--offloads=off"]).unwrap(), Config::default());
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 

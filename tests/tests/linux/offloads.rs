@@ -51,7 +51,7 @@ pub(crate) fn every_size_with_and_without() {
 }
 
 pub(crate) fn many_requests_at_once() {
-    with_service("echo", &["--stats-port=9100"], |lab, _| {
+    with_service("echo", &["--offloads=on", "--stats-port=9100"], |lab, _| {
         let counters = connect(lab, 9100);
         for (size, count) in [(64_usize, 64_usize), (1, 60), (500, 64), (1472, 44), (1000, 2)] {
             for together in [true, false] {
@@ -86,7 +86,7 @@ pub(crate) fn many_requests_at_once() {
 
 /// A slow service does not keep the first reply back until it has made the last one.
 pub(crate) fn the_first_reply_does_not_wait_for_the_last() {
-    with_service("facfib", &[], |lab, _| {
+    with_service("facfib", &["--offloads=on"], |lab, _| {
         let socket = connect(lab, PORT);
         let one = ask(&socket, "5000");
         let started = Instant::now();
@@ -106,7 +106,7 @@ pub(crate) fn the_first_reply_does_not_wait_for_the_last() {
 
 /// A device that was opened with offloads and closed is as before for a program that knows nothing of them.
 pub(crate) fn the_device_is_left_as_it_was() {
-    with_service("echo", &[], |lab, service| {
+    with_service("echo", &["--offloads=on"], |lab, service| {
         ask(&connect(lab, PORT), "hello");
         service.signal(xtask::lab::Signal::SIGTERM).expect("it runs");
         thread::sleep(Duration::from_millis(300));
@@ -127,7 +127,7 @@ pub(crate) fn the_device_is_left_as_it_was() {
 
 /// The kernel completes checksums, and cuts, when it forwards what the service sent.
 pub(crate) fn what_leaves_this_host_is_complete() {
-    with_service("echo", &["--stats-port=9100"], |_, _| {
+    with_service("echo", &["--offloads=on", "--stats-port=9100"], |_, _| {
         ip("tuntap add dev tap1 mode tap");
         ip("address add 10.0.1.1/24 dev tap1");
         ip("link set dev tap1 up");
@@ -138,7 +138,7 @@ pub(crate) fn what_leaves_this_host_is_complete() {
 
 /// The same through a bridge, which has no addresses and cuts nothing by itself.
 pub(crate) fn what_crosses_a_bridge_is_complete() {
-    with_service("echo", &[], |_, _| {
+    with_service("echo", &["--offloads=on"], |_, _| {
         ip("tuntap add dev tap1 mode tap");
         ip("link add name br0 type bridge forward_delay 0");
         ip("address flush dev tap0");

@@ -23,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) must_work: bool,
 }
 
+/// The kernel is to do a part of the work.
+const OFFLOADS: &[&str] = &["--offloads=on"];
 /// The longest request in bytes that a load can hand over with others: what fits a frame.
 const LONGEST_SEGMENT: u16 = 1472;
 
@@ -42,7 +44,7 @@ impl Peer {
 pub(crate) const PEERS: [Peer; 7] = [
     Peer::new(REFLECTOR, "reflector"),
     Peer::new("letregion", "echo"),
-    Peer { args: &["--offloads=off"], ..Peer::new("letregion-plain", "echo") },
+    Peer { args: OFFLOADS, ..Peer::new("letregion-offloads", "echo") },
     Peer { must_work: false, ..Peer::new(SMOLTCP, "smoltcp-echo") },
     Peer {
         args: &["--interface=veth0", "--ipv4=10.0.1.2/24", "--ipv4-gateway=10.0.1.1"],
@@ -51,7 +53,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         ..Peer::new("kernel", "kernel-echo")
     },
     Peer { segments: true, ..Peer::new("reflector-segments", "reflector") },
-    Peer { segments: true, ..Peer::new("letregion-segments", "echo") },
+    Peer { segments: true, args: OFFLOADS, ..Peer::new("letregion-segments", "echo") },
 ];
 
 /// The port that all of them serve.
