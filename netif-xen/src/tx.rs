@@ -102,7 +102,6 @@ impl TxQueue {
         self.under_way = [0; _];
         self.free_count = 0;
         self.usable = 0;
-        self.has_given_up = false;
         self.ours = 0;
         Ok(grant)
     }

@@ -140,6 +140,35 @@ fn a_backend_that_is_stuck_costs_one_wait_until_half_of_the_queue_was_free_again
 }
 
 #[test]
+fn a_backend_that_sleeps_is_told_of_what_it_is_waited_for() {
+    let mut host = Host::new();
+    host.backend.borrow_mut().hold_responses = true;
+    for number in 0..ROOMS {
+        if number == ROOMS / 2 + 4 {
+            // It has heard of more than half, and sleeps when it has taken them; the rest is too little to
+            // wake it for.
+            host.turn();
+        }
+        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+    }
+    let port = host.backend.borrow().port;
+    host.world.was_notified(port);
+    let (world, backend) = (host.world.clone(), host.backend.clone());
+    host.world.while_asleep(move || {
+        if world.was_notified(port) {
+            let mut backend = backend.borrow_mut();
+            backend.hold_responses = false;
+            backend.turn();
+        }
+    });
+    host.netfront.transmit(&frame(60, ROOMS)[..]).unwrap();
+    assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited")), (0, 1));
+    host.settle();
+    assert_eq!(host.sent().len(), ROOMS + 1);
+    host.end();
+}
+
+#[test]
 fn an_event_for_a_received_frame_neither_ends_the_wait_nor_is_the_frame_forgotten() {
     let mut host = Host::new();
     host.receive();
