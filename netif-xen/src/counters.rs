@@ -21,7 +21,9 @@ netif::counters! {
         frames_tx,
         /// Bytes sent, Ethernet headers included.
         bytes_tx,
-        /// Frames not sent: the backend has not taken those before.
+        /// Frames that waited for room in the queue, whether they were sent then or not.
+        tx_waited,
+        /// Frames not sent: the backend has not taken those before, nor did it while they waited.
         tx_queue_full,
         /// Frames not sent: the interface was not connected.
         tx_interface_down,

@@ -49,6 +49,10 @@ pub(crate) struct TxQueue {
     free_count: usize,
     /// How many rooms there are: free or with a request under way.
     usable: usize,
+    /// A frame has waited for room in vain, and half of the rooms have not been free since: no other
+    /// waits. So a backend that is stuck costs one wait, and one that answers too little, one for every
+    /// half a queue.
+    has_given_up: bool,
 }
 
 impl TxQueue {
@@ -75,6 +79,7 @@ impl TxQueue {
             free,
             free_count: 0,
             usable: 0,
+            has_given_up: false,
         })
     }
 
@@ -155,10 +160,13 @@ impl TxQueue {
         length: usize,
         counters: &mut Counters,
     ) -> Result<bool, Lie> {
-        let room = PAGE_SIZE / self.rooms_per_page;
+        let room = self.room();
         let pieces = length.div_ceil(room);
         if self.free_count < pieces.max(self.usable / 2) {
             self.reap(counters)?;
+        }
+        if self.free_count >= self.usable.div_ceil(2) {
+            self.has_given_up = false;
         }
         let Some(ring) = &mut self.ring else { return Ok(false) };
         if self.free_count < pieces {
@@ -192,6 +200,29 @@ impl TxQueue {
         Ok(true)
     }
 
+    /// How many bytes a room has.
+    #[inline]
+    fn room(&self) -> usize {
+        PAGE_SIZE / self.rooms_per_page
+    }
+
+    /// Whether a frame of so many bytes, for which there is no room, may wait for it: the backend has room
+    /// for it to give back, and is not known to be stuck.
+    pub(crate) fn may_wait(&self, length: usize) -> bool {
+        self.ring.is_some() && length.div_ceil(self.room()) <= self.usable && !self.has_given_up
+    }
+
+    /// A frame has waited in vain.
+    pub(crate) fn give_up(&mut self) {
+        self.has_given_up = true;
+    }
+
+    /// Asks for an event at the next response; says whether there is one already. A lie is one, too:
+    /// whoever takes it will see.
+    pub(crate) fn is_answered(&mut self) -> bool {
+        self.ring.as_mut().is_none_or(|ring| ring.final_check().unwrap_or(true))
+    }
+
     /// Takes the responses to what was sent.
     fn reap(&mut self, counters: &mut Counters) -> Result<(), Lie> {
         let Some(ring) = &mut self.ring else { return Ok(()) };
@@ -210,7 +241,7 @@ impl TxQueue {
             self.free[self.free_count] = id;
             self.free_count += 1;
         }
-        // We look when we send: to be woken for it would be of no use.
+        // We look when we send: to be woken for it is of use only to a frame that waits.
         ring.never_notify();
         Ok(())
     }

@@ -10,7 +10,8 @@ use crate::support::{Host, frame};
 #[test]
 fn msa00_ids_are_unique_while_requests_are_under_way() {
     let mut host = Host::new();
-    // The backend panics when an id comes twice; here it answers as late as it can.
+    // The backend panics when an id comes twice; here it answers as late as it can: one frame waits for it
+    // in vain, and those after it are dropped at once.
     host.backend.borrow_mut().hold_responses = true;
     for number in 0..300 {
         host.netfront.transmit(&frame(60, number)[..]).unwrap();
@@ -19,6 +20,7 @@ fn msa00_ids_are_unique_while_requests_are_under_way() {
     let first = host.sent();
     assert_eq!(first.len() as u64, host.counter("frames_tx"));
     assert_eq!(host.counter("tx_queue_full"), 300 - first.len() as u64);
+    assert_eq!(host.counter("tx_waited"), 1);
     // What is under way has its own room each: nothing that came later has written over it.
     for (number, sent) in first.iter().enumerate() {
         assert_eq!(*sent, frame(60, number));
@@ -114,7 +116,7 @@ fn msa02_pages_of_a_connection_that_ended() {
     host.netfront.transmit(&frame(60, 0)[..]).unwrap();
     host.backend.borrow_mut().send(&frame(60, 0));
     assert_eq!((host.settle(), host.sent()), (vec![], vec![]));
-    assert_eq!(host.counter("tx_queue_full"), 1);
+    assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited")), (1, 0));
     for grant in &buffers {
         host.world.unmap(**grant);
     }

@@ -197,48 +197,6 @@ fn without_scatter_and_gather_the_mtu_is_a_page() {
 }
 
 #[test]
-fn the_largest_datagram_fits_into_the_queue_of_the_smallest_domain_at_once() {
-    let mut host = Host::new();
-    for number in 0..45 {
-        host.netfront.transmit(&frame(1514, number)[..]).unwrap();
-    }
-    assert_eq!(host.counter("tx_queue_full"), 0);
-    host.settle();
-    assert_eq!(host.sent().len(), 45);
-    host.end();
-}
-
-#[test]
-fn a_slow_backend_loses_frames_which_are_counted_and_the_ring_goes_on() {
-    let mut host = Host::new();
-    let mut random = Random::new(3);
-    host.backend.borrow_mut().hold_responses = true;
-    let mut sent = 0;
-    for round in 0..3000 {
-        let before = host.counter("frames_tx");
-        host.netfront.transmit(&frame(60, round)[..]).unwrap();
-        sent += host.counter("frames_tx") - before;
-        if random.once_in(20) {
-            host.turn();
-            let mut backend = host.backend.borrow_mut();
-            // In any order, as the protocol allows.
-            random.shuffle(backend.held.make_contiguous());
-            let some = random.below(40);
-            backend.respond(some);
-        }
-        host.receive();
-    }
-    assert!(host.counter("tx_queue_full") > 0 && sent > 1000);
-    host.backend.borrow_mut().hold_responses = false;
-    host.settle();
-    host.netfront.transmit(&frame(60, 9)[..]).unwrap();
-    host.settle();
-    assert_eq!(host.sent().len() as u64, sent + 1);
-    assert_eq!(host.counter("backend_lied"), 0);
-    host.end();
-}
-
-#[test]
 fn frames_that_the_backend_could_not_send_or_deliver_are_counted() {
     let mut host = Host::new();
     for status in [-1, -2] {

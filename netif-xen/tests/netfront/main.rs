@@ -8,5 +8,6 @@ mod connections;
 mod frames;
 mod hostile;
 mod lies;
+mod queue;
 mod support;
 mod tower;

@@ -72,6 +72,14 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
     let mut second = Backend::plug(&world, 0, MAC, None);
     world.while_asleep(move || second.turn());
     let netfront = Netfront::attach(world.clone(), None, None, world.memory()).unwrap();
+    // From now on its sleeps, while it waits for room to send, are mostly in vain, and sometimes for a lie.
+    let (other, mut sleeps) = (world.clone(), 0_u32);
+    world.while_asleep(move || {
+        sleeps += 1;
+        if sleeps.is_multiple_of(4) {
+            meddle(&other, sleeps / 4);
+        }
+    });
     backend.port = 0;
     let regions = ["one", "two", "three"].map(|name| Region::new(world.pool(), name));
     let mut hostile = Hostile {
@@ -99,6 +107,19 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
     let mut happened = hostile.end();
     happened.steps = steps;
     happened
+}
+
+/// Says while the guest sleeps that there are more responses: one that nobody has written, or many.
+fn meddle(world: &World, number: u32) {
+    for device in 0..4 {
+        let key = format!("device/vif/{device}/tx-ring-ref");
+        let Some(grant) = world.store(|store| store.number(&key)) else { continue };
+        let Some(page) = world.map_shared(grant) else { continue };
+        let ring = BackRing::new(page, 3);
+        let more = [1, 7, SIZE, u32::MAX][number as usize % 4];
+        ring.word(2).fetch_add(more, Ordering::SeqCst);
+        world.unmap(grant);
+    }
 }
 
 impl Hostile<'_> {

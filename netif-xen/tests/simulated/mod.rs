@@ -64,6 +64,7 @@ struct Inner {
     /// Called when the guest sleeps.
     while_asleep: RefCell<Option<Box<dyn FnMut()>>>,
     notifications: Cell<u64>,
+    sleeps: Cell<u64>,
     grants_made: Cell<u64>,
 }
 
@@ -101,6 +102,7 @@ impl World {
             entries: Cell::new(1000),
             while_asleep: RefCell::default(),
             notifications: Cell::new(0),
+            sleeps: Cell::new(0),
             grants_made: Cell::new(0),
         }))
     }
@@ -143,6 +145,11 @@ impl World {
     /// How many notifications the guest has sent.
     pub fn notifications(&self) -> u64 {
         self.0.notifications.get()
+    }
+
+    /// How often the guest has slept, or has been about to.
+    pub fn sleeps(&self) -> u64 {
+        self.0.sleeps.get()
     }
 
     pub fn grants_made(&self) -> u64 {
@@ -350,16 +357,24 @@ unsafe impl Guest for World {
     }
 
     fn sleep(&self, port: Option<Port>, deadline: Instant) {
-        if let Some(port) = port {
-            self.0.channels.borrow_mut()[port.0 as usize].pending_here = false;
+        let take_event = || {
+            port.is_some_and(|port| {
+                std::mem::take(&mut self.0.channels.borrow_mut()[port.0 as usize].pending_here)
+            })
+        };
+        self.0.sleeps.set(self.0.sleeps.get() + 1);
+        // What is pending ends a sleep before it has begun: nobody else has a turn (`SCHEDOP_poll`).
+        let mut is_woken = take_event();
+        if !is_woken {
+            let act = self.0.while_asleep.borrow_mut().take();
+            if let Some(mut act) = act {
+                act();
+                *self.0.while_asleep.borrow_mut() = Some(act);
+            }
+            is_woken = take_event();
         }
-        let act = self.0.while_asleep.borrow_mut().take();
-        if let Some(mut act) = act {
-            act();
-            *self.0.while_asleep.borrow_mut() = Some(act);
-        }
-        let now = self.0.now.get() + 100_000_000;
-        self.0.now.set(now.min(deadline.as_nanos()));
+        let now = self.0.now.get() + if is_woken { 1000 } else { 100_000_000 };
+        self.0.now.set(now.min(deadline.as_nanos()).max(self.0.now.get()));
     }
 
     fn read<'b>(
