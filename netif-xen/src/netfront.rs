@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use netif::{Counter, Instant, MacAddr, Netif, Payload, Rx, RxFrame};
+use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
 use rt::Config;
 use rt_regions::Region;
 use rt_xen::{Event, Guest, Port, Watch};
@@ -15,6 +15,8 @@ use crate::{
     tx::TxQueue,
 };
 
+mod room;
+
 /// The Ethernet header: two addresses and a type.
 pub(crate) const HEADER: usize = 14;
 
@@ -26,9 +28,6 @@ pub(crate) const NAME: &str = "netfront";
 
 /// How long [`Netfront::attach`] waits for the backend, whose host runs a script first.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a frame waits for room in the queue: many times what a backend takes that runs.
-const ROOM_WITHIN: Duration = Duration::from_millis(20);
 
 /// How many receive requests are written before the backend is shown them, while frames are waiting.
 const BATCH: u32 = 8;
@@ -272,44 +271,6 @@ impl Interface {
                 }
             }
         }
-    }
-
-    /// There is no room for a frame of so many bytes: sleeps until the backend has answered something, or
-    /// until the deadline, which the first call for a frame sets. Says whether to try again.
-    ///
-    /// No response is missed: the backend is asked for an event before the ring is looked at for the last
-    /// time, so an answer is either seen there or makes the port pending, which ends the sleep at once. What
-    /// was pending before, mostly for received frames, ends the first sleep early; the sleep takes it, and
-    /// the next one lasts.
-    ///
-    /// No received frame is forgotten, though its event is taken here: the runtime sleeps only when
-    /// [`Netif::receive`] has said [`Rx::Idle`], with no frame sent in between, and that has looked into the
-    /// receive ring after it has asked for the next event ([`settle`](Self::settle)), and at the watches.
-    #[cold]
-    #[inline(never)]
-    fn wait_for_room(
-        &mut self,
-        guest: &impl Guest,
-        length: usize,
-        deadline: &mut Option<Instant>,
-    ) -> Result<bool, Broken> {
-        if !self.tx.may_wait(length) {
-            return Ok(false);
-        }
-        let now = guest.now();
-        let until = *deadline.get_or_insert_with(|| {
-            self.counters.tx_waited += 1;
-            now + ROOM_WITHIN
-        });
-        if now >= until {
-            self.tx.give_up();
-            return Ok(false);
-        }
-        self.notify(guest)?;
-        if !self.tx.is_answered() {
-            guest.sleep(self.port, until);
-        }
-        Ok(true)
     }
 
     /// There is no connection: the last look before the runtime sleeps.
