@@ -64,7 +64,7 @@ fn draw_bars(rows: &[Row], machine: &str, root: &DrawingArea<SVGBackend<'_>, Shi
         }
         root.draw(&Rectangle::new([(x, 44), (x + 12, 56)], colour.filled()))?;
         root.draw(&Text::new(peer.name, (x + 18, 43), text(14)))?;
-        x += 130;
+        x += 150;
     }
     let below = format!("Measured on {machine}.");
     root.draw(&Text::new(below, (16, SIZE.1 as i32 - 20), text(12)))?;
@@ -76,7 +76,7 @@ fn draw_bars(rows: &[Row], machine: &str, root: &DrawingArea<SVGBackend<'_>, Shi
         .margin(12)
         .x_label_area_size(42)
         .y_label_area_size(48)
-        .build_cartesian_2d(0.0..count, 0.0..highest * 1.12)?;
+        .build_cartesian_2d(0.0..count, 0.0..highest * 1.15)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -104,10 +104,12 @@ fn draw_bars(rows: &[Row], machine: &str, root: &DrawingArea<SVGBackend<'_>, Shi
             let bar = [(left, 0.0), (left + width * 0.92, height)];
             chart.draw_series([Rectangle::new(bar, COLOURS[known].filled())])?;
             let (x, y) = place(&chart, left + width * 0.46, height);
-            let above = Pos::new(HPos::Center, VPos::Bottom);
+            // Upright, as the bars are narrow.
+            let above = text(10).transform(FontTransform::Rotate270);
+            let above = above.pos(Pos::new(HPos::Left, VPos::Center));
             let mark = if row.good { "" } else { "!" };
             let words = format!("{height:.2}{mark}");
-            area.draw(&Text::new(words, (x, y - 2), text(10).pos(above)))?;
+            area.draw(&Text::new(words, (x, y - 4), above))?;
         }
         let (x, y) = place(&chart, at as f64 + 0.5, 0.0);
         let size = format!("{} B", setting.size);
