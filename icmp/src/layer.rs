@@ -256,14 +256,8 @@ impl<I: Network> Network for Icmp<I> {
         self.network.max_payload()
     }
 
-    fn offloads(
-        &self,
-        now: Instant,
-        destination: IpAddr,
-        protocol: Protocol,
-        length: usize,
-    ) -> Offloads {
-        self.network.offloads(now, destination, protocol, length)
+    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
+        self.network.offloads(now, outgoing, length)
     }
 
     fn send(

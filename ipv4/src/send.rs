@@ -171,16 +171,14 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
         MAX_PACKET_LEN - HEADER_LEN
     }
 
-    fn offloads(
-        &self,
-        now: Instant,
-        destination: IpAddr,
-        protocol: Protocol,
-        length: usize,
-    ) -> Offloads {
-        let IpAddr::V4(destination) = destination else { return Offloads::NONE };
-        let (offloads, mtu) = (self.link.offloads(), self.path(now, destination).mtu);
-        let is_cut_here = HEADER_LEN + length > mtu && !self.is_cut_below(protocol, mtu);
+    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
+        let offloads = self.link.offloads();
+        let IpAddr::V4(destination) = outgoing.destination else { return Offloads::NONE };
+        if offloads == Offloads::NONE {
+            return offloads;
+        }
+        let mtu = self.path(now, destination).mtu;
+        let is_cut_here = HEADER_LEN + length > mtu && !self.is_cut_below(outgoing.protocol, mtu);
         // A fragment of ours says nothing of the whole, whose checksum it may carry.
         if is_cut_here { Offloads::NONE } else { offloads }
     }

@@ -28,16 +28,9 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// The largest payload that [`send`](Self::send) takes, in bytes (RFC 1122 3.3.3).
     fn max_payload(&self) -> usize;
 
-    /// What may be left undone in a packet of `protocol` to `destination` with a payload of `length` bytes,
-    /// because the interface does it.
-    fn offloads(
-        &self,
-        now: Instant,
-        destination: IpAddr,
-        protocol: Protocol,
-        length: usize,
-    ) -> Offloads {
-        let _ = (now, destination, protocol, length);
+    /// What may be left undone in a packet with a payload of `length` bytes, because the interface does it.
+    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
+        let _ = (now, outgoing, length);
         Offloads::NONE
     }
 

@@ -132,8 +132,8 @@ impl Network for Fake {
         self.max_payload
     }
 
-    fn offloads(&self, _: Instant, to: IpAddr, protocol: Protocol, length: usize) -> Offloads {
-        let is_ours = to == PEER && protocol == Protocol::UDP;
+    fn offloads(&self, _: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
+        let is_ours = outgoing.destination == PEER && outgoing.protocol == Protocol::UDP;
         Offloads { udp_checksum: is_ours && length < self.blank_below, udp_fragmentation: false }
     }
 

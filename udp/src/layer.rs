@@ -180,15 +180,14 @@ impl<I: Network> Udp<'_, I> {
         } else {
             let source = SocketAddr::new(self.network.address(), source_port);
             let destination = SocketAddr::new(outgoing.destination, destination_port);
-            let total = HEADER_LEN + length;
-            let header = match self.offloads(now, destination.ip(), Protocol::UDP, total) {
+            let outgoing = Outgoing { protocol: Protocol::UDP, ..outgoing };
+            let header = match self.offloads(now, &outgoing, HEADER_LEN + length) {
                 Offloads { udp_checksum: true, .. } => {
                     UdpHeader::blank(source_port, destination_port, length)
                 }
                 _ => UdpHeader::new(source, destination, &payload),
             };
             netif::log!(self.log, "udp: sends {}", header);
-            let outgoing = Outgoing { protocol: Protocol::UDP, ..outgoing };
             self.network.send(now, outgoing, (header, payload))?
         };
         match sent {
@@ -261,14 +260,8 @@ impl<I: Network> Network for Udp<'_, I> {
         self.network.max_payload()
     }
 
-    fn offloads(
-        &self,
-        now: Instant,
-        destination: IpAddr,
-        protocol: Protocol,
-        length: usize,
-    ) -> Offloads {
-        self.network.offloads(now, destination, protocol, length)
+    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
+        self.network.offloads(now, outgoing, length)
     }
 
     fn send(

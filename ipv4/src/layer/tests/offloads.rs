@@ -24,7 +24,7 @@ fn may_leave(
     protocol: Protocol,
     length: usize,
 ) -> Offloads {
-    host.offloads(Instant::ZERO, destination.into(), protocol, length)
+    host.offloads(Instant::ZERO, &Outgoing::new(destination.into(), protocol), length)
 }
 
 #[test]
