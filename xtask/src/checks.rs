@@ -9,7 +9,13 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{assembly, cargo::cargo, cost, fuzz, memory, size, supply, tools, tower};
+use crate::{
+    assembly,
+    cargo::cargo,
+    cost, fuzz, memory, size, supply,
+    tools::{self, succeed, typed},
+    tower,
+};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -113,17 +119,6 @@ fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     run().with_context(|| format!("failed: {name}"))?;
     eprintln!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f32());
     Ok(())
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).status().context("cannot start cargo")?;
-    ensure!(status.success(), "{}: {status}", typed(command));
-    Ok(())
-}
-
-/// The command as one would type it.
-fn typed(cargo: &Command) -> String {
-    cargo.get_args().fold("cargo".into(), |typed, arg| typed + " " + &arg.to_string_lossy())
 }
 
 /// How many tests there were.

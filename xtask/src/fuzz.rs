@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cargo, fetched, nightly};
+use crate::{cargo, fetched, nightly, tools::succeed};
 
 /// What to fuzz.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub fn ready() -> Result<()> {
 pub fn run(plan: &Plan) -> Result<()> {
     ready()?;
     let folder: PathBuf = cargo::metadata()?.target_directory.join("fuzz").into();
-    let output = fuzzer()?.arg("list").output().context("cannot start cargo")?;
+    let output =
+        fuzzer()?.arg("list").stdin(Stdio::null()).output().context("cannot start cargo")?;
     let known = String::from_utf8(output.stdout).context("the names of the fuzz targets")?;
     let known: Vec<&str> = known.lines().collect();
     ensure!(!known.is_empty(), "there is no fuzz target");
@@ -86,13 +87,6 @@ fn of(kind: &str, target: &str) -> PathBuf {
 /// `cargo fuzz` of the nightly toolchain: the one that is installed, or else the one that was fetched.
 fn fuzzer() -> Result<Command> {
     let mut command = nightly::program("cargo");
-    command.arg("fuzz").env("PATH", fetched::search_path()?).stdin(Stdio::null());
+    command.arg("fuzz").env("PATH", fetched::search_path()?);
     Ok(command)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.status();
-    let status = status.with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    ensure!(status.success(), "{command:?}: {status}");
-    Ok(())
 }

@@ -4,13 +4,16 @@
 use std::{
     io::BufReader,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
 
-use crate::{cargo, nightly, tools};
+use crate::{
+    cargo, nightly,
+    tools::{self, succeed},
+};
 
 /// Our crate with unsafe code that does not touch a device.
 const CRATE: &str = "rt-regions";
@@ -65,13 +68,6 @@ pub fn check_with_valgrind() -> Result<()> {
 
 fn skip(why: &str) -> Result<()> {
     eprintln!("skipped: {why}");
-    Ok(())
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).status();
-    let status = status.with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    ensure!(status.success(), "{command:?}: {status}");
     Ok(())
 }
 

@@ -4,8 +4,10 @@ use std::{
     env,
     ffi::OsString,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
+
+use anyhow::{Context, Result, ensure};
 
 /// A program, and where to get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,24 @@ fn path() -> OsString {
     }
     // Only a folder with a colon in its name cannot be joined again, and none was split off.
     env::join_paths(folders).unwrap_or(known)
+}
+
+/// Runs a command whose output is for people, and that reads nothing.
+///
+/// # Errors
+/// It does not start, or ends badly.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start {}", typed(command)))?;
+    ensure!(status.success(), "{}: {status}", typed(command));
+    Ok(())
+}
+
+/// The command as one would type it.
+pub(crate) fn typed(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    command.get_args().fold(name, |typed, arg| typed + " " + &arg.to_string_lossy())
 }
 
 #[cfg(test)]
