@@ -4,7 +4,6 @@
 mod arguments;
 mod buffers;
 mod cable;
-mod content;
 mod cores;
 mod datagram;
 mod reflect;
@@ -14,9 +13,9 @@ mod towers;
 pub use arguments::Arguments;
 pub use buffers::set_buffers;
 pub use cable::{Cable, Frames};
-pub use content::Content;
 pub use cores::{Cores, pin};
 pub use datagram::{CLIENT, Host, SERVER, frames};
 pub use reflect::reflect;
 pub use tap::open_blocking;
+pub use tests::Content;
 pub use towers::{Figure, LAYERS, Visit, measure};

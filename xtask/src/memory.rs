@@ -1,11 +1,7 @@
 //! The memory of rt-regions under the tools that look for what a test cannot see: `AddressSanitizer`
 //! and Valgrind. Where one is missing the step is skipped, and says so.
 
-use std::{
-    io::BufReader,
-    path::PathBuf,
-    process::Stdio,
-};
+use std::{io::BufReader, path::PathBuf, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;

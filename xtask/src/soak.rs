@@ -19,6 +19,7 @@ use std::{
 
 use ::soak::Pace;
 use anyhow::{Context, Result, ensure};
+use netif::MacAddr;
 
 use self::{
     outcome::Outcome,
@@ -62,8 +63,7 @@ pub fn place() -> Place {
 
 /// What a service has to be started with so that it is at [`place`].
 pub fn arguments() -> [String; 2] {
-    let mac = MAC.map(|byte| format!("{byte:02x}")).join(":");
-    [format!("--mac={mac}"), format!("--stats-port={STATS_PORT}")]
+    [format!("--mac={}", MacAddr(MAC)), format!("--stats-port={STATS_PORT}")]
 }
 
 const MAC: frames::Mac = [2, 0, 0x0a, 0, 0, 2];

@@ -76,8 +76,7 @@ impl Kernel {
         for (name, value) in SETTINGS {
             set(name, value);
         }
-        let mac = OUR_MAC.map(|byte| format!("{byte:02x}")).join(":");
-        let peer = PEER_MAC.map(|byte| format!("{byte:02x}")).join(":");
+        let (mac, peer) = (MacAddr(OUR_MAC), MacAddr(PEER_MAC));
         ip(&format!(
             "link set dev {DEVICE} address {mac}
              neighbour replace {PEER} lladdr {peer} nud permanent dev {DEVICE}

@@ -7,7 +7,6 @@ use std::{
     mem::MaybeUninit,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     os::fd::AsRawFd,
-    process::Command,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -27,7 +26,10 @@ use rt_regions::{PAGE_SIZE, Pool, Region};
 use tests::Random;
 use udp::Udp;
 
-use super::support::{PORT, ask, ask_text, connect, receive, with_service};
+use super::{
+    process::ip,
+    support::{PORT, ask, ask_text, connect, receive, with_service},
+};
 
 /// Lengths on both sides of every limit: of the padding, of one frame, of two, of a packet.
 const SIZES: [usize; 17] =
@@ -317,12 +319,6 @@ fn receive_segments(socket: &UdpSocket) -> Vec<Vec<u8>> {
     let length = message.bytes;
     let size = size.unwrap_or(length).max(1);
     bytes[..length].chunks(size).map(<[u8]>::to_vec).collect()
-}
-
-/// Runs `ip` in the network of this thread.
-fn ip(args: &str) {
-    let status = Command::new("ip").args(args.split(' ')).status();
-    assert!(status.expect("the tests need iproute2").success(), "ip {args}");
 }
 
 /// The version of Linux.

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netif::MacAddr;
 use nix::{
     sys::{
         signal::kill,
@@ -32,12 +33,12 @@ pub(crate) fn an_address_that_is_anothers_ends_it() {
     let program = program("echo");
     in_lab(|lab| {
         let interface = &lab.network().interface;
-        ip(["address", "add", "10.0.0.2/24", "dev", interface]);
+        ip(&format!("address add 10.0.0.2/24 dev {interface}"));
         let station = Wire::open(interface).expect("the interface is there").mac();
-        let station = station.map(|byte| format!("{byte:02x}")).join(":");
         let output = lab.command(program, PROBE).output().expect("it can be started");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
+        let station = MacAddr(station);
         let words = format!("echo: the address 10.0.0.2 is in use by the station {station}");
         assert!(said.lines().any(|line| line == words), "{said}");
         assert!(!said.contains("serving"), "{said}");

@@ -71,7 +71,7 @@ pub(crate) fn sleeps_without_packets() {
     with_service("echo", &[], |lab, service| {
         assert_eq!(ask(&connect(lab, PORT), "hello"), b"hello");
         for state in ["up", "down"] {
-            ip(["link", "set", "tap0", state]);
+            ip(&format!("link set tap0 {state}"));
             let before = cpu_time(service.id());
             thread::sleep(Duration::from_millis(500));
             let spent = cpu_time(service.id()) - before;
@@ -81,8 +81,9 @@ pub(crate) fn sleeps_without_packets() {
 }
 
 /// Runs `ip` in the network of this thread.
-pub(super) fn ip<const N: usize>(args: [&str; N]) {
-    assert!(Command::new("ip").args(args).status().expect("the tests need iproute2").success());
+pub(super) fn ip(args: &str) {
+    let status = Command::new("ip").args(args.split(' ')).status();
+    assert!(status.expect("the tests need iproute2").success(), "ip {args}");
 }
 
 /// The time that a process has used the processor, in hundredths of a second.
@@ -98,7 +99,7 @@ pub(crate) fn a_device_that_is_deleted_ends_it_with_the_reason() {
     let program = program("echo");
     in_lab(|lab| {
         let service = Service::start(lab, program, [""; 0], |_| ()).expect("it serves");
-        ip(["link", "delete", "tap0"]);
+        ip("link delete tap0");
         let reason = "echo: the TAP device was deleted";
         service
             .wait_for_line(0, Duration::from_secs(5), |line| line == reason)

@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::tests::Content;
 use dom0::protocol::{Answer, Load, Loaded};
 
 use crate::{agent::failed, requests::receive};
-
-/// Where in the noise the content of a request begins depends on its number.
-const STARTS: usize = 1024;
 
 pub(crate) fn run(load: &Load) -> (Answer, Vec<u8>) {
     if load.length < Load::SHORTEST || load.window == 0 {
@@ -24,63 +22,25 @@ pub(crate) fn run(load: &Load) -> (Answer, Vec<u8>) {
     }
 }
 
-/// The requests, by number.
-struct Requests {
-    noise: Vec<u8>,
-    length: usize,
-}
-
-impl Requests {
-    fn new(length: usize) -> Self {
-        let mut state = 1_u32;
-        let mut byte = || {
-            // A generator of Marsaglia's (2003): no period that a fragment could have.
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as u8
-        };
-        Self { noise: (0..STARTS + length).map(|_| byte()).collect(), length }
-    }
-
-    fn content(&self, number: u64) -> &[u8] {
-        let start = number as usize % STARTS;
-        &self.noise[start..start + self.length - size_of::<u64>()]
-    }
-
-    fn write(&self, number: u64, request: &mut Vec<u8>) {
-        request.clear();
-        request.extend(number.to_le_bytes());
-        request.extend(self.content(number));
-    }
-
-    /// The number of the request that this is the reply to; none if it is none.
-    fn number(&self, reply: &[u8]) -> Option<u64> {
-        let (number, content) = reply.split_first_chunk()?;
-        let number = u64::from_le_bytes(*number);
-        (content == self.content(number)).then_some(number)
-    }
-}
-
 fn exchange(load: &Load) -> io::Result<Loaded> {
     let socket = UdpSocket::bind(("0.0.0.0", 0))?;
     socket.connect(load.to)?;
-    let requests = Requests::new(load.length.into());
-    let (mut request, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    let content = Content::new(load.length.into());
+    let (mut request, mut buffer) = (vec![0; content.size()], vec![0; 1 << 16]);
     // The outstanding requests, the oldest first.
     let mut waiting = VecDeque::<(u64, Instant)>::with_capacity(load.window.into());
     let (mut times, mut loaded, mut next) = (Vec::new(), Loaded::default(), 0);
     let (start, mut last) = (Instant::now(), Instant::now());
     loop {
         while waiting.len() < usize::from(load.window) && start.elapsed() < load.time {
-            requests.write(next, &mut request);
+            content.write(next, &mut request);
             waiting.push_back((next, Instant::now()));
             next += 1;
             send(&socket, &request)?;
         }
         let Some((_, oldest)) = waiting.front() else { break };
         match receive(&socket, *oldest + load.limit, &mut buffer) {
-            Ok(Some(length)) => match requests.number(&buffer[..length]) {
+            Ok(Some(length)) => match content.number(&buffer[..length]) {
                 Some(number) => {
                     // Others were given up, and are late.
                     if let Some(at) = waiting.iter().position(|(of, _)| *of == number)

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use anyhow::{Result, ensure};
+use netif::MacAddr;
 
 use super::initramfs::VIF_SCRIPT;
 
@@ -47,7 +48,7 @@ impl Default for Vif {
 impl Vif {
     /// Its hardware address as text.
     pub(super) fn mac_text(&self) -> String {
-        self.mac.map(|byte| format!("{byte:02x}")).join(":")
+        MacAddr(self.mac).to_string()
     }
 }
 
