@@ -219,6 +219,8 @@ struct Host {
     udp: Stack,
     packet: Region<'static>,
     replies: &'static Mutex<Vec<Vec<u8>>>,
+    /// The requests that were answered. One that was sent again is answered again, perhaps late.
+    answered: Vec<Vec<u8>>,
     start: Instant,
 }
 
@@ -256,7 +258,8 @@ impl Host {
         })
         .expect("the port is free");
         let packet = Region::new(pool, "packet");
-        test(&mut Self { udp, packet, replies, start: Instant::now() });
+        let (answered, start) = (Vec::new(), Instant::now());
+        test(&mut Self { udp, packet, replies, answered, start });
     }
 
     /// Takes what comes in.
@@ -280,7 +283,9 @@ impl Host {
             let now = self.now();
             let _ = self.udp.send(now, CLIENT, service, request).expect("the device works");
             self.serve_for(Duration::from_secs(1));
-            if let Some(reply) = self.replies.lock().unwrap().pop() {
+            let mut replies = std::mem::take(&mut *self.replies.lock().unwrap()).into_iter();
+            if let Some(reply) = replies.find(|reply| !self.answered.contains(reply)) {
+                self.answered.push(request.to_vec());
                 return reply;
             }
         }
