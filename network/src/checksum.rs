@@ -19,8 +19,8 @@ use crate::Protocol;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Checksum {
-    /// The sum of the words in the machine's own byte order, carries not yet folded in
-    /// (RFC 1071 2 B: the sum is the same up to the order of its bytes).
+    /// The sum in the machine's own byte order (RFC 1071 2 B: it is the same up to the order of its bytes), in 64
+    /// bits with the carry added at the other end: four sums of 16 bits side by side, in effect.
     sum: u64,
     /// Whether an odd number of bytes was added.
     odd: bool,
@@ -36,28 +36,30 @@ impl Checksum {
     /// addresses, protocol, and the `length` of header and payload in bytes.
     ///
     /// Addresses of two families sum to something; no packet has them.
+    #[inline]
     pub fn pseudo_header(
         source: IpAddr,
         destination: IpAddr,
         protocol: Protocol,
         length: usize,
     ) -> Self {
-        let address = |sum: Self, address| match address {
-            IpAddr::V4(address) => sum.add(&address.octets()),
-            IpAddr::V6(address) => sum.add(&address.octets()),
+        let word = |bytes| u64::from(u32::from_ne_bytes(bytes));
+        let address = |address| match address {
+            IpAddr::V4(address) => word(address.octets()),
+            IpAddr::V6(address) => sum_bytes(&address.octets()),
         };
-        let sum = address(address(Self::new(), source), destination);
-        sum.add(&[0, protocol.0]).add(&(length as u32).to_be_bytes())
+        let sum = word([0, 0, 0, protocol.0]) + word((length as u32).to_be_bytes());
+        Self::new().plus(sum).plus(address(source)).plus(address(destination))
     }
 
     /// The sum with `bytes` after what was added before.
     #[allow(clippy::should_implement_trait, reason = "bytes are appended: this is not `+`")]
     #[inline]
     pub fn add(self, bytes: &[u8]) -> Self {
-        let sum = u64::from(fold(sum_words(bytes)));
+        let sum = sum_bytes(bytes);
         // After an odd number of bytes, each byte stands in the other half of its word.
-        let sum = if self.odd { u64::from((sum as u16).swap_bytes()) } else { sum };
-        Self { sum: self.sum + sum, odd: self.odd ^ (bytes.len() % 2 == 1) }
+        let sum = if self.odd { sum.rotate_left(8) } else { sum };
+        Self { odd: self.odd ^ (bytes.len() % 2 == 1), ..self.plus(sum) }
     }
 
     /// The sum with all of `payload` after what was added before.
@@ -70,54 +72,77 @@ impl Checksum {
     /// The checksum to put into a header, in which the field was zero or left out.
     #[inline]
     pub fn finish(self) -> u16 {
-        u16::from_be(!fold(self.sum))
+        u16::from_be(!self.fold())
     }
 
     /// Whether what was added, checksum included, is undamaged.
     #[inline]
     pub fn is_valid(self) -> bool {
-        fold(self.sum) == 0xffff
+        self.fold() == 0xffff
+    }
+
+    /// Adds a sum of whole words.
+    #[inline]
+    fn plus(self, sum: u64) -> Self {
+        let (sum, carry) = self.sum.overflowing_add(sum);
+        Self { sum: sum + u64::from(carry), ..self }
+    }
+
+    /// The sum in 16 bits: half is added to half, twice. The carry out of the lower halves is that out of the
+    /// upper ones, and is added at the other end so.
+    #[inline]
+    fn fold(self) -> u16 {
+        let sum = (self.sum.wrapping_add(self.sum.rotate_left(32)) >> 32) as u32;
+        (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
     }
 }
 
 /// The sum of the words of `bytes` in the machine's byte order, an odd last byte filled up with zero.
 #[inline]
-fn sum_words(bytes: &[u8]) -> u64 {
-    let (blocks, rest) = bytes.as_chunks::<32>();
-    let blocks = if blocks.is_empty() { 0 } else { sum_blocks(blocks) };
-    let (words, last) = rest.as_chunks::<2>();
-    let mut sum = words.iter().map(|word| u64::from(u16::from_ne_bytes(*word))).sum::<u64>();
-    if let [last] = last {
-        sum += u64::from(u16::from_ne_bytes([*last, 0]));
+fn sum_bytes(bytes: &[u8]) -> u64 {
+    let (words, mut rest) = bytes.as_chunks::<8>();
+    // A header is summed where it stands, which may be registers; what is longer is worth a call.
+    let mut sum = match words {
+        [] => 0,
+        [one] => halves(*one),
+        [one, other] => halves(*one) + halves(*other),
+        words => sum_words(words),
+    };
+    if let Some((word, after)) = rest.split_first_chunk::<4>() {
+        sum += u64::from(u32::from_ne_bytes(*word));
+        rest = after;
     }
-    blocks + sum
+    if let Some((word, after)) = rest.split_first_chunk::<2>() {
+        sum += u64::from(u16::from_ne_bytes(*word));
+        rest = after;
+    }
+    match rest {
+        [last] => sum + u64::from(u16::from_ne_bytes([*last, 0])),
+        _ => sum,
+    }
 }
 
-/// The same of whole blocks. On its own, so that there is one copy of it, made fast, whatever else is made
-/// small.
-#[inline(never)]
-fn sum_blocks(blocks: &[[u8; 32]]) -> u64 {
-    // Eight sums side by side of 32-bit halves, which the compiler keeps in vector registers: 2^32
-    // words fit before one overflows, far more than an object can have.
-    let mut sums = [0u64; 8];
-    for block in blocks {
-        let (words, _) = block.as_chunks::<4>();
-        for (sum, word) in sums.iter_mut().zip(words) {
-            *sum += u64::from(u32::from_ne_bytes(*word));
-        }
-    }
-    // Each is below 2^32 times the number of blocks; folding them once keeps the total in 64 bits.
-    sums.iter().map(|sum| (sum >> 32) + (sum & 0xffff_ffff)).sum()
-}
-
-/// Adds the carries back in until 16 bits are left.
+/// The two halves of a word, summed.
 #[inline]
-fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + (sum & 0xffff)) as u16
+fn halves(word: [u8; 8]) -> u64 {
+    let word = u64::from_ne_bytes(word);
+    (word & 0xffff_ffff) + (word >> 32)
+}
+
+/// The same of words of 64 bits, the carries between their halves included. On its own, so that there is one
+/// copy of it, made fast, whatever else is made small.
+#[inline(never)]
+fn sum_words(words: &[[u8; 8]]) -> u64 {
+    // The compiler keeps several of both in vector registers, which have no carry. So the upper halves are
+    // summed apart, and what the lower halves sum to is what is left of the whole.
+    let (mut all, mut upper) = (0_u64, 0_u64);
+    for word in words {
+        let word = u64::from_ne_bytes(*word);
+        all = all.wrapping_add(word);
+        upper += word >> 32;
+    }
+    // Either is below 2^32 times the number of words, far from overflow in an object that fits memory.
+    all.wrapping_sub(upper << 32) + upper
 }
 
 #[cfg(test)]
