@@ -25,6 +25,9 @@ use crate::{
 
 /// A service that takes longer for a reply is not made to wait for the next request as well.
 const PROMPT: Duration = Duration::from_micros(20);
+/// How often the device is asked again after its last frame before it counts as having none: for about as
+/// long as falling asleep and being woken takes.
+const PATIENCE: u32 = 16;
 /// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
 const LEAST_MTU: usize = 68;
 /// The buffers for many datagrams at once take at most one in so many pages of the pool.
@@ -44,6 +47,8 @@ pub struct Tap {
     batch: Batch<'static>,
     /// When a frame was last given to be sent.
     last_sent: Duration,
+    /// How often it is still asked again.
+    patience: u32,
     counters: Counters,
 }
 
@@ -137,6 +142,7 @@ impl Tap {
             incoming: Incoming::new(incoming, mtu),
             batch: Batch::new(batch, help, mtu),
             last_sent: Duration::ZERO,
+            patience: 0,
             counters: Counters::default(),
         })
     }
@@ -225,6 +231,7 @@ impl Tap {
             self.counters.rx_no_room += 1;
             return Rx::Kept;
         };
+        self.patience = PATIENCE;
         self.counters.frames_rx += 1;
         self.counters.bytes_rx += bytes.len() as u64;
         Rx::Item(RxFrame { bytes, checksums })
@@ -288,14 +295,21 @@ impl Netif for Tap {
     }
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        match self.help {
-            Help::None => self.receive_plain(region),
-            _ if self.incoming.is_empty() => {
-                // The last one was not answered.
-                self.flush()?;
-                self.receive_with_header(region)
+        loop {
+            let received = match self.help {
+                Help::None => self.receive_plain(region)?,
+                _ if self.incoming.is_empty() => {
+                    // The last one was not answered.
+                    self.flush()?;
+                    self.receive_with_header(region)?
+                }
+                _ => self.next_of_many(region),
+            };
+            match received {
+                // Who has just had a frame often gets the next one before it could have fallen asleep.
+                Rx::Idle if self.patience > 0 => self.patience -= 1,
+                received => return Ok(received),
             }
-            _ => Ok(self.next_of_many(region)),
         }
     }
 
