@@ -123,7 +123,8 @@ impl Known {
     pub(super) fn note(&mut self, offset: usize, length: usize, more: bool) -> Fit {
         let end = offset + length;
         let (first, last) = (offset / 8, (end - 1) / 8);
-        if self.come.any(first, last) {
+        // What comes in order, as most does, lies beyond all that has come.
+        if offset < self.end && self.come.any(first, last) {
             let one_piece = self.begins.any(first, first)
                 && !self.begins.any(first + 1, last)
                 && self.come.all(first, last)

@@ -31,9 +31,17 @@ impl Map {
             .all(|(word, mask)| self.0.get(word).is_some_and(|bits| bits & mask == mask))
     }
 
+    /// Sets the bits from `first` to `last`, which is not before it.
     pub(super) fn set(&mut self, first: usize, last: usize) {
-        for (word, mask) in Self::words(first, last) {
-            self.0[word] |= mask;
+        let (from, to) = (u64::MAX << (first % 64), u64::MAX >> (63 - last % 64));
+        match &mut self.0[first / 64..=last / 64] {
+            [word] => *word |= from & to,
+            [start, middle @ .., end] => {
+                *start |= from;
+                middle.fill(u64::MAX);
+                *end |= to;
+            }
+            [] => {}
         }
     }
 }
