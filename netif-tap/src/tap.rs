@@ -25,9 +25,9 @@ use crate::{
 
 /// A service that takes longer for a reply is not made to wait for the next request as well.
 const PROMPT: Duration = Duration::from_micros(20);
-/// How often the device is asked again after its last frame before it counts as having none: for about as
-/// long as falling asleep and being woken takes.
-const PATIENCE: u32 = 16;
+/// How often the device is asked again after a frame before it counts as having no other: for about 5 us, which
+/// falling asleep and being woken takes as well.
+const PATIENCE: u32 = 32;
 /// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
 const LEAST_MTU: usize = 68;
 /// The buffers for many datagrams at once take at most one in so many pages of the pool.
@@ -47,7 +47,7 @@ pub struct Tap {
     batch: Batch<'static>,
     /// When a frame was last given to be sent.
     last_sent: Duration,
-    /// How often it is still asked again.
+    /// How often the device is still asked again.
     patience: u32,
     counters: Counters,
 }
