@@ -6,7 +6,7 @@
 //! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too). An
 //! exact duplicate is ignored.
 
-use core::time::Duration;
+use core::{net::Ipv4Addr, time::Duration};
 
 use netif::Instant;
 use network::Protocol;
@@ -128,7 +128,7 @@ impl<'p> Reassembly<'p> {
         if self.next_deadline.is_none_or(|deadline| now < deadline) {
             return None;
         }
-        let oldest = self.oldest(|_| true)?;
+        let oldest = self.oldest(None)?;
         if now < self.datagrams[oldest].deadline {
             self.next_deadline = Some(self.datagrams[oldest].deadline);
             return None;
@@ -190,7 +190,7 @@ impl<'p> Reassembly<'p> {
     /// Opens a place for a datagram, after making room for it.
     fn open(&mut self, now: Instant, key: Key) -> Result<usize, Exhausted> {
         if self.datagrams.len() == self.datagrams.capacity()
-            && let Some(oldest) = self.oldest(|_| true)
+            && let Some(oldest) = self.oldest(None)
         {
             self.evict(oldest);
         }
@@ -206,27 +206,28 @@ impl<'p> Reassembly<'p> {
     /// of the same source, then any. The datagram of `key` may be among them.
     fn make_room(&mut self, key: Key, more: usize) {
         let more = more.next_multiple_of(PAGE_SIZE);
-        let of_source = |datagram: &Datagram<'_>| datagram.key.source == key.source;
-        while self.bytes(of_source) + more > self.limits.bytes_per_source
-            && let Some(oldest) = self.oldest(of_source)
-        {
-            self.evict(oldest);
-        }
-        while self.bytes(|_| true) + more > self.limits.bytes
-            && let Some(oldest) = self.oldest(|_| true)
-        {
-            self.evict(oldest);
+        let of_source = (Some(key.source), self.limits.bytes_per_source);
+        for (source, most) in [of_source, (None, self.limits.bytes)] {
+            while self.bytes(source) + more > most
+                && let Some(oldest) = self.oldest(source)
+            {
+                self.evict(oldest);
+            }
         }
     }
 
-    fn bytes(&self, which: impl Fn(&Datagram<'_>) -> bool) -> usize {
-        let pages = |datagram: &Datagram<'_>| datagram.fragments.pages();
-        self.datagrams.iter().filter(|d| which(d)).map(pages).sum::<usize>() * PAGE_SIZE
+    /// The datagrams of one source, or of all, each with its place.
+    fn of(&self, source: Option<Ipv4Addr>) -> impl Iterator<Item = (usize, &Datagram<'p>)> {
+        let is_of = move |datagram: &Datagram<'_>| source.is_none_or(|s| s == datagram.key.source);
+        self.datagrams.iter().enumerate().filter(move |(_, datagram)| is_of(datagram))
     }
 
-    fn oldest(&self, which: impl Fn(&Datagram<'_>) -> bool) -> Option<usize> {
-        let candidates = self.datagrams.iter().enumerate().filter(|(_, d)| which(d));
-        candidates.min_by_key(|(_, datagram)| datagram.deadline).map(|(index, _)| index)
+    fn bytes(&self, source: Option<Ipv4Addr>) -> usize {
+        self.of(source).map(|(_, datagram)| datagram.fragments.pages()).sum::<usize>() * PAGE_SIZE
+    }
+
+    fn oldest(&self, source: Option<Ipv4Addr>) -> Option<usize> {
+        self.of(source).min_by_key(|(_, datagram)| datagram.deadline).map(|(index, _)| index)
     }
 
     fn evict(&mut self, index: usize) {
