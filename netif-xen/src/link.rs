@@ -14,7 +14,7 @@ const STEPS: usize = 8;
 
 /// Whether there is something to do still.
 #[derive(PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     Waiting,
     More,
 }
@@ -74,7 +74,7 @@ impl Interface {
     }
 
     /// Looks for a device, and begins with it.
-    fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
+    pub(crate) fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
         let Some(number) = device::find(guest, self.wanted)? else {
             return Ok(Progress::Waiting);
         };

@@ -24,7 +24,7 @@ pub(crate) struct Control {
 impl Control {
     /// Listens from now on, and says what can be asked for.
     pub(crate) fn new<P: Peer>(store: &Client<'_, P>) -> Result<Self, StoreError> {
-        for (feature, can) in [("poweroff", 1), ("reboot", 1), ("suspend", 0)] {
+        for (feature, can) in &[("poweroff", "1"), ("reboot", "1"), ("suspend", "0")] {
             match store.write(format_args!("control/feature-{feature}"), format_args!("{can}")) {
                 // Not every toolstack has these, and lets us write them.
                 Ok(()) | Err(StoreError::Refused(_)) => {}
