@@ -21,8 +21,6 @@ const LEAST: usize = 16;
 /// The most pages: as many requests fit into the ring with two to a page.
 const MOST: usize = SIZE as usize / 2;
 
-const _: () = assert!(MOST <= u128::BITS as usize, "a page is a bit of `ours`");
-
 /// The transmit side of an interface.
 ///
 /// Each page is one piece of room for a frame, or two if the MTU allows it: the fragments of the largest
@@ -36,12 +34,12 @@ pub(crate) struct TxQueue {
     backend: DomainId,
     /// INVARIANT: lent for reading, or not lent.
     pages: RegionVec<'static, Buffer>,
-    /// Which pages were lent for this connection, by bit.
-    ours: u128,
+    /// Which pages were lent for this connection.
+    ours: [bool; MOST],
     /// How many rooms a page has: 1 or 2.
     rooms_per_page: usize,
-    /// Which rooms have a request under way: bit `id % 64` of word `id / 64`.
-    under_way: [u64; SIZE as usize / 64],
+    /// Which rooms have a request under way.
+    under_way: [bool; SIZE as usize],
     /// The rooms that are free, in the first `free_count` entries.
     ///
     /// INVARIANT: each is a room of a page that is lent, is there once, and has no request under way.
@@ -73,9 +71,9 @@ impl TxQueue {
             ring: None,
             backend: DomainId(0),
             pages,
-            ours: 0,
+            ours: [false; _],
             rooms_per_page: 1,
-            under_way: [0; _],
+            under_way: [false; _],
             free,
             free_count: 0,
             usable: 0,
@@ -99,10 +97,10 @@ impl TxQueue {
         self.ring = Some(ring);
         self.backend = backend;
         self.rooms_per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
-        self.under_way = [0; _];
+        self.under_way = [false; _];
         self.free_count = 0;
         self.usable = 0;
-        self.ours = 0;
+        self.ours = [false; _];
         Ok(grant)
     }
 
@@ -110,15 +108,14 @@ impl TxQueue {
     /// connection is left out, until it lets go of it.
     #[cold]
     fn lend_pages(&mut self, guest: &dyn Guest) {
-        for (number, page) in self.pages.iter_mut().enumerate() {
-            let is_ours = self.ours & 1 << number != 0;
-            if is_ours
+        for (number, (page, is_ours)) in self.pages.iter_mut().zip(&mut self.ours).enumerate() {
+            if *is_ours
                 || page.take_back(guest).is_err()
                 || page.lend(guest, self.backend, Access::Read).is_err()
             {
                 continue;
             }
-            self.ours |= 1 << number;
+            *is_ours = true;
             for room in 0..self.rooms_per_page {
                 self.free[self.free_count] = (number * self.rooms_per_page + room) as u16;
                 self.free_count += 1;
@@ -193,7 +190,7 @@ impl TxQueue {
             };
             // There are no more rooms than slots, so there is a slot.
             if ring.push(request.emit()).is_some() {
-                self.under_way[usize::from(id) / 64] |= 1 << (id % 64);
+                self.under_way[usize::from(id)] = true;
             }
         }
         ring.publish();
@@ -228,15 +225,13 @@ impl TxQueue {
         let Some(ring) = &mut self.ring else { return Ok(()) };
         while let Some((_, words)) = ring.pop::<1>()? {
             let TxResponse { id, status } = TxResponse::parse(words);
-            let bit = 1 << (id % 64);
-            let word = self.under_way.get_mut(usize::from(id) / 64).ok_or(Lie::Id(id))?;
-            if *word & bit == 0 {
+            let Some(is_under_way @ true) = self.under_way.get_mut(usize::from(id)) else {
                 return Err(Lie::Id(id));
-            }
+            };
             if status > 0 {
                 return Err(Lie::Status(status));
             }
-            *word &= !bit;
+            *is_under_way = false;
             counters.tx_refused += u64::from(status < 0);
             self.free[self.free_count] = id;
             self.free_count += 1;

@@ -30,7 +30,6 @@ impl<'s> Clock<'s> {
     }
 
     /// The time now. Never goes back: where the counter does, time stands still.
-    #[inline]
     pub(crate) fn now(&self) -> Instant {
         let time = system_time(&self.shared.vcpu_info[0].time, time_stamp);
         // Where Xen never comes to an end of writing, there is no newer time than the last one.
@@ -76,7 +75,6 @@ pub(crate) fn time_stamp() -> u64 {
 
 /// What `read` returns at a moment at which nobody writes: the version is even, and the same before and
 /// after.
-#[inline]
 fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> {
     for _ in 0..TRIES {
         let before = version.load(Ordering::Acquire);
@@ -93,7 +91,6 @@ fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> 
 }
 
 /// The system time in nanoseconds.
-#[inline]
 fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Option<u64> {
     let (began, at, scale, now) = consistent(&info.version, || {
         (
@@ -111,14 +108,13 @@ fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Opti
 }
 
 /// So many ticks of the time stamp counter in nanoseconds, by `tsc_to_system_mul` and `tsc_shift`.
-#[inline]
 fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
-    // 64 bits of ticks, shifted by fewer than 32, times 32 bits: no more than 128. Xen shifts by less.
+    // As Xen does it (`scale_delta`): Xen shifts by a few bits, and no bit of a time gets lost.
     let distance = u32::from(shift.unsigned_abs()).min(31);
-    let ticks = u128::from(ticks);
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
-    let passed = (ticks * u128::from(multiplier)) >> 32;
-    u64::try_from(passed).unwrap_or(u64::MAX)
+    // 64 bits times 32 bits, of which the lower 32 are a fraction.
+    let (high, low, multiplier) = (ticks >> 32, ticks & 0xffff_ffff, u64::from(multiplier));
+    high * multiplier + (low * multiplier >> 32)
 }
 
 #[cfg(test)]

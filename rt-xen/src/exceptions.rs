@@ -8,13 +8,12 @@ mod frame;
 use core::{arch::naked_asm, cell::OnceCell};
 
 use x86_64::{
-    VirtAddr,
+    PrivilegeLevel, VirtAddr,
     instructions::tables,
     registers::control::Cr2,
     structures::{
         DescriptorTablePointer,
-        gdt::{Descriptor, GlobalDescriptorTable},
-        idt::{Entry, HandlerFunc},
+        gdt::{DescriptorFlags, SegmentSelector},
         tss::TaskStateSegment,
     },
 };
@@ -22,8 +21,7 @@ use x86_64::{
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{
     boot::{Layout, exception_stack_tops},
-    calls::Calls,
-    early, end,
+    end,
     one_cpu::OneCpu,
 };
 
@@ -32,9 +30,18 @@ const VECTORS: usize = 32;
 /// How far the entries of two exceptions are apart, in bytes.
 const ENTRY_SIZE: usize = 16;
 
+/// Segments: none, code, data, and the task state segment, which takes two places.
+type Gdt = [u64; 5];
+/// Where each exception leads.
+type Idt = [[u64; 2]; VECTORS];
+
+/// The places of the segments in [`Gdt`]: code and data have those that they had before.
+const CODE: u16 = 1;
+const TASK_STATE: u16 = 3;
+
 static TSS: OneCpu<OnceCell<TaskStateSegment>> = OneCpu(OnceCell::new());
-static GDT: OneCpu<OnceCell<GlobalDescriptorTable>> = OneCpu(OnceCell::new());
-static IDT: OneCpu<OnceCell<[Entry<HandlerFunc>; VECTORS]>> = OneCpu(OnceCell::new());
+static GDT: OneCpu<OnceCell<Gdt>> = OneCpu(OnceCell::new());
+static IDT: OneCpu<OnceCell<Idt>> = OneCpu(OnceCell::new());
 
 /// Has every exception told from now on. Their stacks are where the tables of the entry were.
 pub(crate) fn init() {
@@ -45,20 +52,18 @@ pub(crate) fn init() {
         }
         tss
     });
-    let mut gdt = GlobalDescriptorTable::new();
-    // The segments that are in use, in the places that they have.
-    gdt.append(Descriptor::kernel_code_segment());
-    gdt.append(Descriptor::kernel_data_segment());
-    let tss = gdt.append(Descriptor::tss_segment(tss));
-    GDT.0.get_or_init(|| gdt).load();
+    let gdt = GDT.0.get_or_init(|| {
+        let [low, high] = task_state(address(tss).as_u64());
+        let code = DescriptorFlags::KERNEL_CODE64.bits();
+        [0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high]
+    });
+    // SAFETY: the table is never changed again but by the processor, and the segments that are in use are in it.
+    unsafe { tables::lgdt(&table(gdt)) };
     // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
-    unsafe { tables::load_tss(tss) };
-
+    unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
     let idt = IDT.0.get_or_init(idt);
-    let limit = (size_of_val(idt) - 1) as u16;
-    let pointer = DescriptorTablePointer { limit, base: address(idt) };
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
-    unsafe { tables::lidt(&pointer) };
+    unsafe { tables::lidt(&table(idt)) };
 }
 
 /// An address of ours, which is never one that a processor refuses.
@@ -66,22 +71,40 @@ fn address<T>(pointer: *const T) -> VirtAddr {
     VirtAddr::new_truncate(pointer.addr() as u64)
 }
 
-fn idt() -> [Entry<HandlerFunc>; VECTORS] {
+/// Where a table is, as the processor takes it.
+fn table<T>(table: &T) -> DescriptorTablePointer {
+    DescriptorTablePointer { limit: (size_of::<T>() - 1) as u16, base: address(table) }
+}
+
+/// The descriptor of a task state segment at this address (Intel SDM volume 3, figure 8-4).
+fn task_state(base: u64) -> [u64; 2] {
+    let limit = size_of::<TaskStateSegment>() as u64 - 1;
+    // Present, of the type of a task state segment of 64 bits that is not in use.
+    let kind = 0x89;
+    [limit | (base & 0xff_ffff) << 16 | kind << 40 | (base >> 24 & 0xff) << 56, base >> 32]
+}
+
+/// The entry of the table of exceptions that leads to this address, on a stack of this number (figure 7-8).
+fn gate(address: u64, stack: u64) -> [u64; 2] {
+    let selector = u64::from(CODE) << 3;
+    // Present, an interrupt gate.
+    let kind = 0x8e;
+    let low = address & 0xffff | selector << 16 | (stack + 1) << 32 | kind << 40;
+    [low | (address >> 16 & 0xffff) << 48, address >> 32]
+}
+
+fn idt() -> Idt {
     let first = entries as *const () as usize;
-    let mut idt = [const { Entry::missing() }; VECTORS];
-    for (vector, entry) in idt.iter_mut().enumerate() {
-        // SAFETY: for each vector there is an entry, so far from the first.
-        let options =
-            unsafe { entry.set_handler_addr(address((first + vector * ENTRY_SIZE) as *const ())) };
+    core::array::from_fn(|vector| {
+        // The task state segment has stacks of these numbers, and only exceptions use them.
         let stack = match vector as u64 {
             DOUBLE_FAULT => 1,
             NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
             _ => 0,
         };
-        // SAFETY: the task state segment has stacks of these numbers, and only exceptions use them.
-        unsafe { options.set_stack_index(stack) };
-    }
-    idt
+        // For each vector there is an entry, so far from the first.
+        gate((first + vector * ENTRY_SIZE) as u64, stack)
+    })
 }
 
 /// The entries of the exceptions, [`ENTRY_SIZE`] apart: each makes the frame whole with an error code (of
@@ -137,9 +160,46 @@ unsafe extern "C" fn save() -> ! {
 extern "C" fn tell(frame: &Frame) -> ! {
     // An address that the processor has used is one that it can have.
     let address = Cr2::read_raw();
-    end::last_words(|| {
-        let layout = &Layout::of_guest();
-        early::print_last(format_args!("{}", Exception { frame, address, layout }));
-        early::print_last(format_args!("{}", Calls::above(frame.rsp)));
-    })
+    let layout = &Layout::of_guest();
+    end::last_words(format_args!("{}", Exception { frame, address, layout }), frame.rsp)
+}
+
+#[cfg(test)]
+mod tests {
+    use x86_64::structures::{
+        gdt::Descriptor,
+        idt::{Entry, HandlerFunc},
+    };
+
+    use super::*;
+
+    #[test]
+    fn descriptors_are_those_of_the_manual() {
+        let (here, there) =
+            (TaskStateSegment::new(), std::boxed::Box::new(TaskStateSegment::new()));
+        for tss in [&here, &there] {
+            // SAFETY: the descriptor is looked at, and not loaded.
+            let expected = unsafe { Descriptor::tss_segment_unchecked(tss) };
+            let Descriptor::SystemSegment(low, high) = expected else { panic!("{expected:?}") };
+            assert_eq!(task_state(address(tss).as_u64()), [low, high]);
+        }
+    }
+
+    #[test]
+    fn gates_are_those_of_the_manual() {
+        for (address, stack) in [(0, 0), (0x1234_5678_9abc, 1), (0x7edc_ba98_7654, 2)] {
+            let mut entry = Entry::<HandlerFunc>::missing();
+            // SAFETY: the entry is looked at, and not used.
+            let options = unsafe { entry.set_handler_addr(VirtAddr::new(address)) };
+            // SAFETY: as above. The selector is that of the guest, not the one of this process.
+            unsafe {
+                options
+                    .set_code_selector(SegmentSelector::new(CODE, PrivilegeLevel::Ring0))
+                    .set_stack_index(stack as u16)
+            };
+            // SAFETY: an entry is two words, any of which is a word.
+            let expected = unsafe { core::mem::transmute::<Entry<HandlerFunc>, [u64; 2]>(entry) };
+            assert_eq!(gate(address, stack), expected);
+        }
+    }
 }

@@ -75,11 +75,13 @@ pub(crate) enum Number {
 ///
 /// # Safety
 /// The hypercall page has been set up, and `argument` is what the command takes: Xen reads and writes it.
+// One copy: what each caller has to do is little.
+#[inline(never)]
 pub(crate) unsafe fn call(
     number: Number,
     command: usize,
     argument: *mut c_void,
-) -> Result<usize, Errno> {
+) -> Result<(), Errno> {
     let result: isize;
     // SAFETY: an entry of the hypercall page takes its arguments in rdi and rsi, returns in rax, and keeps all
     // registers but those of the arguments (xen-x86_64.h). It reads and writes memory.
@@ -97,10 +99,10 @@ pub(crate) unsafe fn call(
             lateout("r11") _,
         );
     }
-    // -4095..=-1 are errors, all else is a result.
-    match u16::try_from(result.wrapping_neg()) {
-        Ok(error @ 1..4096) => Err(Errno(error)),
-        _ => Ok(result.cast_unsigned()),
+    // -4095..=-1 are errors; none of these commands has a result.
+    match result.wrapping_neg() {
+        error @ 1..4096 => Err(Errno(error as u16)),
+        _ => Ok(()),
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The layout of the running guest.
+    #[inline(never)]
     pub(crate) fn of_guest() -> Self {
         let at = |symbol: *const u8| symbol.addr() as u64;
         let guard = at(&raw const letregion_stack_guard);
