@@ -5,7 +5,7 @@
 
 mod frame;
 
-use core::{arch::naked_asm, cell::OnceCell};
+use core::{arch::naked_asm, cell::OnceCell, mem::offset_of};
 
 use x86_64::{
     PrivilegeLevel, VirtAddr,
@@ -28,7 +28,7 @@ use crate::{
 /// The exceptions of the processor; above them are interrupts, which are never enabled.
 const VECTORS: usize = 32;
 /// How far the entries of two exceptions are apart, in bytes.
-const ENTRY_SIZE: usize = 16;
+const ENTRY_SIZE: usize = 8;
 
 /// Segments: none, code, data, and the task state segment, which takes two places.
 type Gdt = [u64; 5];
@@ -108,7 +108,7 @@ fn idt() -> Idt {
 }
 
 /// The entries of the exceptions, [`ENTRY_SIZE`] apart: each makes the frame whole with an error code (of
-/// its own, or 0) and its number.
+/// its own, or 0), and calls [`save`], which knows by where it was called from which exception it is.
 #[unsafe(naked)]
 unsafe extern "C" fn entries() -> ! {
     naked_asm!(
@@ -119,8 +119,7 @@ unsafe extern "C" fn entries() -> ! {
         ".if ((0x60227d00 >> vector) & 1) == 0",
         "push 0",
         ".endif",
-        "push vector",
-        "jmp {common}",
+        "call {common}",
         ".set vector, vector + 1",
         ".endr",
         vectors = const VECTORS,
@@ -129,7 +128,7 @@ unsafe extern "C" fn entries() -> ! {
     )
 }
 
-/// Completes a [`Frame`] on the stack.
+/// Completes a [`Frame`] on the stack, where the number of the exception is an address in its entry so far.
 #[unsafe(naked)]
 unsafe extern "C" fn save() -> ! {
     naked_asm!(
@@ -151,8 +150,14 @@ unsafe extern "C" fn save() -> ! {
         "cld",
         "xor ebp, ebp",
         "mov rdi, rsp",
+        "lea rax, [rip + {entries}]",
+        "sub [rdi + {vector}], rax",
+        "shr qword ptr [rdi + {vector}], {entry_bits}",
         "call {tell}",
         "ud2",
+        entries = sym entries,
+        vector = const offset_of!(Frame, vector),
+        entry_bits = const ENTRY_SIZE.ilog2(),
         tell = sym tell,
     )
 }
@@ -191,12 +196,11 @@ mod tests {
             let mut entry = Entry::<HandlerFunc>::missing();
             // SAFETY: the entry is looked at, and not used.
             let options = unsafe { entry.set_handler_addr(VirtAddr::new(address)) };
+            let code = SegmentSelector::new(CODE, PrivilegeLevel::Ring0);
             // SAFETY: as above. The selector is that of the guest, not the one of this process.
-            unsafe {
-                options
-                    .set_code_selector(SegmentSelector::new(CODE, PrivilegeLevel::Ring0))
-                    .set_stack_index(stack as u16)
-            };
+            let options = unsafe { options.set_code_selector(code) };
+            // SAFETY: as above.
+            unsafe { options.set_stack_index(stack as u16) };
             // SAFETY: an entry is two words, any of which is a word.
             let expected = unsafe { core::mem::transmute::<Entry<HandlerFunc>, [u64; 2]>(entry) };
             assert_eq!(gate(address, stack), expected);

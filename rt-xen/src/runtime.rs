@@ -7,7 +7,8 @@ use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    BootTime, Errno, GrantCounts, Machine, Port, StoreError, arguments,
+    BootTime, Errno, GrantCounts, Machine, Port, StoreError,
+    arguments::Arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -33,7 +34,7 @@ pub struct Event(pub Option<Port>);
 /// The runtime of a guest of Xen.
 #[derive(Debug)]
 pub struct Rt {
-    arguments: &'static [&'static str],
+    arguments: Arguments<'static>,
     memory: &'static Region<'static>,
     domain: &'static Domain,
     control: Control,
@@ -70,7 +71,7 @@ impl Rt {
         if let Some(console) = console {
             console::set(console);
         }
-        let arguments = arguments::read(command_line.as_bytes(), memory)?;
+        let arguments = Arguments::read(command_line, memory)?;
 
         // SAFETY: the page of xenstore has that structure, of atomics alone.
         let store_page = unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn) }?;
@@ -169,7 +170,7 @@ impl Runtime for Rt {
     }
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
-        self.arguments.iter().copied()
+        self.arguments.iter()
     }
 
     /// There are no files to write frames to. What there is watches for the first ARP reply.

@@ -90,10 +90,7 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        let length = self.request(MessageType::Read, request, buffer)?;
-        Ok(&buffer[..length])
+        self.ask(MessageType::Read, path, buffer)
     }
 
     /// Reads the names in the directory `path`, each ended by a zero byte.
@@ -102,13 +99,21 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        let length = self.request(MessageType::Directory, request, buffer)?;
-        match &buffer[..length] {
+        match self.ask(MessageType::Directory, path, buffer)? {
             [.., last] if *last != 0 => Err(self.broken()),
             names => Ok(names),
         }
+    }
+
+    /// Asks for what there is at `path`.
+    fn ask<'b>(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        let length = self.request(kind, path, format_args!(""), buffer)?;
+        Ok(&buffer[..length])
     }
 
     /// Writes the value at `path`.
@@ -117,10 +122,7 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         value: fmt::Arguments<'_>,
     ) -> Result<(), StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        request.value(value)?;
-        self.order(MessageType::Write, request)
+        self.order(MessageType::Write, path, value)
     }
 
     /// Watches `path`. A watch that is there already, because its end was not heard, is as good.
@@ -183,15 +185,17 @@ impl<'s, P: Peer> Client<'s, P> {
     }
 
     fn with_token(&self, kind: MessageType, path: &Path, watch: &Watch) -> Result<(), StoreError> {
-        let mut request = Request::new();
-        request.string(format_args!("{}", path.as_str()))?;
-        request.string(format_args!("{}", watch.0))?;
-        self.order(kind, request)
+        self.order(kind, format_args!("{}", path.as_str()), format_args!("{}\0", watch.0))
     }
 
     /// Sends a request whose reply says no more than that it was done.
-    fn order(&self, kind: MessageType, request: Request) -> Result<(), StoreError> {
-        match self.request(kind, request, &mut []) {
+    fn order(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        rest: fmt::Arguments<'_>,
+    ) -> Result<(), StoreError> {
+        match self.request(kind, path, rest, &mut []) {
             Err(StoreError::TooLong(_)) => Ok(()),
             result => result.map(drop),
         }
@@ -201,14 +205,16 @@ impl<'s, P: Peer> Client<'s, P> {
     fn request(
         &self,
         kind: MessageType,
-        mut request: Request,
+        path: fmt::Arguments<'_>,
+        rest: fmt::Arguments<'_>,
         buffer: &mut [u8],
     ) -> Result<usize, StoreError> {
         if self.broken.get() {
             return Err(StoreError::Broken);
         }
         let id = self.next_id.get();
-        let message = request.finish(kind, id)?;
+        let mut request = Request::new();
+        let message = request.write(kind, id, path, rest)?;
         let deadline = self.peer.now() + PATIENCE;
         self.send(message, deadline)?;
         self.next_id.set(id.wrapping_add(1));
