@@ -138,6 +138,11 @@ impl Device {
         Ok(Self { number, path, backend: DomainId(domain as u16), watch })
     }
 
+    /// Ends the watch.
+    pub(crate) fn forget(self, guest: &dyn Guest) {
+        guest.unwatch(format_args!("{}/state", self.path), self.watch);
+    }
+
     /// Reads what the device is like.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ impl Interface {
     /// Forgets a device that is gone.
     pub(crate) fn forget(&mut self, guest: &dyn Guest) {
         if let Some(device) = self.device.take() {
-            guest.unwatch(device.watch);
+            device.forget(guest);
         }
         self.front = Front::Closed;
     }
@@ -187,6 +187,6 @@ impl Interface {
         self.disconnect(guest);
         self.sweep(guest);
         self.forget(guest);
-        guest.unwatch(Watch(self.devices.0));
+        guest.unwatch(format_args!("device/vif"), Watch(self.devices.0));
     }
 }

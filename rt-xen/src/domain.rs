@@ -145,8 +145,8 @@ unsafe impl Guest for Domain {
         self.store.watch(path)
     }
 
-    fn unwatch(&self, watch: Watch) {
-        self.store.unwatch(&watch);
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch) {
+        self.store.unwatch(path, &watch);
     }
 
     #[inline]

@@ -15,7 +15,7 @@ use netif::Instant;
 
 use super::{
     incoming::Incoming,
-    watches::{Path, Watches},
+    watches::Watches,
     wire::{Header, MessageType, PAYLOAD_MAX, RING_SIZE, Request, error_number},
 };
 use crate::{
@@ -127,10 +127,9 @@ impl<'s, P: Peer> Client<'s, P> {
 
     /// Watches `path`. A watch that is there already, because its end was not heard, is as good.
     pub(crate) fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
-        let path = Path::new(path)?;
         // First, so that the event that comes with the reply finds it.
-        let watch = self.watches.add(path)?;
-        match self.with_token(MessageType::Watch, &path, &watch) {
+        let watch = self.watches.add()?;
+        match self.with_token(MessageType::Watch, path, &watch) {
             Ok(()) | Err(StoreError::Refused(Errno::EEXIST)) => Ok(watch),
             Err(error) => {
                 self.watches.remove(&watch);
@@ -139,10 +138,10 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Ends a watch. If xenstore does not hear it, its events mean nothing any more.
-    pub(crate) fn unwatch(&self, watch: &Watch) {
-        if let Some(path) = self.watches.remove(watch) {
-            let _ = self.with_token(MessageType::Unwatch, &path, watch);
+    /// Ends a watch on `path`. If xenstore does not hear it, its events mean nothing any more.
+    pub(crate) fn unwatch(&self, path: fmt::Arguments<'_>, watch: &Watch) {
+        if self.watches.remove(watch) {
+            let _ = self.with_token(MessageType::Unwatch, path, watch);
         }
     }
 
@@ -184,8 +183,13 @@ impl<'s, P: Peer> Client<'s, P> {
         self.broken.get()
     }
 
-    fn with_token(&self, kind: MessageType, path: &Path, watch: &Watch) -> Result<(), StoreError> {
-        self.order(kind, format_args!("{}", path.as_str()), format_args!("{}\0", watch.0))
+    fn with_token(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        watch: &Watch,
+    ) -> Result<(), StoreError> {
+        self.order(kind, path, format_args!("{}\0", watch.0))
     }
 
     /// Sends a request whose reply says no more than that it was done.
