@@ -116,11 +116,14 @@ pub(crate) fn find(guest: &dyn Guest, wanted: Option<u32>) -> Result<Option<u32>
         Err(StoreError::Refused(Errno::ENOENT)) => &[],
         Err(error) => return Err(error),
     };
-    let numbers = names.split(|&byte| byte == 0).filter_map(|name| {
-        let number = number(name)?;
-        wanted.is_none_or(|wanted| wanted == number).then_some(number)
-    });
-    Ok(numbers.min())
+    let mut first = None;
+    for number in names.split(|&byte| byte == 0).filter_map(number) {
+        if wanted.is_none_or(|wanted| wanted == number) && first.is_none_or(|first| number < first)
+        {
+            first = Some(number);
+        }
+    }
+    Ok(first)
 }
 
 impl Device {

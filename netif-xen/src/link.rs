@@ -79,7 +79,8 @@ impl Interface {
             return Ok(Progress::Waiting);
         };
         self.device = Some(Device::open(guest, number)?);
-        self.enter(guest, Front::Initialising).inspect_err(|_| self.forget(guest))?;
+        // Where this fails, the device is not the same as ours when it is looked at again, and is forgotten.
+        self.enter(guest, Front::Initialising)?;
         Ok(Progress::More)
     }
 
