@@ -59,7 +59,7 @@ impl Interface {
                 if self.waits_for_rings {
                     return Ok(Progress::Waiting);
                 }
-                let left_out = self.rx.still_lent() + self.tx.still_lent();
+                let left_out = self.rx.buffers.still_lent() + self.tx.buffers.still_lent();
                 self.counters.pages_left_out += left_out as u64;
                 self.offer(guest).inspect_err(|_| self.disconnect(guest))?;
             }
@@ -153,8 +153,8 @@ impl Interface {
 
     /// Takes back what the backend has let go of since; says whether both rings are back.
     pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
-        let rx = self.rx.sweep(guest);
-        let tx = self.tx.sweep(guest);
+        let rx = self.rx.buffers.sweep(guest);
+        let tx = self.tx.buffers.sweep(guest);
         rx && tx
     }
 

@@ -140,6 +140,9 @@ impl<G: Guest> Netfront<G> {
 
 impl Interface {
     /// Takes buffers, and listens for devices.
+    // Not in the frame of the program's main, as large as that is: what is far off in a frame takes longer
+    // instructions.
+    #[inline(never)]
     fn new(
         guest: &dyn Guest,
         wanted: Option<u32>,
@@ -166,6 +169,8 @@ impl Interface {
     }
 
     /// Finds the device, and waits for its backend.
+    // As above.
+    #[inline(never)]
     fn open(&mut self, guest: &dyn Guest, mac: Option<MacAddr>) -> Result<(), Error> {
         self.begin(guest)?;
         let Some(device) = &self.device else { return Err(Error::NoDevice(self.wanted)) };
