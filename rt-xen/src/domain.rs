@@ -40,8 +40,7 @@ impl<X: EventCalls> Domain<X> {
         {
             Ok(())
         } else {
-            let ports = port.into_iter().chain([self.store_port]).chain(self.console_port);
-            self.events.poll(ports, deadline)
+            self.events.poll([port, Some(self.store_port), self.console_port], deadline)
         };
         // Before the owner looks into its rings: what comes from here on is pending again.
         if let Some(port) = port {
