@@ -10,7 +10,7 @@ use pvh::start_info::StartInfo;
 use rt_regions::{Pool, Region};
 
 pub use self::entry::letregion_entry;
-pub(crate) use self::layout::{Layout, exception_stack_tops, physical};
+pub(crate) use self::layout::{EXCEPTION_STACK_TOPS, Layout, physical};
 use crate::{early, end, exceptions, hypervisor, memory, operations::Xen};
 
 /// What the tables of the entry map.

@@ -114,7 +114,7 @@ fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
     // 64 bits times 32 bits, of which the lower 32 are a fraction.
     let (high, low, multiplier) = (ticks >> 32, ticks & 0xffff_ffff, u64::from(multiplier));
-    high * multiplier + (low * multiplier >> 32)
+    high * multiplier + ((low * multiplier) >> 32)
 }
 
 #[cfg(test)]

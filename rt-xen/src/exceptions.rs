@@ -5,7 +5,7 @@
 
 mod frame;
 
-use core::{arch::naked_asm, cell::OnceCell, mem::offset_of};
+use core::{arch::naked_asm, cell::Cell, mem::offset_of};
 
 use x86_64::{
     PrivilegeLevel, VirtAddr,
@@ -14,13 +14,12 @@ use x86_64::{
     structures::{
         DescriptorTablePointer,
         gdt::{DescriptorFlags, SegmentSelector},
-        tss::TaskStateSegment,
     },
 };
 
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{
-    boot::{Layout, exception_stack_tops},
+    boot::{EXCEPTION_STACK_TOPS, Layout},
     end,
     one_cpu::OneCpu,
 };
@@ -33,37 +32,53 @@ const ENTRY_SIZE: usize = 8;
 /// Segments: none, code, data, and the task state segment, which takes two places.
 type Gdt = [u64; 5];
 /// Where each exception leads.
-type Idt = [[u64; 2]; VECTORS];
+type Idt = [Cell<[u64; 2]>; VECTORS];
+
+/// The task state segment (Intel SDM volume 3, figure 8-11), of which the stacks of the exceptions are used.
+#[repr(C, packed(4))]
+struct TaskState {
+    unused: [u32; 9],
+    stacks: [*const u8; 7],
+    reserved: [u16; 5],
+    /// Where the segment ends: it has no permissions for ports.
+    end: u16,
+}
 
 /// The places of the segments in [`Gdt`]: code and data have those that they had before.
 const CODE: u16 = 1;
 const TASK_STATE: u16 = 3;
 
-static TSS: OneCpu<OnceCell<TaskStateSegment>> = OneCpu(OnceCell::new());
-static GDT: OneCpu<OnceCell<Gdt>> = OneCpu(OnceCell::new());
-static IDT: OneCpu<OnceCell<Idt>> = OneCpu(OnceCell::new());
+static TSS: OneCpu<TaskState> = OneCpu(TaskState {
+    unused: [0; 9],
+    stacks: EXCEPTION_STACK_TOPS,
+    reserved: [0; 5],
+    end: size_of::<TaskState>() as u16,
+});
+static GDT: OneCpu<Cell<Gdt>> = OneCpu(Cell::new([0; 5]));
+static IDT: OneCpu<Idt> = OneCpu([const { Cell::new([0; 2]) }; VECTORS]);
 
 /// Has every exception told from now on. Their stacks are where the tables of the entry were.
 pub(crate) fn init() {
-    let tss = TSS.0.get_or_init(|| {
-        let mut tss = TaskStateSegment::new();
-        for (stack, top) in exception_stack_tops().into_iter().enumerate() {
-            tss.interrupt_stack_table[stack] = address(top);
-        }
-        tss
-    });
-    let gdt = GDT.0.get_or_init(|| {
-        let [low, high] = task_state(address(tss).as_u64());
-        let code = DescriptorFlags::KERNEL_CODE64.bits();
-        [0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high]
-    });
-    // SAFETY: the table is never changed again but by the processor, and the segments that are in use are in it.
-    unsafe { tables::lgdt(&table(gdt)) };
+    let [low, high] = task_state(address(&TSS.0).as_u64());
+    let code = DescriptorFlags::KERNEL_CODE64.bits();
+    GDT.0.set([0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high]);
+    // SAFETY: from here on the processor alone changes the table, and the segments that are in use are in it.
+    unsafe { tables::lgdt(&table(&GDT.0)) };
     // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
     unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
-    let idt = IDT.0.get_or_init(idt);
+    let first = entries as *const () as usize;
+    for (vector, entry) in IDT.0.iter().enumerate() {
+        // The task state segment has stacks of these numbers, and only exceptions use them.
+        let stack = match vector as u64 {
+            DOUBLE_FAULT => 1,
+            NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
+            _ => 0,
+        };
+        // For each vector there is an entry, so far from the first.
+        entry.set(gate((first + vector * ENTRY_SIZE) as u64, stack));
+    }
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
-    unsafe { tables::lidt(&table(idt)) };
+    unsafe { tables::lidt(&table(&IDT.0)) };
 }
 
 /// An address of ours, which is never one that a processor refuses.
@@ -78,7 +93,7 @@ fn table<T>(table: &T) -> DescriptorTablePointer {
 
 /// The descriptor of a task state segment at this address (Intel SDM volume 3, figure 8-4).
 fn task_state(base: u64) -> [u64; 2] {
-    let limit = size_of::<TaskStateSegment>() as u64 - 1;
+    let limit = size_of::<TaskState>() as u64 - 1;
     // Present, of the type of a task state segment of 64 bits that is not in use.
     let kind = 0x89;
     [limit | (base & 0xff_ffff) << 16 | kind << 40 | (base >> 24 & 0xff) << 56, base >> 32]
@@ -91,20 +106,6 @@ fn gate(address: u64, stack: u64) -> [u64; 2] {
     let kind = 0x8e;
     let low = address & 0xffff | selector << 16 | (stack + 1) << 32 | kind << 40;
     [low | (address >> 16 & 0xffff) << 48, address >> 32]
-}
-
-fn idt() -> Idt {
-    let first = entries as *const () as usize;
-    core::array::from_fn(|vector| {
-        // The task state segment has stacks of these numbers, and only exceptions use them.
-        let stack = match vector as u64 {
-            DOUBLE_FAULT => 1,
-            NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
-            _ => 0,
-        };
-        // For each vector there is an entry, so far from the first.
-        gate((first + vector * ENTRY_SIZE) as u64, stack)
-    })
 }
 
 /// The entries of the exceptions, [`ENTRY_SIZE`] apart: each makes the frame whole with an error code (of
@@ -174,6 +175,7 @@ mod tests {
     use x86_64::structures::{
         gdt::Descriptor,
         idt::{Entry, HandlerFunc},
+        tss::TaskStateSegment,
     };
 
     use super::*;
@@ -188,6 +190,12 @@ mod tests {
             let Descriptor::SystemSegment(low, high) = expected else { panic!("{expected:?}") };
             assert_eq!(task_state(address(tss).as_u64()), [low, high]);
         }
+        assert_eq!(size_of::<TaskState>(), size_of::<TaskStateSegment>());
+        assert_eq!(
+            offset_of!(TaskState, stacks),
+            offset_of!(TaskStateSegment, interrupt_stack_table)
+        );
+        assert_eq!(offset_of!(TaskState, end), offset_of!(TaskStateSegment, iomap_base));
     }
 
     #[test]

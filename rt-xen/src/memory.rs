@@ -111,8 +111,10 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
 
 fn map(mut tables: Tables, layout: &Layout, ram: &Ram) -> Result<Tables, OutOfTables> {
     tables.map_image(layout)?;
-    for range in ram.pieces().iter().chain([&HOLE, &SPECIAL_PAGES]) {
-        tables.map(range.clone(), Access::Write)?;
+    for ranges in [ram.pieces(), &[HOLE, SPECIAL_PAGES]] {
+        for range in ranges {
+            tables.map(range.clone(), Access::Write)?;
+        }
     }
     Ok(tables)
 }
