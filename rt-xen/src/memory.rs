@@ -3,7 +3,14 @@
 mod paging;
 mod ram;
 
-use core::{cell::OnceCell, fmt, mem::MaybeUninit, ops::Range, ptr::NonNull, slice};
+use core::{
+    cell::OnceCell,
+    fmt,
+    mem::{ManuallyDrop, MaybeUninit},
+    ops::Range,
+    ptr::NonNull,
+    slice,
+};
 
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use x86_64::{
@@ -37,7 +44,8 @@ const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
 const LIMIT: u64 = 1 << (32 + 12);
 
 static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
-static GLOBAL: OneCpu<OnceCell<Region<'static>>> = OneCpu(OnceCell::new());
+// Never dropped, which the compiler does not know of a cell that is filled once.
+static GLOBAL: OneCpu<OnceCell<ManuallyDrop<Region<'static>>>> = OneCpu(OnceCell::new());
 
 /// Why the guest has no memory to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +111,7 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     let pool = POOL.0.get_or_init(|| Pool::new(memory));
     Ok(Memory {
         pool,
-        global: GLOBAL.0.get_or_init(|| Region::new(pool, "global")),
+        global: GLOBAL.0.get_or_init(|| ManuallyDrop::new(Region::new(pool, "global"))),
         tables: tables.free().start - room.start,
         unused: ram.bytes() - length,
     })
