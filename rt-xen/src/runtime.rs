@@ -92,18 +92,17 @@ impl Rt {
             Error::new(1, format_args!("cannot listen to the operator: {error}"))
         })?;
         let entropy = seed(domain);
-        let quality = entropy.quality();
-        let mut rt = Self { arguments, memory, domain, control, entropy, is_deaf: false };
-        match quality {
-            Quality::Strong => {}
-            Quality::Weak => rt.print(format_args!(
-                "no RDRAND and no RDSEED on this processor: seeds come from timing jitter: weak"
-            )),
-            Quality::Stuck => rt.print(format_args!(
-                "RDRAND and RDSEED are broken on this processor: seeds come from timing jitter: weak"
-            )),
+        let why_weak = match entropy.quality() {
+            Quality::Strong => None,
+            Quality::Weak => Some("no RDRAND and no RDSEED"),
+            Quality::Stuck => Some("RDRAND and RDSEED are broken"),
+        };
+        if let Some(why) = why_weak {
+            early::print(format_args!(
+                "{why} on this processor: seeds come from timing jitter: weak"
+            ));
         }
-        Ok(rt)
+        Ok(Self { arguments, memory, domain, control, entropy, is_deaf: false })
     }
 
     /// The guest, for a driver.
@@ -252,7 +251,7 @@ fn port(xen: Xen, param: HvmParam) -> Result<Option<Port>, Error> {
 /// A generator that begins with what is known of this guest alone.
 fn seed(domain: &Domain) -> Entropy<Cpu> {
     let mut values = [[0; 64]; 3];
-    for (path, buffer) in ["vm", "name", "domid"].into_iter().zip(&mut values) {
+    for (path, buffer) in ["vm", "name", "domid"].iter().zip(&mut values) {
         // What is not there tells nothing.
         let _ = domain.store.read(format_args!("{path}"), buffer);
     }
