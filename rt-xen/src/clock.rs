@@ -53,14 +53,20 @@ impl<'s> Clock<'s> {
 
     /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.
     pub(crate) fn wall_time(&self) -> Option<Duration> {
+        let (seconds, nanos) = self.wall_start()?;
+        let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
+        (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
+    }
+
+    /// The wall clock when Xen's system time was zero: seconds since 1970, and nanoseconds; nothing if Xen does
+    /// not say.
+    pub(crate) fn wall_start(&self) -> Option<(u64, u32)> {
         let shared = self.shared;
-        let (seconds, nanos) = consistent(&shared.wc_version, || {
+        consistent(&shared.wc_version, || {
             let [low, high, nanos] = [&shared.wc_sec, &shared.wc_sec_hi, &shared.wc_nsec]
                 .map(|word| word.load(Ordering::Relaxed));
             (u64::from(high) << 32 | u64::from(low), nanos)
-        })?;
-        let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
-        (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
+        })
     }
 }
 

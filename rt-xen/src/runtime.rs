@@ -255,8 +255,9 @@ fn seed(domain: &Domain) -> Entropy<Cpu> {
         // What is not there tells nothing.
         let _ = domain.store.read(format_args!("{path}"), buffer);
     }
-    let wall = domain.clock.wall_time().unwrap_or_default().as_nanos().to_le_bytes();
+    let (seconds, nanos) = domain.clock.wall_start().unwrap_or_default();
     let now = domain.clock.now().as_nanos().to_le_bytes();
     let [vm, name, domid] = &values;
-    Entropy::new(Cpu::new(), &[vm, name, domid, &wall, &now])
+    let seeds: [&[u8]; 6] = [vm, name, domid, &seconds.to_le_bytes(), &nanos.to_le_bytes(), &now];
+    Entropy::new(Cpu::new(), &seeds)
 }
