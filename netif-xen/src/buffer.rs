@@ -24,8 +24,6 @@ impl Buffer {
     ///
     /// # Errors
     /// The pool has none.
-    // One copy, of what takes a page from a pool too.
-    #[inline(never)]
     pub(crate) fn new(pool: &'static Pool<'static>) -> Result<Self, Exhausted> {
         Ok(Self { page: ManuallyDrop::new(pool.page(NAME)?), grant: None })
     }

@@ -92,11 +92,11 @@ impl RxQueue {
     ) -> Result<Self, Exhausted> {
         let count = (pool.pages() / 8).clamp(LEAST, SIZE as usize);
         Ok(Self {
-            buffers: Buffers::new(count, pool, memory)?,
             states: memory.alloc_slice_with(count, |_| State::Out)?,
+            slots: memory.alloc([0; SIZE as usize])?,
+            buffers: Buffers::new(count, pool, memory)?,
             ring: None,
             backend: DomainId(0),
-            slots: memory.alloc([0; SIZE as usize])?,
             out: count,
             arriving: Arriving::default(),
         })

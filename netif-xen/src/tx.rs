@@ -60,13 +60,13 @@ impl TxQueue {
     ) -> Result<Self, Exhausted> {
         let count = (pool.pages() / 12).clamp(LEAST, MOST);
         Ok(Self {
+            free: memory.alloc_slice_with(2 * count, |_| 0)?,
             buffers: Buffers::new(count, pool, memory)?,
             ring: None,
             backend: DomainId(0),
             ours: [false; _],
             rooms_per_page: 1,
             under_way: [false; _],
-            free: memory.alloc_slice_with(2 * count, |_| 0)?,
             free_count: 0,
             usable: 0,
             has_given_up: false,
