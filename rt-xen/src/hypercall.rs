@@ -26,18 +26,31 @@ impl Errno {
     pub const ENOSPC: Self = Self(28);
 }
 
+impl Errno {
+    /// The names of errors: those that xenstore has for them (`xsd_errors`). One text: a table of them would be
+    /// larger.
+    const NAMES: &str = "EPERM ENOENT EIO E2BIG EAGAIN ENOMEM EACCES EBUSY EEXIST EISDIR EINVAL ENOSPC EROFS \
+        ENOSYS ENOTEMPTY EISCONN";
+    /// Their numbers.
+    const NUMBERS: &[u8] = &[1, 2, 5, 7, 11, 12, 13, 16, 17, 21, 22, 28, 30, 38, 39, 106];
+
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let numbers = Self::NUMBERS.iter().map(|&number| Self(number.into()));
+        Self::NAMES.split(' ').zip(numbers)
+    }
+
+    /// The error of this name.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        Self::all().find(|(known, _)| known.as_bytes() == name).map(|(_, errno)| errno)
+    }
+}
+
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match *self {
-            Self::ENOENT => "ENOENT",
-            Self::EAGAIN => "EAGAIN",
-            Self::ENOMEM => "ENOMEM",
-            Self::EEXIST => "EEXIST",
-            Self::EINVAL => "EINVAL",
-            Self::ENOSPC => "ENOSPC",
-            Self(number) => return write!(f, "error {number}"),
-        };
-        f.write_str(name)
+        match Self::all().find(|(_, errno)| errno == self) {
+            Some((name, _)) => f.write_str(name),
+            None => write!(f, "error {}", self.0),
+        }
     }
 }
 

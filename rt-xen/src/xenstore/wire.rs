@@ -99,29 +99,9 @@ impl Write for Request {
     }
 }
 
-/// The errors that xenstore calls by their names (`xsd_errors`).
-const ERRORS: [(&str, Errno); 15] = [
-    ("EPERM", Errno(1)),
-    ("ENOENT", Errno::ENOENT),
-    ("EIO", Errno(5)),
-    ("E2BIG", Errno(7)),
-    ("EAGAIN", Errno::EAGAIN),
-    ("ENOMEM", Errno::ENOMEM),
-    ("EACCES", Errno(13)),
-    ("EBUSY", Errno(16)),
-    ("EEXIST", Errno::EEXIST),
-    ("EISDIR", Errno(21)),
-    ("ENOSPC", Errno::ENOSPC),
-    ("EROFS", Errno(30)),
-    ("ENOSYS", Errno(38)),
-    ("ENOTEMPTY", Errno(39)),
-    ("EISCONN", Errno(106)),
-];
-
 /// The number of an error. One whose name is not known is EINVAL, as it is to Linux.
 pub(super) fn error_number(name: &[u8]) -> Errno {
-    let known = ERRORS.iter().find(|(known, _)| known.as_bytes() == name);
-    known.map_or(Errno::EINVAL, |(_, errno)| *errno)
+    Errno::named(name).unwrap_or(Errno::EINVAL)
 }
 
 #[cfg(test)]
