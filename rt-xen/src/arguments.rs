@@ -4,8 +4,6 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use core::iter;
-
 use rt::Error;
 use rt_regions::Region;
 
@@ -65,18 +63,13 @@ impl<'r> Arguments<'r> {
 
     /// One after the other.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
-        let mut rest = self.0;
-        iter::from_fn(move || {
-            let argument;
-            (argument, rest) = rest.split_once('\0')?;
-            Some(argument)
-        })
+        self.0.split_terminator('\0')
     }
 }
 
 /// Refuses what is an argument on other platforms only.
 fn check(argument: &str) -> Result<(), Error> {
-    let name = argument.split_once('=').map_or(argument, |(name, _)| name);
+    let name = argument.split('=').next().unwrap_or_default();
     let reason = match name {
         "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
         "--profile" | "--profile-every" => "on Xen there is no file to write a profile to",

@@ -36,16 +36,15 @@ pub fn finish(name: &str, result: Result<(), Error>) -> ! {
 
 /// As [`finish`], but for the end of a program that has not failed.
 pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
-    match result {
-        Ok(()) => turn_off(asked),
-        Err(error) if error.status() == 0 => {
+    let Err(error) = result else { turn_off(asked) };
+    match error.status() {
+        0 => {
             early::print(format_args!("{error}"));
             turn_off(Shutdown::PowerOff)
         }
-        Err(error) if error.status() == 2 => refused(format_args!("{name}: {error}")),
-        Err(error) => {
+        status => {
             early::print_last(format_args!("{name}: {error}"));
-            turn_off(Shutdown::Crash)
+            turn_off(if status == 2 { Shutdown::PowerOff } else { Shutdown::Crash })
         }
     }
 }
