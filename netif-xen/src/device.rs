@@ -66,13 +66,12 @@ struct Path {
 }
 
 impl Path {
-    /// That of device `number`: an absolute path, if there is one.
-    fn read(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
-        let mut bytes = [0; LONGEST_VALUE];
-        match read_of(guest, number, "backend", &mut bytes)? {
+    /// Reads that of device `number`: an absolute path, if there is one.
+    fn read(&mut self, guest: &dyn Guest, number: u32) -> Result<(), Error> {
+        match read_of(guest, number, "backend", &mut self.bytes)? {
             path @ [b'/', ..] if path.iter().all(u8::is_ascii_graphic) => {
-                let length = path.len();
-                Ok(Self { bytes, length })
+                self.length = path.len();
+                Ok(())
             }
             _ => Err(Error::Device(number, "backend")),
         }
@@ -132,7 +131,8 @@ impl Device {
     /// # Errors
     /// Xenstore does not say it, or not so that it can be right.
     pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
-        let path = Path::read(guest, number)?;
+        let mut path = Path { bytes: [0; LONGEST_VALUE], length: 0 };
+        path.read(guest, number)?;
         let mut room = [0; LONGEST_VALUE];
         let domain = self::number(read_of(guest, number, "backend-id", &mut room)?)
             .filter(|domain| *domain < FIRST_RESERVED)
