@@ -108,8 +108,8 @@ unsafe impl Guest for Quick {
         self.world.watch(path)
     }
 
-    fn unwatch(&self, watch: Watch) {
-        self.world.unwatch(watch);
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch) {
+        self.world.unwatch(path, watch);
     }
 
     fn fired(&self, _watch: &Watch) -> bool {

@@ -1,11 +1,11 @@
-//! A page that is lent to the backend and taken back. Only here are grants made and ended.
+//! Pages that are lent to the backend and taken back. Only here are grants made and ended.
 
 use core::{
     mem::{self, ManuallyDrop},
     ptr::NonNull,
 };
 
-use rt_regions::{Exhausted, PAGE_SIZE, Page, Pool};
+use rt_regions::{Exhausted, PAGE_SIZE, Page, Pool, Region, RegionVec};
 use rt_xen::{Access, DomainId, GrantError, GrantRef, Guest, StillInUse};
 
 use crate::netfront::NAME;
@@ -102,5 +102,46 @@ impl Drop for Buffer {
             // SAFETY: by the invariant nobody refers to the page, and it is not used again.
             unsafe { ManuallyDrop::drop(&mut self.page) };
         }
+    }
+}
+
+/// The pages of a queue.
+pub(crate) struct Buffers {
+    /// That of the ring.
+    pub(crate) ring: Buffer,
+    /// Those that requests name.
+    pub(crate) pages: RegionVec<'static, Buffer>,
+}
+
+impl Buffers {
+    /// Takes the page of the ring and `count` others; the table of them stands in `memory`.
+    ///
+    /// # Errors
+    /// The pool has not as many, or the table does not fit.
+    pub(crate) fn new(
+        count: usize,
+        pool: &'static Pool<'static>,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Exhausted> {
+        let mut pages = RegionVec::with_capacity(count, memory)?;
+        for _ in 0..count {
+            pages.push(Buffer::new(pool)?)?;
+        }
+        Ok(Self { ring: Buffer::new(pool)?, pages })
+    }
+
+    /// Takes back what the backend has let go of; says whether the page of the ring is back. There is no
+    /// connection.
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
+        for page in self.pages.iter_mut() {
+            let _stays_lent = page.take_back(guest);
+        }
+        self.ring.take_back(guest).is_ok()
+    }
+
+    /// How many pages the backend has and should not have. There is no connection.
+    pub(crate) fn still_lent(&self) -> usize {
+        let buffers = self.pages.iter().chain([&self.ring]);
+        buffers.filter(|buffer| buffer.grant().is_some()).count()
     }
 }

@@ -1,6 +1,6 @@
 //! What xenstore says of a network device. All of it was written by another domain, and is checked.
 
-use core::{fmt, str::FromStr};
+use core::fmt;
 
 use netif::MacAddr;
 use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
@@ -8,7 +8,7 @@ use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 use crate::{Error, netfront::LARGEST_HEADER, state::XenbusState};
 
 /// The longest value that is read, in bytes; the longest path of a backend is far shorter.
-const LONGEST_VALUE: usize = 128;
+const LONGEST_VALUE: usize = 256;
 
 /// The room for the names of the network devices, in bytes.
 const LONGEST_DIRECTORY: usize = 512;
@@ -23,26 +23,38 @@ const SMALLEST_MTU: usize = 68;
 const LARGEST_MTU: usize = 65_535 - LARGEST_HEADER;
 
 /// The first number that is no domain's (`DOMID_FIRST_RESERVED`, `xen.h`).
-const FIRST_RESERVED: u16 = 0x7ff0;
+const FIRST_RESERVED: u32 = 0x7ff0;
 
 /// Room for a value.
 type Room = [u8; LONGEST_VALUE];
 
-/// Reads the value at `path` into `room`; nothing if there is none, or if it is too long to be what it should.
+/// Reads the value at `path` into `room`; an empty one if there is none, or if it is too long to be what it
+/// should.
 fn read<'r>(
     guest: &dyn Guest,
     path: fmt::Arguments<'_>,
     room: &'r mut Room,
-) -> Result<Option<&'r [u8]>, StoreError> {
+) -> Result<&'r [u8], StoreError> {
     match guest.read(path, room) {
-        Ok(value) => Ok(Some(value)),
-        Err(StoreError::Refused(Errno::ENOENT) | StoreError::TooLong(_)) => Ok(None),
-        Err(error) => Err(error),
+        Err(StoreError::Refused(Errno::ENOENT) | StoreError::TooLong(_)) => Ok(&[]),
+        result => result,
     }
 }
 
-/// A value as what it should be.
-fn parse<T: FromStr>(value: &[u8]) -> Option<T> {
+/// Reads what stands at `key` for device `number`.
+fn read_of<'r>(
+    guest: &dyn Guest,
+    number: u32,
+    key: &str,
+    room: &'r mut Room,
+) -> Result<&'r [u8], StoreError> {
+    read(guest, format_args!("device/vif/{number}/{key}"), room)
+}
+
+/// The number that a value is in decimal.
+// Once for all of them: reading one is much code.
+#[inline(never)]
+pub(crate) fn number(value: &[u8]) -> Option<u32> {
     str::from_utf8(value).ok()?.parse().ok()
 }
 
@@ -54,14 +66,15 @@ struct Path {
 }
 
 impl Path {
-    /// That of device `number`: an absolute path, if there is one.
-    fn read(guest: &dyn Guest, number: u32) -> Result<Option<Self>, StoreError> {
-        let mut bytes = [0; LONGEST_VALUE];
-        let path = read(guest, format_args!("device/vif/{number}/backend"), &mut bytes)?;
-        let is_path =
-            |path: &&[u8]| path.first() == Some(&b'/') && path.iter().all(u8::is_ascii_graphic);
-        let length = path.filter(is_path).map(<[u8]>::len);
-        Ok(length.map(|length| Self { bytes, length }))
+    /// Reads that of device `number`: an absolute path, if there is one.
+    fn read(&mut self, guest: &dyn Guest, number: u32) -> Result<(), Error> {
+        match read_of(guest, number, "backend", &mut self.bytes)? {
+            path @ [b'/', ..] if path.iter().all(u8::is_ascii_graphic) => {
+                self.length = path.len();
+                Ok(())
+            }
+            _ => Err(Error::Device(number, "backend")),
+        }
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -102,11 +115,14 @@ pub(crate) fn find(guest: &dyn Guest, wanted: Option<u32>) -> Result<Option<u32>
         Err(StoreError::Refused(Errno::ENOENT)) => &[],
         Err(error) => return Err(error),
     };
-    let numbers = names.split(|&byte| byte == 0).filter_map(|name| {
-        let number = parse(name)?;
-        wanted.is_none_or(|wanted| wanted == number).then_some(number)
-    });
-    Ok(numbers.min())
+    let mut first = None;
+    for number in names.split(|&byte| byte == 0).filter_map(number) {
+        if wanted.is_none_or(|wanted| wanted == number) && first.is_none_or(|first| number < first)
+        {
+            first = Some(number);
+        }
+    }
+    Ok(first)
 }
 
 impl Device {
@@ -115,15 +131,19 @@ impl Device {
     /// # Errors
     /// Xenstore does not say it, or not so that it can be right.
     pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
-        let path = Path::read(guest, number)?.ok_or(Error::Device(number, "backend"))?;
+        let mut path = Path { bytes: [0; LONGEST_VALUE], length: 0 };
+        path.read(guest, number)?;
         let mut room = [0; LONGEST_VALUE];
-        let domain = read(guest, format_args!("device/vif/{number}/backend-id"), &mut room)?;
-        let backend = domain
-            .and_then(|domain| parse(domain).filter(|domain| *domain < FIRST_RESERVED))
-            .map(DomainId)
+        let domain = self::number(read_of(guest, number, "backend-id", &mut room)?)
+            .filter(|domain| *domain < FIRST_RESERVED)
             .ok_or(Error::Device(number, "backend-id"))?;
         let watch = guest.watch(format_args!("{path}/state"))?;
-        Ok(Self { number, path, backend, watch })
+        Ok(Self { number, path, backend: DomainId(domain as u16), watch })
+    }
+
+    /// Ends the watch.
+    pub(crate) fn forget(self, guest: &dyn Guest) {
+        guest.unwatch(format_args!("{}/state", self.path), self.watch);
     }
 
     /// Reads what the device is like.
@@ -133,19 +153,33 @@ impl Device {
     pub(crate) fn properties(&self, guest: &dyn Guest) -> Result<Properties, Error> {
         let number = self.number;
         let mut room = [0; LONGEST_VALUE];
-        let mac = read(guest, format_args!("device/vif/{number}/mac"), &mut room)?;
-        let mac = mac
-            .and_then(|mac| parse(mac).filter(|mac: &MacAddr| mac.is_station()))
+        let mac = str::from_utf8(read_of(guest, number, "mac", &mut room)?)
+            .ok()
+            .and_then(|mac| mac.parse().ok())
+            .filter(|mac: &MacAddr| mac.is_station())
             .ok_or(Error::Device(number, "mac"))?;
-        let mut mtu = read(guest, format_args!("device/vif/{number}/mtu"), &mut room)?.map(parse);
-        if mtu.is_none() {
-            mtu = read(guest, format_args!("{}/mtu", self.path), &mut room)?.map(parse);
+        let mut mtu = read_of(guest, number, "mtu", &mut room)?;
+        if mtu.is_empty() {
+            mtu = self.read(guest, "mtu", &mut room)?;
         }
-        let mtu = mtu
-            .unwrap_or(Some(DEFAULT_MTU))
-            .filter(|mtu| (SMALLEST_MTU..=LARGEST_MTU).contains(mtu))
-            .ok_or(Error::Device(number, "mtu"))?;
+        let mtu = if mtu.is_empty() {
+            Some(DEFAULT_MTU)
+        } else {
+            self::number(mtu).map(|mtu| mtu as usize)
+        }
+        .filter(|mtu| (SMALLEST_MTU..=LARGEST_MTU).contains(mtu))
+        .ok_or(Error::Device(number, "mtu"))?;
         Ok(Properties { mac, mtu })
+    }
+
+    /// Reads what stands at `key` for the backend.
+    fn read<'r>(
+        &self,
+        guest: &dyn Guest,
+        key: &str,
+        room: &'r mut Room,
+    ) -> Result<&'r [u8], StoreError> {
+        read(guest, format_args!("{}/{key}", self.path), room)
     }
 
     /// The largest MTU that the backend can do, which has written what it can do.
@@ -163,9 +197,7 @@ impl Device {
 
     /// Whether the backend has a feature.
     fn has(&self, guest: &dyn Guest, feature: &str) -> Result<bool, StoreError> {
-        let mut room = [0; LONGEST_VALUE];
-        let value = read(guest, format_args!("{}/{feature}", self.path), &mut room)?;
-        Ok(value == Some(b"1"))
+        Ok(self.read(guest, feature, &mut [0; LONGEST_VALUE])? == b"1")
     }
 
     /// Whether this is still the device that was opened, of which xenstore says that our state is `state`:
@@ -175,11 +207,9 @@ impl Device {
         guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<bool, StoreError> {
-        let path = Path::read(guest, self.number)?;
         let mut room = [0; LONGEST_VALUE];
-        let ours = read(guest, format_args!("device/vif/{}/state", self.number), &mut room)?;
-        Ok(path.is_some_and(|path| path.as_bytes() == self.path.as_bytes())
-            && ours.map(XenbusState::parse) == Some(state))
+        Ok(read_of(guest, self.number, "backend", &mut room)? == self.path.as_bytes()
+            && XenbusState::parse(read_of(guest, self.number, "state", &mut room)?) == state)
     }
 
     /// Writes our state.
@@ -205,9 +235,7 @@ impl Device {
 
     /// The state of the backend.
     pub(crate) fn backend_state(&self, guest: &dyn Guest) -> Result<XenbusState, StoreError> {
-        let mut room = [0; LONGEST_VALUE];
-        let state = read(guest, format_args!("{}/state", self.path), &mut room)?;
-        Ok(state.map_or(XenbusState::Unknown, XenbusState::parse))
+        Ok(XenbusState::parse(self.read(guest, "state", &mut [0; LONGEST_VALUE])?))
     }
 
     /// Whether the device is to stay when it is closed: a toolstack that takes it away says so.

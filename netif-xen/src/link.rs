@@ -14,7 +14,7 @@ const STEPS: usize = 8;
 
 /// Whether there is something to do still.
 #[derive(PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     Waiting,
     More,
 }
@@ -59,7 +59,7 @@ impl Interface {
                 if self.waits_for_rings {
                     return Ok(Progress::Waiting);
                 }
-                let left_out = self.rx.still_lent() + self.tx.still_lent();
+                let left_out = self.rx.buffers.still_lent() + self.tx.buffers.still_lent();
                 self.counters.pages_left_out += left_out as u64;
                 self.offer(guest).inspect_err(|_| self.disconnect(guest))?;
             }
@@ -74,19 +74,20 @@ impl Interface {
     }
 
     /// Looks for a device, and begins with it.
-    fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
+    pub(crate) fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
         let Some(number) = device::find(guest, self.wanted)? else {
             return Ok(Progress::Waiting);
         };
         self.device = Some(Device::open(guest, number)?);
-        self.enter(guest, Front::Initialising).inspect_err(|_| self.forget(guest))?;
+        // Where this fails, the device is not the same as ours when it is looked at again, and is forgotten.
+        self.enter(guest, Front::Initialising)?;
         Ok(Progress::More)
     }
 
     /// Forgets a device that is gone.
     pub(crate) fn forget(&mut self, guest: &dyn Guest) {
         if let Some(device) = self.device.take() {
-            guest.unwatch(device.watch);
+            device.forget(guest);
         }
         self.front = Front::Closed;
     }
@@ -152,8 +153,8 @@ impl Interface {
 
     /// Takes back what the backend has let go of since; says whether both rings are back.
     pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
-        let rx = self.rx.sweep(guest);
-        let tx = self.tx.sweep(guest);
+        let rx = self.rx.buffers.sweep(guest);
+        let tx = self.tx.buffers.sweep(guest);
         rx && tx
     }
 
@@ -187,6 +188,6 @@ impl Interface {
         self.disconnect(guest);
         self.sweep(guest);
         self.forget(guest);
-        guest.unwatch(Watch(self.devices.0));
+        guest.unwatch(format_args!("device/vif"), Watch(self.devices.0));
     }
 }

@@ -56,6 +56,7 @@ pub(crate) struct Interface {
     pub(crate) port: Option<Port>,
     pub(crate) rx: RxQueue,
     pub(crate) tx: TxQueue,
+    /// Ours from the first device on, whatever those after it have.
     pub(crate) mac: MacAddr,
     pub(crate) mtu: usize,
     /// Where the indices of the rings begin.
@@ -76,14 +77,12 @@ impl<G: Guest> Netfront<G> {
         config: &Config,
         memory: &'static Region<'static>,
     ) -> Result<Self, rt::Error> {
-        let number = match config.interface.map(|name| (name, name.parse())) {
-            None => None,
-            Some((_, Ok(number))) => Some(number),
-            Some((name, Err(_))) => {
-                let error = Error::Name(name);
-                return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
-            }
-        };
+        let number = config.interface.map(|name| {
+            device::number(name.as_bytes()).ok_or_else(|| {
+                rt::Error::new(2, format_args!("--interface={name}: {}", Error::Name(name)))
+            })
+        });
+        let number = number.transpose()?;
         Ok(Self::attach(guest, number, config.mac, memory)?)
     }
 
@@ -117,9 +116,9 @@ impl<G: Guest> Netfront<G> {
         memory: &'static Region<'static>,
         start: u32,
     ) -> Result<Self, Error> {
-        let interface = Interface::open(&guest, wanted, mac, memory, start)?;
+        let interface = Interface::new(&guest, wanted, memory, start)?;
         let mut netfront = Self { guest, interface };
-        netfront.interface.connect(&netfront.guest)?;
+        netfront.interface.open(&netfront.guest, mac)?;
         Ok(netfront)
     }
 
@@ -140,50 +139,44 @@ impl<G: Guest> Netfront<G> {
 }
 
 impl Interface {
-    /// Takes buffers, and finds the device.
-    fn open(
+    /// Takes buffers, and listens for devices.
+    // Not in the frame of the program's main, as large as that is: what is far off in a frame takes longer
+    // instructions.
+    #[inline(never)]
+    fn new(
         guest: &dyn Guest,
         wanted: Option<u32>,
-        mac: Option<MacAddr>,
         memory: &'static Region<'static>,
         start: u32,
     ) -> Result<Self, Error> {
-        let rx = RxQueue::new(guest.pool(), memory)?;
-        let tx = TxQueue::new(guest.pool(), memory)?;
-        let number = device::find(guest, wanted)?.ok_or(Error::NoDevice(wanted))?;
-        let device = Device::open(guest, number)?;
-        let ready = device
-            .properties(guest)
-            .and_then(|properties| Ok((properties, guest.watch(format_args!("device/vif"))?)));
-        let (properties, devices) = match ready {
-            Ok(ready) => ready,
-            Err(error) => {
-                guest.unwatch(device.watch);
-                return Err(error);
-            }
-        };
         Ok(Self {
             wanted,
-            devices,
-            device: Some(device),
+            device: None,
             front: Front::Closed,
             is_behind: true,
             waits_for_rings: false,
             port: None,
-            rx,
-            tx,
-            mac: mac.unwrap_or(properties.mac),
-            mtu: properties.mtu,
+            rx: RxQueue::new(guest.pool(), memory)?,
+            tx: TxQueue::new(guest.pool(), memory)?,
+            mac: MacAddr::UNSPECIFIED,
+            mtu: 0,
             start,
             counters: Counters::default(),
             last_error: None,
             last_lie: None,
+            devices: guest.watch(format_args!("device/vif"))?,
         })
     }
 
-    /// Begins, and waits for the backend.
-    fn connect(&mut self, guest: &dyn Guest) -> Result<(), Error> {
-        self.enter(guest, Front::Initialising)?;
+    /// Finds the device, and waits for its backend.
+    // As above.
+    #[inline(never)]
+    fn open(&mut self, guest: &dyn Guest, mac: Option<MacAddr>) -> Result<(), Error> {
+        self.begin(guest)?;
+        let Some(device) = &self.device else { return Err(Error::NoDevice(self.wanted)) };
+        let properties = device.properties(guest)?;
+        self.mac = mac.unwrap_or(properties.mac);
+        self.mtu = properties.mtu;
         let deadline = guest.now() + PATIENCE;
         while !self.is_connected() && guest.now() < deadline {
             if self.has_news(guest) {

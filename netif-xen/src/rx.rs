@@ -4,12 +4,12 @@
 use core::ptr;
 
 use netif::{Checksums, RxFrame};
-use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
     Counters, Error, Lie,
-    buffer::Buffer,
+    buffer::Buffers,
     netfront::{HEADER, NAME},
     ring::{FrontRing, SIZE},
     wire::{ExtraInfo, RxRequest, RxResponse, rx_flag},
@@ -18,12 +18,7 @@ use crate::{
 /// The fewest buffers: a frame of the largest MTU fills as many.
 const LEAST: usize = 17;
 
-/// A buffer and where it is.
-struct Place {
-    buffer: Buffer,
-    state: State,
-}
-
+/// Where a buffer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Not in the ring: there was no connection, no grant, or the backend would not let go of it.
@@ -73,18 +68,18 @@ pub(crate) enum Received<'r> {
 
 /// The receive side of an interface.
 pub(crate) struct RxQueue {
-    /// The page of the ring.
-    shared: Buffer,
-    /// INVARIANT: refers to the page of `shared`, which is lent while this is some.
+    pub(crate) buffers: Buffers,
+    /// Where each of the buffers is.
+    states: &'static mut [State],
+    /// INVARIANT: refers to the page of `buffers.ring`, which is lent while this is some.
     pub(crate) ring: Option<FrontRing<2>>,
     backend: DomainId,
-    places: RegionVec<'static, Place>,
-    /// Which place stands in which slot of the ring.
+    /// Which buffer stands in which slot of the ring.
     ///
-    /// INVARIANT: of the slots whose requests are outstanding, each names another place, which is posted;
+    /// INVARIANT: of the slots whose requests are outstanding, each names another buffer, which is posted;
     /// so do the slots of the frame that is arriving.
     slots: &'static mut [u16; SIZE as usize],
-    /// How many places are out.
+    /// How many buffers are out.
     out: usize,
     arriving: Arriving,
 }
@@ -96,17 +91,12 @@ impl RxQueue {
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
         let count = (pool.pages() / 8).clamp(LEAST, SIZE as usize);
-        let slots = memory.alloc([0; SIZE as usize])?;
-        let mut places = RegionVec::with_capacity(count, memory)?;
-        for _ in 0..count {
-            places.push(Place { buffer: Buffer::new(pool)?, state: State::Out })?;
-        }
         Ok(Self {
-            shared: Buffer::new(pool)?,
+            states: memory.alloc_slice_with(count, |_| State::Out)?,
+            slots: memory.alloc([0; SIZE as usize])?,
+            buffers: Buffers::new(count, pool, memory)?,
             ring: None,
             backend: DomainId(0),
-            places,
-            slots,
             out: count,
             arriving: Arriving::default(),
         })
@@ -119,9 +109,10 @@ impl RxQueue {
         backend: DomainId,
         start: u32,
     ) -> Result<GrantRef, Error> {
-        let grant = self.shared.lend(guest, backend, Access::Write)?;
-        // SAFETY: a page of the pool is aligned, and mapped for ever. It is `shared`'s alone.
-        self.ring = Some(unsafe { FrontRing::new(self.shared.as_ptr(), start) });
+        let page = &mut self.buffers.ring;
+        let grant = page.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is that buffer's alone.
+        self.ring = Some(unsafe { FrontRing::new(page.as_ptr(), start) });
         self.backend = backend;
         Ok(grant)
     }
@@ -130,26 +121,9 @@ impl RxQueue {
     pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.arriving = Arriving::default();
-        for place in self.places.iter_mut() {
-            place.state = State::Out;
-        }
-        self.out = self.places.len();
-        self.sweep(guest);
-    }
-
-    /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
-    /// connection.
-    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
-        for place in self.places.iter_mut() {
-            let _stays_lent = place.buffer.take_back(guest);
-        }
-        self.shared.take_back(guest).is_ok()
-    }
-
-    /// How many pages the backend has and should not have. There is no connection.
-    pub(crate) fn still_lent(&self) -> usize {
-        let is_lent = |place: &&Place| place.buffer.grant().is_some();
-        self.places.iter().filter(is_lent).count() + usize::from(self.shared.grant().is_some())
+        self.states.fill(State::Out);
+        self.out = self.states.len();
+        self.buffers.sweep(guest);
     }
 
     /// The next frame, or what became of it.
@@ -186,7 +160,7 @@ impl RxQueue {
                 }
                 self.arriving.slots += 1;
                 self.arriving.extra = extra.more;
-                self.places[usize::from(id)].state = State::Extra;
+                self.states[usize::from(id)] = State::Extra;
             } else {
                 check(response, id)?;
                 if response.flags & rx_flag::EXTRA_INFO != 0 {
@@ -212,10 +186,10 @@ impl RxQueue {
         response: RxResponse,
     ) -> Received<'r> {
         let id = usize::from(response.id);
-        let place = &mut self.places[id];
-        place.state = State::Out;
+        let buffer = &mut self.buffers.pages[id];
+        self.states[id] = State::Out;
         self.out += 1;
-        if place.buffer.take_back(guest).is_err() {
+        if buffer.take_back(guest).is_err() {
             counters.rx_in_use += 1;
             return Received::Lost;
         }
@@ -230,14 +204,14 @@ impl RxQueue {
             let offset = usize::from(response.offset);
             if !region.pool().is_some_and(|pool| ptr::addr_eq(pool, guest.pool())) {
                 // SAFETY: the page is not lent any more.
-                let bytes = unsafe { place.buffer.bytes(offset, length) };
+                let bytes = unsafe { buffer.bytes(offset, length) };
                 break 'frame region.alloc_slice(bytes).map_err(|_| counters.rx_no_room += 1).ok();
             }
             let Ok(fresh) = guest.pool().page(NAME) else {
                 counters.rx_no_room += 1;
                 break 'frame None;
             };
-            let page = place.buffer.exchange(fresh);
+            let page = buffer.exchange(fresh);
             // SAFETY: all of the page was written when it was lent, and it is not lent any more.
             match unsafe { region.adopt(page, offset + length) } {
                 Ok(bytes) => Some(&mut bytes[offset..]),
@@ -256,14 +230,14 @@ impl RxQueue {
 
     /// Keeps a piece until the whole frame is there. The response was checked.
     fn piece(&mut self, guest: &impl Guest, response: RxResponse) {
-        let place = &mut self.places[usize::from(response.id)];
+        let id = usize::from(response.id);
         let arriving = &mut self.arriving;
         arriving.slots += 1;
         arriving.more = response.flags & rx_flag::MORE_DATA != 0;
         let length = response.status.max(0).unsigned_abs();
         arriving.length += usize::from(length);
-        place.state = State::Piece { offset: response.offset, length };
-        if place.buffer.take_back(guest).is_err() {
+        self.states[id] = State::Piece { offset: response.offset, length };
+        if self.buffers.pages[id].take_back(guest).is_err() {
             arriving.fault = Some(Fault::InUse);
         } else if response.status < 0 {
             arriving.fault = arriving.fault.or(Some(Fault::Backend));
@@ -301,21 +275,21 @@ impl RxQueue {
         let mut frame = frame;
         for number in 0..arriving.slots {
             let id = usize::from(self.slots[(arriving.first + number) % SIZE as usize]);
-            let place = &mut self.places[id];
-            if let (Some(bytes), State::Piece { offset, length }) = (&mut frame, place.state) {
+            let buffer = &mut self.buffers.pages[id];
+            if let (Some(bytes), State::Piece { offset, length }) = (&mut frame, self.states[id]) {
                 let end = written + usize::from(length);
                 // SAFETY: a frame of whose pages one is still lent is not copied.
-                let piece = unsafe { place.buffer.bytes(offset.into(), length.into()) };
+                let piece = unsafe { buffer.bytes(offset.into(), length.into()) };
                 bytes[written..end].copy_from_slice(piece);
                 written = end;
             }
-            place.state = State::Out;
+            self.states[id] = State::Out;
         }
         self.out += arriving.slots;
         // Only now: a slot that is used again must not be looked at any more.
         for number in 0..arriving.slots {
             let id = usize::from(self.slots[(arriving.first + number) % SIZE as usize]);
-            if self.places[id].buffer.take_back(guest).is_ok() {
+            if self.buffers.pages[id].take_back(guest).is_ok() {
                 self.post(guest, id);
             }
         }
@@ -325,17 +299,17 @@ impl RxQueue {
         }
     }
 
-    /// Puts a place that is out, and whose page is not lent, into the ring. It stays out if there is no
+    /// Puts a buffer that is out, and whose page is not lent, into the ring. It stays out if there is no
     /// room in the grant table.
     #[inline]
     fn post(&mut self, guest: &(impl Guest + ?Sized), id: usize) {
-        let place = &mut self.places[id];
+        let buffer = &mut self.buffers.pages[id];
         let Some(ring) = &mut self.ring else { return };
-        let Ok(grant) = place.buffer.lend(guest, self.backend, Access::Write) else { return };
-        // There are as many slots as places at least, and the request of each is outstanding once.
+        let Ok(grant) = buffer.lend(guest, self.backend, Access::Write) else { return };
+        // There are as many slots as buffers at least, and the request of each is outstanding once.
         if let Some(slot) = ring.push(RxRequest { id: id as u16, grant }.emit()) {
             self.slots[slot] = id as u16;
-            place.state = State::Posted;
+            self.states[id] = State::Posted;
             self.out -= 1;
         }
     }
@@ -350,9 +324,9 @@ impl RxQueue {
 
     #[cold]
     fn post_all(&mut self, guest: &dyn Guest) {
-        for id in 0..self.places.len() {
-            let place = &mut self.places[id];
-            if place.state == State::Out && place.buffer.take_back(guest).is_ok() {
+        for id in 0..self.states.len() {
+            let buffer = &mut self.buffers.pages[id];
+            if self.states[id] == State::Out && buffer.take_back(guest).is_ok() {
                 self.post(guest, id);
             }
         }

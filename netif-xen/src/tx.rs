@@ -5,12 +5,12 @@
 //! our memory can be seen by it.
 
 use netif::Payload;
-use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
     Counters, Error, Lie,
-    buffer::Buffer,
+    buffer::Buffers,
     ring::{FrontRing, SIZE},
     wire::{TxRequest, TxResponse, tx_flag},
 };
@@ -21,27 +21,23 @@ const LEAST: usize = 16;
 /// The most pages: as many requests fit into the ring with two to a page.
 const MOST: usize = SIZE as usize / 2;
 
-const _: () = assert!(MOST <= u128::BITS as usize, "a page is a bit of `ours`");
-
 /// The transmit side of an interface.
 ///
 /// Each page is one piece of room for a frame, or two if the MTU allows it: the fragments of the largest
 /// datagram fit at once even into the queue of the smallest domain. The number of such a room is the id of
 /// its request.
 pub(crate) struct TxQueue {
-    /// The page of the ring.
-    shared: Buffer,
-    /// INVARIANT: refers to the page of `shared`, which is lent while this is some.
+    /// INVARIANT: the pages are lent for reading, or not lent.
+    pub(crate) buffers: Buffers,
+    /// INVARIANT: refers to the page of `buffers.ring`, which is lent while this is some.
     pub(crate) ring: Option<FrontRing<3>>,
     backend: DomainId,
-    /// INVARIANT: lent for reading, or not lent.
-    pages: RegionVec<'static, Buffer>,
-    /// Which pages were lent for this connection, by bit.
-    ours: u128,
+    /// Which pages were lent for this connection.
+    ours: [bool; MOST],
     /// How many rooms a page has: 1 or 2.
     rooms_per_page: usize,
-    /// Which rooms have a request under way: bit `id % 64` of word `id / 64`.
-    under_way: [u64; SIZE as usize / 64],
+    /// Which rooms have a request under way.
+    under_way: [bool; SIZE as usize],
     /// The rooms that are free, in the first `free_count` entries.
     ///
     /// INVARIANT: each is a room of a page that is lent, is there once, and has no request under way.
@@ -63,20 +59,14 @@ impl TxQueue {
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
         let count = (pool.pages() / 12).clamp(LEAST, MOST);
-        let free = memory.alloc_slice_with(2 * count, |_| 0)?;
-        let mut pages = RegionVec::with_capacity(count, memory)?;
-        for _ in 0..count {
-            pages.push(Buffer::new(pool)?)?;
-        }
         Ok(Self {
-            shared: Buffer::new(pool)?,
+            free: memory.alloc_slice_with(2 * count, |_| 0)?,
+            buffers: Buffers::new(count, pool, memory)?,
             ring: None,
             backend: DomainId(0),
-            pages,
-            ours: 0,
+            ours: [false; _],
             rooms_per_page: 1,
-            under_way: [0; _],
-            free,
+            under_way: [false; _],
             free_count: 0,
             usable: 0,
             has_given_up: false,
@@ -92,17 +82,18 @@ impl TxQueue {
         longest: usize,
         start: u32,
     ) -> Result<GrantRef, Error> {
-        let grant = self.shared.lend(guest, backend, Access::Write)?;
-        // SAFETY: a page of the pool is aligned, and mapped for ever. It is `shared`'s alone.
-        let ring = unsafe { FrontRing::new(self.shared.as_ptr(), start) };
+        let page = &mut self.buffers.ring;
+        let grant = page.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is that buffer's alone.
+        let ring = unsafe { FrontRing::new(page.as_ptr(), start) };
         ring.never_notify();
         self.ring = Some(ring);
         self.backend = backend;
         self.rooms_per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
-        self.under_way = [0; _];
+        self.under_way = [false; _];
         self.free_count = 0;
         self.usable = 0;
-        self.ours = 0;
+        self.ours = [false; _];
         Ok(grant)
     }
 
@@ -110,15 +101,16 @@ impl TxQueue {
     /// connection is left out, until it lets go of it.
     #[cold]
     fn lend_pages(&mut self, guest: &dyn Guest) {
-        for (number, page) in self.pages.iter_mut().enumerate() {
-            let is_ours = self.ours & 1 << number != 0;
-            if is_ours
+        for (number, (page, is_ours)) in
+            self.buffers.pages.iter_mut().zip(&mut self.ours).enumerate()
+        {
+            if *is_ours
                 || page.take_back(guest).is_err()
                 || page.lend(guest, self.backend, Access::Read).is_err()
             {
                 continue;
             }
-            self.ours |= 1 << number;
+            *is_ours = true;
             for room in 0..self.rooms_per_page {
                 self.free[self.free_count] = (number * self.rooms_per_page + room) as u16;
                 self.free_count += 1;
@@ -132,22 +124,7 @@ impl TxQueue {
         self.ring = None;
         self.free_count = 0;
         self.usable = 0;
-        self.sweep(guest);
-    }
-
-    /// Takes back what the backend has let go of; says whether the ring's own page is back. There is no
-    /// connection.
-    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
-        for page in self.pages.iter_mut() {
-            let _stays_lent = page.take_back(guest);
-        }
-        self.shared.take_back(guest).is_ok()
-    }
-
-    /// How many pages the backend has and should not have. There is no connection.
-    pub(crate) fn still_lent(&self) -> usize {
-        let is_lent = |page: &&Buffer| page.grant().is_some();
-        self.pages.iter().filter(is_lent).count() + usize::from(self.shared.grant().is_some())
+        self.buffers.sweep(guest);
     }
 
     /// Copies a frame of at most 65,535 bytes, publishes it, and says whether there was room.
@@ -176,7 +153,7 @@ impl TxQueue {
             self.free_count -= 1;
             let id = self.free[self.free_count];
             let (page, offset) = (
-                &mut self.pages[usize::from(id) / self.rooms_per_page],
+                &mut self.buffers.pages[usize::from(id) / self.rooms_per_page],
                 usize::from(id) % self.rooms_per_page * room,
             );
             let start = piece * room;
@@ -193,7 +170,7 @@ impl TxQueue {
             };
             // There are no more rooms than slots, so there is a slot.
             if ring.push(request.emit()).is_some() {
-                self.under_way[usize::from(id) / 64] |= 1 << (id % 64);
+                self.under_way[usize::from(id)] = true;
             }
         }
         ring.publish();
@@ -228,15 +205,13 @@ impl TxQueue {
         let Some(ring) = &mut self.ring else { return Ok(()) };
         while let Some((_, words)) = ring.pop::<1>()? {
             let TxResponse { id, status } = TxResponse::parse(words);
-            let bit = 1 << (id % 64);
-            let word = self.under_way.get_mut(usize::from(id) / 64).ok_or(Lie::Id(id))?;
-            if *word & bit == 0 {
+            let Some(is_under_way @ true) = self.under_way.get_mut(usize::from(id)) else {
                 return Err(Lie::Id(id));
-            }
+            };
             if status > 0 {
                 return Err(Lie::Status(status));
             }
-            *word &= !bit;
+            *is_under_way = false;
             counters.tx_refused += u64::from(status < 0);
             self.free[self.free_count] = id;
             self.free_count += 1;
@@ -255,7 +230,7 @@ impl TxQueue {
     /// Lends the pages that are not lent for this connection, or tries to.
     #[inline]
     pub(crate) fn refill(&mut self, guest: &dyn Guest) {
-        if self.ring.is_some() && self.usable < self.pages.len() * self.rooms_per_page {
+        if self.ring.is_some() && self.usable < self.buffers.pages.len() * self.rooms_per_page {
             self.lend_pages(guest);
         }
     }

@@ -4,81 +4,78 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use core::{fmt, str};
-
 use rt::Error;
 use rt_regions::Region;
 
 /// The most arguments that there can be.
 const MOST: usize = 64;
 
-/// Takes `line` apart; what is returned stands in `region`.
-///
-/// # Errors
-/// Too many arguments, a quote without its second, what is not UTF-8, an argument that has no meaning on
-/// this platform (status 2), no room in the region (status 1).
-pub(crate) fn read<'r>(line: &[u8], region: &'r Region<'_>) -> Result<&'r [&'r str], Error> {
-    let line = str::from_utf8(line).map_err(|error| {
-        let place = error.valid_up_to();
-        Error::new(2, format_args!("the command line is not UTF-8 at its byte {place}"))
-    })?;
-    let text = region.alloc_slice(line.as_bytes())?;
-    // Where each argument ends; it begins where the one before ended.
-    let mut ends = [0; MOST];
-    let (mut count, mut length) = (0, 0);
-    let (mut inside, mut quoted) = (false, false);
-    // A space after the last one.
-    for byte in line.bytes().chain([b' ']) {
-        let space = byte.is_ascii_whitespace() || byte == 0;
-        if byte == b'"' {
-            quoted = !quoted;
-            inside = true;
-        } else if quoted || !space {
-            // Never further than what was read, but for the space after the last one within quotes.
-            if let Some(place) = text.get_mut(length) {
+/// The arguments, one after the other, each ended by a zero byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arguments<'r>(&'r str);
+
+impl<'r> Arguments<'r> {
+    /// Takes `line` apart; what is returned stands in `region`.
+    ///
+    /// # Errors
+    /// Too many arguments, a quote without its second, an argument that has no meaning on this platform
+    /// (status 2), no room in the region (status 1).
+    pub(crate) fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
+        let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
+        let mut length = 0;
+        let (mut inside, mut quoted) = (false, false);
+        // A space after the last one.
+        for mut byte in line.bytes().chain([b' ']) {
+            if byte == b'"' {
+                quoted = !quoted;
+                inside = true;
+                continue;
+            }
+            if byte.is_ascii_whitespace() && !quoted {
+                byte = 0;
+            }
+            // Never further than what was read.
+            if (byte != 0 || inside)
+                && let Some(place) = text.get_mut(length)
+            {
                 *place = byte;
                 length += 1;
             }
-            inside = true;
-        } else if inside {
-            let end = ends.get_mut(count).ok_or_else(|| {
-                Error::new(2, format_args!("the command line has more than {MOST} arguments"))
-            })?;
-            *end = length;
-            count += 1;
-            inside = false;
+            inside = byte != 0;
         }
-    }
-    if quoted {
-        return Err(Error::new(2, "the command line has a quotation mark (\") without its second"));
-    }
-    let arguments = region.alloc_slice_with(count, |_| "")?;
-    let mut start = 0;
-    for (argument, end) in arguments.iter_mut().zip(ends) {
+        if quoted {
+            return Err(Error::new(
+                2,
+                "the command line has a quotation mark (\") without its second",
+            ));
+        }
         // Whole characters were copied, so this is UTF-8.
-        *argument = str::from_utf8(&text[start..end]).unwrap_or_default();
-        start = end;
+        let arguments = Self(str::from_utf8(&text[..length]).unwrap_or_default());
+        for (number, argument) in arguments.iter().enumerate() {
+            if number >= MOST {
+                let most = format_args!("the command line has more than {MOST} arguments");
+                return Err(Error::new(2, most));
+            }
+            check(argument)?;
+        }
+        Ok(arguments)
     }
-    check(arguments)?;
-    Ok(arguments)
+
+    /// One after the other.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
+        self.0.split_terminator('\0')
+    }
 }
 
 /// Refuses what is an argument on other platforms only.
-fn check(arguments: &[&str]) -> Result<(), Error> {
-    for argument in arguments {
-        let name = argument.split_once('=').map_or(*argument, |(name, _)| name);
-        let reason = match name {
-            "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
-            "--profile" | "--profile-every" => "on Xen there is no file to write a profile to",
-            _ => continue,
-        };
-        return Err(bad(argument, reason));
-    }
-    Ok(())
-}
-
-fn bad(argument: impl fmt::Display, reason: &str) -> Error {
-    Error::new(2, format_args!("{argument}: {reason}"))
+fn check(argument: &str) -> Result<(), Error> {
+    let name = argument.split('=').next().unwrap_or_default();
+    let reason = match name {
+        "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
+        "--profile" | "--profile-every" => "on Xen there is no file to write a profile to",
+        _ => return Ok(()),
+    };
+    Err(Error::new(2, format_args!("{argument}: {reason}")))
 }
 
 #[cfg(test)]
@@ -89,12 +86,12 @@ mod tests {
 
     use super::*;
 
-    fn split(line: &[u8]) -> Result<Vec<String>, Error> {
+    fn split(line: &str) -> Result<Vec<String>, Error> {
         let mut memory = vec![MaybeUninit::uninit(); 1 << 16];
         let pool = Pool::new(&mut memory);
         let region = Region::new(&pool, "global");
-        let arguments = read(line, &region)?;
-        Ok(arguments.iter().map(|&argument| argument.into()).collect())
+        let arguments = Arguments::read(line, &region)?;
+        Ok(arguments.iter().map(String::from).collect())
     }
 
     #[test]
@@ -112,7 +109,7 @@ mod tests {
             ("é=\"ü ß\"", &["é=ü ß"]),
             ("a\0b\0", &["a", "b"]),
         ] {
-            assert_eq!(split(line.as_bytes()).unwrap(), arguments, "{line:?}");
+            assert_eq!(split(line).unwrap(), arguments, "{line:?}");
         }
     }
 
@@ -120,16 +117,14 @@ mod tests {
     fn a_bad_command_line_is_an_error_in_words() {
         let many = "x ".repeat(65);
         for (line, words) in [
-            (&b"a \xff"[..], "the command line is not UTF-8 at its byte 2"),
-            (b"a\xc3", "the command line is not UTF-8 at its byte 1"),
-            (b"a \"b c", "the command line has a quotation mark (\") without its second"),
-            (b"\"", "the command line has a quotation mark (\") without its second"),
-            (many.as_bytes(), "the command line has more than 64 arguments"),
+            ("a \"b c", "the command line has a quotation mark (\") without its second"),
+            ("\"", "the command line has a quotation mark (\") without its second"),
+            (&many, "the command line has more than 64 arguments"),
         ] {
             let error = split(line).unwrap_err();
             assert_eq!((error.status(), error.message()), (2, words));
         }
-        assert_eq!(split(&many.as_bytes()[2..]).unwrap().len(), 64);
+        assert_eq!(split(&many[2..]).unwrap().len(), 64);
     }
 
     #[test]
@@ -140,11 +135,11 @@ mod tests {
             ("--profile=run.csv", "--profile=run.csv: on Xen there is no file to write"),
             ("--profile-every 7", "--profile-every: on Xen there is no file"),
         ] {
-            let error = split(line.as_bytes()).unwrap_err();
+            let error = split(line).unwrap_err();
             assert_eq!(error.status(), 2);
             assert!(error.message().starts_with(words), "{error}");
         }
-        assert_eq!(split(b"--memories=1").unwrap(), ["--memories=1"]);
+        assert_eq!(split("--memories=1").unwrap(), ["--memories=1"]);
     }
 
     #[test]
@@ -158,13 +153,15 @@ mod tests {
                 })
                 .collect();
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            if let Ok(arguments) = split(&line) {
+            if let Ok(line) = str::from_utf8(&line)
+                && let Ok(arguments) = split(line)
+            {
                 // Nothing is lost but spaces and quotes.
                 let kept = |bytes: &[u8]| -> Vec<_> {
                     bytes.iter().copied().filter(|byte| !b"\" \0".contains(byte)).collect()
                 };
                 let joined = kept(arguments.concat().as_bytes());
-                assert_eq!(joined, kept(&line), "{line:?}");
+                assert_eq!(joined, kept(line.as_bytes()), "{line:?}");
             }
         }
     }

@@ -10,7 +10,7 @@ use pvh::start_info::StartInfo;
 use rt_regions::{Pool, Region};
 
 pub use self::entry::letregion_entry;
-pub(crate) use self::layout::{Layout, exception_stack_tops, physical};
+pub(crate) use self::layout::{EXCEPTION_STACK_TOPS, Layout, physical};
 use crate::{early, end, exceptions, hypervisor, memory, operations::Xen};
 
 /// What the tables of the entry map.
@@ -61,18 +61,18 @@ unsafe extern "Rust" {
 
 /// The first of Rust: there are long mode, a stack, and the first GiB.
 extern "C" fn start(start_info: u32) -> ! {
-    let machine = prepare(start_info);
+    let machine = prepare(start_info.into());
     letregion_guest(machine)
 }
 
 /// Makes the machine what a program expects. On its own, so that what it needs of the stack does not stay
 /// there.
 #[inline(never)]
-fn prepare(start_info: u32) -> Machine {
+fn prepare(start_info: u64) -> Machine {
     let Some(xen) = hypervisor::init() else { end::no_xen() };
     let layout = Layout::of_guest();
     // SAFETY: what the loader left is there as long as nobody writes to memory outside the image.
-    let Some(info) = (unsafe { StartInfo::from_ptr(physical(u64::from(start_info))) }) else {
+    let Some(info) = (unsafe { StartInfo::from_ptr(physical(start_info)) }) else {
         end::broken(format_args!("the loader left no hvm_start_info at {start_info:#x}"))
     };
     // SAFETY: as above.

@@ -30,7 +30,6 @@ impl<'s> Clock<'s> {
     }
 
     /// The time now. Never goes back: where the counter does, time stands still.
-    #[inline]
     pub(crate) fn now(&self) -> Instant {
         let time = system_time(&self.shared.vcpu_info[0].time, time_stamp);
         // Where Xen never comes to an end of writing, there is no newer time than the last one.
@@ -54,14 +53,20 @@ impl<'s> Clock<'s> {
 
     /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.
     pub(crate) fn wall_time(&self) -> Option<Duration> {
+        let (seconds, nanos) = self.wall_start()?;
+        let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
+        (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
+    }
+
+    /// The wall clock when Xen's system time was zero: seconds since 1970, and nanoseconds; nothing if Xen does
+    /// not say.
+    pub(crate) fn wall_start(&self) -> Option<(u64, u32)> {
         let shared = self.shared;
-        let (seconds, nanos) = consistent(&shared.wc_version, || {
+        consistent(&shared.wc_version, || {
             let [low, high, nanos] = [&shared.wc_sec, &shared.wc_sec_hi, &shared.wc_nsec]
                 .map(|word| word.load(Ordering::Relaxed));
             (u64::from(high) << 32 | u64::from(low), nanos)
-        })?;
-        let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
-        (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
+        })
     }
 }
 
@@ -76,7 +81,6 @@ pub(crate) fn time_stamp() -> u64 {
 
 /// What `read` returns at a moment at which nobody writes: the version is even, and the same before and
 /// after.
-#[inline]
 fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> {
     for _ in 0..TRIES {
         let before = version.load(Ordering::Acquire);
@@ -93,7 +97,6 @@ fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> 
 }
 
 /// The system time in nanoseconds.
-#[inline]
 fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Option<u64> {
     let (began, at, scale, now) = consistent(&info.version, || {
         (
@@ -111,14 +114,13 @@ fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Opti
 }
 
 /// So many ticks of the time stamp counter in nanoseconds, by `tsc_to_system_mul` and `tsc_shift`.
-#[inline]
 fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
-    // 64 bits of ticks, shifted by fewer than 32, times 32 bits: no more than 128. Xen shifts by less.
+    // As Xen does it (`scale_delta`): Xen shifts by a few bits, and no bit of a time gets lost.
     let distance = u32::from(shift.unsigned_abs()).min(31);
-    let ticks = u128::from(ticks);
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
-    let passed = (ticks * u128::from(multiplier)) >> 32;
-    u64::try_from(passed).unwrap_or(u64::MAX)
+    // 64 bits times 32 bits, of which the lower 32 are a fraction.
+    let (high, low, multiplier) = (ticks >> 32, ticks & 0xffff_ffff, u64::from(multiplier));
+    high * multiplier + ((low * multiplier) >> 32)
 }
 
 #[cfg(test)]

@@ -40,8 +40,7 @@ impl<X: EventCalls> Domain<X> {
         {
             Ok(())
         } else {
-            let ports = port.into_iter().chain([self.store_port]).chain(self.console_port);
-            self.events.poll(ports, deadline)
+            self.events.poll([port, Some(self.store_port), self.console_port], deadline)
         };
         // Before the owner looks into its rings: what comes from here on is pending again.
         if let Some(port) = port {
@@ -145,8 +144,8 @@ unsafe impl Guest for Domain {
         self.store.watch(path)
     }
 
-    fn unwatch(&self, watch: Watch) {
-        self.store.unwatch(&watch);
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch) {
+        self.store.unwatch(path, &watch);
     }
 
     #[inline]

@@ -36,16 +36,15 @@ pub fn finish(name: &str, result: Result<(), Error>) -> ! {
 
 /// As [`finish`], but for the end of a program that has not failed.
 pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
-    match result {
-        Ok(()) => turn_off(asked),
-        Err(error) if error.status() == 0 => {
+    let Err(error) = result else { turn_off(asked) };
+    match error.status() {
+        0 => {
             early::print(format_args!("{error}"));
             turn_off(Shutdown::PowerOff)
         }
-        Err(error) if error.status() == 2 => refused(format_args!("{name}: {error}")),
-        Err(error) => {
+        status => {
             early::print_last(format_args!("{name}: {error}"));
-            turn_off(Shutdown::Crash)
+            turn_off(if status == 2 { Shutdown::PowerOff } else { Shutdown::Crash })
         }
     }
 }
@@ -54,21 +53,21 @@ pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) 
 /// `panic-messages`), the counters of the regions, and the domain has crashed.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let here = 0_u64;
-    last_words(|| {
-        if cfg!(not(feature = "panic-messages")) {
-            early::print_last(format_args!("panic"));
-        } else if let Some(place) = info.location() {
-            early::print_last(format_args!("panic at {place}: {}", info.message()));
+    let stack = (&raw const here).addr() as u64;
+    match info.location() {
+        Some(place) if cfg!(feature = "panic-messages") => {
+            last_words(format_args!("panic at {place}: {}", info.message()), stack)
         }
-        early::print_last(format_args!("{}", Calls::above((&raw const here).addr() as u64)));
-    })
+        _ => last_words(format_args!("panic"), stack),
+    }
 }
 
-/// Says why the guest ends, then what its regions hold; then the domain has crashed. One that cannot even
-/// say that has crashed at once.
-pub(crate) fn last_words(say: impl FnOnce()) -> ! {
+/// Says why the guest ends, where it was by the addresses on its stack from `stack` on, then what its regions
+/// hold; then the domain has crashed. One that cannot even say that has crashed at once.
+pub(crate) fn last_words(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     if !ENDING.swap(true, Ordering::Relaxed) {
-        say();
+        early::print_last(reason);
+        early::print_last(format_args!("{}", Calls::above(stack)));
         memory::report(early::print_last);
     }
     turn_off(Shutdown::Crash)

@@ -8,12 +8,13 @@
 //! none it is how long an instruction takes that Xen has to emulate: that is [`Quality::Weak`], and the
 //! guest says so.
 
-use ascon_xof128::{AsconXof128, ExtendableOutput as _, Update as _, XofReader as _};
+mod xof;
 
+use self::xof::Xof;
 use crate::clock::time_stamp;
 
-/// The state of the generator in bytes.
-const STATE: usize = 32;
+/// The state of the generator in words of 64 bits.
+const STATE: usize = 4;
 /// How many words of 64 bits are taken from the processor for each request: 256 bits.
 const WORDS: usize = 4;
 /// How many words are looked at before the processor's are believed.
@@ -51,7 +52,7 @@ pub(crate) trait Processor {
 
 /// The generator.
 pub(crate) struct Entropy<C> {
-    state: [u8; STATE],
+    state: [u64; STATE],
     requests: u64,
     processor: C,
     quality: Quality,
@@ -66,16 +67,19 @@ impl<C: Processor> Entropy<C> {
             (true, false) => Quality::Stuck,
             (false, _) => Quality::Weak,
         };
-        let mut xof = AsconXof128::default();
+        let mut xof = Xof::new();
         for seed in seeds {
             // With its length, so that no two lists of seeds look the same.
-            absorb(&mut xof, &seed.len().to_le_bytes());
-            absorb(&mut xof, seed);
+            xof.absorb(seed.len() as u64);
+            for bytes in seed.chunks(8) {
+                let mut word = [0; 8];
+                word[..bytes.len()].copy_from_slice(bytes);
+                xof.absorb(u64::from_le_bytes(word));
+            }
         }
         add_noise(&mut xof, &mut processor, quality, TIMES_AT_START);
-        let mut state = [0; STATE];
-        xof.finalize_xof().read(&mut state);
-        Self { state, requests: 0, processor, quality }
+        let mut words = xof.finish();
+        Self { state: core::array::from_fn(|_| words.squeeze()), requests: 0, processor, quality }
     }
 
     pub(crate) fn quality(&self) -> Quality {
@@ -85,13 +89,19 @@ impl<C: Processor> Entropy<C> {
     /// Fills `out`.
     pub(crate) fn fill(&mut self, out: &mut [u8]) {
         self.requests = self.requests.wrapping_add(1);
-        let mut xof = AsconXof128::default();
-        absorb(&mut xof, &self.state);
-        absorb(&mut xof, &self.requests.to_le_bytes());
+        let mut xof = Xof::new();
+        for word in self.state {
+            xof.absorb(word);
+        }
+        xof.absorb(self.requests);
         add_noise(&mut xof, &mut self.processor, self.quality, TIMES);
-        let mut reader = xof.finalize_xof();
-        reader.read(&mut self.state);
-        reader.read(out);
+        let mut words = xof.finish();
+        for word in &mut self.state {
+            *word = words.squeeze();
+        }
+        for bytes in out.chunks_mut(8) {
+            bytes.copy_from_slice(&words.squeeze().to_le_bytes()[..bytes.len()]);
+        }
     }
 }
 
@@ -102,28 +112,17 @@ impl<C> core::fmt::Debug for Entropy<C> {
     }
 }
 
-/// Adds bytes to what goes in. Once in the program, not once for each use: it is called a few hundred times.
-#[inline(never)]
-fn absorb(xof: &mut AsconXof128, bytes: &[u8]) {
-    xof.update(bytes);
-}
-
 /// Adds what the processor has to say now: words if they are random, `times` times if not.
 #[inline(never)]
-fn add_noise(
-    xof: &mut AsconXof128,
-    processor: &mut impl Processor,
-    quality: Quality,
-    times: usize,
-) {
+fn add_noise(xof: &mut Xof, processor: &mut impl Processor, quality: Quality, times: usize) {
     if quality == Quality::Strong {
         for _ in 0..WORDS {
             // One that does not come is no harm: those that came before are in the state.
-            absorb(xof, &word(processor).unwrap_or(0).to_le_bytes());
+            xof.absorb(word(processor).unwrap_or(0));
         }
     } else {
         for _ in 0..times {
-            absorb(xof, &processor.time().to_le_bytes());
+            xof.absorb(processor.time());
         }
     }
 }
@@ -306,7 +305,8 @@ mod tests {
             entropy.fill(&mut out);
             assert!(seen.insert(out[..8].to_vec()) && seen.insert(out[32..].to_vec()));
             // What was given out is not what is kept.
-            assert!(!out.windows(8).any(|window| entropy.state.starts_with(window)));
+            let kept = entropy.state.map(u64::to_le_bytes);
+            assert!(!out.windows(8).any(|window| kept.as_flattened().starts_with(window)));
         }
         entropy.fill(&mut []);
     }

@@ -62,12 +62,12 @@ impl<'s, X: EventCalls> Events<'s, X> {
     /// come. Leaves them pending.
     pub(crate) fn poll(
         &self,
-        ports: impl IntoIterator<Item = Port>,
+        ports: [Option<Port>; MOST_PORTS],
         deadline: Option<Instant>,
     ) -> Result<(), Errno> {
         let mut list = [0; MOST_PORTS];
         let mut count = 0;
-        for (port, place) in ports.into_iter().zip(&mut list) {
+        for (port, place) in ports.iter().flatten().zip(&mut list) {
             *place = port.0;
             count += 1;
         }
@@ -121,7 +121,7 @@ impl<X: EventCalls> Peer for Channel<'_, X> {
 
     fn sleep(&self, deadline: Instant) {
         // A port that cannot be polled is not slept on, which ends at the deadline as well.
-        let _ = self.events.poll([self.port], Some(deadline));
+        let _ = self.events.poll([Some(self.port), None, None], Some(deadline));
         self.events.take(self.port);
     }
 
@@ -193,8 +193,8 @@ mod tests {
         let (calls, shared) = (Calls::default(), SharedInfo::zeroed());
         let events = Events::new(&calls, &shared);
         let deadline = Some(Instant::from_millis(5));
-        events.poll([Port(1), Port(2), Port(70)], deadline).unwrap();
-        events.poll(None, None).unwrap();
+        events.poll([1, 2, 70].map(|port| Some(Port(port))), deadline).unwrap();
+        events.poll([None; 3], None).unwrap();
         let asked = vec![Call::Poll(vec![1, 2, 70], 5_000_000), Call::Poll(vec![], 0)];
         assert_eq!(*calls.0.borrow(), asked);
     }

@@ -5,60 +5,80 @@
 
 mod frame;
 
-use core::{arch::naked_asm, cell::OnceCell};
+use core::{arch::naked_asm, cell::Cell, mem::offset_of};
 
 use x86_64::{
-    VirtAddr,
+    PrivilegeLevel, VirtAddr,
     instructions::tables,
     registers::control::Cr2,
     structures::{
         DescriptorTablePointer,
-        gdt::{Descriptor, GlobalDescriptorTable},
-        idt::{Entry, HandlerFunc},
-        tss::TaskStateSegment,
+        gdt::{DescriptorFlags, SegmentSelector},
     },
 };
 
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{
-    boot::{Layout, exception_stack_tops},
-    calls::Calls,
-    early, end,
+    boot::{EXCEPTION_STACK_TOPS, Layout},
+    end,
     one_cpu::OneCpu,
 };
 
 /// The exceptions of the processor; above them are interrupts, which are never enabled.
 const VECTORS: usize = 32;
 /// How far the entries of two exceptions are apart, in bytes.
-const ENTRY_SIZE: usize = 16;
+const ENTRY_SIZE: usize = 8;
 
-static TSS: OneCpu<OnceCell<TaskStateSegment>> = OneCpu(OnceCell::new());
-static GDT: OneCpu<OnceCell<GlobalDescriptorTable>> = OneCpu(OnceCell::new());
-static IDT: OneCpu<OnceCell<[Entry<HandlerFunc>; VECTORS]>> = OneCpu(OnceCell::new());
+/// Segments: none, code, data, and the task state segment, which takes two places.
+type Gdt = [u64; 5];
+/// Where each exception leads.
+type Idt = [Cell<[u64; 2]>; VECTORS];
+
+/// The task state segment (Intel SDM volume 3, figure 8-11), of which the stacks of the exceptions are used.
+#[repr(C, packed(4))]
+struct TaskState {
+    unused: [u32; 9],
+    stacks: [*const u8; 7],
+    reserved: [u16; 5],
+    /// Where the segment ends: it has no permissions for ports.
+    end: u16,
+}
+
+/// The places of the segments in [`Gdt`]: code and data have those that they had before.
+const CODE: u16 = 1;
+const TASK_STATE: u16 = 3;
+
+static TSS: OneCpu<TaskState> = OneCpu(TaskState {
+    unused: [0; 9],
+    stacks: EXCEPTION_STACK_TOPS,
+    reserved: [0; 5],
+    end: size_of::<TaskState>() as u16,
+});
+static GDT: OneCpu<Cell<Gdt>> = OneCpu(Cell::new([0; 5]));
+static IDT: OneCpu<Idt> = OneCpu([const { Cell::new([0; 2]) }; VECTORS]);
 
 /// Has every exception told from now on. Their stacks are where the tables of the entry were.
 pub(crate) fn init() {
-    let tss = TSS.0.get_or_init(|| {
-        let mut tss = TaskStateSegment::new();
-        for (stack, top) in exception_stack_tops().into_iter().enumerate() {
-            tss.interrupt_stack_table[stack] = address(top);
-        }
-        tss
-    });
-    let mut gdt = GlobalDescriptorTable::new();
-    // The segments that are in use, in the places that they have.
-    gdt.append(Descriptor::kernel_code_segment());
-    gdt.append(Descriptor::kernel_data_segment());
-    let tss = gdt.append(Descriptor::tss_segment(tss));
-    GDT.0.get_or_init(|| gdt).load();
+    let [low, high] = task_state(address(&TSS.0).as_u64());
+    let code = DescriptorFlags::KERNEL_CODE64.bits();
+    GDT.0.set([0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high]);
+    // SAFETY: from here on the processor alone changes the table, and the segments that are in use are in it.
+    unsafe { tables::lgdt(&table(&GDT.0)) };
     // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
-    unsafe { tables::load_tss(tss) };
-
-    let idt = IDT.0.get_or_init(idt);
-    let limit = (size_of_val(idt) - 1) as u16;
-    let pointer = DescriptorTablePointer { limit, base: address(idt) };
+    unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
+    let first = entries as *const () as usize;
+    for (vector, entry) in IDT.0.iter().enumerate() {
+        // The task state segment has stacks of these numbers, and only exceptions use them.
+        let stack = match vector as u64 {
+            DOUBLE_FAULT => 1,
+            NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
+            _ => 0,
+        };
+        // For each vector there is an entry, so far from the first.
+        entry.set(gate((first + vector * ENTRY_SIZE) as u64, stack));
+    }
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
-    unsafe { tables::lidt(&pointer) };
+    unsafe { tables::lidt(&table(&IDT.0)) };
 }
 
 /// An address of ours, which is never one that a processor refuses.
@@ -66,26 +86,30 @@ fn address<T>(pointer: *const T) -> VirtAddr {
     VirtAddr::new_truncate(pointer.addr() as u64)
 }
 
-fn idt() -> [Entry<HandlerFunc>; VECTORS] {
-    let first = entries as *const () as usize;
-    let mut idt = [const { Entry::missing() }; VECTORS];
-    for (vector, entry) in idt.iter_mut().enumerate() {
-        // SAFETY: for each vector there is an entry, so far from the first.
-        let options =
-            unsafe { entry.set_handler_addr(address((first + vector * ENTRY_SIZE) as *const ())) };
-        let stack = match vector as u64 {
-            DOUBLE_FAULT => 1,
-            NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
-            _ => 0,
-        };
-        // SAFETY: the task state segment has stacks of these numbers, and only exceptions use them.
-        unsafe { options.set_stack_index(stack) };
-    }
-    idt
+/// Where a table is, as the processor takes it.
+fn table<T>(table: &T) -> DescriptorTablePointer {
+    DescriptorTablePointer { limit: (size_of::<T>() - 1) as u16, base: address(table) }
+}
+
+/// The descriptor of a task state segment at this address (Intel SDM volume 3, figure 8-4).
+fn task_state(base: u64) -> [u64; 2] {
+    let limit = size_of::<TaskState>() as u64 - 1;
+    // Present, of the type of a task state segment of 64 bits that is not in use.
+    let kind = 0x89;
+    [limit | (base & 0xff_ffff) << 16 | kind << 40 | (base >> 24 & 0xff) << 56, base >> 32]
+}
+
+/// The entry of the table of exceptions that leads to this address, on a stack of this number (figure 7-8).
+fn gate(address: u64, stack: u64) -> [u64; 2] {
+    let selector = u64::from(CODE) << 3;
+    // Present, an interrupt gate.
+    let kind = 0x8e;
+    let low = address & 0xffff | selector << 16 | (stack + 1) << 32 | kind << 40;
+    [low | (address >> 16 & 0xffff) << 48, address >> 32]
 }
 
 /// The entries of the exceptions, [`ENTRY_SIZE`] apart: each makes the frame whole with an error code (of
-/// its own, or 0) and its number.
+/// its own, or 0), and calls [`save`], which knows by where it was called from which exception it is.
 #[unsafe(naked)]
 unsafe extern "C" fn entries() -> ! {
     naked_asm!(
@@ -96,8 +120,7 @@ unsafe extern "C" fn entries() -> ! {
         ".if ((0x60227d00 >> vector) & 1) == 0",
         "push 0",
         ".endif",
-        "push vector",
-        "jmp {common}",
+        "call {common}",
         ".set vector, vector + 1",
         ".endr",
         vectors = const VECTORS,
@@ -106,7 +129,7 @@ unsafe extern "C" fn entries() -> ! {
     )
 }
 
-/// Completes a [`Frame`] on the stack.
+/// Completes a [`Frame`] on the stack, where the number of the exception is an address in its entry so far.
 #[unsafe(naked)]
 unsafe extern "C" fn save() -> ! {
     naked_asm!(
@@ -128,8 +151,14 @@ unsafe extern "C" fn save() -> ! {
         "cld",
         "xor ebp, ebp",
         "mov rdi, rsp",
+        "lea rax, [rip + {entries}]",
+        "sub [rdi + {vector}], rax",
+        "shr qword ptr [rdi + {vector}], {entry_bits}",
         "call {tell}",
         "ud2",
+        entries = sym entries,
+        vector = const offset_of!(Frame, vector),
+        entry_bits = const ENTRY_SIZE.ilog2(),
         tell = sym tell,
     )
 }
@@ -137,9 +166,52 @@ unsafe extern "C" fn save() -> ! {
 extern "C" fn tell(frame: &Frame) -> ! {
     // An address that the processor has used is one that it can have.
     let address = Cr2::read_raw();
-    end::last_words(|| {
-        let layout = &Layout::of_guest();
-        early::print_last(format_args!("{}", Exception { frame, address, layout }));
-        early::print_last(format_args!("{}", Calls::above(frame.rsp)));
-    })
+    let layout = &Layout::of_guest();
+    end::last_words(format_args!("{}", Exception { frame, address, layout }), frame.rsp)
+}
+
+#[cfg(test)]
+mod tests {
+    use x86_64::structures::{
+        gdt::Descriptor,
+        idt::{Entry, HandlerFunc},
+        tss::TaskStateSegment,
+    };
+
+    use super::*;
+
+    #[test]
+    fn descriptors_are_those_of_the_manual() {
+        let (here, there) =
+            (TaskStateSegment::new(), std::boxed::Box::new(TaskStateSegment::new()));
+        for tss in [&here, &there] {
+            // SAFETY: the descriptor is looked at, and not loaded.
+            let expected = unsafe { Descriptor::tss_segment_unchecked(tss) };
+            let Descriptor::SystemSegment(low, high) = expected else { panic!("{expected:?}") };
+            assert_eq!(task_state(address(tss).as_u64()), [low, high]);
+        }
+        assert_eq!(size_of::<TaskState>(), size_of::<TaskStateSegment>());
+        assert_eq!(
+            offset_of!(TaskState, stacks),
+            offset_of!(TaskStateSegment, interrupt_stack_table)
+        );
+        assert_eq!(offset_of!(TaskState, end), offset_of!(TaskStateSegment, iomap_base));
+    }
+
+    #[test]
+    fn gates_are_those_of_the_manual() {
+        for (address, stack) in [(0, 0), (0x1234_5678_9abc, 1), (0x7edc_ba98_7654, 2)] {
+            let mut entry = Entry::<HandlerFunc>::missing();
+            // SAFETY: the entry is looked at, and not used.
+            let options = unsafe { entry.set_handler_addr(VirtAddr::new(address)) };
+            let code = SegmentSelector::new(CODE, PrivilegeLevel::Ring0);
+            // SAFETY: as above. The selector is that of the guest, not the one of this process.
+            let options = unsafe { options.set_code_selector(code) };
+            // SAFETY: as above.
+            unsafe { options.set_stack_index(stack as u16) };
+            // SAFETY: an entry is two words, any of which is a word.
+            let expected = unsafe { core::mem::transmute::<Entry<HandlerFunc>, [u64; 2]>(entry) };
+            assert_eq!(gate(address, stack), expected);
+        }
+    }
 }

@@ -52,7 +52,7 @@ pub enum StoreError {
     /// The answer is longer than the room for it: so many bytes.
     TooLong(u32),
     /// Path and value do not fit into the ring at once (`XENSTORE_RING_SIZE`: 1008 bytes with their header
-    /// left out), or the path of a watch has more than 96 bytes.
+    /// left out).
     RequestTooLong,
     /// There was no answer in time.
     Silent,
@@ -148,8 +148,8 @@ pub unsafe trait Guest {
     /// [`StoreError`].
     fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError>;
 
-    /// Ends a watch (`XS_UNWATCH`).
-    fn unwatch(&self, watch: Watch);
+    /// Ends a watch on `path` (`XS_UNWATCH`).
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch);
 
     /// Whether the watch has fired since this was last asked. Cheap: asked for every packet.
     fn fired(&self, watch: &Watch) -> bool;
@@ -223,8 +223,8 @@ unsafe impl<G: Guest> Guest for &G {
         (**self).watch(path)
     }
 
-    fn unwatch(&self, watch: Watch) {
-        (**self).unwatch(watch);
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch) {
+        (**self).unwatch(path, watch);
     }
 
     #[inline]

@@ -26,18 +26,31 @@ impl Errno {
     pub const ENOSPC: Self = Self(28);
 }
 
+impl Errno {
+    /// The names of errors: those that xenstore has for them (`xsd_errors`). One text: a table of them would be
+    /// larger.
+    const NAMES: &str = "EPERM ENOENT EIO E2BIG EAGAIN ENOMEM EACCES EBUSY EEXIST EISDIR EINVAL ENOSPC EROFS \
+        ENOSYS ENOTEMPTY EISCONN";
+    /// Their numbers.
+    const NUMBERS: &[u8] = &[1, 2, 5, 7, 11, 12, 13, 16, 17, 21, 22, 28, 30, 38, 39, 106];
+
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let numbers = Self::NUMBERS.iter().map(|&number| Self(number.into()));
+        Self::NAMES.split(' ').zip(numbers)
+    }
+
+    /// The error of this name.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        Self::all().find(|(known, _)| known.as_bytes() == name).map(|(_, errno)| errno)
+    }
+}
+
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match *self {
-            Self::ENOENT => "ENOENT",
-            Self::EAGAIN => "EAGAIN",
-            Self::ENOMEM => "ENOMEM",
-            Self::EEXIST => "EEXIST",
-            Self::EINVAL => "EINVAL",
-            Self::ENOSPC => "ENOSPC",
-            Self(number) => return write!(f, "error {number}"),
-        };
-        f.write_str(name)
+        match Self::all().find(|(_, errno)| errno == self) {
+            Some((name, _)) => f.write_str(name),
+            None => write!(f, "error {}", self.0),
+        }
     }
 }
 
@@ -75,11 +88,13 @@ pub(crate) enum Number {
 ///
 /// # Safety
 /// The hypercall page has been set up, and `argument` is what the command takes: Xen reads and writes it.
+// One copy: what each caller has to do is little.
+#[inline(never)]
 pub(crate) unsafe fn call(
     number: Number,
     command: usize,
     argument: *mut c_void,
-) -> Result<usize, Errno> {
+) -> Result<(), Errno> {
     let result: isize;
     // SAFETY: an entry of the hypercall page takes its arguments in rdi and rsi, returns in rax, and keeps all
     // registers but those of the arguments (xen-x86_64.h). It reads and writes memory.
@@ -97,10 +112,10 @@ pub(crate) unsafe fn call(
             lateout("r11") _,
         );
     }
-    // -4095..=-1 are errors, all else is a result.
-    match u16::try_from(result.wrapping_neg()) {
-        Ok(error @ 1..4096) => Err(Errno(error)),
-        _ => Ok(result.cast_unsigned()),
+    // -4095..=-1 are errors; none of these commands has a result.
+    match result.wrapping_neg() {
+        error @ 1..4096 => Err(Errno(error as u16)),
+        _ => Ok(()),
     }
 }
 

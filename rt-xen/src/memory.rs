@@ -37,7 +37,8 @@ const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
 const LIMIT: u64 = 1 << (32 + 12);
 
 static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
-static GLOBAL: OneCpu<OnceCell<Region<'static>>> = OneCpu(OnceCell::new());
+// Never dropped, and nothing but zeroes as long as it is empty: so it takes no room in the file.
+static GLOBAL: OneCpu<OnceCell<MaybeUninit<Region<'static>>>> = OneCpu(OnceCell::new());
 
 /// Why the guest has no memory to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +102,11 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     // SAFETY: the piece is memory that nobody uses, mapped to be read and written; it needs no values.
     let memory = unsafe { slice::from_raw_parts_mut(start, length as usize) };
     let pool = POOL.0.get_or_init(|| Pool::new(memory));
+    let global = GLOBAL.0.get_or_init(|| MaybeUninit::new(Region::new(pool, "global")));
     Ok(Memory {
         pool,
-        global: GLOBAL.0.get_or_init(|| Region::new(pool, "global")),
+        // SAFETY: nobody else fills the cell, and here it is filled with a region.
+        global: unsafe { global.assume_init_ref() },
         tables: tables.free().start - room.start,
         unused: ram.bytes() - length,
     })
@@ -111,8 +114,10 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
 
 fn map(mut tables: Tables, layout: &Layout, ram: &Ram) -> Result<Tables, OutOfTables> {
     tables.map_image(layout)?;
-    for range in ram.pieces().iter().chain([&HOLE, &SPECIAL_PAGES]) {
-        tables.map(range.clone(), Access::Write)?;
+    for ranges in [ram.pieces(), &[HOLE, SPECIAL_PAGES]] {
+        for range in ranges {
+            tables.map(range.clone(), Access::Write)?;
+        }
     }
     Ok(tables)
 }

@@ -142,12 +142,7 @@ impl Xen {
     ///
     /// # Safety
     /// `T` is the structure that the command takes, and what it points to is what Xen may read and write.
-    unsafe fn call<T>(
-        self,
-        number: Number,
-        command: usize,
-        argument: &mut T,
-    ) -> Result<usize, Errno> {
+    unsafe fn call<T>(self, number: Number, command: usize, argument: &mut T) -> Result<(), Errno> {
         // SAFETY: the page is set up, by the invariant; the argument is as the caller promises.
         unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }
     }
@@ -156,7 +151,7 @@ impl Xen {
     pub(crate) fn shutdown(self, reason: Shutdown) -> Result<(), Errno> {
         let mut argument = reason as u32;
         // SAFETY: `struct sched_shutdown` is the reason.
-        unsafe { self.call(Number::Sched, SCHEDOP_SHUTDOWN, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Sched, SCHEDOP_SHUTDOWN, &mut argument) }
     }
 
     /// Puts page `index` of `space` where frame `frame` of our memory is.
@@ -177,7 +172,7 @@ impl Xen {
             gpfn: frame,
         };
         // SAFETY: the structure of the command, without pointers; the frame is free, as the caller promises.
-        unsafe { self.call(Number::Memory, XENMEM_ADD_TO_PHYSMAP, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Memory, XENMEM_ADD_TO_PHYSMAP, &mut argument) }
     }
 
     /// The memory of the guest: as much of the map as there is room for.
@@ -208,7 +203,7 @@ impl Xen {
         let index = HvmParam::CallbackIrq as u32;
         let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value: 0 };
         // SAFETY: the structure of the command, without pointers; no interrupt is asked for.
-        unsafe { self.call(Number::Hvm, HVMOP_SET_PARAM, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Hvm, HVMOP_SET_PARAM, &mut argument) }
     }
 }
 
@@ -236,19 +231,19 @@ impl EventCalls for Xen {
     fn close(&self, port: Port) -> Result<(), Errno> {
         let mut argument = EvtchnPort { port: port.0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannel, EVTCHNOP_CLOSE, &mut argument) }.map(drop)
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_CLOSE, &mut argument) }
     }
 
     fn send(&self, port: Port) -> Result<(), Errno> {
         let mut argument = EvtchnPort { port: port.0 };
         // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannel, EVTCHNOP_SEND, &mut argument) }.map(drop)
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_SEND, &mut argument) }
     }
 
     fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno> {
         let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
         let mut argument = SchedPoll { ports: ports.as_ptr(), nr_ports, timeout };
         // SAFETY: the structure of the command; Xen reads `nr_ports` ports, which `ports` has.
-        unsafe { self.call(Number::Sched, SCHEDOP_POLL, &mut argument) }.map(drop)
+        unsafe { self.call(Number::Sched, SCHEDOP_POLL, &mut argument) }
     }
 }

@@ -7,7 +7,8 @@ use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    BootTime, Errno, GrantCounts, Machine, Port, StoreError, arguments,
+    BootTime, Errno, GrantCounts, Machine, Port, StoreError,
+    arguments::Arguments,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -33,7 +34,7 @@ pub struct Event(pub Option<Port>);
 /// The runtime of a guest of Xen.
 #[derive(Debug)]
 pub struct Rt {
-    arguments: &'static [&'static str],
+    arguments: Arguments<'static>,
     memory: &'static Region<'static>,
     domain: &'static Domain,
     control: Control,
@@ -70,7 +71,7 @@ impl Rt {
         if let Some(console) = console {
             console::set(console);
         }
-        let arguments = arguments::read(command_line.as_bytes(), memory)?;
+        let arguments = Arguments::read(command_line, memory)?;
 
         // SAFETY: the page of xenstore has that structure, of atomics alone.
         let store_page = unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn) }?;
@@ -91,18 +92,17 @@ impl Rt {
             Error::new(1, format_args!("cannot listen to the operator: {error}"))
         })?;
         let entropy = seed(domain);
-        let quality = entropy.quality();
-        let mut rt = Self { arguments, memory, domain, control, entropy, is_deaf: false };
-        match quality {
-            Quality::Strong => {}
-            Quality::Weak => rt.print(format_args!(
-                "no RDRAND and no RDSEED on this processor: seeds come from timing jitter: weak"
-            )),
-            Quality::Stuck => rt.print(format_args!(
-                "RDRAND and RDSEED are broken on this processor: seeds come from timing jitter: weak"
-            )),
+        let why_weak = match entropy.quality() {
+            Quality::Strong => None,
+            Quality::Weak => Some("no RDRAND and no RDSEED"),
+            Quality::Stuck => Some("RDRAND and RDSEED are broken"),
+        };
+        if let Some(why) = why_weak {
+            early::print(format_args!(
+                "{why} on this processor: seeds come from timing jitter: weak"
+            ));
         }
-        Ok(rt)
+        Ok(Self { arguments, memory, domain, control, entropy, is_deaf: false })
     }
 
     /// The guest, for a driver.
@@ -169,7 +169,7 @@ impl Runtime for Rt {
     }
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
-        self.arguments.iter().copied()
+        self.arguments.iter()
     }
 
     /// There are no files to write frames to. What there is watches for the first ARP reply.
@@ -251,12 +251,13 @@ fn port(xen: Xen, param: HvmParam) -> Result<Option<Port>, Error> {
 /// A generator that begins with what is known of this guest alone.
 fn seed(domain: &Domain) -> Entropy<Cpu> {
     let mut values = [[0; 64]; 3];
-    for (path, buffer) in ["vm", "name", "domid"].into_iter().zip(&mut values) {
+    for (path, buffer) in ["vm", "name", "domid"].iter().zip(&mut values) {
         // What is not there tells nothing.
         let _ = domain.store.read(format_args!("{path}"), buffer);
     }
-    let wall = domain.clock.wall_time().unwrap_or_default().as_nanos().to_le_bytes();
+    let (seconds, nanos) = domain.clock.wall_start().unwrap_or_default();
     let now = domain.clock.now().as_nanos().to_le_bytes();
     let [vm, name, domid] = &values;
-    Entropy::new(Cpu::new(), &[vm, name, domid, &wall, &now])
+    let seeds: [&[u8]; 6] = [vm, name, domid, &seconds.to_le_bytes(), &nanos.to_le_bytes(), &now];
+    Entropy::new(Cpu::new(), &seeds)
 }

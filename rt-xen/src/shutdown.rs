@@ -24,7 +24,7 @@ pub(crate) struct Control {
 impl Control {
     /// Listens from now on, and says what can be asked for.
     pub(crate) fn new<P: Peer>(store: &Client<'_, P>) -> Result<Self, StoreError> {
-        for (feature, can) in [("poweroff", 1), ("reboot", 1), ("suspend", 0)] {
+        for (feature, can) in &[("poweroff", "1"), ("reboot", "1"), ("suspend", "0")] {
             match store.write(format_args!("control/feature-{feature}"), format_args!("{can}")) {
                 // Not every toolstack has these, and lets us write them.
                 Ok(()) | Err(StoreError::Refused(_)) => {}
@@ -72,14 +72,13 @@ impl Control {
         let mut buffer = [0; 16];
         if sysrq {
             match asked_at(store, SYSRQ, &mut buffer) {
-                Ok(b"") => {}
+                Ok("") => {}
                 Ok(key) => {
                     acknowledge(store, SYSRQ);
                     match key {
-                        b"s" | b"m" => wake = Wake::Report,
+                        "s" | "m" => wake = Wake::Report,
                         _ => print(format_args!(
-                            "xl sysrq {}: not known; s prints the statistics",
-                            readable(key)
+                            "xl sysrq {key}: not known; s prints the statistics"
                         )),
                     }
                 }
@@ -88,18 +87,18 @@ impl Control {
         }
         if shutdown {
             let reason = match asked_at(store, SHUTDOWN, &mut buffer) {
-                Ok(b"") => None,
-                Ok(b"poweroff" | b"halt") => Some(Shutdown::PowerOff),
-                Ok(b"reboot") => Some(Shutdown::Reboot),
+                Ok("") => None,
+                Ok("poweroff" | "halt") => Some(Shutdown::PowerOff),
+                Ok("reboot") => Some(Shutdown::Reboot),
                 // Not acknowledged: that would promise that it is about to happen.
-                Ok(b"suspend") => {
+                Ok("suspend") => {
                     print(format_args!(
                         "asked to suspend: refused, this guest cannot (xl save, xl migrate)"
                     ));
                     None
                 }
                 Ok(other) => {
-                    print(format_args!("asked to {}: refused, not known", readable(other)));
+                    print(format_args!("asked to {other}: refused, not known"));
                     None
                 }
                 Err(error) => {
@@ -117,15 +116,15 @@ impl Control {
     }
 }
 
-/// What is written at `path`; nothing if there is no such path.
+/// What is written at `path`, as far as it can be shown; nothing if there is no such path.
 fn asked_at<'b, P: Peer>(
     store: &Client<'_, P>,
     path: &str,
     buffer: &'b mut [u8],
-) -> Result<&'b [u8], StoreError> {
+) -> Result<&'b str, StoreError> {
     match store.read(format_args!("{path}"), buffer) {
-        Err(StoreError::Refused(Errno::ENOENT)) => Ok(b""),
-        result => result,
+        Err(StoreError::Refused(Errno::ENOENT)) => Ok(""),
+        result => result.map(readable),
     }
 }
 

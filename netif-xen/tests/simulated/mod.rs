@@ -406,8 +406,8 @@ unsafe impl Guest for World {
         self.0.store.borrow_mut().watch(&path.to_string())
     }
 
-    fn unwatch(&self, watch: Watch) {
-        self.0.store.borrow_mut().unwatch(watch);
+    fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch) {
+        self.0.store.borrow_mut().unwatch(&path.to_string(), watch);
     }
 
     fn fired(&self, watch: &Watch) -> bool {

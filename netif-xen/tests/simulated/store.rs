@@ -133,8 +133,10 @@ impl Store {
         Ok(Watch(free as u8))
     }
 
-    pub fn unwatch(&mut self, Watch(number): Watch) {
-        assert!(self.watches[usize::from(number)].take().is_some(), "a watch was ended twice");
+    pub fn unwatch(&mut self, path: &str, Watch(number): Watch) {
+        let (watched, _) =
+            self.watches[usize::from(number)].take().expect("a watch was ended twice");
+        assert_eq!(watched, absolute(path), "the end of another watch");
     }
 
     pub fn fired(&mut self, Watch(number): &Watch) -> bool {

@@ -38,6 +38,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The layout of the running guest.
+    #[inline(never)]
     pub(crate) fn of_guest() -> Self {
         let at = |symbol: *const u8| symbol.addr() as u64;
         let guard = at(&raw const letregion_stack_guard);
@@ -65,14 +66,17 @@ impl Layout {
     }
 }
 
-/// The ends of the stacks of the exceptions: of all, of the double fault, of what the machine reports.
-pub(crate) fn exception_stack_tops() -> [*const u8; 3] {
-    [
-        &raw const letregion_exception_stack_top,
-        &raw const letregion_double_fault_stack_top,
-        &raw const letregion_machine_stack_top,
-    ]
-}
+/// The ends of the stacks of the exceptions: of all, of the double fault, of what the machine reports; there
+/// are no others.
+pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
+    &raw const letregion_exception_stack_top,
+    &raw const letregion_double_fault_stack_top,
+    &raw const letregion_machine_stack_top,
+    ptr::null(),
+    ptr::null(),
+    ptr::null(),
+    ptr::null(),
+];
 
 /// A pointer to `length` bytes of physical memory, which the guest sees at the same address.
 pub(crate) fn physical<T>(address: u64) -> *mut T {

@@ -60,7 +60,7 @@ pub(super) unsafe fn ram(info: &StartInfo) -> Option<Ram> {
     let start = physical::<MemmapTableEntry>(info.memmap_paddr);
     // SAFETY: so many entries stand there, says the loader.
     let map = unsafe { slice::from_raw_parts(start, info.memmap_entries as usize) };
-    Some(Ram::from_map(map.iter().copied()))
+    Some(Ram::from_map(map))
 }
 
 /// The memory of the guest as Xen says it.
@@ -69,13 +69,12 @@ pub(super) unsafe fn ram(info: &StartInfo) -> Option<Ram> {
 /// That of Xen.
 pub(super) fn ram_of_xen(xen: Xen) -> Result<Ram, Errno> {
     let mut entries = [const { MaybeUninit::uninit() }; ENTRIES];
-    let map = xen.memory_map(&mut entries)?;
-    Ok(Ram::from_map(map.iter().map(|&E820Entry { addr, size, ty }| MemmapTableEntry {
-        addr,
-        size,
-        ty,
-        reserved: 0,
-    })))
+    let entries = xen.memory_map(&mut entries)?;
+    let mut map = [MemmapTableEntry::default(); ENTRIES];
+    for (to, &E820Entry { addr, size, ty }) in map.iter_mut().zip(entries) {
+        *to = MemmapTableEntry { addr, size, ty, reserved: 0 };
+    }
+    Ok(Ram::from_map(&map[..entries.len()]))
 }
 
 impl fmt::Display for BadCommandLine {

@@ -169,7 +169,7 @@ fn a_watch_that_fires_while_another_value_is_read_is_looked_at_before_the_sleep(
     assert!(xen.slept.borrow().len() == 1 && !fired(&domain, &watch));
     domain.wait(Some(DEVICE), None).unwrap();
     assert!(xen.slept.borrow().len() == 2 && fired(&domain, &watch));
-    domain.store.unwatch(&watch);
+    domain.store.unwatch(format_args!("backend/state"), &watch);
     assert!(xen.daemon.watches().is_empty());
 }
 

@@ -124,7 +124,7 @@ impl fmt::Display for Exception<'_> {
         write!(f, " cs {cs:x} ss {ss:x} cr2 {address:x}")?;
         for (number, register) in general.iter().rev().enumerate() {
             let name = REGISTERS.get(4 * number..4 * number + 3).unwrap_or_default();
-            let before = if number % 4 == 0 { '\n' } else { ' ' };
+            let before = if number % 4 == 0 { "\n" } else { " " };
             write!(f, "{before}{name} {register:016x}")?;
         }
         Ok(())

@@ -23,14 +23,15 @@ pub(crate) struct Ram {
 impl Ram {
     /// What a memory map says is memory and nothing else: where its entries contradict one another, it is
     /// not.
-    pub(crate) fn from_map(map: impl Iterator<Item = MemmapTableEntry> + Clone) -> Self {
+    pub(crate) fn from_map(map: &[MemmapTableEntry]) -> Self {
         let mut ram = Self { pieces: [const { 0..0 }; PIECES], count: 0 };
         let is_ram = |entry: &MemmapTableEntry| entry.ty == u32::from(MemmapType::Ram);
-        for entry in map.clone().filter(is_ram) {
-            ram.add(entry.addr..entry.addr.saturating_add(entry.size));
+        let range = |entry: &MemmapTableEntry| entry.addr..entry.addr.saturating_add(entry.size);
+        for entry in map.iter().filter(|entry| is_ram(entry)) {
+            ram.add(range(entry));
         }
-        for entry in map.filter(|entry| !is_ram(entry)) {
-            ram.remove(entry.addr..entry.addr.saturating_add(entry.size));
+        for entry in map.iter().filter(|entry| !is_ram(entry)) {
+            ram.remove(range(entry));
         }
         ram
     }
@@ -149,7 +150,8 @@ mod tests {
     }
 
     fn ram(entries: &[(u64, u64, u32)]) -> Ram {
-        Ram::from_map(entries.iter().map(|&(addr, size, ty)| entry(addr, size, ty)))
+        let map: Vec<_> = entries.iter().map(|&(addr, size, ty)| entry(addr, size, ty)).collect();
+        Ram::from_map(&map)
     }
 
     #[test]

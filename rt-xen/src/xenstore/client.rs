@@ -15,7 +15,7 @@ use netif::Instant;
 
 use super::{
     incoming::Incoming,
-    watches::{Path, Watches},
+    watches::Watches,
     wire::{Header, MessageType, PAYLOAD_MAX, RING_SIZE, Request, error_number},
 };
 use crate::{
@@ -90,10 +90,7 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        let length = self.request(MessageType::Read, request, buffer)?;
-        Ok(&buffer[..length])
+        self.ask(MessageType::Read, path, buffer)
     }
 
     /// Reads the names in the directory `path`, each ended by a zero byte.
@@ -102,13 +99,21 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        let length = self.request(MessageType::Directory, request, buffer)?;
-        match &buffer[..length] {
+        match self.ask(MessageType::Directory, path, buffer)? {
             [.., last] if *last != 0 => Err(self.broken()),
             names => Ok(names),
         }
+    }
+
+    /// Asks for what there is at `path`.
+    fn ask<'b>(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], StoreError> {
+        let length = self.request(kind, path, format_args!(""), buffer)?;
+        Ok(&buffer[..length])
     }
 
     /// Writes the value at `path`.
@@ -117,18 +122,14 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         value: fmt::Arguments<'_>,
     ) -> Result<(), StoreError> {
-        let mut request = Request::new();
-        request.string(path)?;
-        request.value(value)?;
-        self.order(MessageType::Write, request)
+        self.order(MessageType::Write, path, value)
     }
 
     /// Watches `path`. A watch that is there already, because its end was not heard, is as good.
     pub(crate) fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
-        let path = Path::new(path)?;
         // First, so that the event that comes with the reply finds it.
-        let watch = self.watches.add(path)?;
-        match self.with_token(MessageType::Watch, &path, &watch) {
+        let watch = self.watches.add()?;
+        match self.with_token(MessageType::Watch, path, &watch) {
             Ok(()) | Err(StoreError::Refused(Errno::EEXIST)) => Ok(watch),
             Err(error) => {
                 self.watches.remove(&watch);
@@ -137,10 +138,10 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Ends a watch. If xenstore does not hear it, its events mean nothing any more.
-    pub(crate) fn unwatch(&self, watch: &Watch) {
-        if let Some(path) = self.watches.remove(watch) {
-            let _ = self.with_token(MessageType::Unwatch, &path, watch);
+    /// Ends a watch on `path`. If xenstore does not hear it, its events mean nothing any more.
+    pub(crate) fn unwatch(&self, path: fmt::Arguments<'_>, watch: &Watch) {
+        if self.watches.remove(watch) {
+            let _ = self.with_token(MessageType::Unwatch, path, watch);
         }
     }
 
@@ -182,16 +183,23 @@ impl<'s, P: Peer> Client<'s, P> {
         self.broken.get()
     }
 
-    fn with_token(&self, kind: MessageType, path: &Path, watch: &Watch) -> Result<(), StoreError> {
-        let mut request = Request::new();
-        request.string(format_args!("{}", path.as_str()))?;
-        request.string(format_args!("{}", watch.0))?;
-        self.order(kind, request)
+    fn with_token(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        watch: &Watch,
+    ) -> Result<(), StoreError> {
+        self.order(kind, path, format_args!("{}\0", watch.0))
     }
 
     /// Sends a request whose reply says no more than that it was done.
-    fn order(&self, kind: MessageType, request: Request) -> Result<(), StoreError> {
-        match self.request(kind, request, &mut []) {
+    fn order(
+        &self,
+        kind: MessageType,
+        path: fmt::Arguments<'_>,
+        rest: fmt::Arguments<'_>,
+    ) -> Result<(), StoreError> {
+        match self.request(kind, path, rest, &mut []) {
             Err(StoreError::TooLong(_)) => Ok(()),
             result => result.map(drop),
         }
@@ -201,14 +209,16 @@ impl<'s, P: Peer> Client<'s, P> {
     fn request(
         &self,
         kind: MessageType,
-        mut request: Request,
+        path: fmt::Arguments<'_>,
+        rest: fmt::Arguments<'_>,
         buffer: &mut [u8],
     ) -> Result<usize, StoreError> {
         if self.broken.get() {
             return Err(StoreError::Broken);
         }
         let id = self.next_id.get();
-        let message = request.finish(kind, id)?;
+        let mut request = Request::new();
+        let message = request.write(kind, id, path, rest)?;
         let deadline = self.peer.now() + PATIENCE;
         self.send(message, deadline)?;
         self.next_id.set(id.wrapping_add(1));

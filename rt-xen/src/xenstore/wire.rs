@@ -35,13 +35,21 @@ impl Header {
     pub(super) const SIZE: usize = 16;
 
     pub(super) fn parse(bytes: [u8; Self::SIZE]) -> Self {
-        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[4 * at + byte]));
-        Self { kind: word(0), req_id: word(1), tx_id: word(2), len: word(3) }
+        let mut words = [0; Self::SIZE / 4];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        let [kind, req_id, tx_id, len] = words;
+        Self { kind, req_id, tx_id, len }
     }
 
     pub(super) fn emit(self) -> [u8; Self::SIZE] {
-        let words = [self.kind, self.req_id, self.tx_id, self.len].map(u32::to_le_bytes);
-        core::array::from_fn(|byte| words[byte / 4][byte % 4])
+        let mut bytes = [0; Self::SIZE];
+        let words = [self.kind, self.req_id, self.tx_id, self.len];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        bytes
     }
 
     pub(super) fn is(&self, kind: MessageType) -> bool {
@@ -53,33 +61,28 @@ impl Header {
 pub(super) struct Request {
     bytes: [u8; RING_SIZE],
     length: usize,
-    /// A path or token held a zero byte, which would have been its end.
-    zero: bool,
 }
 
 impl Request {
     pub(super) fn new() -> Self {
-        Self { bytes: [0; RING_SIZE], length: Header::SIZE, zero: false }
+        Self { bytes: [0; RING_SIZE], length: Header::SIZE }
     }
 
-    /// Adds a path or token, and the zero byte that ends it.
-    pub(super) fn string(&mut self, text: fmt::Arguments<'_>) -> Result<(), StoreError> {
-        let start = self.length;
-        self.value(text)?;
-        self.zero |= self.bytes[start..self.length].contains(&0);
-        self.write_char('\0').map_err(|fmt::Error| StoreError::RequestTooLong)
-    }
-
-    /// Adds a value, which is what is left of the message.
-    pub(super) fn value(&mut self, text: fmt::Arguments<'_>) -> Result<(), StoreError> {
-        self.write_fmt(text).map_err(|fmt::Error| StoreError::RequestTooLong)
-    }
-
-    /// The message.
-    pub(super) fn finish(&mut self, kind: MessageType, req_id: u32) -> Result<&[u8], StoreError> {
-        if self.zero {
+    /// Writes the message: a path, the zero byte that ends it, and what else there is.
+    pub(super) fn write(
+        &mut self,
+        kind: MessageType,
+        req_id: u32,
+        path: fmt::Arguments<'_>,
+        rest: fmt::Arguments<'_>,
+    ) -> Result<&[u8], StoreError> {
+        let too_long = |fmt::Error| StoreError::RequestTooLong;
+        self.write_fmt(path).map_err(too_long)?;
+        // One within the path would be its end.
+        if self.bytes[Header::SIZE..self.length].contains(&0) {
             return Err(StoreError::Refused(Errno::EINVAL));
         }
+        self.write_fmt(format_args!("\0{rest}")).map_err(too_long)?;
         let len = (self.length - Header::SIZE) as u32;
         let header = Header { kind: kind as u32, req_id, tx_id: 0, len };
         self.bytes[..Header::SIZE].copy_from_slice(&header.emit());
@@ -96,29 +99,9 @@ impl Write for Request {
     }
 }
 
-/// The errors that xenstore calls by their names (`xsd_errors`).
-const ERRORS: [(&str, Errno); 15] = [
-    ("EPERM", Errno(1)),
-    ("ENOENT", Errno::ENOENT),
-    ("EIO", Errno(5)),
-    ("E2BIG", Errno(7)),
-    ("EAGAIN", Errno::EAGAIN),
-    ("ENOMEM", Errno::ENOMEM),
-    ("EACCES", Errno(13)),
-    ("EBUSY", Errno(16)),
-    ("EEXIST", Errno::EEXIST),
-    ("EISDIR", Errno(21)),
-    ("ENOSPC", Errno::ENOSPC),
-    ("EROFS", Errno(30)),
-    ("ENOSYS", Errno(38)),
-    ("ENOTEMPTY", Errno(39)),
-    ("EISCONN", Errno(106)),
-];
-
 /// The number of an error. One whose name is not known is EINVAL, as it is to Linux.
 pub(super) fn error_number(name: &[u8]) -> Errno {
-    let known = ERRORS.iter().find(|(known, _)| known.as_bytes() == name);
-    known.map_or(Errno::EINVAL, |(_, errno)| *errno)
+    Errno::named(name).unwrap_or(Errno::EINVAL)
 }
 
 #[cfg(test)]
@@ -127,10 +110,9 @@ mod tests {
 
     #[test]
     fn a_request_is_laid_out_as_the_header_says() {
+        let (path, value) = (format_args!("data/{}", 7), format_args!("on"));
         let mut request = Request::new();
-        request.string(format_args!("data/{}", 7)).unwrap();
-        request.value(format_args!("on")).unwrap();
-        let bytes = request.finish(MessageType::Write, 0x0102_0304).unwrap();
+        let bytes = request.write(MessageType::Write, 0x0102_0304, path, value).unwrap();
         let header = [11, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, 9, 0, 0, 0];
         assert_eq!(bytes, [&header[..], b"data/7\0on"].concat());
         let parsed = Header::parse(header);
@@ -138,29 +120,30 @@ mod tests {
         assert_eq!((parsed.req_id, parsed.len, parsed.emit()), (0x0102_0304, 9, header));
     }
 
+    /// How long a request with this path and value is.
+    fn length(path: &str, value: &str) -> Result<usize, StoreError> {
+        let (path, value) = (format_args!("{path}"), format_args!("{value}"));
+        Request::new().write(MessageType::Write, 1, path, value).map(<[u8]>::len)
+    }
+
     #[test]
     fn a_request_that_does_not_fit_into_the_ring_is_refused() {
         let text = "x".repeat(RING_SIZE);
-        for (length, fits) in [(1007, true), (1008, false), (1024, false)] {
-            let added = Request::new().string(format_args!("{}", &text[..length]));
-            assert_eq!(added, if fits { Ok(()) } else { Err(StoreError::RequestTooLong) });
+        for (size, expected) in [
+            (1007, Ok(RING_SIZE)),
+            (1008, Err(StoreError::RequestTooLong)),
+            (1024, Err(StoreError::RequestTooLong)),
+        ] {
+            assert_eq!(length(&text[..size], ""), expected);
+            assert_eq!(length("", &text[..size]), expected);
+            assert_eq!(length(&text[..7], &text[7..size]), expected);
         }
-        let mut request = Request::new();
-        assert_eq!(request.value(format_args!("{}", &text[..1008])), Ok(()));
-        assert_eq!(request.finish(MessageType::Write, 1).unwrap().len(), RING_SIZE);
-        assert_eq!(request.value(format_args!("x")), Err(StoreError::RequestTooLong));
     }
 
     #[test]
     fn a_zero_byte_in_a_path_is_refused_and_in_a_value_is_not() {
-        let mut request = Request::new();
-        request.string(format_args!("data")).unwrap();
-        request.value(format_args!("a\0b")).unwrap();
-        assert!(request.finish(MessageType::Write, 1).is_ok());
-        let mut request = Request::new();
-        request.string(format_args!("da\0ta")).unwrap();
-        let refused = Err(StoreError::Refused(Errno::EINVAL));
-        assert_eq!(request.finish(MessageType::Write, 1), refused);
+        assert!(length("data", "a\0b").is_ok());
+        assert_eq!(length("da\0ta", ""), Err(StoreError::Refused(Errno::EINVAL)));
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn messages_in_pieces_are_put_together() {
             assert_eq!(value.unwrap(), "y".repeat(3000).as_bytes());
             assert!(client.fired(&watch));
         }
-        client.unwatch(&watch);
+        client.unwatch(format_args!("device"), &watch);
     }
 }
 
@@ -112,7 +112,7 @@ fn a_watch_fires_for_what_is_under_it_until_it_ends() {
     daemon.change("control/shutdown");
     read(&client, "device/vif/0/backend").unwrap();
     assert!(client.has_news() && client.fired(&other));
-    client.unwatch(&watch);
+    client.unwatch(format_args!("device/vif/0"), &watch);
     assert_eq!(daemon.watches(), vec![("control/shutdown".into(), "1".into())]);
     daemon.change("device/vif/0/state");
     daemon.run();
@@ -309,7 +309,7 @@ fn nothing_that_comes_panics() {
             });
             match random(&mut state) % 8 {
                 0 => drop(client.watch(format_args!("{}", bytes % 9))),
-                1 => client.unwatch(&Watch(random(&mut state) as u8 % 10)),
+                1 => client.unwatch(format_args!("x"), &Watch(random(&mut state) as u8 % 10)),
                 2 => drop(client.write(format_args!("a"), format_args!("{bytes}"))),
                 3 => drop(client.fired(&Watch(random(&mut state) as u8))),
                 4 => {
