@@ -5,6 +5,8 @@ use core::{error::Error, fmt};
 /// What stood in the way of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// As wide as the rest of an `Exhausted`: else each copy of one moves what fills it up on its own.
+#[repr(usize)]
 pub enum Limit {
     /// The cap of the region itself, or of a region it is a child of.
     Cap,
