@@ -21,7 +21,10 @@ pub trait Payload {
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8]));
 
     /// Whether there is no byte.
-    fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool
+    where
+        Self: Sized,
+    {
         self.len() == 0
     }
 
@@ -94,24 +97,28 @@ impl<A: Payload, B: Payload> Payload for (A, B) {
 
     #[inline]
     fn copy_to(&self, offset: usize, out: &mut [u8]) {
-        let first = self.0.len().saturating_sub(offset).min(out.len());
-        let (head, tail) = out.split_at_mut(first);
-        if !head.is_empty() {
-            self.0.copy_to(offset, head);
-        }
-        if !tail.is_empty() {
-            self.1.copy_to((offset + first) - self.0.len(), tail);
+        match offset.checked_sub(self.0.len()) {
+            Some(offset) => self.1.copy_to(offset, out),
+            None => {
+                let first = (self.0.len() - offset).min(out.len());
+                let (head, tail) = out.split_at_mut(first);
+                self.0.copy_to(offset, head);
+                self.1.copy_to(0, tail);
+            }
         }
     }
 
     #[inline]
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
-        let first = self.0.len().saturating_sub(offset).min(length);
-        if first > 0 {
-            self.0.visit(offset, first, visit);
-        }
-        if length > first {
-            self.1.visit((offset + first) - self.0.len(), length - first, visit);
+        match offset.checked_sub(self.0.len()) {
+            Some(offset) => self.1.visit(offset, length, visit),
+            None => {
+                let first = (self.0.len() - offset).min(length);
+                self.0.visit(offset, first, visit);
+                if first < length {
+                    self.1.visit(0, length - first, visit);
+                }
+            }
         }
     }
 }
