@@ -1,5 +1,9 @@
 //! What is sent: headers and a tail, put together only in the device's own buffer.
 
+/// Whether a layer hands what it sends to the one below as `&dyn Payload`, for which there is one copy of the code all the
+/// way down; otherwise as it is, for which each kind has code of its own, and faster. The feature `small` says so.
+pub const SMALL: bool = cfg!(feature = "small");
+
 /// Bytes to be sent, which need not lie in one piece.
 ///
 /// A pair of payloads is a payload, so a packet is `(EthernetHeader, (Ipv4Header, reply))`; a
