@@ -294,6 +294,8 @@ impl<'p> Region<'p> {
 }
 
 impl Drop for Region<'_> {
+    // One copy: regions end in many places, and seldom.
+    #[inline(never)]
     fn drop(&mut self) {
         self.dropping.run(None);
         if let Some((pool, label)) = self.source {
