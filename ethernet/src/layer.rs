@@ -195,7 +195,7 @@ impl<N: Netif> Link for Ethernet<N> {
         netif::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
         self.counters.frames_tx += 1;
         let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
-        if padding.is_empty() {
+        if padding.is_empty() && !netif::SMALL {
             self.netif.transmit((header, payload))
         } else {
             // Few frames are short: one copy of the code for all of them.

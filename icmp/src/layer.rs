@@ -266,7 +266,11 @@ impl<I: Network> Network for Icmp<I> {
         outgoing: Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, I::Error> {
-        self.network.send(now, outgoing, payload)
+        if netif::SMALL {
+            self.network.send(now, outgoing, &payload as &dyn Payload)
+        } else {
+            self.network.send(now, outgoing, payload)
+        }
     }
 
     fn reject(

@@ -21,7 +21,7 @@ pub use counters::{Counter, visit_counters};
 pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use offloads::Offloads;
-pub use payload::{Payload, Slice};
+pub use payload::{Payload, SMALL, Slice};
 pub use report::{report, report_memory};
 pub use time::Instant;
 

@@ -101,16 +101,19 @@ impl FromStr for MacAddr {
     type Err = ParseMacAddrError;
 
     fn from_str(text: &str) -> Result<Self, ParseMacAddrError> {
-        let mut parts = text.split(':');
+        let text = text.as_bytes();
         let mut octets = [0; 6];
-        for octet in &mut octets {
-            let part = parts.next().ok_or(ParseMacAddrError)?;
-            if part.len() != 2 || !part.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(ParseMacAddrError);
-            }
-            *octet = u8::from_str_radix(part, 16).map_err(|_| ParseMacAddrError)?;
+        if text.len() != 3 * octets.len() - 1 {
+            return Err(ParseMacAddrError);
         }
-        if parts.next().is_some() { Err(ParseMacAddrError) } else { Ok(Self(octets)) }
+        for (octet, part) in octets.iter_mut().zip(text.chunks(3)) {
+            let &([high, low] | [high, low, b':']) = part else { return Err(ParseMacAddrError) };
+            for digit in [high, low] {
+                let value = char::from(digit).to_digit(16).ok_or(ParseMacAddrError)?;
+                *octet = *octet << 4 | value as u8;
+            }
+        }
+        Ok(Self(octets))
     }
 }
 
@@ -129,9 +132,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in
-            ["", "02:00:0a:00:00", "02:00:0a:00:00:02:03", "2:0:a:0:0:2", "+2:00:0a:00:00:02"]
-        {
+        for text in [
+            "",
+            "02:00:0a:00:00",
+            "02:00:0a:00:00:02:03",
+            "2:0:a:0:0:2",
+            "+2:00:0a:00:00:02",
+            "02:00:0a:00:00:0g",
+            "02-00-0a-00-00-02",
+            "02:00:0a:00:0:002",
+            "02:00:0a:00:00:2:",
+        ] {
             assert_eq!(text.parse::<MacAddr>(), Err(ParseMacAddrError), "{text}");
         }
     }

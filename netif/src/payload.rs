@@ -1,5 +1,9 @@
 //! What is sent: headers and a tail, put together only in the device's own buffer.
 
+/// Whether a layer hands what it sends to the one below as `&dyn Payload`, for which there is one copy of the code all the
+/// way down; otherwise as it is, for which each kind has code of its own, and faster. The feature `small` says so.
+pub const SMALL: bool = cfg!(feature = "small");
+
 /// Bytes to be sent, which need not lie in one piece.
 ///
 /// A pair of payloads is a payload, so a packet is `(EthernetHeader, (Ipv4Header, reply))`; a
@@ -21,7 +25,10 @@ pub trait Payload {
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8]));
 
     /// Whether there is no byte.
-    fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool
+    where
+        Self: Sized,
+    {
         self.len() == 0
     }
 
@@ -94,24 +101,28 @@ impl<A: Payload, B: Payload> Payload for (A, B) {
 
     #[inline]
     fn copy_to(&self, offset: usize, out: &mut [u8]) {
-        let first = self.0.len().saturating_sub(offset).min(out.len());
-        let (head, tail) = out.split_at_mut(first);
-        if !head.is_empty() {
-            self.0.copy_to(offset, head);
-        }
-        if !tail.is_empty() {
-            self.1.copy_to((offset + first) - self.0.len(), tail);
+        match offset.checked_sub(self.0.len()) {
+            Some(offset) => self.1.copy_to(offset, out),
+            None => {
+                let first = (self.0.len() - offset).min(out.len());
+                let (head, tail) = out.split_at_mut(first);
+                self.0.copy_to(offset, head);
+                self.1.copy_to(0, tail);
+            }
         }
     }
 
     #[inline]
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
-        let first = self.0.len().saturating_sub(offset).min(length);
-        if first > 0 {
-            self.0.visit(offset, first, visit);
-        }
-        if length > first {
-            self.1.visit((offset + first) - self.0.len(), length - first, visit);
+        match offset.checked_sub(self.0.len()) {
+            Some(offset) => self.1.visit(offset, length, visit),
+            None => {
+                let first = (self.0.len() - offset).min(length);
+                self.0.visit(offset, first, visit);
+                if first < length {
+                    self.1.visit(0, length - first, visit);
+                }
+            }
         }
     }
 }

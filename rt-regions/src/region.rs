@@ -120,6 +120,8 @@ impl<'p> Region<'p> {
     }
 
     /// A region that has `buffer` and no pages.
+    // One copy: it fills in all fields, and is not called for each packet.
+    #[inline(never)]
     pub(crate) fn finite(buffer: &'p mut [MaybeUninit<u8>], name: &'static str) -> Self {
         let mut region = Self::empty(None, name, Budget::unlimited(None));
         region.buffer = buffer.len();
@@ -292,7 +294,8 @@ impl<'p> Region<'p> {
 }
 
 impl Drop for Region<'_> {
-    #[inline]
+    // One copy: regions end in many places, and seldom.
+    #[inline(never)]
     fn drop(&mut self) {
         self.dropping.run(None);
         if let Some((pool, label)) = self.source {

@@ -108,7 +108,6 @@ fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R)
 impl Region<'_> {
     /// Notes where the region is in the mark of the innermost scope, unless that has it: to be called
     /// before a page, a run or a value to be dropped is added.
-    #[inline]
     pub(crate) fn save(&self) {
         if let Some(mark) = self.innermost.get().filter(|&mark| mark != WRITTEN) {
             let saved = Saved {

@@ -1,6 +1,6 @@
 //! The arguments that every service takes, on every platform.
 
-use core::{fmt, net::Ipv4Addr, num::NonZeroU16, str::FromStr};
+use core::{fmt, net::Ipv4Addr, num::NonZeroU16};
 
 use netif::{Layer, MacAddr};
 use network::Cidr;
@@ -90,39 +90,46 @@ impl Config {
                 None => (arg, None),
             };
             if !NAMES.contains(&name) {
-                return Err(bad(arg, "unknown; --help lists the arguments"));
+                return Err(bad(format_args!("{arg}: unknown; --help lists the arguments")));
             }
             let Some(value) = value.or_else(|| args.next()) else {
-                return Err(bad(arg, "its value is missing"));
+                return Err(bad(format_args!("{arg}: its value is missing")));
             };
-            match name {
-                "--ipv4" => {
-                    config.ipv4 = parse(name, value, "an address with its prefix: 10.0.0.2/24")?;
-                }
-                "--ipv4-gateway" => {
-                    config.gateway = Some(parse(name, value, "an address: 10.0.0.1")?);
-                }
-                "--mac" => {
-                    config.mac = Some(parse(
-                        name,
-                        value,
-                        "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
-                    )?);
-                }
+            let (is_read, right) = match name {
+                "--ipv4" => (
+                    value.parse().map(|ipv4| config.ipv4 = ipv4).is_ok(),
+                    "an address with its prefix: 10.0.0.2/24",
+                ),
+                "--ipv4-gateway" => (
+                    value.parse().map(|gateway| config.gateway = Some(gateway)).is_ok(),
+                    "an address: 10.0.0.1",
+                ),
+                "--mac" => (
+                    value.parse().map(|mac| config.mac = Some(mac)).is_ok(),
+                    "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
+                ),
                 "--offloads" => {
-                    config.offloads = match value {
-                        "on" => true,
-                        "off" => false,
-                        _ => return Err(bad(format_args!("{name}={value}"), "expected on or off")),
-                    };
+                    config.offloads = value == "on";
+                    (config.offloads || value == "off", "on or off")
                 }
-                "--stats-port" => {
-                    let port: NonZeroU16 = parse(name, value, "a port from 1 to 65535")?;
-                    config.stats_port = Some(port.get());
+                "--stats-port" => (
+                    value
+                        .parse()
+                        .map(|port: NonZeroU16| config.stats_port = Some(port.get()))
+                        .is_ok(),
+                    "a port from 1 to 65535",
+                ),
+                "--log" => {
+                    config.log = value;
+                    (true, "names of layers")
                 }
-                "--interface" if !value.is_empty() => config.interface = Some(value),
-                "--log" => config.log = value,
-                _ => return Err(bad(arg, "the name of an interface: tap0")),
+                _ => {
+                    config.interface = Some(value);
+                    (!value.is_empty(), "the name of an interface: tap0")
+                }
+            };
+            if !is_read {
+                return Err(bad(format_args!("{name}={value}: expected {right}")));
             }
         }
         config.check()
@@ -136,22 +143,21 @@ impl Config {
             !(a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.is_broadcast())
         };
         if !host(address) || !ipv4.is_neighbour(address) {
-            return Err(bad(
-                format_args!("--ipv4={ipv4}"),
-                "not the address of a host in its network",
-            ));
+            return Err(bad(format_args!(
+                "--ipv4={ipv4}: not the address of a host in its network"
+            )));
         }
         if let Some(gateway) = gateway
             && (!ipv4.is_neighbour(gateway) || gateway == address)
         {
-            let reason = format_args!("not the address of another host in our network {ipv4}");
-            return Err(bad(format_args!("--ipv4-gateway={gateway}"), reason));
+            return Err(bad(format_args!(
+                "--ipv4-gateway={gateway}: not the address of another host in our network {ipv4}"
+            )));
         }
         match mac {
-            Some(mac) if !mac.is_station() => Err(bad(
-                format_args!("--mac={mac}"),
-                "not the address of one station: the first byte must be even",
-            )),
+            Some(mac) if !mac.is_station() => Err(bad(format_args!(
+                "--mac={mac}: not the address of one station: the first byte must be even"
+            ))),
             _ => Ok(self),
         }
     }
@@ -166,27 +172,23 @@ impl Config {
 
     /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
     fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
-        let wrong = |reason: fmt::Arguments<'_>| bad(format_args!("--log={}", self.log), reason);
-        for layer in self.log.split(',').filter(|layer| !layer.is_empty()) {
+        let log = self.log;
+        for layer in log.split(',').filter(|layer| !layer.is_empty()) {
             if !has_log {
-                return Err(wrong(format_args!(
-                    "built without its log, which `--features defmt` adds"
+                return Err(bad(format_args!(
+                    "--log={log}: built without its log, which `--features defmt` adds"
                 )));
             }
             if !turn_on(layer) {
-                return Err(wrong(format_args!("there is no layer {layer}")));
+                return Err(bad(format_args!("--log={log}: there is no layer {layer}")));
             }
         }
         Ok(())
     }
 }
 
-fn bad(argument: impl fmt::Display, reason: impl fmt::Display) -> Error {
-    Error::new(2, format_args!("{argument}: {reason}"))
-}
-
-fn parse<T: FromStr>(name: &str, value: &str, right: &str) -> Result<T, Error> {
-    value.parse().map_err(|_| bad(format_args!("{name}={value}"), format_args!("expected {right}")))
+fn bad(message: fmt::Arguments<'_>) -> Error {
+    Error::new(2, message)
 }
 
 #[cfg(test)]

@@ -124,7 +124,6 @@ impl Region<'_> {
     }
 
     /// Counts what the pages before the current one and the runs hold now.
-    #[inline]
     pub(crate) fn count(&self, label: &Label, now: Filled) {
         let before = self.filled.replace(now);
         if before != now {
