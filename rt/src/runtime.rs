@@ -154,6 +154,8 @@ pub trait Runtime {
     ///
     /// # Errors
     /// The device is broken, or the platform.
+    // On its own, or what is below it is built into the loop more than once.
+    #[inline(never)]
     fn turn<L>(&mut self, tower: &mut L, packet: &mut Region<'_>) -> Result<Wake, Error>
     where
         L: Layer<Event = Self::Event>,
