@@ -11,7 +11,10 @@ use self::shares::Shares;
 use crate::{cargo, tools};
 
 /// The largest image of [`MEASURED`] that is accepted, stripped, in bytes.
-pub const LIMIT: usize = 116 << 10;
+pub const LIMIT: usize = 100 << 10;
+
+/// The largest that is accepted of it when it is [`packed`], as Xen's tools take it, in bytes.
+pub const PACKED_LIMIT: usize = 64 << 10;
 
 /// The service whose image must not grow: it is what every service has, and next to nothing else.
 pub const MEASURED: &str = "echo";
@@ -20,26 +23,30 @@ pub const MEASURED: &str = "echo";
 /// in it.
 ///
 /// # Errors
-/// An image does not build or cannot be read, or that of [`MEASURED`] has more than [`LIMIT`] bytes.
+/// An image does not build or cannot be read, or that of [`MEASURED`] has more than [`LIMIT`] bytes, or more than
+/// [`PACKED_LIMIT`] when it is packed.
 pub fn check() -> Result<()> {
     let apps = cargo::apps()?;
     let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
     let images = cargo::build_xen(&apps, &[])?;
-    let mut measured = 0;
+    let mut measured = None;
     for (name, image) in &images {
         let stripped = stripped(image)?;
-        let size = stripped.len();
-        println!("{name} {size} bytes, {} packed", packed(&stripped)?.len());
+        let (size, packed) = (stripped.len(), packed(&stripped)?.len());
+        println!("{name} {size} bytes, {packed} packed");
         if name == MEASURED {
-            measured = size;
+            measured = Some([("stripped", size, LIMIT), ("packed", packed, PACKED_LIMIT)]);
             print!("{}", Shares::of(image)?);
         }
     }
-    ensure!(measured > 0, "no image of {MEASURED} was built");
-    ensure!(
-        measured <= LIMIT,
-        "the image of {MEASURED} has {measured} bytes, and {LIMIT} are accepted: see above what takes the room"
-    );
+    let measured = measured.with_context(|| format!("no image of {MEASURED} was built"))?;
+    for (form, size, limit) in measured {
+        ensure!(
+            size <= limit,
+            "the image of {MEASURED} has {size} bytes {form}, and {limit} are accepted: see above what takes \
+             the room"
+        );
+    }
     Ok(())
 }
 
