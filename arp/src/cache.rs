@@ -1,19 +1,7 @@
 //! The neighbour cache: a value without input or output. Time is an argument; what is to be sent
 //! is what the methods return.
-//!
-//! The table is cut into sets of 8 places. An address belongs to one set, so finding, adding and
-//! replacing look at 8 entries at most, whatever is in the table and whoever filled it. Neighbours with
-//! consecutive addresses are in consecutive sets; where such a row begins follows from a secret, so
-//! that nobody can choose addresses that all belong to the set of another.
-//!
-//! When a set is full, a new entry goes, in this order: where somebody is whose time is over; where
-//! the oldest is of those that nothing was ever sent to; where the least recently used is of those
-//! that are in use (static ones among them, which stay), while these are more than half of the set.
-//! So whoever only speaks, and whoever does not answer, displaces nobody from that half. And a
-//! neighbour that was asked within the last second keeps its place against others that are to be
-//! asked, so that it is not asked again too soon; not against one that asks us.
 
-use core::{fmt, net::Ipv4Addr, ops::Range, time::Duration};
+use core::{fmt, net::Ipv4Addr, time::Duration};
 
 use managed::ManagedSlice;
 use netif::{Instant, MacAddr};
@@ -21,15 +9,16 @@ use network::Keyed;
 
 use crate::{
     Timing,
-    entry::{Entry, State},
+    entry::{Entry, Moment, State},
 };
 
+mod dispute;
 mod outcome;
+mod places;
+
+use dispute::{Belief, REPEATS};
 
 pub use outcome::{Claim, Due, Full, Merged, Resolution};
-
-/// The number of places in a set.
-const WAYS: usize = 8;
 
 /// The least time between two searches of the table for what is due: retries come so much late at
 /// most, and a thousand neighbours that are asked do not cost a thousand searches a second.
@@ -47,15 +36,14 @@ pub struct Cache<'g> {
     ways: usize,
     keyed: Keyed,
     timing: Timing,
-    /// How long a neighbour is known without being asked again.
-    fresh: Duration,
-    /// How long it is believed after that.
-    margin: Duration,
+    belief: Belief,
     /// When the table is next searched for what is due.
     wake: Option<Instant>,
     /// How far the search is: everything before was seen, and what is next there is `earliest`.
     cursor: usize,
     earliest: Option<Instant>,
+    /// How many questions may be repeated in the rest of the search.
+    repeats: u8,
 }
 
 impl<'g> Cache<'g> {
@@ -65,7 +53,7 @@ impl<'g> Cache<'g> {
     pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u64) -> Self {
         let mut entries = storage.into();
         entries.fill(Entry::FREE);
-        let ways = entries.len().min(WAYS);
+        let ways = entries.len().min(places::WAYS);
         let sets = entries.len().checked_div(ways).unwrap_or(0);
         let set_bits = sets.checked_ilog2().unwrap_or(0);
         let keyed = Keyed::new(secret);
@@ -75,18 +63,18 @@ impl<'g> Cache<'g> {
             ..timing
         };
         let margin = timing.age / 16;
-        let fresh = timing.age - margin;
+        let belief = Belief { fresh: timing.age - margin, margin };
         Self {
             entries,
             set_bits,
             ways,
             keyed,
             timing,
-            fresh,
-            margin,
+            belief,
             wake: None,
             cursor: 0,
             earliest: None,
+            repeats: 0,
         }
     }
 
@@ -96,12 +84,11 @@ impl<'g> Cache<'g> {
         let set = self.set(address);
         let entry = self.entries[set].iter_mut().find(|entry| entry.address == address)?;
         match entry.state {
-            State::Known { mac, stale } if now < stale => {
-                entry.touched = now;
-                entry.in_use = true;
-                Some(mac)
+            State::Known if now < entry.when => {
+                entry.touched = Moment::of(now);
+                Some(entry.mac)
             }
-            State::Static { mac } => Some(mac),
+            State::Static => Some(entry.mac),
             _ => None,
         }
     }
@@ -114,73 +101,46 @@ impl<'g> Cache<'g> {
                 None => Resolution::Full,
             };
         };
-        let next = now + self.timing.retry;
         let entry = &mut self.entries[index];
+        let mac = entry.mac;
         match entry.state {
-            State::Known { mac, stale } if now < stale + self.margin => {
-                entry.touched = now;
-                entry.in_use = true;
-                if now < stale {
-                    return Resolution::Known(mac);
-                }
-                entry.state = State::Polled { mac, times: 1, next };
+            _ if entry.is_over(now, self.belief.margin) => {}
+            State::Asked => return Resolution::Asked,
+            State::Silent if now < entry.when => return Resolution::Silent,
+            State::Free | State::Silent => {}
+            State::Known if entry.when <= now => {
+                entry.touched = Moment::of(now);
+                (entry.state, entry.times) = (State::Polled, 1);
+                entry.when = now + self.timing.retry;
+                let next = entry.when;
                 self.arm(next);
-                Resolution::Stale(mac)
+                return Resolution::Stale(mac);
             }
-            State::Polled { mac, .. } => {
-                entry.touched = now;
-                Resolution::Known(mac)
+            State::Learnt => {
+                entry.touched = Moment::of(now);
+                (entry.state, entry.times) = (State::Checked, 0);
+                entry.rival = MacAddr::UNSPECIFIED;
+                self.arm(now + GRANULARITY);
+                return Resolution::Stale(mac);
             }
-            State::Static { mac } => Resolution::Known(mac),
-            State::Asked { .. } => Resolution::Asked,
-            State::Silent { until } if now < until => Resolution::Silent,
-            State::Free | State::Known { .. } | State::Silent { .. } => {
-                self.ask(now, index, address, None)
+            _ => {
+                entry.touched = Moment::of(now);
+                return Resolution::Known(mac);
             }
         }
+        self.ask(now, index, address, None)
     }
 
     /// Takes note of the address of a packet's sender where there is an entry for it, as RFC 826
-    /// has it before it looks at whom the packet is for; except that only the neighbour that was
-    /// asked, or one that asks us, is believed.
+    /// has it before it looks at whom the packet is for; except that a neighbour in use is asked first, and who
+    /// contradicts it.
     pub fn merge(&mut self, now: Instant, address: Ipv4Addr, mac: MacAddr, claim: Claim) -> Merged {
         let Some(index) = self.find(address) else { return Merged::Unknown };
-        let known = State::Known { mac, stale: now + self.fresh };
-        let next = now + self.timing.retry;
-        // Known since before this: a request, if there was one, is a second old.
-        let settled = now + self.fresh.saturating_sub(REQUEST_INTERVAL);
-        let entry = &mut self.entries[index];
-        match (entry.state, claim) {
-            (State::Asked { .. }, Claim::AsksUs | Claim::AnswersUs) => {
-                entry.in_use = true;
-                entry.state = known;
-                Merged::Answered
-            }
-            (State::Known { mac: old, .. } | State::Polled { mac: old, .. }, Claim::AsksUs) => {
-                entry.state = known;
-                if old == mac { Merged::Confirmed } else { Merged::Changed }
-            }
-            // The station that was polled. Another one was not asked.
-            (State::Polled { mac: old, .. }, Claim::AnswersUs) if old == mac => {
-                entry.state = known;
-                Merged::Confirmed
-            }
-            (State::Silent { .. }, Claim::AsksUs) => {
-                entry.state = known;
-                Merged::Changed
-            }
-            (State::Known { stale, .. }, _) if stale + self.margin <= now => Merged::Unchanged,
-            (State::Known { mac: old, .. }, _) if old != mac && !entry.in_use => {
-                *entry = Entry::FREE;
-                Merged::Forgotten
-            }
-            (State::Known { mac: old, stale }, _) if old != mac && stale <= settled => {
-                entry.state = State::Polled { mac: old, times: 1, next };
-                self.arm(next);
-                Merged::Doubted(old)
-            }
-            _ => Merged::Unchanged,
+        let merged = self.entries[index].merge(now, mac, claim, self.belief);
+        if let Merged::Contested | Merged::Rivalled(_) = merged {
+            self.arm(now + GRANULARITY);
         }
+        merged
     }
 
     /// Adds a neighbour that asked us; says who had the place.
@@ -194,8 +154,9 @@ impl<'g> Cache<'g> {
         mac: MacAddr,
     ) -> Result<Option<Ipv4Addr>, Full> {
         let (index, displaced) = self.place(now, address, true).ok_or(Full)?;
-        let state = State::Known { mac, stale: now + self.fresh };
-        self.entries[index] = Entry { state, touched: now, address, in_use: false };
+        self.put(now, index, address, State::Learnt);
+        let entry = &mut self.entries[index];
+        (entry.mac, entry.when) = (mac, now + self.belief.fresh);
         Ok(displaced)
     }
 
@@ -210,25 +171,23 @@ impl<'g> Cache<'g> {
         mac: MacAddr,
     ) -> Result<Option<Ipv4Addr>, Full> {
         let set = &self.entries[self.set(address)];
-        let fixed = set.iter().filter(|entry| matches!(entry.state, State::Static { .. })).count();
+        let fixed = set.iter().filter(|entry| entry.state == State::Static).count();
         let (index, displaced) = match self.find(address) {
-            Some(index) if matches!(self.entries[index].state, State::Static { .. }) => {
-                (index, None)
-            }
+            Some(index) if self.entries[index].state == State::Static => (index, None),
             _ if fixed + 1 >= set.len() => return Err(Full),
             Some(index) => (index, None),
             // At the beginning of time nothing has expired yet, so the oldest goes.
             None => self.place(Instant::ZERO, address, true).ok_or(Full)?,
         };
-        let state = State::Static { mac };
-        self.entries[index] = Entry { state, touched: Instant::ZERO, address, in_use: true };
+        self.put(Instant::ZERO, index, address, State::Static);
+        self.entries[index].mac = mac;
         Ok(displaced)
     }
 
     /// Forgets all neighbours but the static ones, and of those `address`.
     pub fn clear(&mut self, address: Ipv4Addr) {
         for entry in self.entries.iter_mut() {
-            if !matches!(entry.state, State::Static { .. }) || entry.address == address {
+            if entry.state != State::Static || entry.address == address {
                 *entry = Entry::FREE;
             }
         }
@@ -241,37 +200,40 @@ impl<'g> Cache<'g> {
             return None;
         }
         if self.cursor == 0 {
-            self.earliest = None;
+            (self.earliest, self.repeats) = (None, REPEATS);
         }
         let Timing { tries, polls, retry, silence, .. } = self.timing;
         while let Some(entry) = self.entries.get_mut(self.cursor) {
             self.cursor += 1;
             let address = entry.address;
-            match &mut entry.state {
-                State::Asked { next, .. } | State::Polled { next, .. } if now < *next => {
-                    self.earliest = Instant::earliest(self.earliest, Some(*next));
+            let due = match entry.state {
+                State::Asked | State::Polled if now < entry.when => {
+                    self.earliest = Instant::earliest(self.earliest, Some(entry.when));
+                    continue;
                 }
-                State::Asked { times, next } if *times < tries => {
-                    (*times, *next) = (*times + 1, now + retry);
-                    self.earliest = Instant::earliest(self.earliest, Some(*next));
-                    return Some(Due::Ask(address));
-                }
-                State::Polled { mac, times, next } if *times < polls => {
-                    (*times, *next) = (*times + 1, now + retry);
-                    self.earliest = Instant::earliest(self.earliest, Some(*next));
-                    return Some(Due::Poll(address, *mac));
-                }
-                State::Asked { .. } => {
-                    entry.state = State::Silent { until: now + silence };
+                State::Asked if entry.times < tries => Due::Ask(address),
+                State::Polled if entry.times < polls => Due::Poll(address, entry.mac),
+                State::Asked => {
+                    (entry.state, entry.when) = (State::Silent, now + silence);
                     return Some(Due::Silent(address));
                 }
-                State::Polled { .. } => {
+                State::Polled => {
                     *entry = Entry::FREE;
                     return Some(Due::Lost(address));
                 }
+                State::Contested | State::Checked | State::Upheld => {
+                    self.earliest = Instant::earliest(self.earliest, Some(now + GRANULARITY));
+                    match entry.pass(now, self.belief, &mut self.repeats) {
+                        Some(due) => return Some(due),
+                        None => continue,
+                    }
+                }
                 // Whether the time of the others is over is seen when they are looked at.
-                _ => {}
-            }
+                _ => continue,
+            };
+            (entry.times, entry.when) = (entry.times + 1, now + retry);
+            self.earliest = Instant::earliest(self.earliest, Some(entry.when));
+            return Some(due);
         }
         self.cursor = 0;
         self.wake = self.earliest.map(|earliest| earliest.max(now + GRANULARITY));
@@ -284,48 +246,6 @@ impl<'g> Cache<'g> {
         self.wake
     }
 
-    /// The places that `address` can be in. The addresses of a row that is as long as there are sets
-    /// are in one set each; which of them is in which, the secret decides for each row anew.
-    fn set(&self, address: Ipv4Addr) -> Range<usize> {
-        let bits = u64::from(address.to_bits());
-        let row = self.keyed.hash(bits >> self.set_bits);
-        let first = (bits ^ row) as usize % (1 << self.set_bits) * self.ways;
-        first..first + self.ways
-    }
-
-    fn find(&self, address: Ipv4Addr) -> Option<usize> {
-        let in_place = |entry: &Entry| entry.address == address && entry.state != State::Free;
-        self.set(address).find(|&index| in_place(&self.entries[index]))
-    }
-
-    /// Where an entry for `address`, which has none, goes, and who is there now; the rule is at the
-    /// head of this file. `even_asked`: also where somebody is that was just asked.
-    fn place(
-        &self,
-        now: Instant,
-        address: Ipv4Addr,
-        even_asked: bool,
-    ) -> Option<(usize, Option<Ipv4Addr>)> {
-        let set = self.set(address);
-        let in_use = self.entries[set.clone()].iter().filter(|entry| entry.in_use).count();
-        let crowded = in_use > set.len() / 2;
-        let rank = |entry: &Entry| match entry.state {
-            State::Free => Some((0, Instant::ZERO)),
-            State::Known { stale, .. } if stale + self.margin <= now => Some((0, entry.touched)),
-            State::Asked { next, .. } | State::Polled { next, .. } if now < next && !even_asked => {
-                None
-            }
-            State::Static { .. } => None,
-            _ if !entry.in_use => Some((1, entry.touched)),
-            _ if crowded => Some((2, entry.touched)),
-            _ => None,
-        };
-        let candidate = |index: usize| Some((rank(&self.entries[index])?, index));
-        let (_, index) = set.filter_map(candidate).min()?;
-        let entry = &self.entries[index];
-        Some((index, (entry.state != State::Free).then_some(entry.address)))
-    }
-
     fn ask(
         &mut self,
         now: Instant,
@@ -334,10 +254,16 @@ impl<'g> Cache<'g> {
         displaced: Option<Ipv4Addr>,
     ) -> Resolution {
         let next = now + self.timing.retry;
-        let state = State::Asked { times: 1, next };
-        self.entries[index] = Entry { state, touched: now, address, in_use: false };
+        self.put(now, index, address, State::Asked);
+        let entry = &mut self.entries[index];
+        (entry.times, entry.when) = (1, next);
         self.arm(next);
         Resolution::Ask { displaced }
+    }
+
+    fn put(&mut self, now: Instant, index: usize, address: Ipv4Addr, state: State) {
+        let touched = Moment::of(now);
+        self.entries[index] = Entry { state, address, touched, ..Entry::FREE };
     }
 
     /// Something is due at `next`.

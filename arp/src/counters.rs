@@ -19,7 +19,8 @@ netif::counters! {
         malformed,
         /// Dropped: the sender has an address that no station can have, or our hardware address.
         bad_sender,
-        /// Dropped: the sender's hardware address is not the one that the frame came from.
+        /// Not believed: the sender's hardware address is not the one that the frame came from, and we had not
+        /// asked.
         mismatched,
         /// Replies that nobody had asked for: not believed.
         unsolicited,
@@ -38,8 +39,11 @@ netif::counters! {
         learnt,
         /// Neighbours that got another hardware address.
         changed,
-        /// Neighbours that were asked again because somebody said that they changed.
+        /// Stations that were asked whether they have the address of a neighbour, because they said so and
+        /// another has it.
         doubted,
+        /// Neighbours that stayed with their station, which answered, as did another one.
+        upheld,
         /// Neighbours that had to make room for others.
         displaced,
         /// Neighbours that did not answer.

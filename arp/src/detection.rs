@@ -38,6 +38,10 @@ const RATE_LIMIT_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Detection {
     state: State,
+    /// Whether frames leave. What does not leave is neither a probe nor an announcement.
+    link_up: bool,
+    /// When that is to be asked next.
+    next_look: Option<Instant>,
     /// Whether an address is probed for before it is used, and given up when it cannot be defended.
     probing: bool,
     /// Whether it is not given up any more once it is ours.
@@ -89,6 +93,8 @@ impl Detection {
     pub(crate) const fn new(secret: u64) -> Self {
         Self {
             state: State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
+            link_up: true,
+            next_look: None,
             probing: false,
             keeps: false,
             defended: None,
@@ -125,6 +131,29 @@ impl Detection {
         };
     }
 
+    /// Whether frames were said to leave.
+    #[inline]
+    pub(crate) fn link_up(&self) -> bool {
+        self.link_up
+    }
+
+    /// Takes note at `now` of whether frames leave, which is to be asked again after `interval`. An
+    /// address that nobody was asked about while they did not is probed for from the beginning; one that is ours
+    /// is announced when they do again (RFC 5227, 2.1 and 2.3).
+    pub(crate) fn look(&mut self, now: Instant, link_up: bool, interval: Option<Duration>) {
+        self.next_look = interval.map(|interval| now + interval);
+        if link_up != self.link_up {
+            self.link_up = link_up;
+            match self.state {
+                State::GivenUp { .. } => {}
+                State::Ours { .. } if self.keeps || !self.probing => {
+                    self.state = State::Ours { left: ANNOUNCEMENTS, next: now };
+                }
+                _ => self.state = State::Begin,
+            }
+        }
+    }
+
     /// Whether the address is ours: whether it may be in a packet as the sender's, and be answered for.
     #[inline]
     pub(crate) fn is_ours(&self) -> bool {
@@ -139,16 +168,21 @@ impl Detection {
     /// When [`due`](Self::due) is next to be called.
     #[inline]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        match self.state {
+        let step = match self.state {
+            _ if !self.link_up => None,
             State::Begin => Some(Instant::ZERO),
             State::Ours { left: 0, .. } => None,
             State::Probing { next, .. } | State::Ours { next, .. } => Some(next),
             State::GivenUp { until, .. } => Some(until),
-        }
+        };
+        Instant::earliest(step, self.next_look)
     }
 
     /// What is due at `now`: to be called until there is nothing more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
+        if !self.link_up {
+            return None;
+        }
         if matches!(self.state, State::GivenUp { until, .. } if until <= now) {
             self.state = State::Begin;
         }

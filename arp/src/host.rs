@@ -69,7 +69,13 @@ pub(crate) struct Host<'g> {
 impl<'g> Host<'g> {
     /// A host that was just started.
     pub(crate) fn new(region: &'g Region<'g>) -> Self {
-        let (wire, end) = Wire::new(OURS);
+        Self::on(region, None)
+    }
+
+    /// A host that was just started, and asks so often whether frames leave.
+    pub(crate) fn on(region: &'g Region<'g>, link_interval: Option<Duration>) -> Self {
+        let (wire, mut end) = Wire::new(OURS);
+        end.link_interval = link_interval;
         let address = "10.0.0.2/24".parse().unwrap();
         let arp = Arp::new(Ethernet::new(end), address, 7, region).unwrap();
         Self { arp, wire, now: Instant::from_millis(1_000_000), pool: region.pool().unwrap() }
@@ -119,6 +125,24 @@ impl<'g> Host<'g> {
     pub(crate) fn sends(&mut self, address: [u8; 4], byte: u8) -> Vec<String> {
         let payload = [byte; 20];
         self.arp.send_to(self.now, Ipv4Addr::from(address), EtherType::IPV4, payload).unwrap();
+        self.sent()
+    }
+
+    /// Makes the acquaintance of the neighbour, which asks us, is sent to, and confirms that it is there.
+    pub(crate) fn meets(&mut self) {
+        assert_eq!(self.hears(request(PEER, THEM)).len(), 1);
+        assert_eq!(self.sends(THEM, 1), [carries(PEER, 1), asks(PEER, THEM)]);
+        assert_eq!(self.hears(reply(PEER, THEM)), [""; 0]);
+    }
+
+    /// Lets time pass from deadline to deadline, for so many milliseconds; says what the host sent in it.
+    pub(crate) fn lives(&mut self, milliseconds: u64) -> Vec<String> {
+        let end = self.now + Duration::from_millis(milliseconds);
+        while let Some(deadline) = self.arp.next_deadline().filter(|&deadline| deadline <= end) {
+            self.now = self.now.max(deadline);
+            assert_eq!(self.turn(), []);
+        }
+        self.now = end;
         self.sent()
     }
 

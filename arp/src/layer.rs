@@ -1,6 +1,6 @@
 //! The layer: a link that finds its neighbours.
 
-use core::net::Ipv4Addr;
+use core::{net::Ipv4Addr, time::Duration};
 
 use ethernet::{EtherType, Frame, JoinError, Link};
 use managed::ManagedSlice;
@@ -9,11 +9,13 @@ use network::Cidr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    AddressInUse, ArpPacket, Counters, Entry, Resolve, StaticError, Timing,
-    cache::{Cache, Due, Full, Resolution},
-    detection::{Detection, Step},
+    AddressInUse, Counters, Entry, Resolve, StaticError, Timing,
+    cache::{Cache, Full, Resolution},
+    detection::Detection,
     waiting::Waiting,
 };
+
+mod output;
 
 /// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
 pub const DEFAULT_ENTRIES: usize = 1024;
@@ -120,7 +122,7 @@ impl<'g, L> Arp<'g, L> {
         self.network
     }
 
-    /// Gives us another address, or the same anew (after the cable was plugged in, say). It is
+    /// Gives us another address, or the same anew. It is
     /// announced, or probed for, from the next call of [`receive`](Layer::receive) on. Everything
     /// that is known of neighbours is forgotten but the static entries; packets that wait are dropped,
     /// because they have the old address in them.
@@ -186,70 +188,6 @@ impl<'g, L> Arp<'g, L> {
 }
 
 impl<L: Link> Arp<'_, L> {
-    /// Our two addresses.
-    fn ours(&self) -> (Ipv4Addr, MacAddr) {
-        (self.network.address(), self.link.mac())
-    }
-
-    // One copy: it is used in many places, and seldom.
-    #[inline(never)]
-    pub(crate) fn transmit(
-        &mut self,
-        now: Instant,
-        destination: MacAddr,
-        packet: ArpPacket,
-    ) -> Result<(), L::Error> {
-        netif::log!(self.log, "arp: sent: {}", packet);
-        self.link.send(now, destination, EtherType::ARP, packet)
-    }
-
-    /// Asks for `target`: all stations, or one.
-    pub(crate) fn request(
-        &mut self,
-        now: Instant,
-        target: Ipv4Addr,
-        destination: MacAddr,
-    ) -> Result<(), L::Error> {
-        self.counters.requests_tx += 1;
-        self.transmit(now, destination, ArpPacket::request(self.ours(), target))
-    }
-
-    /// Says that our address is ours.
-    pub(crate) fn announce(&mut self, now: Instant) -> Result<(), L::Error> {
-        self.counters.announcements_tx += 1;
-        self.transmit(now, MacAddr::BROADCAST, ArpPacket::announcement(self.ours()))
-    }
-
-    /// Asks whether our address is somebody's.
-    fn probe(&mut self, now: Instant) -> Result<(), L::Error> {
-        self.counters.probes_tx += 1;
-        let (address, mac) = self.ours();
-        self.transmit(now, MacAddr::BROADCAST, ArpPacket::probe(mac, address))
-    }
-
-    /// Does what is due.
-    #[cold]
-    fn run(&mut self, now: Instant) -> Result<(), L::Error> {
-        while let Some(step) = self.detection.due(now) {
-            match step {
-                Step::Probe => self.probe(now)?,
-                Step::Announce => self.announce(now)?,
-            }
-        }
-        while let Some(due) = self.cache.due(now) {
-            match due {
-                Due::Ask(address) => self.request(now, address, MacAddr::BROADCAST)?,
-                Due::Poll(address, mac) => self.request(now, address, mac)?,
-                Due::Silent(address) | Due::Lost(address) => {
-                    netif::log!(self.log, "arp: {} does not answer", address);
-                    self.counters.silent += 1;
-                    self.counters.unanswered += self.waiting.discard(address);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Sends to a neighbour that is not simply known.
     #[cold]
     fn send_slowly(
@@ -310,6 +248,14 @@ impl<L: Link> Layer for Arp<'_, L> {
                 self.counters.no_address_rx += 1;
                 Ok(Rx::Kept)
             }
+            // Where the event tells that frames leave again, or no longer.
+            Rx::Idle
+                if self.link.link_interval().is_none()
+                    && self.link.link_up() != self.detection.link_up() =>
+            {
+                self.detection.look(now, !self.detection.link_up(), None);
+                Ok(Rx::Kept)
+            }
             other => Ok(other),
         }
     }
@@ -347,6 +293,14 @@ impl<L: Link> Link for Arp<'_, L> {
 
     fn offloads(&self) -> netif::Offloads {
         self.link.offloads()
+    }
+
+    fn link_up(&self) -> bool {
+        self.link.link_up()
+    }
+
+    fn link_interval(&self) -> Option<Duration> {
+        self.link.link_interval()
     }
 
     fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {

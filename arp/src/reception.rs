@@ -36,43 +36,53 @@ impl<L: Link> Arp<'_, L> {
         {
             return self.conflict(now, mac);
         }
-        if mac != frame.source {
-            self.counters.mismatched += 1;
-            return Ok(());
-        }
         let for_us = about_us && self.has_address();
-        let claim = match (packet.operation(), for_us) {
-            (Operation::REQUEST, true) => Claim::AsksUs,
-            (Operation::REPLY, true) => Claim::AnswersUs,
+        let asks_us = for_us && packet.operation() == Operation::REQUEST;
+        // Routers that share an address (VRRP, CARP) and clusters send in the name of a station that is not the one
+        // which the frame comes from.
+        let matches = mac == frame.source;
+        let claim = match packet.operation() {
+            Operation::REQUEST if asks_us && matches => Claim::AsksUs,
+            Operation::REPLY if for_us => Claim::AnswersUs,
             _ => Claim::Aside,
         };
         if self.is_host(sender) {
-            self.note(now, sender, mac, claim)?;
+            let believed = self.note(now, sender, mac, claim)?;
+            self.counters.mismatched += u64::from(!matches && !believed);
         } else if !sender.is_unspecified() {
             self.counters.bad_sender += 1;
             return Ok(());
         }
-        // A probe (sender 0.0.0.0) is answered like any other request, and nothing is noted of it.
-        if claim == Claim::AsksUs {
+        // A probe (sender 0.0.0.0) is answered like any other request, and nothing is noted of it. The answer goes to
+        // the station that is to be sent to, as RFC 826 has it, whichever sent the frame.
+        if asks_us {
             self.counters.replies_tx += 1;
             self.transmit(now, mac, packet.reply(self.link.mac()))?;
         }
         Ok(())
     }
 
-    /// Notes the address of a neighbour, as far as it is believed.
+    /// Notes the address of a neighbour, as far as it is believed; says whether it is.
     fn note(
         &mut self,
         now: Instant,
         sender: Ipv4Addr,
         mac: MacAddr,
         claim: Claim,
-    ) -> Result<(), L::Error> {
+    ) -> Result<bool, L::Error> {
         let merged = self.cache.merge(now, sender, mac, claim);
-        if claim == Claim::AnswersUs && !matches!(merged, Merged::Answered | Merged::Confirmed) {
-            self.counters.unsolicited += 1;
-        }
+        let mut believed = true;
         match merged {
+            Merged::Answered => self.send_waiting(now, sender, mac)?,
+            Merged::Confirmed => {}
+            Merged::Changed => self.counters.changed += 1,
+            Merged::Upheld => self.counters.upheld += 1,
+            Merged::Rivalled(old) => self.request(now, sender, old)?,
+            Merged::Contested => {
+                believed = false;
+                self.counters.doubted += 1;
+                self.request(now, sender, mac)?;
+            }
             // Who asks us from outside our network is answered, but not believed to be a neighbour.
             Merged::Unknown if claim == Claim::AsksUs && self.network.is_neighbour(sender) => {
                 match self.cache.add(now, sender, mac) {
@@ -82,19 +92,11 @@ impl<L: Link> Arp<'_, L> {
                     }
                     Err(Full) => self.counters.cache_full += 1,
                 }
-                Ok(())
             }
-            Merged::Answered => self.send_waiting(now, sender, mac),
-            Merged::Doubted(old) => {
-                self.counters.doubted += 1;
-                self.request(now, sender, old)
-            }
-            Merged::Changed => {
-                self.counters.changed += 1;
-                Ok(())
-            }
-            Merged::Unknown | Merged::Unchanged | Merged::Confirmed | Merged::Forgotten => Ok(()),
+            Merged::Unknown | Merged::Unchanged => believed = false,
         }
+        self.counters.unsolicited += u64::from(claim == Claim::AnswersUs && !believed);
+        Ok(believed)
     }
 
     /// Sends what waits for a neighbour that has answered.

@@ -1,6 +1,6 @@
 //! The layer: frames for us up, frames of ours down.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use netif::{Counter, Instant, Layer, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt_regions::Region;
@@ -157,6 +157,14 @@ impl<N: Netif> Link for Ethernet<N> {
 
     fn offloads(&self) -> Offloads {
         self.netif.offloads()
+    }
+
+    fn link_up(&self) -> bool {
+        self.netif.link_up()
+    }
+
+    fn link_interval(&self) -> Option<Duration> {
+        self.netif.link_interval()
     }
 
     fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {

@@ -1,5 +1,7 @@
 //! The signature of a link layer.
 
+use core::time::Duration;
+
 use netif::{Checksums, Instant, Layer, MacAddr, Offloads, Payload};
 
 use crate::{EtherType, JoinError};
@@ -31,6 +33,16 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// What may be left undone in what is sent, because the interface does it.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
+    }
+
+    /// Whether frames leave, see [`Netif::link_up`](netif::Netif::link_up).
+    fn link_up(&self) -> bool {
+        true
+    }
+
+    /// How often that is to be asked, see [`Netif::link_interval`](netif::Netif::link_interval).
+    fn link_interval(&self) -> Option<Duration> {
+        None
     }
 
     /// Receives what is sent to the multicast address `group` from now on.

@@ -10,6 +10,7 @@ use netif::{Checksums, Counter, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt::{Config, Runtime};
 use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fd::{AsFd, OwnedFd},
     io::{self, Errno},
     time::{ClockId, clock_gettime},
@@ -28,6 +29,8 @@ const PROMPT: Duration = Duration::from_micros(20);
 /// How often the device is asked again after a frame before it counts as having no other: for about 5 us, which
 /// falling asleep and being woken takes as well.
 const PATIENCE: u32 = 32;
+/// How often it is asked whether the interface is up: nothing else tells.
+const LINK_INTERVAL: Duration = Duration::from_secs(1);
 /// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
 const LEAST_MTU: usize = 68;
 /// The buffers for many datagrams at once take at most one in so many pages of the pool.
@@ -288,6 +291,16 @@ impl Netif for Tap {
             udp_checksum: self.help != Help::None,
             udp_fragmentation: self.help >= Help::Fragments,
         }
+    }
+
+    fn link_up(&self) -> bool {
+        // The kernel takes nothing while the interface is down. Who cannot be asked may be up.
+        let mut device = [PollFd::new(&self.event, PollFlags::OUT)];
+        poll(&mut device, Some(&Timespec::default())) != Ok(0)
+    }
+
+    fn link_interval(&self) -> Option<Duration> {
+        Some(LINK_INTERVAL)
     }
 
     fn event(&self) -> Event {

@@ -303,6 +303,11 @@ impl<G: Guest> Netif for Netfront<G> {
         self.interface.mtu
     }
 
+    // Xenstore tells when it has changed.
+    fn link_up(&self) -> bool {
+        self.interface.is_connected()
+    }
+
     fn event(&self) -> Event {
         Event(self.interface.port)
     }

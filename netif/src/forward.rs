@@ -40,6 +40,14 @@ macro_rules! forward {
             self.$netif.offloads()
         }
 
+        fn link_up(&self) -> bool {
+            self.$netif.link_up()
+        }
+
+        fn link_interval(&self) -> ::core::option::Option<::core::time::Duration> {
+            self.$netif.link_interval()
+        }
+
         fn event(&self) -> N::Event {
             self.$netif.event()
         }

@@ -1,6 +1,6 @@
 //! What every layer is, and what stands under the lowest one.
 
-use core::error::Error;
+use core::{error::Error, time::Duration};
 
 use rt_regions::Region;
 
@@ -84,6 +84,17 @@ pub trait Netif {
     /// interface is there.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
+    }
+
+    /// Whether frames leave: the cable is plugged in, the interface is up.
+    fn link_up(&self) -> bool {
+        true
+    }
+
+    /// How often [`link_up`](Self::link_up) is to be asked, where the [event](Self::event) does not tell that
+    /// its answer has changed.
+    fn link_interval(&self) -> Option<Duration> {
+        None
     }
 
     /// What to wait on.

@@ -1,6 +1,12 @@
 //! Two interfaces with a cable between them, in memory.
 
-use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    convert::Infallible,
+    rc::Rc,
+    time::Duration,
+};
 
 use netif::{Checksums, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
 use rt_regions::Region;
@@ -13,18 +19,22 @@ type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
 pub struct Wire {
     to_end: Queue,
     from_end: Queue,
+    link_up: Rc<Cell<bool>>,
 }
 
 impl Wire {
     /// A cable: this end for the test, the other for the layer under test, which has the hardware
     /// address `mac` and an MTU of 1500 bytes.
     pub fn new(mac: MacAddr) -> (Self, End) {
-        let wire = Self { to_end: Queue::default(), from_end: Queue::default() };
+        let link_up = Rc::new(Cell::new(true));
+        let wire = Self { to_end: Queue::default(), from_end: Queue::default(), link_up };
         let end = End {
             mac,
             mtu: 1500,
             checksums: Checksums::NotChecked,
             offloads: Offloads::NONE,
+            link_interval: None,
+            link_up: wire.link_up.clone(),
             incoming: wire.to_end.clone(),
             outgoing: wire.from_end.clone(),
         };
@@ -34,6 +44,11 @@ impl Wire {
     /// Lets `frame` arrive at the other end.
     pub fn push(&self, frame: impl Into<Vec<u8>>) {
         self.to_end.borrow_mut().push_back(frame.into());
+    }
+
+    /// Takes the cable out of the other end, which then loses what it sends, or puts it in again.
+    pub fn set_link(&self, up: bool) {
+        self.link_up.set(up);
     }
 
     /// The oldest frame that the other end sent.
@@ -58,6 +73,9 @@ pub struct End {
     pub checksums: Checksums,
     /// What it says that it does itself, though it does not.
     pub offloads: Offloads,
+    /// How often it says that it is to be asked whether frames leave.
+    pub link_interval: Option<Duration>,
+    link_up: Rc<Cell<bool>>,
     incoming: Queue,
     outgoing: Queue,
 }
@@ -71,6 +89,8 @@ impl End {
             mtu: 1500,
             checksums: Checksums::NotChecked,
             offloads: Offloads::NONE,
+            link_interval: None,
+            link_up: wire.link_up,
             incoming: wire.from_end,
             outgoing: wire.to_end,
         };
@@ -100,6 +120,14 @@ impl Netif for End {
         self.offloads
     }
 
+    fn link_up(&self) -> bool {
+        self.link_up.get()
+    }
+
+    fn link_interval(&self) -> Option<Duration> {
+        self.link_interval
+    }
+
     fn event(&self) {}
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
@@ -111,6 +139,9 @@ impl Netif for End {
     }
 
     fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+        if !self.link_up.get() {
+            return Ok(());
+        }
         let mut bytes = vec![0; frame.len()];
         frame.copy_to(0, &mut bytes);
         self.outgoing.borrow_mut().push_back(bytes);

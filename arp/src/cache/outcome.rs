@@ -44,17 +44,18 @@ pub enum Merged {
     Unknown,
     /// It is as it was.
     Unchanged,
-    /// It lasts again as long as a new one.
+    /// It is right, and lasts again as long as a new one.
     Confirmed,
     /// It has another hardware address now.
     Changed,
     /// It was asked for, and here is the answer: what waits can be sent.
     Answered,
-    /// Somebody who is not believed says that it changed: ask the station that is in the entry,
-    /// alone.
-    Doubted(MacAddr),
-    /// The same, but nothing was ever sent to it: it was forgotten.
-    Forgotten,
+    /// The station that speaks contradicts the entry: ask it, alone, whether it has the address.
+    Contested,
+    /// It has answered: ask the station in the entry, this one, alone.
+    Rivalled(MacAddr),
+    /// The station in the entry has answered as well, and stays.
+    Upheld,
 }
 
 /// What has become due.
@@ -69,6 +70,8 @@ pub enum Due {
     Silent(Ipv4Addr),
     /// The neighbour was known, and no longer answers: it was forgotten.
     Lost(Ipv4Addr),
+    /// The neighbour has another hardware address: that of the station that answers.
+    Changed(Ipv4Addr),
 }
 
 /// There is no place for another entry among those that belong to the same set.

@@ -64,7 +64,7 @@ fn a_silent_neighbour_that_asks_us_is_silent_no_more() {
     (11..=15).for_each(|second| drop(all_due(cache, at(second))));
     assert_eq!(cache.resolve(at(16), THEM), Resolution::Silent);
     assert_eq!(cache.merge(at(16), THEM, PEER, Claim::AsksUs), Merged::Changed);
-    assert_eq!(cache.lookup(at(16), THEM), Some(PEER));
+    assert_eq!(cache.resolve(at(16), THEM), Resolution::Stale(PEER));
 }
 
 #[test]
@@ -89,7 +89,6 @@ fn an_entry_in_use_is_polled_before_it_expires() {
     assert_eq!(cache.resolve(at(late), THEM), Resolution::Stale(PEER));
     assert_eq!(cache.resolve(at(late), THEM), Resolution::Known(PEER));
     assert_eq!(all_due(cache, at(late + 1)), [Due::Poll(THEM, PEER)]);
-    assert_eq!(cache.merge(at(late + 1), THEM, OTHER, Claim::AnswersUs), Merged::Unchanged);
     assert_eq!(cache.merge(at(late + 1), THEM, PEER, Claim::AnswersUs), Merged::Confirmed);
     assert_eq!(cache.lookup(at(late + 60), THEM), Some(PEER));
 }
@@ -117,44 +116,8 @@ fn what_nobody_asked_for_neither_fills_nor_overwrites() {
     assert_eq!(cache.resolve(at(1), THEM), NEW);
     assert_eq!(cache.merge(at(1), THEM, OTHER, Claim::Aside), Merged::Unchanged);
     assert_eq!(cache.merge(at(1), THEM, PEER, Claim::AnswersUs), Merged::Answered);
-    assert_eq!(cache.merge(at(1), THEM, OTHER, Claim::AnswersUs), Merged::Unchanged);
-    assert_eq!(cache.lookup(at(2), THEM), Some(PEER));
-}
-
-#[test]
-fn a_doubt_is_settled_by_the_station_itself_once_a_second() {
-    let mut storage = [Entry::FREE; 1024];
-    let cache = &mut cache(&mut storage);
-    meet(cache, at(0), THEM, PEER);
-    for second in 1..20 {
-        let heard = cache.merge(at(second), THEM, OTHER, Claim::Aside);
-        assert_eq!(heard, Merged::Doubted(PEER));
-        assert_eq!(cache.merge(at(second), THEM, OTHER, Claim::Aside), Merged::Unchanged);
-        assert_eq!(cache.merge(at(second), THEM, PEER, Claim::AnswersUs), Merged::Confirmed);
-        assert_eq!(cache.merge(at(second), THEM, OTHER, Claim::Aside), Merged::Unchanged);
-        assert_eq!(cache.lookup(at(second), THEM), Some(PEER));
-    }
-}
-
-#[test]
-fn what_was_never_used_and_is_contradicted_is_forgotten() {
-    let mut storage = [Entry::FREE; 1024];
-    let cache = &mut cache(&mut storage);
-    assert_eq!(cache.add(at(1), THEM, PEER), Ok(None));
-    assert_eq!(cache.merge(at(1), THEM, PEER, Claim::Aside), Merged::Unchanged);
-    assert_eq!(cache.merge(at(1), THEM, OTHER, Claim::Aside), Merged::Forgotten);
-    assert_eq!(cache.lookup(at(1), THEM), None);
-}
-
-#[test]
-fn who_asks_us_changes_its_entry() {
-    let mut storage = [Entry::FREE; 1024];
-    let cache = &mut cache(&mut storage);
-    meet(cache, at(0), THEM, PEER);
-    assert_eq!(cache.merge(at(1000), THEM, PEER, Claim::AsksUs), Merged::Confirmed);
-    assert_eq!(cache.lookup(at(1200), THEM), Some(PEER));
-    assert_eq!(cache.merge(at(1201), THEM, OTHER, Claim::AsksUs), Merged::Changed);
-    assert_eq!(cache.lookup(at(1201), THEM), Some(OTHER));
+    assert_eq!(cache.merge(at(1), THEM, OTHER, Claim::AnswersUs), Merged::Contested);
+    assert_eq!(cache.resolve(at(2), THEM), Resolution::Known(PEER));
 }
 
 #[test]

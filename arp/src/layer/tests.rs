@@ -95,8 +95,7 @@ fn unreachable_addresses_time_out() {
 #[test]
 fn entries_in_use_are_asked_again_alone_before_they_expire() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
+        host.meets();
         host.now += Duration::from_secs(19 * 60);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2), asks(PEER, THEM)]);
         assert_eq!(host.sends(THEM, 3), [carries(PEER, 3)]);
@@ -109,8 +108,7 @@ fn entries_in_use_are_asked_again_alone_before_they_expire() {
 #[test]
 fn entries_expire() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
+        host.meets();
         host.now += Duration::from_secs(20 * 60);
         assert_eq!(host.sends(THEM, 2), [asks(ALL, THEM)]);
     });
@@ -175,12 +173,10 @@ fn other_frames_are_handed_up_and_refused_below() {
 #[test]
 fn a_flood_of_neighbours_that_do_not_answer_is_bounded() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
+        host.meets();
         host.arp.set_address("10.0.0.2/16".parse().unwrap());
         host.passes(5);
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
+        host.meets();
         let before = host.stats();
         let free = host.pool.free_pages();
         for number in 256..65_535u32 {

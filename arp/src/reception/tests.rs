@@ -1,8 +1,10 @@
-use std::{vec, vec::Vec};
+use std::{format, vec, vec::Vec};
 
 use ::tests::Random;
+use core::time::Duration;
+use netif::MacAddr;
 
-use crate::{Counters, host::*};
+use crate::{Counters, cache::Resolution, host::*};
 
 #[test]
 fn requests_are_answered() {
@@ -23,7 +25,7 @@ fn requests_are_answered() {
         answer.resize(60, 0);
         assert_eq!(host.wire.drain(), [answer]);
         // And who asked is known now.
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
+        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1), asks(PEER, THEM)]);
         assert_eq!((host.stats().learnt, host.stats().replies_tx), (1, 1));
     });
 }
@@ -124,40 +126,60 @@ fn unsolicited_replies_are_not_cached() {
 #[test]
 fn unsolicited_replies_overwrite_nothing() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
-        host.passes(5);
-        // The station that we know is asked, and not believed is who only says so.
-        assert_eq!(host.hears(reply(OTHER, THEM)), [asks(PEER, THEM)]);
-        assert_eq!(host.hears(reply(OTHER, THEM)), [""; 0]);
-        assert_eq!(host.hears(reply(PEER, THEM)), [""; 0]);
-        assert_eq!(host.passes(10), [""; 0]);
+        host.meets();
+        // The station is asked, and does not answer.
+        assert_eq!(host.hears(frame(OURS, REPLY, (OTHER, THEM), (OURS, US))), [asks(OTHER, THEM)]);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2)]);
+        assert_eq!(host.lives(5000), [asks(OTHER, THEM), asks(OTHER, THEM)]);
+        assert_eq!(host.sends(THEM, 3), [carries(PEER, 3)]);
         assert_eq!((host.stats().doubted, host.stats().changed), (1, 0));
+        assert_eq!((host.stats().unsolicited, host.stats().upheld), (1, 0));
+        // Another time both answer.
+        assert_eq!(host.hears(reply(OTHER, THEM)), [asks(OTHER, THEM)]);
+        assert_eq!(host.hears(reply(OTHER, THEM)), [asks(PEER, THEM)]);
+        assert_eq!(host.hears(reply(PEER, THEM)), [""; 0]);
+        assert_eq!(host.lives(5000), [""; 0]);
+        assert_eq!(host.sends(THEM, 4), [carries(PEER, 4)]);
+        assert_eq!((host.stats().upheld, host.stats().changed), (1, 0));
     });
 }
 
 #[test]
 fn a_neighbour_that_moved_and_announces_it_is_found_again() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        host.sends(THEM, 1);
+        host.meets();
         host.passes(5);
-        assert_eq!(host.hears(announcement(OTHER, THEM)), [asks(PEER, THEM)]);
-        assert_eq!(host.passes(3), [asks(PEER, THEM), asks(PEER, THEM)]);
-        assert_eq!(host.sends(THEM, 2), [asks(ALL, THEM)]);
-        assert_eq!(host.hears(reply(OTHER, THEM)), [carries(OTHER, 2)]);
+        assert_eq!(host.hears(announcement(OTHER, THEM)), [asks(OTHER, THEM)]);
+        assert_eq!(host.hears(reply(OTHER, THEM)), [asks(PEER, THEM)]);
+        assert_eq!(host.sends(THEM, 2), [carries(PEER, 2)]);
+        assert_eq!(host.lives(400), [asks(PEER, THEM), asks(PEER, THEM)]);
+        assert_eq!(host.sends(THEM, 3), [carries(OTHER, 3)]);
+        assert_eq!((host.stats().doubted, host.stats().changed), (1, 1));
+    });
+}
+
+/// A request is believed of who was never sent to, and not against who was.
+#[test]
+fn a_request_in_the_name_of_another_is_answered_and_not_believed() {
+    with_host(|host| {
+        host.meets();
+        let answer = format!("{OTHER} < 10.0.0.2 is at {OURS}");
+        assert_eq!(host.hears(request(OTHER, THEM)), [asks(OTHER, THEM), answer.clone()]);
+        assert_eq!(host.hears(request(OTHER, THEM)), [answer]);
+        assert_eq!(host.lives(5000).len(), 2);
+        assert_eq!(host.sends(THEM, 2), [carries(PEER, 2)]);
+        assert_eq!(host.stats().changed, 0);
     });
 }
 
 #[test]
-fn entries_are_replaced_by_new_information() {
+fn a_request_in_the_name_of_a_neighbour_that_is_not_known_lasts_for_300_ms() {
     with_host(|host| {
-        host.hears(request(PEER, THEM));
-        assert_eq!(host.sends(THEM, 1), [carries(PEER, 1)]);
         assert_eq!(host.hears(request(OTHER, THEM)).len(), 1);
-        assert_eq!(host.sends(THEM, 2), [carries(OTHER, 2)]);
-        assert_eq!(host.stats().changed, 1);
+        assert_eq!(host.sends(THEM, 1), [carries(OTHER, 1), asks(OTHER, THEM)]);
+        assert_eq!(host.lives(310), [asks(OTHER, THEM), asks(OTHER, THEM)]);
+        assert_eq!(host.sends(THEM, 2), [asks(ALL, THEM)]);
+        assert_eq!(host.hears(reply(PEER, THEM)), [carries(PEER, 2)]);
     });
 }
 
@@ -171,15 +193,37 @@ fn a_request_answers_our_own() {
     });
 }
 
+/// A frame that comes from another station than its packet names, as those of routers that share an address do.
+fn from(source: MacAddr, mut frame: Vec<u8>) -> Vec<u8> {
+    frame[6..12].copy_from_slice(&source.0);
+    frame
+}
+
 #[test]
-fn who_says_something_else_than_its_frame_is_not_believed() {
+fn an_answer_is_believed_whichever_station_sent_the_frame() {
     with_host(|host| {
-        host.sends(THEM, 1);
-        for mut forged in [reply(PEER, THEM), request(PEER, THEM)] {
-            forged[6..12].copy_from_slice(&OTHER.0);
-            assert_eq!(host.hears(forged), [""; 0]);
-        }
-        assert_eq!(host.stats().mismatched, 2);
+        assert_eq!(host.sends(THEM, 1), [asks(ALL, THEM)]);
+        assert_eq!(host.hears(from(OTHER, reply(PEER, THEM))), [carries(PEER, 1)]);
+        assert_eq!((host.stats().mismatched, host.stats().unsolicited), (0, 0));
+        // And so it is when the station is asked again.
+        host.now += Duration::from_secs(19 * 60);
+        assert_eq!(host.sends(THEM, 2), [carries(PEER, 2), asks(PEER, THEM)]);
+        assert_eq!(host.hears(from(OTHER, reply(PEER, THEM))), [""; 0]);
+        assert_eq!(host.passes(5), [""; 0]);
+        assert_eq!(host.stats().mismatched, 0);
+    });
+}
+
+#[test]
+fn a_question_is_answered_whichever_station_sent_the_frame() {
+    with_host(|host| {
+        let answer = "02:00:0a:00:00:01 < 10.0.0.2 is at 02:00:0a:00:00:02";
+        assert_eq!(host.hears(from(OTHER, request(PEER, THEM))), [answer]);
+        assert_eq!(host.hears(from(OTHER, request(PEER, [0; 4]))), [answer]);
+        // Who asks so is not noted, nor is an answer to nothing.
+        assert_eq!(host.hears(from(OTHER, reply(PEER, THEM))), [""; 0]);
+        assert_eq!((host.stats().learnt, host.stats().mismatched), (0, 2));
+        assert_eq!(host.sends(THEM, 1), [asks(ALL, THEM)]);
     });
 }
 
@@ -236,7 +280,10 @@ fn no_input_is_believed_by_chance() {
         assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
         // All that was learnt came in frames of that one station.
         let macs: Vec<_> = (1..=254)
-            .filter_map(|last| host.arp.cache.lookup(host.now, [10, 0, 0, last].into()))
+            .filter_map(|last| match host.arp.cache.resolve(host.now, [10, 0, 0, last].into()) {
+                Resolution::Known(mac) | Resolution::Stale(mac) => Some(mac),
+                _ => None,
+            })
             .collect();
         assert!(!macs.is_empty() && macs.iter().all(|&mac| mac == PEER));
     });
