@@ -18,6 +18,7 @@ mod linux {
     pub(crate) mod command;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
+    pub(crate) mod neighbours;
     pub(crate) mod offloads;
     pub(crate) mod operator;
     pub(crate) mod peers;
@@ -39,13 +40,17 @@ fn main() -> ExitCode {
             a_host_that_is_not_there_delays_nobody;
         memory: a_thousand_requests_take_no_more_pages,
             a_request_that_runs_out_is_told_so;
+        neighbours: a_forgery_takes_no_client_away, a_forgery_in_advance_takes_no_client_away,
+            a_failover_takes_half_a_second,
+            a_station_whose_frames_have_another_source_is_served;
         offloads: every_size_with_and_without, many_requests_at_once,
             the_first_reply_does_not_wait_for_the_last, the_device_is_left_as_it_was,
             what_leaves_this_host_is_complete, what_crosses_a_bridge_is_complete;
         operator: counters_are_served, frames_are_written_to_a_file;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
         probe: an_address_that_is_anothers_ends_it, a_free_address_is_announced_and_served,
-            ends_while_it_probes;
+            ends_while_it_probes, silence_on_a_link_that_is_down_is_no_consent,
+            a_link_that_comes_back_is_told_the_address;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason;

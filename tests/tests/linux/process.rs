@@ -87,7 +87,7 @@ pub(super) fn ip(args: &str) {
 }
 
 /// The time that a process has used the processor, in hundredths of a second.
-fn cpu_time(id: u32) -> u32 {
+pub(super) fn cpu_time(id: u32) -> u32 {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
     // proc_pid_stat(5): user and system time are the 12th and 13th field after the name.
     let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
