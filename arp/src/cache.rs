@@ -9,7 +9,7 @@ use network::Keyed;
 
 use crate::{
     Timing,
-    entry::{Entry, Moment, State},
+    entry::{Entry, Moment, NEVER, State},
 };
 
 mod dispute;
@@ -38,10 +38,10 @@ pub struct Cache<'g> {
     timing: Timing,
     belief: Belief,
     /// When the table is next searched for what is due.
-    wake: Option<Instant>,
+    wake: Instant,
     /// How far the search is: everything before was seen, and what is next there is `earliest`.
     cursor: usize,
-    earliest: Option<Instant>,
+    earliest: Instant,
     /// How many questions may be repeated in the rest of the search.
     repeats: u8,
 }
@@ -71,9 +71,9 @@ impl<'g> Cache<'g> {
             keyed,
             timing,
             belief,
-            wake: None,
+            wake: NEVER,
             cursor: 0,
-            earliest: None,
+            earliest: NEVER,
             repeats: 0,
         }
     }
@@ -191,16 +191,16 @@ impl<'g> Cache<'g> {
                 *entry = Entry::FREE;
             }
         }
-        (self.wake, self.cursor) = (None, 0);
+        (self.wake, self.cursor) = (NEVER, 0);
     }
 
     /// What is due at `now`, one thing at a time: to be called until there is nothing more.
     pub fn due(&mut self, now: Instant) -> Option<Due> {
-        if self.wake.is_none_or(|wake| now < wake) {
+        if now < self.wake {
             return None;
         }
         if self.cursor == 0 {
-            (self.earliest, self.repeats) = (None, REPEATS);
+            (self.earliest, self.repeats) = (NEVER, REPEATS);
         }
         let Timing { tries, polls, retry, silence, .. } = self.timing;
         while let Some(entry) = self.entries.get_mut(self.cursor) {
@@ -208,7 +208,7 @@ impl<'g> Cache<'g> {
             let address = entry.address;
             let due = match entry.state {
                 State::Asked | State::Polled if now < entry.when => {
-                    self.earliest = Instant::earliest(self.earliest, Some(entry.when));
+                    self.earliest = self.earliest.min(entry.when);
                     continue;
                 }
                 State::Asked if entry.times < tries => Due::Ask(address),
@@ -222,7 +222,7 @@ impl<'g> Cache<'g> {
                     return Some(Due::Lost(address));
                 }
                 State::Contested | State::Checked | State::Upheld => {
-                    self.earliest = Instant::earliest(self.earliest, Some(now + GRANULARITY));
+                    self.earliest = self.earliest.min(now + GRANULARITY);
                     match entry.pass(now, self.belief, &mut self.repeats) {
                         Some(due) => return Some(due),
                         None => continue,
@@ -232,17 +232,23 @@ impl<'g> Cache<'g> {
                 _ => continue,
             };
             (entry.times, entry.when) = (entry.times + 1, now + retry);
-            self.earliest = Instant::earliest(self.earliest, Some(entry.when));
+            self.earliest = self.earliest.min(entry.when);
             return Some(due);
         }
         self.cursor = 0;
-        self.wake = self.earliest.map(|earliest| earliest.max(now + GRANULARITY));
+        self.wake = self.earliest.max(now + GRANULARITY);
         None
     }
 
     /// When [`due`](Self::due) is next to be called.
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
+        (self.wake < NEVER).then_some(self.wake)
+    }
+
+    /// And [`NEVER`], if it is not.
+    #[inline]
+    pub(crate) fn wake(&self) -> Instant {
         self.wake
     }
 
@@ -268,8 +274,8 @@ impl<'g> Cache<'g> {
 
     /// Something is due at `next`.
     fn arm(&mut self, next: Instant) {
-        self.wake = Instant::earliest(self.wake, Some(next));
-        self.earliest = Instant::earliest(self.earliest, Some(next));
+        self.wake = self.wake.min(next);
+        self.earliest = self.earliest.min(next);
     }
 }
 

@@ -14,6 +14,8 @@ use core::time::Duration;
 use netif::{Instant, MacAddr};
 use network::Keyed;
 
+use crate::entry::NEVER;
+
 /// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many probes there are (`PROBE_NUM`).
@@ -38,10 +40,16 @@ const RATE_LIMIT_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Detection {
     state: State,
+    /// How many probes were sent, or how many announcements are still to be sent.
+    count: u8,
+    /// When the next one is due, or the end of a pause; it waits until frames leave.
+    next: Instant,
+    /// Whose the address is, if it is given up.
+    by: MacAddr,
     /// Whether frames leave. What does not leave is neither a probe nor an announcement.
     link_up: bool,
     /// When that is to be asked next.
-    next_look: Option<Instant>,
+    next_look: Instant,
     /// Whether an address is probed for before it is used, and given up when it cannot be defended.
     probing: bool,
     /// Whether it is not given up any more once it is ours.
@@ -59,12 +67,12 @@ pub(crate) struct Detection {
 enum State {
     /// The first probe waits for a time that is to be drawn.
     Begin,
-    /// So many probes were sent; at `next` it is time for another, or for using the address.
-    Probing { sent: u8, next: Instant },
-    /// The address is ours. So many announcements are still to be sent, the first of them at `next`.
-    Ours { left: u8, next: Instant },
-    /// The address is that of the station `by`; probing begins anew at `until`.
-    GivenUp { until: Instant, by: MacAddr },
+    /// Probes are sent; after the last, it is time for using the address.
+    Probing,
+    /// The address is ours.
+    Ours,
+    /// The address is another's; after a while, probing begins anew.
+    GivenUp,
 }
 
 /// What is to be sent.
@@ -92,9 +100,12 @@ impl Detection {
     /// come from.
     pub(crate) const fn new(secret: u64) -> Self {
         Self {
-            state: State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
+            state: State::Ours,
+            count: ANNOUNCEMENTS,
+            next: Instant::ZERO,
+            by: MacAddr::UNSPECIFIED,
             link_up: true,
-            next_look: None,
+            next_look: NEVER,
             probing: false,
             keeps: false,
             defended: None,
@@ -116,19 +127,19 @@ impl Detection {
 
     /// The station whose the address turned out to be.
     pub(crate) fn taken(&self) -> Option<MacAddr> {
-        match self.state {
-            State::GivenUp { by, .. } => Some(by),
-            _ => None,
-        }
+        (self.state == State::GivenUp).then_some(self.by)
     }
 
     /// Begins anew, with another address. The conflicts that there were still count.
     pub(crate) fn restart(&mut self) {
         self.defended = None;
-        self.state = match self.probing {
-            true => State::Begin,
-            false => State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
-        };
+        self.begin(self.probing);
+    }
+
+    /// Probes for the address, or announces it.
+    fn begin(&mut self, probing: bool) {
+        self.state = if probing { State::Begin } else { State::Ours };
+        (self.count, self.next) = (ANNOUNCEMENTS, Instant::ZERO);
     }
 
     /// Whether frames were said to leave.
@@ -141,15 +152,11 @@ impl Detection {
     /// address that nobody was asked about while they did not is probed for from the beginning; one that is ours
     /// is announced when they do again (RFC 5227, 2.1 and 2.3).
     pub(crate) fn look(&mut self, now: Instant, link_up: bool, interval: Option<Duration>) {
-        self.next_look = interval.map(|interval| now + interval);
+        self.next_look = interval.map_or(NEVER, |interval| now + interval);
         if link_up != self.link_up {
             self.link_up = link_up;
-            match self.state {
-                State::GivenUp { .. } => {}
-                State::Ours { .. } if self.keeps || !self.probing => {
-                    self.state = State::Ours { left: ANNOUNCEMENTS, next: now };
-                }
-                _ => self.state = State::Begin,
+            if self.state != State::GivenUp {
+                self.begin(self.probing && !(self.keeps && self.is_ours()));
             }
         }
     }
@@ -157,69 +164,57 @@ impl Detection {
     /// Whether the address is ours: whether it may be in a packet as the sender's, and be answered for.
     #[inline]
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(self.state, State::Ours { .. })
+        self.state == State::Ours
     }
 
     /// Whether we are asking if the address is somebody's: a probe of another host is a conflict.
     pub(crate) fn is_probing(&self) -> bool {
-        matches!(self.state, State::Begin | State::Probing { .. })
+        matches!(self.state, State::Begin | State::Probing)
     }
 
-    /// When [`due`](Self::due) is next to be called.
+    /// When [`look`](Self::look) and [`due`](Self::due) are next to be called, or [`NEVER`].
     #[inline]
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let step = match self.state {
-            _ if !self.link_up => None,
-            State::Begin => Some(Instant::ZERO),
-            State::Ours { left: 0, .. } => None,
-            State::Probing { next, .. } | State::Ours { next, .. } => Some(next),
-            State::GivenUp { until, .. } => Some(until),
-        };
-        Instant::earliest(step, self.next_look)
+    pub(crate) fn next(&self) -> Instant {
+        if self.link_up { self.next.min(self.next_look) } else { self.next_look }
     }
 
     /// What is due at `now`: to be called until there is nothing more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
-        if !self.link_up {
+        if !self.link_up || now < self.next {
             return None;
         }
-        if matches!(self.state, State::GivenUp { until, .. } if until <= now) {
-            self.state = State::Begin;
-        }
-        if self.state == State::Begin {
-            self.state = State::Probing { sent: 0, next: now + self.random(PROBE_WAIT) };
-        }
         match self.state {
-            State::Probing { sent, next } if next <= now && sent < PROBES => {
-                let pause = match sent + 1 {
-                    PROBES => ANNOUNCE_WAIT,
-                    _ => PROBE_MIN + self.random(PROBE_SPREAD),
-                };
-                self.state = State::Probing { sent: sent + 1, next: now + pause };
-                Some(Step::Probe)
+            State::Begin | State::GivenUp => {
+                (self.state, self.count) = (State::Probing, 0);
+                self.next = now + self.random(PROBE_WAIT);
+                return None;
             }
-            State::Probing { next, .. } if next <= now => {
-                let (left, next) = (ANNOUNCEMENTS - 1, now + ANNOUNCE_INTERVAL);
-                self.state = State::Ours { left, next };
-                Some(Step::Announce)
+            State::Probing if self.count < PROBES => {
+                self.count += 1;
+                self.next = now
+                    + match self.count {
+                        PROBES => ANNOUNCE_WAIT,
+                        _ => PROBE_MIN + self.random(PROBE_SPREAD),
+                    };
+                return Some(Step::Probe);
             }
-            State::Ours { left, next } if left > 0 && next <= now => {
-                self.state = State::Ours { left: left - 1, next: now + ANNOUNCE_INTERVAL };
-                Some(Step::Announce)
-            }
-            _ => None,
+            State::Probing => (self.state, self.count) = (State::Ours, ANNOUNCEMENTS),
+            State::Ours => {}
         }
+        self.count -= 1;
+        self.next = if self.count == 0 { NEVER } else { now + ANNOUNCE_INTERVAL };
+        Some(Step::Announce)
     }
 
     /// The station `by` says that the address is its own, or that it wants it.
     pub(crate) fn conflict(&mut self, now: Instant, by: MacAddr) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
-            State::GivenUp { .. } => return Verdict::NotOurs,
-            State::Begin | State::Probing { .. } => Verdict::GiveUp,
-            State::Ours { .. } if !recent => Verdict::Defend,
-            State::Ours { .. } if self.probing && !self.keeps => Verdict::GiveUp,
-            State::Ours { .. } => Verdict::Keep,
+            State::GivenUp => return Verdict::NotOurs,
+            State::Begin | State::Probing => Verdict::GiveUp,
+            State::Ours if !recent => Verdict::Defend,
+            State::Ours if self.probing && !self.keeps => Verdict::GiveUp,
+            State::Ours => Verdict::Keep,
         };
         self.conflicts = self.conflicts.saturating_add(1);
         match verdict {
@@ -227,7 +222,8 @@ impl Detection {
             Verdict::GiveUp => {
                 let limited = self.conflicts >= MAX_CONFLICTS;
                 let pause = if limited { RATE_LIMIT_INTERVAL } else { DEFEND_INTERVAL };
-                (self.defended, self.state) = (None, State::GivenUp { until: now + pause, by });
+                (self.defended, self.state) = (None, State::GivenUp);
+                (self.next, self.by) = (now + pause, by);
             }
             Verdict::Keep | Verdict::NotOurs => {}
         }

@@ -4,6 +4,9 @@ use core::{net::Ipv4Addr, time::Duration};
 
 use netif::{Instant, MacAddr};
 
+/// When nothing is due.
+pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
 /// How long things last, and how often they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {

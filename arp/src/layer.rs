@@ -12,6 +12,7 @@ use crate::{
     AddressInUse, Counters, Entry, Resolve, StaticError, Timing,
     cache::{Cache, Full, Resolution},
     detection::Detection,
+    entry::NEVER,
     waiting::Waiting,
 };
 
@@ -180,10 +181,10 @@ impl<'g, L> Arp<'g, L> {
         }
     }
 
-    /// When something is to be done here.
+    /// When something is to be done here, or [`NEVER`].
     #[inline]
-    fn deadline(&self) -> Option<Instant> {
-        Instant::earliest(self.detection.next_deadline(), self.cache.next_deadline())
+    fn deadline(&self) -> Instant {
+        self.detection.next().min(self.cache.wake())
     }
 }
 
@@ -236,7 +237,7 @@ impl<L: Link> Layer for Arp<'_, L> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, L::Error> {
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.deadline() <= now {
             self.run(now)?;
         }
         match self.link.receive(now, region)? {
@@ -265,7 +266,8 @@ impl<L: Link> Layer for Arp<'_, L> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        Instant::earliest(self.deadline(), self.link.next_deadline())
+        let deadline = self.deadline();
+        Instant::earliest((deadline < NEVER).then_some(deadline), self.link.next_deadline())
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {

@@ -93,8 +93,9 @@ impl Entry {
                 Some(Due::Poll(self.address, whom))
             }
             State::Checked if self.rival == MacAddr::UNSPECIFIED => {
-                self.state = State::Free;
-                Some(Due::Lost(self.address))
+                let address = self.address;
+                *self = Self::FREE;
+                Some(Due::Lost(address))
             }
             State::Checked => {
                 (self.state, self.mac, self.when) = (State::Known, self.rival, now + belief.fresh);

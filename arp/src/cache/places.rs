@@ -17,7 +17,7 @@ use core::{net::Ipv4Addr, ops::Range};
 use netif::Instant;
 
 use super::Cache;
-use crate::entry::{Entry, Moment, State};
+use crate::entry::{Entry, State};
 
 /// The number of places in a set.
 pub(super) const WAYS: usize = 8;
@@ -46,19 +46,26 @@ impl Cache<'_> {
         even_asked: bool,
     ) -> Option<(usize, Option<Ipv4Addr>)> {
         let set = self.set(address);
-        let in_use = self.entries[set.clone()].iter().filter(|entry| entry.in_use()).count();
-        let crowded = in_use > set.len() / 2;
-        let rank = |entry: &Entry| match entry.state {
-            State::Free => Some((0, Moment::of(Instant::ZERO))),
-            State::Asked | State::Polled if now < entry.when && !even_asked => None,
-            State::Static => None,
-            _ if entry.is_over(now, self.belief.margin) => Some((0, entry.touched)),
-            _ if !entry.in_use() => Some((1, entry.touched)),
-            _ if crowded => Some((2, entry.touched)),
-            _ => None,
-        };
-        let candidate = |index: usize| Some((rank(&self.entries[index])?, index));
-        let (_, index) = set.filter_map(candidate).min()?;
+        let entries = &self.entries[set.clone()];
+        let in_use = entries.iter().filter(|entry| entry.in_use()).count();
+        let crowded = in_use > entries.len() / 2;
+        let mut best = None;
+        for (entry, index) in entries.iter().zip(set) {
+            let rank = match entry.state {
+                State::Static => continue,
+                State::Asked | State::Polled if now < entry.when && !even_asked => continue,
+                State::Free => 0,
+                _ if entry.is_over(now, self.belief.margin) => 0,
+                _ if !entry.in_use() => 1,
+                _ if crowded => 2,
+                _ => continue,
+            };
+            let candidate = (rank, entry.touched, index);
+            if best.is_none_or(|best| candidate < best) {
+                best = Some(candidate);
+            }
+        }
+        let (_, _, index) = best?;
         let entry = &self.entries[index];
         Some((index, (entry.state != State::Free).then_some(entry.address)))
     }

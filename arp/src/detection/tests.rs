@@ -20,9 +20,9 @@ fn run(detection: &mut Detection, mut now: Instant) -> Vec<(Instant, Step)> {
         while let Some(step) = detection.due(now) {
             sent.push((now, step));
         }
-        match detection.next_deadline() {
-            Some(deadline) => now = now.max(deadline),
-            None => return sent,
+        match detection.next() {
+            NEVER => return sent,
+            deadline => now = now.max(deadline),
         }
     }
 }
@@ -91,7 +91,7 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
         attempts.push(now);
         assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
         assert_eq!(detection.conflict(now, OTHER), Verdict::NotOurs);
-        let until = detection.next_deadline().unwrap();
+        let until = detection.next();
         assert_eq!(detection.due(Instant::from_nanos(until.as_nanos() - 1)), None);
         now = until;
     }
@@ -101,13 +101,13 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     // Another address does not make it forget them.
     detection.restart();
     assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
-    assert_eq!(detection.next_deadline(), Some(now + RATE_LIMIT_INTERVAL));
+    assert_eq!(detection.next(), now + RATE_LIMIT_INTERVAL);
 }
 
 #[test]
 fn a_probe_is_sent_as_it_should_be() {
     with_probing(|host| {
-        host.now = host.arp.detection.next_deadline().unwrap();
+        host.now = host.arp.detection.next();
         host.turn();
         let mut probe = vec![
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 10, 0, 0, 2, 8, 6, // Ethernet

@@ -231,7 +231,7 @@ fn no_flood_of_lies_makes_us_ask_more_than_is_heard_nor_delays_an_honest_move() 
                 MacAddr([2, 1, 1, 1, 1, random.bits() as u8])
             };
             let claim = [Claim::AsksUs, Claim::AnswersUs, Claim::Aside][random.below(3)];
-            net.hears(whom, mac, claim);
+            let _ = net.hears(whom, mac, claim);
         }
         if round == 150 {
             net.living.retain(|living| *living != (host(801), PEER));
@@ -256,7 +256,7 @@ fn one_neighbour_is_asked_at_a_limited_rate() {
     net.meets(THEM, PEER);
     net.living.extend((0..=255).map(|last| (THEM, MacAddr([2, 1, 1, 1, 1, last]))));
     for number in 0..10_000u32 {
-        net.hears(THEM, MacAddr([2, 1, 1, 1, 1, number as u8]), Claim::Aside);
+        let _ = net.hears(THEM, MacAddr([2, 1, 1, 1, 1, number as u8]), Claim::Aside);
         net.lives(1);
         assert_eq!(net.sends(THEM), Some(PEER));
     }
@@ -269,7 +269,7 @@ fn what_is_contested_is_not_believed_for_longer() {
     let mut net = Net::new(&mut storage);
     net.meets(THEM, PEER);
     for number in 0..20 * 60 {
-        net.hears(THEM, MacAddr([2, 1, 1, 1, 1, number as u8]), Claim::Aside);
+        let _ = net.hears(THEM, MacAddr([2, 1, 1, 1, 1, number as u8]), Claim::Aside);
         net.lives(1000);
     }
     assert_eq!(net.sends(THEM), None);
