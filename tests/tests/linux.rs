@@ -16,6 +16,7 @@ mod typed;
 
 mod linux {
     pub(crate) mod command;
+    pub(crate) mod container;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
     pub(crate) mod offloads;
@@ -35,10 +36,12 @@ fn main() -> ExitCode {
     namespace::run(trials! { linux =>
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
+        container: the_pool_fits_its_limit, a_pool_that_cannot_fit_is_refused_in_figures,
+            a_static_build_serves;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,
             a_host_that_is_not_there_delays_nobody;
         memory: a_thousand_requests_take_no_more_pages,
-            a_request_that_runs_out_is_told_so;
+            a_request_that_runs_out_is_told_so, the_least_pool_serves;
         offloads: every_size_with_and_without, many_requests_at_once,
             the_first_reply_does_not_wait_for_the_last, the_device_is_left_as_it_was,
             what_leaves_this_host_is_complete, what_crosses_a_bridge_is_complete;
@@ -48,7 +51,8 @@ fn main() -> ExitCode {
             ends_while_it_probes;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
-            a_device_that_is_deleted_ends_it_with_the_reason;
+            a_device_that_is_deleted_ends_it_with_the_reason,
+            a_reader_that_stops_reading_stops_nothing, a_hangup_ends_it_with_all_frames;
         services: the_table_of_requests;
     })
 }
