@@ -113,9 +113,9 @@ fn tightest(more: u64, limits: &[Limit]) -> Option<(u64, &Limit)> {
 
 /// A size that is not more, and is good to read and to type.
 fn round(size: u64) -> u64 {
-    let unit = match size {
-        ..0x10_0000 => 4 << 10,
-        ..0x100_0000 => 64 << 10,
+    let unit = match size >> 20 {
+        0 => 4 << 10,
+        1..16 => 64 << 10,
         _ => 1 << 20,
     };
     size / unit * unit

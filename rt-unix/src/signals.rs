@@ -116,7 +116,7 @@ fn is_ignored(signal: i32) -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
 }
 
-/// Whether a process with this /proc/PID/status ignores a signal: proc_pid_status(5), `SigIgn`.
+/// Whether a process with this `/proc/PID/status` (proc(5): `SigIgn`) ignores a signal.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());

@@ -27,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static ERRORS: Mutex<Words> = Mutex::new(Words::new(None));
 
-/// Whether `ERRORS` has something left to say.
+/// Whether `ERRORS` has something left to say to a reader that may come back.
 static BEHIND: AtomicBool = AtomicBool::new(false);
 
 /// Writes one line to standard error, without waiting for its reader.
@@ -70,12 +70,13 @@ fn with_errors(act: impl FnOnce(&mut Words)) {
         words.own = reopened(stderr());
     }
     act(&mut words);
-    BEHIND.store(words.is_behind(), Ordering::Relaxed);
+    let may_go = words.is_behind() && words.reason == Errno::AGAIN;
+    BEHIND.store(may_go, Ordering::Relaxed);
 }
 
 /// Opens a terminal or a pipe once more, so that writing to it does not wait; `None` if that cannot be,
-/// and for all other kinds of files. (O_NONBLOCK on the description that others share would change it
-/// for them.)
+/// and for all other kinds of files. (`O_NONBLOCK` on the description that others share would change
+/// it for them.)
 fn reopened(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
     let kind = FileType::from_raw_mode(fstat(shared).ok()?.st_mode);
     if !matches!(kind, FileType::Fifo | FileType::CharacterDevice) {
