@@ -26,11 +26,20 @@ fn main() {
             link_with(&log_of_guest(&log));
         }
     } else if on("CARGO_FEATURE_UNIX") {
+        // rustc asks for `-static-pie` then, which `-no-pie` takes back: of a dynamic program with a static C
+        // library, nothing would run.
+        if env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|on| on.split(',').any(is_static)) {
+            println!("cargo::rustc-link-arg=-static");
+        }
         link_with(&log);
     }
     for source in [&app.with_file_name("build.rs"), &guest, &log] {
         println!("cargo::rerun-if-changed={}", source.display());
     }
+}
+
+fn is_static(feature: &str) -> bool {
+    feature == "crt-static"
 }
 
 fn link_with(script: &Path) {

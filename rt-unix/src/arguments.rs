@@ -6,21 +6,20 @@ use rt::Error;
 
 /// What `--help` says of the runtime's own arguments, in the form of the others.
 pub(crate) const USAGE: &str =
-    "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M)
+    "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M, or what fits)
   --pcap=FILE               write every frame to this file, for Wireshark (nowhere)
   --profile=FILE            write what the regions held to this file, as CSV (nowhere)
   --profile-every=N         look at the regions every N packets (1)";
 
-/// The size of the pool that is not asked for otherwise, in bytes.
-const DEFAULT_MEMORY: usize = 64 << 20;
-/// The smallest pool that can be asked for, in bytes: a few pages, and the table that counts them.
-const LEAST_MEMORY: usize = 64 << 10;
+/// The smallest pool that can be asked for, in bytes: every service has room for its tables in it, and for a
+/// small request.
+pub(crate) const LEAST_MEMORY: usize = 128 << 10;
 
 /// The arguments, the runtime's own taken out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
-    /// `--memory`: the size of the pool in bytes.
-    pub(crate) memory: usize,
+    /// `--memory`: the size of the pool in bytes, if it was given.
+    pub(crate) memory: Option<usize>,
     /// `--pcap`: where the frames go.
     pub(crate) pcap: Option<PathBuf>,
     /// `--profile`: where the profile goes. None where the profiler is not built in.
@@ -36,7 +35,7 @@ impl Arguments {
     /// leaves the rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut read =
-            Self { memory: DEFAULT_MEMORY, pcap: None, profile: None, profile_every: 1, rest: &[] };
+            Self { memory: None, pcap: None, profile: None, profile_every: 1, rest: &[] };
         let mut rest: Vec<&'static str> = Vec::new();
         let mut arguments = arguments.into_iter().map(|argument| {
             argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
@@ -64,10 +63,11 @@ impl Arguments {
     /// Sets the argument `name`; if that cannot be, says why.
     fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         if name == "--memory" {
-            self.memory = parse_size(value)
-                .filter(|size| *size >= LEAST_MEMORY)
-                .ok_or("expected a size in bytes, or with K, M or G, 64K at least: 64M")?;
-            return Ok(());
+            self.memory = parse_size(value).filter(|size| *size >= LEAST_MEMORY);
+            return match self.memory {
+                Some(_) => Ok(()),
+                None => Err("expected a size in bytes, or with K, M or G, 128K at least: 64M"),
+            };
         }
         if name == "--pcap" {
             self.pcap = Some(value.into());
@@ -123,19 +123,19 @@ mod tests {
     #[test]
     fn sizes_have_units_of_1024() {
         for (text, size) in [
-            ("65536", 65_536),
-            ("64K", 65_536),
-            ("64k", 65_536),
+            ("131072", 131_072),
+            ("128K", 131_072),
+            ("128k", 131_072),
             ("64M", 64 << 20),
             ("3m", 3 << 20),
             ("2G", 2 << 30),
-            ("00064K", 65_536),
+            ("000128K", 131_072),
         ] {
-            assert_eq!(read(&["--memory", text]).unwrap().memory, size, "{text}");
-            assert_eq!(read(&[&format!("--memory={text}")]).unwrap().memory, size, "{text}");
+            assert_eq!(read(&["--memory", text]).unwrap().memory, Some(size), "{text}");
+            assert_eq!(read(&[&format!("--memory={text}")]).unwrap().memory, Some(size), "{text}");
         }
-        assert_eq!(read(&[]).unwrap().memory, DEFAULT_MEMORY);
-        assert_eq!(read(&["--memory=1M", "--memory=2M"]).unwrap().memory, 2 << 20);
+        assert_eq!(read(&[]).unwrap().memory, None);
+        assert_eq!(read(&["--memory=1M", "--memory=2M"]).unwrap().memory, Some(2 << 20));
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
             "",
             "K",
             "64",
-            "63K",
-            "65535",
-            "+64K",
+            "127K",
+            "131071",
+            "+128K",
             "-1",
             "64KB",
             "64 K",
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(
             arguments.unwrap(),
             Arguments {
-                memory: 1 << 20,
+                memory: Some(1 << 20),
                 pcap: None,
                 profile: None,
                 profile_every: 1,

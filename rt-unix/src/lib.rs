@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod limits;
 #[cfg(feature = "defmt")]
 mod log;
 mod memory;
@@ -9,16 +10,21 @@ mod profile;
 mod recorder;
 mod runtime;
 mod signals;
+mod words;
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     env,
     io::{self, Write as _},
+    panic,
     process::ExitCode,
 };
 
 pub use recorder::Recorder;
 pub use rt::{Error, Runtime};
 pub use runtime::{Event, Rt};
+
+use words::say;
 
 /// Writes `fn main`: `rt_unix::main!(echo)` starts the runtime and calls
 /// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start`].
@@ -36,21 +42,32 @@ macro_rules! main {
 /// error. The message of an error with status 0 (`--help`) is what was asked for: it goes to
 /// standard output.
 pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> ExitCode {
-    match Rt::new(env::args_os().skip(1)).and_then(|mut rt| service(&mut rt)) {
-        Ok(()) => ExitCode::SUCCESS,
+    words::open_errors();
+    panic::set_hook(Box::new(say_panic));
+    let status = match Rt::new(env::args_os().skip(1)).and_then(|mut rt| service(&mut rt)) {
+        Ok(()) => 0,
         Err(error) if error.status() == 0 => {
             // Nobody is left to be told that nobody reads this.
             let _ = writeln!(io::stdout(), "{error}\n{}", arguments::USAGE);
-            ExitCode::SUCCESS
+            0
         }
         Err(error) => {
+            words::begin_last_words();
             say(format_args!("{name}: {error}"));
-            ExitCode::from(error.status())
+            error.status()
         }
-    }
+    };
+    words::end();
+    ExitCode::from(status)
 }
 
-/// Writes one line to standard error, in one piece. A service goes on when nobody reads it.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+/// Says why the process panics. The hook of the standard library would wait for a reader.
+fn say_panic(panic: &panic::PanicHookInfo<'_>) {
+    words::begin_last_words();
+    say(format_args!("{panic}"));
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        say(format_args!("{trace}"));
+    }
+    words::end();
 }

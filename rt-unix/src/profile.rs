@@ -2,38 +2,55 @@
 
 use std::{
     fmt,
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::PathBuf,
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Seek as _, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
 };
 
 use netif::Instant;
 use rt::Error;
 use rt_regions::{Pool, Profile};
+use rustix::fs::OFlags;
 
 use crate::memory;
 
 /// How many samples there is room for.
 const SAMPLES: usize = 2048;
 /// The memory for them, in bytes: a run of 4 MiB, and some pages.
-const MEMORY: usize = 6 << 20;
+pub(crate) const MEMORY: usize = 6 << 20;
 
 /// A profile, and the file that it goes to.
 #[derive(Debug)]
 pub(crate) struct Profiler {
     profile: Profile<'static>,
-    file: PathBuf,
+    path: PathBuf,
+    /// Open from the start to the end: a service may not open files while it runs.
+    file: File,
+    /// Whether it has a beginning to go back to.
+    is_regular: bool,
 }
 
 impl Profiler {
     /// Looks every `every` packets. The file is made now, so that one that cannot be made is known
     /// before the run and not after it. The memory of the profile is a pool of its own, so that
     /// the pool of the service is that of a run without a profiler.
-    pub(crate) fn new(file: PathBuf, every: u32) -> Result<Self, Error> {
+    pub(crate) fn new(path: PathBuf, every: u32) -> Result<Self, Error> {
         let (_, memory) = memory::open(MEMORY)?;
-        let profiler = Self { profile: Profile::new(memory, SAMPLES, every)?, file };
-        File::create(&profiler.file).map_err(|error| profiler.failed(error))?;
-        Ok(profiler)
+        let profile = Profile::new(memory, SAMPLES, every)?;
+        // Neither opening a pipe nor writing to it may stop the service.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).custom_flags(flags);
+            let file = options.open(&path)?;
+            let is_regular = file.metadata()?.is_file();
+            Ok((file, is_regular))
+        };
+        match open() {
+            Ok((file, is_regular)) => Ok(Self { profile, path, file, is_regular }),
+            Err(error) => Err(failed(&path, &error)),
+        }
     }
 
     #[inline]
@@ -44,18 +61,23 @@ impl Profiler {
     /// Writes all of the profile up to now, in the place of what was in the file.
     pub(crate) fn write(&self) -> Result<(), Error> {
         let write = || {
-            let mut out = Text { to: BufWriter::new(File::create(&self.file)?), result: Ok(()) };
+            let mut file = &self.file;
+            if self.is_regular {
+                file.rewind()?;
+                file.set_len(0)?;
+            }
+            let mut out = Text { to: BufWriter::new(file), result: Ok(()) };
             match self.profile.write_csv(&mut out) {
                 Ok(()) => out.to.flush(),
                 Err(fmt::Error) => out.result,
             }
         };
-        write().map_err(|error| self.failed(error))
+        write().map_err(|error| failed(&self.path, &error))
     }
+}
 
-    fn failed(&self, error: io::Error) -> Error {
-        Error::new(1, format_args!("--profile={}: {error}", self.file.display()))
-    }
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::new(1, format_args!("--profile={}: {error}", path.display()))
 }
 
 /// Takes text where bytes are written, and keeps the error of the system.
@@ -76,6 +98,7 @@ mod tests {
     use std::{env, fs, mem::MaybeUninit, process};
 
     use rt_regions::Region;
+    use rustix::fs::{FileType, Mode};
 
     use super::*;
 
@@ -113,5 +136,27 @@ mod tests {
         profiler.packet_served(&Pool::new(&mut memory), Instant::ZERO);
         let error = profiler.write().unwrap_err();
         assert!(error.message().starts_with("--profile=/dev/full: No space left"), "{error}");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_an_error_and_stops_nothing() {
+        let path = env::temp_dir().join(format!("rt-unix-profile-{}.pipe", process::id()));
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
+        let error = Profiler::new(path.clone(), 1).unwrap_err();
+        assert!(error.message().contains(": No such device or address"), "{error}");
+
+        // A reader that does not read: Linux opens a pipe for both at once.
+        let _reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut memory = vec![MaybeUninit::uninit(); 64 << 10];
+        let pool = Pool::new(&mut memory);
+        let _packet = Region::new(&pool, "packet");
+        let mut profiler = Profiler::new(path.clone(), 1).unwrap();
+        fs::remove_file(path).unwrap();
+        for _ in 0..SAMPLES {
+            profiler.packet_served(&pool, Instant::ZERO);
+        }
+        let error = (0..10).find_map(|_| profiler.write().err()).expect("the pipe is full");
+        assert!(error.message().contains(": Resource temporarily unavailable"), "{error}");
     }
 }

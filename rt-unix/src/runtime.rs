@@ -1,6 +1,11 @@
 //! A Linux process as a platform.
 
-use std::{ffi::OsString, fmt, os::fd::BorrowedFd, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fmt,
+    os::fd::BorrowedFd,
+    path::{Path, PathBuf},
+};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
@@ -13,8 +18,14 @@ use rustix::{
 };
 
 #[cfg(feature = "profile")]
-use crate::profile::Profiler;
-use crate::{Recorder, arguments::Arguments, memory, say, signals::Signals};
+use crate::profile::{self, Profiler};
+use crate::{
+    Recorder,
+    arguments::Arguments,
+    limits, memory,
+    signals::Signals,
+    words::{self, say},
+};
 
 /// What this runtime waits on: a descriptor that is never closed, until it is readable.
 pub type Event = BorrowedFd<'static>;
@@ -41,7 +52,16 @@ impl Rt {
     /// enough memory or descriptors, or the file of the profile cannot be made (status 1).
     pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let arguments = Arguments::read(arguments)?;
-        let (pool, memory) = memory::open(arguments.memory)?;
+        let limits = limits::read(Path::new("/"));
+        #[cfg(feature = "profile")]
+        let more = if arguments.profile.is_some() { profile::MEMORY as u64 } else { 0 };
+        #[cfg(not(feature = "profile"))]
+        let more = 0;
+        let plan = limits::plan(arguments.memory, more, &limits)?;
+        if let Some(words) = plan.words {
+            say(format_args!("{words}"));
+        }
+        let (pool, memory) = memory::open(plan.memory)?;
         let signals = Signals::hear()
             .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
         Ok(Self {
@@ -68,6 +88,7 @@ impl Runtime for Rt {
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
+        words::catch_up();
         // A time that the kernel cannot count to is as good as none.
         let timeout =
             deadline.and_then(|deadline| Timespec::try_from(deadline.since(self.now())).ok());

@@ -1,7 +1,7 @@
 //! What people and service managers ask of a process: signals.
 
 use std::{
-    io,
+    fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
     time::Duration,
@@ -11,13 +11,13 @@ use netif::Instant;
 use rt::Wake;
 use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM, SIGUSR1},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ},
     low_level,
 };
 
-use crate::runtime::now;
+use crate::{runtime::now, words};
 
-/// Somebody asked for the end (SIGINT, SIGTERM).
+/// Somebody asked for the end (SIGHUP, SIGINT, SIGTERM).
 const STOP: u8 = 1;
 /// Somebody asked for the statistics (SIGUSR1).
 const REPORT: u8 = 2;
@@ -47,13 +47,19 @@ impl Signals {
             wake,
             bell,
         }));
-        for (signal, what) in [(SIGINT, STOP), (SIGTERM, STOP), (SIGUSR1, REPORT)] {
+        // Under `nohup` the terminal may go and the service stays.
+        let hangup = if is_ignored(SIGHUP) { None } else { Some((SIGHUP, STOP)) };
+        let others = [(SIGINT, STOP), (SIGTERM, STOP), (SIGUSR1, REPORT)];
+        for (signal, what) in others.into_iter().chain(hangup) {
             let heard = move || signals.heard(signal, what);
             // SAFETY: the handler does what signal-safety(7) allows: atomics, reading the clock,
             // write(2), and a call that is documented as safe in a handler. Nothing in it panics,
             // allocates, locks, or writes errno, which rustix does not use.
             unsafe { low_level::register(signal, heard) }?;
         }
+        // A file that has grown as far as it may (`ulimit -f`) is an error of the write, not the end.
+        // SAFETY: the handler does nothing.
+        unsafe { low_level::register(SIGXFSZ, || ()) }?;
         Ok(signals)
     }
 
@@ -95,8 +101,39 @@ impl Signals {
     fn take_up(&self) -> Wake {
         match self.asked.swap(0, Ordering::Relaxed) {
             0 => Wake::Continue,
-            asked if asked & STOP != 0 => Wake::Stop,
+            asked if asked & STOP != 0 => {
+                words::begin_last_words();
+                Wake::Stop
+            }
             _ => Wake::Report,
         }
+    }
+}
+
+/// Whether the process was started with this signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    // Without /proc it is taken not to be.
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
+}
+
+/// Whether a process with this `/proc/PID/status` (proc(5): `SigIgn`) ignores a signal.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_ignored_has_its_bit() {
+        let status =
+            "Name:\techo\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert!(ignores(status, SIGHUP) && ignores(status, 13));
+        assert!(
+            !ignores(status, SIGINT) && !ignores("SigIgn:\tx\n", SIGHUP) && !ignores("", SIGHUP)
+        );
     }
 }

@@ -2,10 +2,10 @@
 //! both the tests and, started again by a test, the service that is tested.
 
 use std::{
-    env,
+    env, fs,
     io::{self, BufRead as _, BufReader, Read as _},
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
-    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    process::{self, Child, Command, ExitCode, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -23,10 +23,18 @@ fn main() -> ExitCode {
         Ok("serve") => rt_unix::start("serve", serve),
         Ok("busy") => rt_unix::start("busy", busy),
         Ok("deaf") => rt_unix::start("deaf", deaf),
+        Ok("chatter") => rt_unix::start("chatter", chatter),
+        Ok("panic") => rt_unix::start("panic", |rt| panic!("on purpose, {:?}", rt.args().next())),
+        Ok("grow") => rt_unix::start("grow", grow),
         Ok("fail") => rt_unix::start("fail", |_| Err(Error::new(3, "it broke"))),
         Ok("help") => rt_unix::start("help", |_| Err(Error::new(0, "arguments:"))),
         #[cfg(feature = "defmt")]
         Ok("log") => rt_unix::start("log", log),
+        #[cfg(feature = "defmt")]
+        Ok("log a lot") => rt_unix::start("log", |rt| {
+            (0..4000).for_each(|number| defmt::info!("this is line {=u32}", number));
+            serve(rt)
+        }),
         Ok(other) => panic!("no service is called {other}"),
     }
 }
@@ -59,6 +67,31 @@ fn busy(rt: &mut Rt) -> Result<(), Error> {
             Wake::Stop => return Ok(()),
         }
     }
+}
+
+/// Prints more than a pipe holds when it is asked for a report, and panics if it has an argument.
+fn chatter(rt: &mut Rt) -> Result<(), Error> {
+    println!("ready");
+    let words = "words ".repeat(20);
+    loop {
+        match rt.asked() {
+            Wake::Continue => thread::sleep(Duration::from_millis(1)),
+            Wake::Report => {
+                (0..2000).for_each(|number| rt.print(format_args!("{number} {words}")));
+                assert_eq!(rt.args().next(), None);
+                println!("went on");
+            }
+            Wake::Stop => return Ok(()),
+        }
+    }
+}
+
+/// Writes a file that may not grow.
+fn grow(_: &mut Rt) -> Result<(), Error> {
+    let path = env::temp_dir().join(format!("rt-unix-grow-{}", process::id()));
+    let result = fs::write(&path, [0; 4096]);
+    fs::remove_file(path)?;
+    Ok(result?)
 }
 
 /// Neither waits nor asks.
@@ -110,6 +143,13 @@ fn trials() -> Vec<Trial> {
         trial("a_service_that_never_waits_hears_signals", never_waiting),
         trial("a_service_that_does_not_listen_is_ended_by_the_second_signal", not_listening),
         trial("a_service_goes_on_when_nobody_reads_what_it_prints", nobody_reads),
+        trial("a_full_pipe_stops_neither_the_service_nor_its_end", full_pipe),
+        trial("a_full_pipe_does_not_keep_a_panic_from_ending_the_process", panic_into_full_pipe),
+        trial("a_panic_is_said", panic_said),
+        trial("what_is_ignored_at_the_start_stays_ignored", hangup_ignored),
+        trial("a_file_that_may_not_grow_is_an_error", file_too_large),
+        #[cfg(feature = "defmt")]
+        trial("a_log_that_nobody_reads_stops_nothing", log_unread),
         #[cfg(feature = "defmt")]
         trial("the_log_is_printed_in_words", log_lines),
     ]
@@ -120,10 +160,19 @@ struct Service(Child);
 
 impl Service {
     fn start(service: &str, arguments: &[&str]) -> Self {
+        // These tests may themselves run under `nohup`.
+        Self::start_by(&["env", "--default-signal=HUP"], service, arguments)
+    }
+
+    /// Started by a command that becomes the service.
+    fn start_by(by: &[&str], service: &str, arguments: &[&str]) -> Self {
         let this = env::current_exe().unwrap();
-        let child = Command::new(this)
+        let child = Command::new(by[0])
+            .args(&by[1..])
+            .arg(this)
             .args(arguments)
             .env(SERVICE, service)
+            .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -133,11 +182,14 @@ impl Service {
 
     /// Started, and ready for signals.
     fn ready(service: &str, arguments: &[&str]) -> Self {
-        let mut started = Self::start(service, arguments);
+        Self::start(service, arguments).expect_ready()
+    }
+
+    fn expect_ready(mut self) -> Self {
         let mut line = String::new();
-        BufReader::new(started.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        started
+        self
     }
 
     fn signal(&self, name: &str) {
@@ -205,14 +257,14 @@ fn bad_argument() {
 }
 
 fn arguments() {
-    let mut service = Service::ready("serve", &["--log", "all", "--memory", "64K", "y"]);
-    service.expect(r#"15 pages, ["--log", "all", "y"]"#);
+    let mut service = Service::ready("serve", &["--log", "all", "--memory", "128K", "y"]);
+    service.expect(r#"31 pages, ["--log", "all", "y"]"#);
     service.signal("TERM");
     assert!(service.end().0.success());
 }
 
 fn waiting() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let mut service = Service::ready("serve", &[]);
         for _ in 0..20 {
             service.signal("USR1");
@@ -256,6 +308,78 @@ fn nobody_reads() {
     assert_eq!(service.0.try_wait().unwrap(), None);
     service.signal("TERM");
     assert_eq!(service.end().0.code(), Some(0));
+}
+
+/// Whether all lines are whole, in order, and, with those that were dropped, as many as were printed.
+fn assert_lines(err: &str, printed: usize, number: impl Fn(&str) -> Option<usize>) {
+    let (mut lines, mut dropped) = (0, 0);
+    for line in err.lines() {
+        match line.split_once(" dropped: nobody read ") {
+            Some((count, _)) => {
+                dropped += count.split_once(' ').unwrap().0.parse::<usize>().unwrap();
+            }
+            None => {
+                assert_eq!(number(line), Some(lines + dropped), "{line}");
+                lines += 1;
+            }
+        }
+    }
+    assert!(dropped > 0 && err.ends_with('\n'), "{err}");
+    assert_eq!(lines + dropped, printed);
+}
+
+fn full_pipe() {
+    let mut service = Service::ready("chatter", &[]);
+    service.signal("USR1");
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(service.0.try_wait().unwrap(), None);
+    service.signal("TERM");
+    let (status, out, err) = service.end();
+    assert_eq!((status.code(), &*out), (Some(0), "went on\n"));
+    assert_lines(&err, 2000, |line| line.split_once(" words ")?.0.parse().ok());
+}
+
+fn panic_into_full_pipe() {
+    let service = Service::ready("chatter", &["panic"]);
+    service.signal("USR1");
+    let (status, _, err) = service.end();
+    assert!(!status.success());
+    // The message is one of the lines that nobody read.
+    assert_lines(&err, 2001, |line| line.split_once(" words ")?.0.parse().ok());
+}
+
+fn panic_said() {
+    let (status, _, err) = Service::start("panic", &["x"]).end();
+    assert!(!status.success());
+    let place = err.starts_with("panicked at rt-unix/tests/process.rs:");
+    assert!(place && err.contains("on purpose, Some(\"x\")\n"), "{err}");
+}
+
+fn hangup_ignored() {
+    let by = ["env", "--ignore-signal=HUP"];
+    let mut service = Service::start_by(&by, "serve", &[]).expect_ready();
+    service.signal("HUP");
+    service.signal("USR1");
+    service.expect("report");
+    service.signal("TERM");
+    let (status, _, err) = service.end();
+    assert_eq!((status.code(), &*err), (Some(0), "stopped\n"));
+}
+
+fn file_too_large() {
+    let by = ["prlimit", "--fsize=1000"];
+    let (status, _, err) = Service::start_by(&by, "grow", &[]).end();
+    assert_eq!((status.code(), &*err), (Some(1), "grow: File too large (os error 27)\n"));
+}
+
+#[cfg(feature = "defmt")]
+fn log_unread() {
+    let mut service = Service::ready("log a lot", &[]);
+    service.signal("TERM");
+    let (status, _, err) = service.end();
+    assert!(status.success());
+    // The service has printed a line at its start, and one at its end.
+    assert_lines(&err, 4002, |line| line.split_once("this is line ")?.1.parse().ok());
 }
 
 #[cfg(feature = "defmt")]

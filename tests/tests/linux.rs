@@ -16,6 +16,7 @@ mod typed;
 
 mod linux {
     pub(crate) mod command;
+    pub(crate) mod container;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
     pub(crate) mod neighbours;
@@ -36,10 +37,12 @@ fn main() -> ExitCode {
     namespace::run(trials! { linux =>
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
+        container: the_pool_fits_its_limit, a_pool_that_cannot_fit_is_refused_in_figures,
+            a_static_build_serves;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,
             a_host_that_is_not_there_delays_nobody;
         memory: a_thousand_requests_take_no_more_pages,
-            a_request_that_runs_out_is_told_so;
+            a_request_that_runs_out_is_told_so, the_least_pool_serves;
         neighbours: a_forgery_takes_no_client_away, a_forgery_in_advance_takes_no_client_away,
             a_failover_takes_half_a_second,
             a_station_whose_frames_have_another_source_is_served;
@@ -53,7 +56,8 @@ fn main() -> ExitCode {
             a_link_that_comes_back_is_told_the_address;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
-            a_device_that_is_deleted_ends_it_with_the_reason;
+            a_device_that_is_deleted_ends_it_with_the_reason,
+            a_reader_that_stops_reading_stops_nothing, a_hangup_ends_it_with_all_frames;
         services: the_table_of_requests;
     })
 }

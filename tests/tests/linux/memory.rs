@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::exchanges;
+use tests::{apps, exchanges};
 use xtask::lab::{Service, Signal};
 
-use super::support::{FACTORIAL, ask, ask_text, connect, with_service};
+use super::{
+    process::assert_ends,
+    support::{FACTORIAL, PORT, ask, ask_text, connect, in_lab, program, with_service},
+};
 
 pub(crate) fn a_thousand_requests_take_no_more_pages() {
     let table = exchanges();
@@ -38,6 +41,26 @@ pub(crate) fn a_request_that_runs_out_is_told_so() {
         assert_eq!(ask_text(&socket, "10"), "3628800");
         assert_eq!(free_pages(service), before);
     });
+}
+
+/// The pool that `--memory` says is the least.
+const LEAST: &str = "--memory=128K";
+
+/// Every service starts with it, whatever else it has to do, and serves a small request.
+pub(crate) fn the_least_pool_serves() {
+    for app in apps() {
+        let args = [LEAST, "--stats-port=9100", "--offloads=on", "--probe"];
+        with_service(app, &args, |lab, _| {
+            let reply = ask_text(&connect(lab, PORT), "10");
+            assert!(!reply.is_empty() && !reply.contains("memory"), "{app}: {reply}");
+            let all = ask_text(&connect(lab, 9100), "pool ");
+            assert!(all.starts_with("pool pages 31 "), "{app}: {all}");
+        });
+        in_lab(|lab| {
+            let words = "128K at least";
+            assert_ends(lab, program(app), "--memory=127K", 2, words);
+        });
+    }
 }
 
 /// The words before `most used` of the line of the pool.

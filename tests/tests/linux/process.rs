@@ -1,6 +1,15 @@
 //! A service as a process: its arguments, its signals, how it ends.
 
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{
+    env, fs,
+    io::Read as _,
+    path::Path,
+    process::{self, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{sys::signal::kill, unistd::Pid};
 
 use xtask::lab::{Lab, Service, Signal};
 
@@ -109,8 +118,69 @@ pub(crate) fn a_device_that_is_deleted_ends_it_with_the_reason() {
     });
 }
 
+/// Asks for far more reports than a pipe holds, which nobody reads.
+pub(crate) fn a_reader_that_stops_reading_stops_nothing() {
+    let program = program("echo");
+    in_lab(|lab| {
+        let mut child = lab
+            .command(program, [""; 0])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        lab.network().wait_until_up().expect("it comes up");
+        let socket = connect(lab, PORT);
+        let id = Pid::from_raw(child.id() as i32);
+        for number in 0..300 {
+            kill(id, Signal::SIGUSR1).expect("it runs");
+            let request = format!("request {number}");
+            assert_eq!(ask(&socket, &request), request.as_bytes());
+        }
+        let asked = Instant::now();
+        kill(id, Signal::SIGTERM).expect("it runs");
+        let status = loop {
+            match child.try_wait().expect("it is ours") {
+                Some(status) => break status,
+                None if asked.elapsed() > Duration::from_secs(5) => {
+                    child.kill().expect("it is ours");
+                    panic!("SIGTERM did not end it");
+                }
+                None => thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        assert_eq!(status.code(), Some(0));
+        let mut said = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        let last = said.lines().last().expect("it said something");
+        assert!(last.ends_with(" lines were dropped: nobody read them"), "{last}");
+        assert!(said.starts_with("serving\n") && said.ends_with('\n'), "{said}");
+    });
+}
+
+/// As SIGTERM does: the counters, status 0, and the last frames in the file.
+pub(crate) fn a_hangup_ends_it_with_all_frames() {
+    let program = program("echo");
+    let path = env::temp_dir().join(format!("hangup-{}.pcap", process::id()));
+    let argument = format!("--pcap={}", path.display());
+    in_lab(|lab| {
+        let mut service = Service::start(lab, program, [&argument], |_| ()).expect("it serves");
+        assert_eq!(ask(&connect(lab, PORT), "the last words"), b"the last words");
+        service.signal(Signal::SIGHUP).expect("it runs");
+        service
+            .wait_for_line(0, Duration::from_secs(5), |line| line.starts_with("region packet "))
+            .expect("it reports its regions");
+        let (status, lines) = service.stop().expect("it ends");
+        assert_eq!(status.code(), Some(0), "{lines:#?}");
+        assert_statistics(&lines);
+    });
+    let frames = fs::read(&path).expect("there is a file");
+    fs::remove_file(path).expect("the file is ours");
+    let times = frames.windows(14).filter(|bytes| bytes == b"the last words").count();
+    assert_eq!(times, 2, "the request and its reply are in {} bytes", frames.len());
+}
+
 /// Runs the service with this argument: it must end with this status and these words.
-fn assert_ends(lab: &Lab, program: &Path, arg: &str, status: i32, words: &str) {
+pub(super) fn assert_ends(lab: &Lab, program: &Path, arg: &str, status: i32, words: &str) {
     let output = lab.command(program, [arg]).output().expect("it can be started");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);

@@ -104,7 +104,10 @@ impl Network {
     /// Waits until Linux sends what is sent to the service, which has opened the device. The device
     /// has a carrier from then on, but Linux drops what it sends until it has noticed. Asking for the
     /// state makes it notice; where the kernel is too old for that, it does so in its own time.
-    pub(super) fn wait_until_up(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Nobody opens the device within 5 seconds, or `ip` fails.
+    pub fn wait_until_up(&self) -> Result<()> {
         let deadline = Instant::now() + UP_WITHIN;
         while !ip(&["-oneline", "link", "show", "dev", &self.interface])?.contains(" state UP ") {
             ensure!(Instant::now() < deadline, "nobody has opened {}", self.interface);
