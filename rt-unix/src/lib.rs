@@ -8,6 +8,7 @@ mod memory;
 mod profile;
 mod recorder;
 mod runtime;
+mod sandbox;
 mod signals;
 
 use std::{

@@ -3,8 +3,8 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufWriter, Write},
-    path::PathBuf,
+    io::{self, BufWriter, Seek, Write},
+    path::{Path, PathBuf},
 };
 
 use netif::Instant;
@@ -22,18 +22,20 @@ const MEMORY: usize = 6 << 20;
 #[derive(Debug)]
 pub(crate) struct Profiler {
     profile: Profile<'static>,
-    file: PathBuf,
+    /// Open from the beginning on: later, no file may be opened.
+    file: File,
+    path: PathBuf,
 }
 
 impl Profiler {
     /// Looks every `every` packets. The file is made now, so that one that cannot be made is known
     /// before the run and not after it. The memory of the profile is a pool of its own, so that
     /// the pool of the service is that of a run without a profiler.
-    pub(crate) fn new(file: PathBuf, every: u32) -> Result<Self, Error> {
+    pub(crate) fn new(path: PathBuf, every: u32) -> Result<Self, Error> {
         let (_, memory) = memory::open(MEMORY)?;
-        let profiler = Self { profile: Profile::new(memory, SAMPLES, every)?, file };
-        File::create(&profiler.file).map_err(|error| profiler.failed(error))?;
-        Ok(profiler)
+        let profile = Profile::new(memory, SAMPLES, every)?;
+        let file = File::create(&path).map_err(|error| failed(&path, &error))?;
+        Ok(Self { profile, file, path })
     }
 
     #[inline]
@@ -44,18 +46,23 @@ impl Profiler {
     /// Writes all of the profile up to now, in the place of what was in the file.
     pub(crate) fn write(&self) -> Result<(), Error> {
         let write = || {
-            let mut out = Text { to: BufWriter::new(File::create(&self.file)?), result: Ok(()) };
+            let mut file = &self.file;
+            // A pipe or a device has no beginning to go back to.
+            if file.rewind().is_ok() {
+                let _ = file.set_len(0);
+            }
+            let mut out = Text { to: BufWriter::new(file), result: Ok(()) };
             match self.profile.write_csv(&mut out) {
                 Ok(()) => out.to.flush(),
                 Err(fmt::Error) => out.result,
             }
         };
-        write().map_err(|error| self.failed(error))
+        write().map_err(|error| failed(&self.path, &error))
     }
+}
 
-    fn failed(&self, error: io::Error) -> Error {
-        Error::new(1, format_args!("--profile={}: {error}", self.file.display()))
-    }
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::new(1, format_args!("--profile={}: {error}", path.display()))
 }
 
 /// Takes text where bytes are written, and keeps the error of the system.
@@ -87,6 +94,8 @@ mod tests {
         let _packet = Region::new(&pool, "packet");
         let mut profiler = Profiler::new(file.clone(), 2).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "");
+        // What is longer than it is written anew.
+        fs::write(&file, [b'x'; 100_000]).unwrap();
         for packets in [1, 4] {
             for _ in 0..packets {
                 profiler.packet_served(&pool, Instant::ZERO);

@@ -1,6 +1,6 @@
 //! A Linux process as a platform.
 
-use std::{ffi::OsString, fmt, os::fd::BorrowedFd, path::PathBuf};
+use std::{ffi::OsString, fmt, mem, os::fd::BorrowedFd, path::PathBuf};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
@@ -14,7 +14,7 @@ use rustix::{
 
 #[cfg(feature = "profile")]
 use crate::profile::Profiler;
-use crate::{Recorder, arguments::Arguments, memory, say, signals::Signals};
+use crate::{Recorder, arguments::Arguments, memory, sandbox, say, signals::Signals};
 
 /// What this runtime waits on: a descriptor that is never closed, until it is readable.
 pub type Event = BorrowedFd<'static>;
@@ -27,13 +27,16 @@ pub struct Rt {
     memory: &'static Region<'static>,
     signals: &'static Signals,
     pcap: Option<PathBuf>,
+    pcap_size: u64,
+    /// Whether rights are still to be given up.
+    sandbox: bool,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
 }
 
 impl Rt {
-    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--profile` and
-    /// `--profile-every` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
+    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--pcap-size`, `--profile`,
+    /// `--profile-every` and `--sandbox` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
     /// memory, until it ends.
     ///
     /// # Errors
@@ -50,6 +53,8 @@ impl Rt {
             memory,
             signals,
             pcap: arguments.pcap,
+            pcap_size: arguments.pcap_size,
+            sandbox: arguments.sandbox,
             #[cfg(feature = "profile")]
             profiler: arguments
                 .profile
@@ -114,7 +119,17 @@ impl Runtime for Rt {
     }
 
     fn recorder(&mut self) -> Result<Option<Recorder>, Error> {
-        self.pcap.as_deref().map(Recorder::create).transpose()
+        self.pcap.as_deref().map(|path| Recorder::create(path, self.pcap_size)).transpose()
+    }
+
+    fn confine(&mut self) -> Result<(), Error> {
+        // What is given up once is given up, and cannot be asked for again.
+        if !mem::take(&mut self.sandbox) {
+            return Ok(());
+        }
+        #[cfg(feature = "defmt")]
+        crate::log::open_program();
+        sandbox::enter()
     }
 
     #[cfg(feature = "profile")]
