@@ -95,7 +95,7 @@ const ATTEMPTS: &[Attempt] = &[
     Attempt { name: "end_of_main", make: || Ok(()), outcome: Works },
     Attempt { name: "abort", make: || std::process::abort(), outcome: EndsBy(6) },
     Attempt { name: "end_by_a_second_signal", make: end_by_signal, outcome: EndsBy(15) },
-    Attempt { name: "overflow_the_stack", make: || Ok(overflow(0)), outcome: EndsBy(6) },
+    Attempt { name: "overflow_the_stack", make: overflow_stack, outcome: EndsBy(6) },
     Attempt { name: "touch_nothing", make: touch_nothing, outcome: EndsBy(11) },
 ];
 
@@ -171,6 +171,11 @@ fn end_by_signal() -> Result<(), Error> {
     failed(signal_hook::low_level::emulate_default_handler(Signal::TERM.as_raw()))
 }
 
+fn overflow_stack() -> Result<(), Error> {
+    overflow(0);
+    Ok(())
+}
+
 fn overflow(depth: u64) {
     let here = hint::black_box([depth; 1000]);
     if here[0] < u64::MAX {
@@ -200,6 +205,11 @@ fn main() -> ExitCode {
         match &*name {
             "wait" => wait(rt, event),
             "panic" => panic!("on purpose"),
+            #[cfg(feature = "defmt")]
+            "log" => {
+                defmt::info!("in words");
+                Ok(())
+            }
             name => {
                 let attempt = ATTEMPTS.iter().find(|attempt| attempt.name == name);
                 (attempt.ok_or_else(|| Error::new(1, "no such attempt"))?.make)()
@@ -227,12 +237,15 @@ fn trials() -> Vec<Trial> {
     };
     let attempts =
         ATTEMPTS.iter().map(|attempt| trial(attempt.name.into(), Box::new(|| check(attempt))));
-    let others: [(&str, fn()); 3] = [
+    let others: &[(&str, fn())] = &[
         ("a_panic_says_where_it_was", panic_with_backtrace),
         ("the_system_says_that_it_is_confined", what_the_system_says),
         ("without_the_sandbox_all_is_as_before", without),
+        #[cfg(feature = "defmt")]
+        ("the_log_is_in_words", log_line),
     ];
-    attempts.chain(others.map(|(name, check)| trial(name.into(), Box::new(check)))).collect()
+    let others = others.iter().map(|(name, check)| trial((*name).into(), Box::new(check)));
+    attempts.chain(others).collect()
 }
 
 fn run(name: &str, arguments: &[&str]) -> Output {
@@ -261,6 +274,13 @@ fn check(attempt: &Attempt) {
         EndsMutely => assert_eq!((signal, lines.len()), (Some(BAD_CALL), 1), "{said}"),
         EndsBy(expected) => assert_eq!(signal, Some(expected), "{said}"),
     }
+}
+
+#[cfg(feature = "defmt")]
+fn log_line() {
+    let output = run("log", &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.ends_with(" in words\n"), "{said}");
 }
 
 fn panic_with_backtrace() {
