@@ -4,7 +4,7 @@ use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{Mode, OFlags},
     io::Errno,
-    ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode},
+    ioctl::{IntegerSetter, Ioctl, Opcode, Setter, Updater, ioctl, opcode},
     net::{AddressFamily, SocketType},
 };
 
@@ -18,12 +18,27 @@ const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
 const TUNSETOFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
 /// `TUNSETVNETHDRSZ`: the length of the header before each frame.
 const TUNSETVNETHDRSZ: Opcode = opcode::write::<i32>(b'T', 216);
+/// `TUNSETTXFILTER`: the hardware addresses to which frames may go that are read; all, if none is listed.
+const TUNSETTXFILTER: Opcode = opcode::write::<u32>(b'T', 209);
+/// `TUNGETIFF`: the name and the flags of the interface.
+const TUNGETIFF: Opcode = opcode::read::<u32>(b'T', 210);
+/// `TUNSETSNDBUF`: how many bytes may be on their way that were written.
+const TUNSETSNDBUF: Opcode = opcode::write::<i32>(b'T', 212);
+/// `TUNSETVNETLE`: whether the header before each frame is little-endian on a machine that is not.
+const TUNSETVNETLE: Opcode = opcode::write::<i32>(b'T', 220);
+/// `TUNSETVNETBE`: whether it is big-endian on a machine that is not.
+const TUNSETVNETBE: Opcode = opcode::write::<i32>(b'T', 222);
+/// `TUNSETFILTEREBPF`: the filter (a program of eBPF) of the frames that are read, by its descriptor; none if that
+/// is -1.
+const TUNSETFILTEREBPF: Opcode = opcode::read::<i32>(b'T', 225);
 /// `SIOCGIFMTU` (`linux/sockios.h`): the MTU of the interface of the given name.
 const SIOCGIFMTU: Opcode = 0x8921;
 /// Frames with an Ethernet header (`IFF_TAP`), without a header of the driver's own (`IFF_NO_PI`).
 const FLAGS: u16 = 0x0002 | 0x1000;
 /// A `struct virtio_net_hdr` before each frame (`IFF_VNET_HDR`).
 const VNET_HDR: u16 = 0x4000;
+/// The interface stays when nobody has it open (`IFF_PERSIST`).
+const PERSIST: u16 = 0x0800;
 /// The kernel may leave checksums blank (`TUN_F_CSUM`).
 const CSUM: usize = 0x01;
 /// It may hand over many UDP datagrams as one (`TUN_F_USO4`, which it takes only together with `TUN_F_USO6`;
@@ -148,7 +163,42 @@ fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
         Errno::INVAL => Error::NotATap(name),
         _ => Error::System("TUNSETIFF", errno),
     })?;
+    reset(&device);
     Ok(device)
+}
+
+/// Puts back what an earlier program may have set on a device that outlives it, and what would leave this one deaf
+/// or mute without a word: filters of what is read, a small send buffer, another byte order. The length of the
+/// header is set by each program that has one; the carrier comes, and a program of classic BPF goes, with the opening.
+fn reset(device: &OwnedFd) {
+    /// A `struct tun_filter` that lists no address; two numbers of 16 bits.
+    const NO_FILTER: u32 = 0;
+    // A kernel that does not know a call has nothing to put back.
+    // SAFETY: TUNSETTXFILTER reads four bytes, and then as many addresses as the last two of them say: none.
+    let _ = make(device, unsafe { Setter::<TUNSETTXFILTER, u32>::new(NO_FILTER) });
+    // SAFETY: TUNSETFILTEREBPF reads an int; -1 is no descriptor of anything.
+    let _ = make(device, unsafe { Setter::<TUNSETFILTEREBPF, i32>::new(-1) });
+    // SAFETY: TUNSETSNDBUF reads an int.
+    let _ = make(device, unsafe { Setter::<TUNSETSNDBUF, i32>::new(i32::MAX) });
+    // SAFETY: TUNSETVNETLE reads an int.
+    let _ = make(device, unsafe { Setter::<TUNSETVNETLE, i32>::new(0) });
+    // SAFETY: TUNSETVNETBE reads an int.
+    let _ = make(device, unsafe { Setter::<TUNSETVNETBE, i32>::new(0) });
+}
+
+/// Makes a call of which only the failure is of interest.
+fn make(device: &OwnedFd, call: impl Ioctl) -> Result<(), Errno> {
+    // SAFETY: whoever makes a value of an `Ioctl` has to promise that the call is what it says.
+    unsafe { ioctl(device, call) }.map(drop)
+}
+
+/// Whether the device was made by opening it, and goes when it is closed. One that was there before and that can be
+/// opened is persistent: without that, it is there because another process has it.
+pub(crate) fn is_new(device: impl AsFd) -> bool {
+    let mut request = InterfaceRequest { name: [0; IFNAMSIZ], value: [0; 24] };
+    // SAFETY: TUNGETIFF writes a `struct ifreq`, with no pointer in it.
+    let asked = unsafe { request.make::<TUNGETIFF>(device) };
+    asked.is_ok() && u16::from_ne_bytes([request.value[0], request.value[1]]) & PERSIST == 0
 }
 
 /// The MTU of the interface `name` in bytes.
@@ -185,5 +235,11 @@ mod tests {
         assert_eq!(TUNSETIFF, 0x4004_54ca);
         assert_eq!(TUNSETOFFLOAD, 0x4004_54d0);
         assert_eq!(TUNSETVNETHDRSZ, 0x4004_54d8);
+        assert_eq!(TUNSETTXFILTER, 0x4004_54d1);
+        assert_eq!(TUNGETIFF, 0x8004_54d2);
+        assert_eq!(TUNSETSNDBUF, 0x4004_54d4);
+        assert_eq!(TUNSETVNETLE, 0x4004_54dc);
+        assert_eq!(TUNSETVNETBE, 0x4004_54de);
+        assert_eq!(TUNSETFILTEREBPF, 0x8004_54e1);
     }
 }

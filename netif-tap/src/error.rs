@@ -48,8 +48,10 @@ impl fmt::Display for Error {
             ),
             Self::NotPermitted(name) => write!(
                 f,
-                "no permission to open the TAP device {name}: run as root or with CAP_NET_ADMIN, \
-                 or have root create it for this user: ip tuntap add dev {name} mode tap user USER"
+                "no permission to open the TAP device {name}: run as root, or have root create it \
+                 for this user: ip tuntap add dev {name} mode tap user USER; or give this user \
+                 CAP_NET_ADMIN as an ambient capability (a container's --cap-add gives it to root \
+                 alone): setpriv --inh-caps=+net_admin --ambient-caps=+net_admin"
             ),
             Self::Busy(name) => write!(
                 f,

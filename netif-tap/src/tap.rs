@@ -74,11 +74,18 @@ impl Tap {
             }
         };
         let name = config.interface.unwrap_or("tap0");
-        Self::attach_with(name, mac, config.offloads, runtime.memory()).map_err(|error| match error
-        {
+        let tap = Self::attach_with(name, mac, config.offloads, runtime.memory());
+        let tap = tap.map_err(|error| match error {
             Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
             error => error.into(),
-        })
+        })?;
+        if device::is_new(tap.event) {
+            runtime.print(format_args!(
+                "the TAP device {name} was not there: made, to go with this process; it is down \
+                 until 'ip link set {name} up'"
+            ));
+        }
+        Ok(tap)
     }
 
     /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its

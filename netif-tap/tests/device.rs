@@ -13,6 +13,8 @@ use netif_tap::{Error, Tap};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+    ioctl::{Getter, Setter, ioctl},
     thread::{CapabilitySet, capabilities, set_capabilities},
 };
 
@@ -232,6 +234,43 @@ fn a_device_that_is_down_is_silent_and_comes_back() {
     assert_eq!(count(&tap, "tx_interface_down"), 3);
     ip("link set tap0 up");
     resolve(&mut tap, &socket);
+}
+
+/// `struct ifreq` and `struct tun_filter` (`linux/if.h`, `linux/if_tun.h`).
+#[repr(C)]
+struct InterfaceRequest([u8; 16], u16, [u8; 22]);
+#[repr(C)]
+struct AddressFilter(u16, u16, [u8; 6]);
+
+#[test]
+fn what_an_earlier_program_left_on_the_device_is_put_back() {
+    enter();
+    ip("tuntap add dev tap0 mode tap");
+    let earlier = rustix::fs::open("/dev/net/tun", OFlags::RDWR, Mode::empty()).unwrap();
+    let request = InterfaceRequest(*b"tap0\0\0\0\0\0\0\0\0\0\0\0\0", 0x1002, [0; 22]);
+    // SAFETY: TUNSETIFF takes a `struct ifreq`.
+    let attach_to = unsafe { Setter::<0x4004_54ca, _>::new(request) };
+    // SAFETY: it does.
+    unsafe { ioctl(&earlier, attach_to) }.unwrap();
+    let of_another = AddressFilter(0, 1, [2, 0, 0, 0, 0, 0x99]);
+    // SAFETY: TUNSETTXFILTER takes a `struct tun_filter` with as many addresses as it says.
+    let filter = unsafe { Setter::<0x4004_54d1, _>::new(of_another) };
+    // SAFETY: it does.
+    unsafe { ioctl(&earlier, filter) }.unwrap();
+    // SAFETY: TUNSETSNDBUF takes an int.
+    let buffer = unsafe { Setter::<0x4004_54d4, i32>::new(1) };
+    // SAFETY: it does.
+    unsafe { ioctl(&earlier, buffer) }.unwrap();
+    drop(earlier);
+
+    ip("addr add 10.0.0.1/24 dev tap0");
+    ip("link set tap0 up");
+    let mut tap = attach("tap0").unwrap();
+    resolve(&mut tap, &UdpSocket::bind("10.0.0.1:0").unwrap());
+    // SAFETY: TUNGETSNDBUF writes an int.
+    let buffer = unsafe { Getter::<0x8004_54d3, i32>::new() };
+    // SAFETY: it does.
+    assert_eq!(unsafe { ioctl(tap.event(), buffer) }, Ok(i32::MAX));
 }
 
 #[test]

@@ -8,12 +8,22 @@ use rt::Error;
 pub(crate) const USAGE: &str =
     "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M, or what fits)
   --pcap=FILE               write every frame to this file, for Wireshark (nowhere)
+  --pcap-size=SIZE          how long that file may become (100M)
   --profile=FILE            write what the regions held to this file, as CSV (nowhere)
-  --profile-every=N         look at the regions every N packets (1)";
+  --profile-every=N         look at the regions every N packets (1)
+  --sandbox=on|off          give up all rights that serving does not take (on)";
 
 /// The smallest pool that can be asked for, in bytes: every service has room for its tables in it, and for a
 /// small request.
 pub(crate) const LEAST_MEMORY: usize = 128 << 10;
+/// The size of the file of frames that is not asked for otherwise, in bytes.
+const DEFAULT_PCAP_SIZE: u64 = 100 << 20;
+/// The smallest that can be asked for, in bytes.
+const LEAST_PCAP_SIZE: u64 = 4 << 10;
+
+/// The names of the runtime's own arguments.
+const NAMES: [&str; 6] =
+    ["--memory", "--pcap", "--pcap-size", "--profile", "--profile-every", "--sandbox"];
 
 /// The arguments, the runtime's own taken out.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,10 +32,14 @@ pub(crate) struct Arguments {
     pub(crate) memory: Option<usize>,
     /// `--pcap`: where the frames go.
     pub(crate) pcap: Option<PathBuf>,
+    /// `--pcap-size`: how many bytes go there at most.
+    pub(crate) pcap_size: u64,
     /// `--profile`: where the profile goes. None where the profiler is not built in.
     pub(crate) profile: Option<PathBuf>,
     /// `--profile-every`: after how many packets each.
     pub(crate) profile_every: u32,
+    /// `--sandbox`: whether rights are given up.
+    pub(crate) sandbox: bool,
     /// All others, in order; kept as long as the program runs.
     pub(crate) rest: &'static [&'static str],
 }
@@ -34,8 +48,15 @@ impl Arguments {
     /// Reads the runtime's own, `--name=value` or `--name value` (the last one of a name counts), and
     /// leaves the rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let mut read =
-            Self { memory: None, pcap: None, profile: None, profile_every: 1, rest: &[] };
+        let mut read = Self {
+            memory: None,
+            pcap: None,
+            pcap_size: DEFAULT_PCAP_SIZE,
+            profile: None,
+            profile_every: 1,
+            sandbox: true,
+            rest: &[],
+        };
         let mut rest: Vec<&'static str> = Vec::new();
         let mut arguments = arguments.into_iter().map(|argument| {
             argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
@@ -46,7 +67,7 @@ impl Arguments {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (&*argument, None),
             };
-            if !matches!(name, "--memory" | "--pcap" | "--profile" | "--profile-every") {
+            if !NAMES.contains(&name) {
                 rest.push(argument.leak());
                 continue;
             }
@@ -72,6 +93,17 @@ impl Arguments {
         if name == "--pcap" {
             self.pcap = Some(value.into());
             return if value.is_empty() { Err("expected the name of a file") } else { Ok(()) };
+        }
+        if name == "--pcap-size" {
+            self.pcap_size = parse_size(value)
+                .map(|size| size as u64)
+                .filter(|size| *size >= LEAST_PCAP_SIZE)
+                .ok_or("expected a size in bytes, or with K, M or G, 4K at least: 100M")?;
+            return Ok(());
+        }
+        if name == "--sandbox" {
+            self.sandbox = value == "on";
+            return if self.sandbox || value == "off" { Ok(()) } else { Err("expected on or off") };
         }
         if cfg!(not(feature = "profile")) {
             return Err("built without the profiler, which `--features profile` adds");
@@ -203,11 +235,28 @@ mod tests {
             Arguments {
                 memory: Some(1 << 20),
                 pcap: None,
+                pcap_size: DEFAULT_PCAP_SIZE,
                 profile: None,
                 profile_every: 1,
+                sandbox: true,
                 rest: &["--ipv4", "10.0.0.2/24", "--memoryx=1", "-h", ""],
             }
         );
+    }
+
+    #[test]
+    fn the_sandbox_is_on_and_the_frames_have_an_end_unless_asked_otherwise() {
+        let arguments = read(&["--pcap-size=4K", "--sandbox=off"]).unwrap();
+        assert_eq!((arguments.pcap_size, arguments.sandbox), (4096, false));
+        assert!(read(&["--sandbox", "on"]).unwrap().sandbox);
+        for (argument, words) in [
+            ("--sandbox=no", "--sandbox=no: expected on or off"),
+            ("--pcap-size=4095", "--pcap-size=4095: expected a size in bytes"),
+        ] {
+            let error = read(&[argument]).unwrap_err();
+            assert_eq!(error.status(), 2);
+            assert!(error.message().starts_with(words), "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod memory;
 mod profile;
 mod recorder;
 mod runtime;
+mod sandbox;
 mod signals;
 mod words;
 

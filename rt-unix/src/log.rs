@@ -3,7 +3,12 @@
 //! A line leaves the layer as a number and the bytes of its arguments; the words stand in the symbol
 //! table of the program. Here both come together again, in the process itself.
 
-use std::{cell::RefCell, fs, sync::OnceLock};
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, Read as _},
+    sync::OnceLock,
+};
 
 use defmt_decoder::Table;
 
@@ -98,10 +103,17 @@ fn print(frame: &Frame) {
     }
 }
 
+/// Opens the file of this program, which is read when there is a line to print: by then no file may be opened.
+pub(crate) fn open_program() -> &'static io::Result<File> {
+    static PROGRAM: OnceLock<io::Result<File>> = OnceLock::new();
+    PROGRAM.get_or_init(|| File::open("/proc/self/exe"))
+}
+
 /// The words of this program, by their numbers.
 fn read_table() -> Result<Table, String> {
-    let program = fs::read("/proc/self/exe")
-        .map_err(|error| format!("cannot read this program (/proc/self/exe): {error}"))?;
+    let cannot = |error: &io::Error| format!("cannot read this program (/proc/self/exe): {error}");
+    let (mut file, mut program) = (open_program().as_ref().map_err(cannot)?, Vec::new());
+    file.read_to_end(&mut program).map_err(|error| cannot(&error))?;
     let table = Table::parse(&program)
         .map_err(|error| format!("cannot read the log's words from this program: {error:#}"))?
         .ok_or("this program has no section .defmt: it was stripped, or not linked for it")?;

@@ -110,6 +110,8 @@ mod tests {
         let _packet = Region::new(&pool, "packet");
         let mut profiler = Profiler::new(file.clone(), 2).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "");
+        // What is longer than it is written anew.
+        fs::write(&file, [b'x'; 100_000]).unwrap();
         for packets in [1, 4] {
             for _ in 0..packets {
                 profiler.packet_served(&pool, Instant::ZERO);

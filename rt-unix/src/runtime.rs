@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fmt,
+    fmt, mem,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
 };
@@ -22,7 +22,7 @@ use crate::profile::{self, Profiler};
 use crate::{
     Recorder,
     arguments::Arguments,
-    limits, memory,
+    limits, memory, sandbox,
     signals::Signals,
     words::{self, say},
 };
@@ -38,13 +38,16 @@ pub struct Rt {
     memory: &'static Region<'static>,
     signals: &'static Signals,
     pcap: Option<PathBuf>,
+    pcap_size: u64,
+    /// Whether rights are still to be given up.
+    sandbox: bool,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
 }
 
 impl Rt {
-    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--profile` and
-    /// `--profile-every` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
+    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--pcap-size`, `--profile`,
+    /// `--profile-every` and `--sandbox` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
     /// memory, until it ends.
     ///
     /// # Errors
@@ -70,6 +73,8 @@ impl Rt {
             memory,
             signals,
             pcap: arguments.pcap,
+            pcap_size: arguments.pcap_size,
+            sandbox: arguments.sandbox,
             #[cfg(feature = "profile")]
             profiler: arguments
                 .profile
@@ -135,7 +140,20 @@ impl Runtime for Rt {
     }
 
     fn recorder(&mut self) -> Result<Option<Recorder>, Error> {
-        self.pcap.as_deref().map(Recorder::create).transpose()
+        self.pcap.as_deref().map(|path| Recorder::create(path, self.pcap_size)).transpose()
+    }
+
+    fn confine(&mut self) -> Result<(), Error> {
+        // What is given up once is given up, and cannot be asked for again.
+        if !mem::take(&mut self.sandbox) {
+            return Ok(());
+        }
+        // The first look at the clock finds the vDSO, which takes a call and a file that are refused later: without
+        // it, each further look would be a system call.
+        let _ = now();
+        #[cfg(feature = "defmt")]
+        crate::log::open_program();
+        sandbox::enter()
     }
 
     #[cfg(feature = "profile")]

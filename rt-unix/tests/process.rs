@@ -244,7 +244,14 @@ fn help() {
     assert_eq!((status.code(), &*err), (Some(0), ""));
     let mut lines = out.lines();
     assert_eq!(lines.next(), Some("arguments:"));
-    for own in ["--memory=SIZE", "--pcap=FILE", "--profile=FILE", "--profile-every=N"] {
+    for own in [
+        "--memory=SIZE",
+        "--pcap=FILE",
+        "--pcap-size=SIZE",
+        "--profile=FILE",
+        "--profile-every=N",
+        "--sandbox=on|off",
+    ] {
         let line = lines.next().unwrap_or_else(|| panic!("{out}"));
         assert!(line.starts_with(&format!("  {own} ")), "{line}");
     }

@@ -71,6 +71,17 @@ pub trait Runtime {
         Ok(None)
     }
 
+    /// Called when all that the program needs is open, before its first packet: gives up the rights to more.
+    /// [`run`](Self::run) does so; a program with a loop of its own does it before the loop. A platform on
+    /// which there is nothing to give up does nothing.
+    ///
+    /// # Errors
+    /// The system does not let go of a right.
+    #[inline]
+    fn confine(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Called when a packet has gone through the tower that came at `now`; its region still holds
     /// what it took. This is when a profiler looks; a platform without one does nothing.
     #[inline]
@@ -120,6 +131,7 @@ pub trait Runtime {
         E: core::error::Error,
         Self: Sized,
     {
+        self.confine()?;
         let mut packet = packet_region(self.pool());
         let mut serving = false;
         let result = loop {
@@ -149,7 +161,8 @@ pub trait Runtime {
         result.and(self.write_profile())
     }
 
-    /// One turn of [`run`](Self::run), for programs with a loop of their own: takes one packet
+    /// One turn of [`run`](Self::run), for programs with a loop of their own (see
+    /// [`confine`](Self::confine)): takes one packet
     /// through the tower, or sleeps if there is none. Empties `packet` first.
     ///
     /// # Errors

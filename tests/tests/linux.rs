@@ -57,7 +57,8 @@ fn main() -> ExitCode {
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason,
-            a_reader_that_stops_reading_stops_nothing, a_hangup_ends_it_with_all_frames;
+            a_reader_that_stops_reading_stops_nothing, a_hangup_ends_it_with_all_frames,
+            gives_up_its_rights, says_that_it_made_the_device;
         services: the_table_of_requests;
     })
 }

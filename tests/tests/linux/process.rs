@@ -89,6 +89,52 @@ pub(crate) fn sleeps_without_packets() {
     });
 }
 
+pub(crate) fn gives_up_its_rights() {
+    // The lab's own arguments come first.
+    for (argument, expected) in [
+        ("--sandbox=on", [("NoNewPrivs", "1"), ("Seccomp", "2")]),
+        ("--sandbox=off", [("NoNewPrivs", "0"), ("Seccomp", "0")]),
+    ] {
+        with_service("echo", &[argument], |lab, service| {
+            assert_eq!(ask(&connect(lab, PORT), "hello"), b"hello");
+            let status = fs::read_to_string(format!("/proc/{}/status", service.id()));
+            let status = status.expect("it runs");
+            let line = |name: &str| {
+                let line =
+                    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+                line.map(str::trim).unwrap_or_else(|| panic!("no {name} in {status}"))
+            };
+            for (name, value) in expected {
+                assert_eq!(line(name), value, "{argument}: {name}");
+            }
+            for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+                let is_empty = line(set).bytes().all(|digit| digit == b'0');
+                let never = matches!(set, "CapInh" | "CapAmb");
+                assert_eq!(is_empty, never || argument == "--sandbox=on", "{argument}: {set}");
+            }
+            // Whoever may look into it still may: that takes what a debugger and `perf` take.
+            fs::File::open(format!("/proc/{}/mem", service.id())).expect("it can be looked into");
+        });
+    }
+}
+
+pub(crate) fn says_that_it_made_the_device() {
+    let program = program("echo");
+    in_lab(|lab| {
+        ip("link delete tap0");
+        let service = Service::start_elsewhere(lab, program, [""; 0], |_| ());
+        let (status, lines) = service.and_then(Service::stop).expect("it serves, and ends");
+        assert!(status.success(), "{lines:#?}");
+        let line = "the TAP device tap0 was not there: made, to go with this process; it is down \
+                    until 'ip link set tap0 up'";
+        assert_eq!(lines[0], line);
+    });
+    with_service("echo", &[], |_, service| {
+        let lines = service.lines();
+        assert!(lines.iter().all(|line| !line.contains("was not there")), "{lines:#?}");
+    });
+}
+
 /// Runs `ip` in the network of this thread.
 pub(super) fn ip(args: &str) {
     let status = Command::new("ip").args(args.split(' ')).status();

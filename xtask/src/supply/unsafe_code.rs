@@ -10,7 +10,7 @@ use crate::cargo;
 /// The crates that may have unsafe code, and why. All others forbid it.
 const ALLOWED: [(&str, &str); 7] = [
     ("rt-regions", "memory that is handed out"),
-    ("rt-unix", "memory that is mapped"),
+    ("rt-unix", "memory that is mapped, signals, the sandbox"),
     ("rt-xen", "hypercalls, shared pages, the entry of the guest"),
     ("netif-tap", "the control of a TAP device"),
     ("netif-xen", "pages that are shared with another domain"),
