@@ -106,8 +106,9 @@ impl<E: Resolve> Ipv4<'_, E> {
         let path = self.path(now, destination);
         let mtu = path.mtu;
         let length = payload.len();
-        // Where a path is said to take less than is sent there, routers may make pieces (RFC 1191 3).
-        let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !path.below_floor);
+        // Where a path may take less than is sent there, routers make the pieces (RFC 1191 3).
+        let routers_fragment = path.routers_fragment || outgoing.routers_fragment;
+        let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !routers_fragment);
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
             return Ok(Err(Refusal::TooLong { length, most }));
@@ -215,7 +216,9 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
         if let IpAddr::V4(destination) = destination {
-            self.counters.small_mtus += u64::from(self.paths.note(now, destination, mtu));
+            let noted = self.paths.note(now, destination, mtu);
+            self.counters.small_mtus += u64::from(noted.below_floor);
+            self.counters.paths_displaced += u64::from(noted.displaced);
         }
     }
 }
