@@ -8,61 +8,48 @@ use core::net::Ipv4Addr;
 
 use network::{KeyedHash, Protocol};
 
-/// The most counters that are of use: as many as Linux has at least.
-pub(crate) const MOST: usize = 2048;
+use crate::rows::Row;
 
-/// The identifications that are next. Destinations are spread over the counters by a hash with a secret.
-#[derive(Debug)]
-pub(crate) struct Identifications<'g> {
-    keyed: KeyedHash,
-    /// As many as a power of two.
-    counters: &'g mut [u16],
-}
-
-impl<'g> Identifications<'g> {
-    /// Identifications that only who knows the secret of `keyed` can tell, with these counters, a power of
-    /// two of them.
-    pub(crate) fn new(keyed: KeyedHash, counters: &'g mut [u16]) -> Self {
-        Self { keyed, counters }
-    }
-
-    /// The identification of the next datagram to `destination`.
-    pub(crate) fn next(&mut self, destination: Ipv4Addr, protocol: Protocol) -> u16 {
-        let pair = u64::from(destination.to_bits()) << 8 | u64::from(protocol.0);
-        let hash = self.keyed.hash(pair);
-        let index = hash as usize & self.counters.len().wrapping_sub(1);
-        let Some(counter) = self.counters.get_mut(index) else { return 0 };
-        *counter = counter.wrapping_add(1);
-        // Two destinations of one counter are still at different places of the cycle, and each begins at its
-        // own.
-        counter.wrapping_add((hash >> 32) as u16)
-    }
+/// The identification of the next datagram to `destination`, which nobody can predict who does not know the
+/// secret of `hash`. Destinations are spread over the counters of `rows`.
+pub(crate) fn next(
+    hash: KeyedHash,
+    rows: &mut [Row],
+    destination: Ipv4Addr,
+    protocol: Protocol,
+) -> u16 {
+    let hash = hash.hash(u64::from(destination.to_bits()) << 8 | u64::from(protocol.0));
+    let index = hash as usize & rows.len().wrapping_sub(1);
+    let Some(row) = rows.get_mut(index) else { return 0 };
+    row.counter = row.counter.wrapping_add(1);
+    // Two destinations of one counter are still at different places of the cycle, and each begins at its own.
+    row.counter.wrapping_add((hash >> 32) as u16)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{collections::HashSet, vec};
 
     use super::*;
+    use crate::rows::ROWS;
 
-    fn ids(secret: u128, counters: &mut [u16]) -> Identifications<'_> {
-        Identifications::new(KeyedHash::new(secret), counters)
+    /// Identifications under a secret, with as many counters.
+    fn ids(secret: u128, counters: usize) -> impl FnMut(Ipv4Addr) -> u16 {
+        let (hash, mut rows) = (KeyedHash::new(secret), vec![Row::EMPTY; counters]);
+        move |destination| next(hash, &mut rows, destination, Protocol::UDP)
     }
 
     #[test]
     fn no_number_comes_again_before_all_have_been_used() {
-        let mut counters = [0; 64];
-        let mut ids = ids(7, &mut counters);
+        let mut next = ids(7, 64);
         let to = Ipv4Addr::new(10, 0, 0, 1);
-        let all: HashSet<u16> = (0..65_536).map(|_| ids.next(to, Protocol::UDP)).collect();
+        let all: HashSet<u16> = (0..65_536).map(|_| next(to)).collect();
         assert_eq!(all.len(), 65_536);
     }
 
     #[test]
     fn destinations_and_secrets_give_other_numbers() {
-        let first = |secret, last| {
-            ids(secret, &mut [0; 64]).next(Ipv4Addr::new(10, 0, 0, last), Protocol::UDP)
-        };
+        let first = |secret, last| ids(secret, 64)(Ipv4Addr::new(10, 0, 0, last));
         let by_destination: HashSet<u16> = (0..200).map(|last| first(7, last)).collect();
         let by_secret: HashSet<u16> = (0..200).map(|secret| first(secret, 1)).collect();
         let by_half: HashSet<u16> = (0..200).map(|secret| first(secret << 64, 1)).collect();
@@ -72,14 +59,13 @@ mod tests {
     /// Another destination's traffic moves a counter by its own steps only, and few share one.
     #[test]
     fn one_destination_does_not_tell_about_another() {
-        for (counters, alone) in [(64, 230), (MOST, 250)] {
-            let mut counters = std::vec![0; counters];
-            let mut ids = ids(9, &mut counters);
+        for (counters, alone) in [(ROWS.0, 230), (ROWS.1, 250)] {
+            let mut next = ids(9, counters);
             let steps = (0..=255u8).map(|last| {
                 let to = Ipv4Addr::new(10, 0, 1, last);
-                let before = ids.next(to, Protocol::UDP);
-                ids.next(Ipv4Addr::new(10, 0, 0, 1), Protocol::UDP);
-                ids.next(to, Protocol::UDP).wrapping_sub(before)
+                let before = next(to);
+                next(Ipv4Addr::new(10, 0, 0, 1));
+                next(to).wrapping_sub(before)
             });
             assert!(steps.filter(|&step| step == 1).count() > alone);
         }

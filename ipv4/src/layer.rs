@@ -9,11 +9,11 @@ use network::{Cidr, Delivery, KeyedHash, TableHash};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
-    ids::{self, Identifications},
     multicast::{ALL_HOSTS, MAX_GROUPS, multicast_mac},
     options,
-    paths::{self, Path, Paths},
+    paths::Paths,
     reassembly::{Limits, Reassembly},
+    rows::{ROWS, Row},
 };
 
 /// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
@@ -83,7 +83,8 @@ pub struct Ipv4<'g, E> {
     pub(crate) ttl: u8,
     pub(crate) groups: [Ipv4Addr; MAX_GROUPS],
     pub(crate) reassembly: Reassembly<'g>,
-    pub(crate) ids: Identifications<'g>,
+    /// The hash behind identifications.
+    pub(crate) hash: KeyedHash,
     pub(crate) paths: Paths<'g>,
     pub(crate) counters: Counters,
     pub(crate) log: bool,
@@ -93,9 +94,9 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
     /// The layer over `link`, with the address and the network `cidr`. Its tables are in `region`, fragments
     /// will be in regions of its pool. `secret`, which nobody can predict, hides the identifications.
     ///
-    /// The pool says how large the tables are: a path MTU for each 4 of its pages, from 64 to 4,096, 16 bytes
-    /// each, and a counter of identifications for each page, from 64 to 2,048, 2 bytes each; both are
-    /// powers of two.
+    /// How many paths are remembered, and over how many counters of identifications destinations are spread,
+    /// follows from the pool: a power of two, half of its pages at most, from 64 to 4,096. Both together take 16
+    /// bytes.
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
@@ -123,11 +124,9 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
         // A link that cannot has no multicast at all, and no other host of it has either.
         let _ = link.join(multicast_mac(ALL_HOSTS));
         let pool = region.require_pool()?;
-        let pages = pool.pages();
-        let keyed = KeyedHash::new(secret);
-        let places = power_of_two(pages / 4, paths::MOST);
-        let places = region.alloc_slice_with(places, |_| Path::FREE)?;
-        let counters = region.alloc_slice_with(power_of_two(pages, ids::MOST), |_| 0)?;
+        let hash = KeyedHash::new(secret);
+        let rows = 1 << (pool.pages() / 2).clamp(ROWS.0, ROWS.1).ilog2();
+        let rows = region.alloc_slice_with(rows, |_| Row::EMPTY)?;
         Ok(Self {
             link,
             cidr,
@@ -135,17 +134,12 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
             ttl: DEFAULT_TTL,
             groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
             reassembly: Reassembly::new(limits, pool, region)?,
-            ids: Identifications::new(keyed, counters),
-            paths: Paths::new(TableHash::new(keyed), places),
+            hash,
+            paths: Paths::new(TableHash::new(hash), rows),
             counters: Counters::default(),
             log: false,
         })
     }
-}
-
-/// The largest power of two that is not above `number`, from 64 to `most`.
-fn power_of_two(number: usize, most: usize) -> usize {
-    1 << number.clamp(64, most).ilog2()
 }
 
 impl<E> Ipv4<'_, E> {

@@ -10,8 +10,7 @@ use core::{net::Ipv4Addr, time::Duration};
 use netif::Instant;
 use network::TableHash;
 
-/// The most paths that are remembered.
-pub(crate) const MOST: usize = 4096;
+use crate::rows::Row;
 
 /// The number of places in a set.
 const WAYS: usize = 8;
@@ -28,32 +27,17 @@ const LEAST: usize = 68;
 /// offers as the other answer to a report.
 const FLOOR: u16 = 552;
 
-/// What is known of paths. Who knows a bound port can forge it, so it only ever makes packets smaller, never
-/// below [`FLOOR`], and not for long.
+/// What is known of paths. Who knows a bound port can forge it, so it only ever makes packets
+/// smaller, never below [`FLOOR`], and not for long.
 #[derive(Debug)]
 pub(crate) struct Paths<'g> {
     hash: TableHash,
     /// As many as a power of two, 8 at least.
-    places: &'g mut [Path],
+    pub(crate) rows: &'g mut [Row],
     /// The time of all that are known is over then: most hosts never hear of any.
     latest: Instant,
     /// The time of all that gave way is over then.
     displaced: Instant,
-}
-
-/// The path to a destination, or a place for one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Path {
-    until: Instant,
-    destination: Ipv4Addr,
-    /// Below [`FLOOR`]: less than what is sent there.
-    mtu: u16,
-}
-
-impl Path {
-    /// A place that is free: it is that of an address of nobody, and its time is over.
-    pub(crate) const FREE: Self =
-        Self { until: Instant::ZERO, destination: Ipv4Addr::UNSPECIFIED, mtu: 0 };
 }
 
 /// What a path takes.
@@ -75,33 +59,33 @@ pub(crate) struct Noted {
 }
 
 impl<'g> Paths<'g> {
-    /// No paths, with room in `places`, which are free and a power of two, 8 at least.
-    pub(crate) fn new(hash: TableHash, places: &'g mut [Path]) -> Self {
-        Self { hash, places, latest: Instant::ZERO, displaced: Instant::ZERO }
+    /// No paths, with room in `rows`, which are empty and a power of two, 8 at least.
+    pub(crate) const fn new(hash: TableHash, rows: &'g mut [Row]) -> Self {
+        Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
     }
 
     /// Notes that packets of more than `mtu` bytes do not get to `destination`. What would make packets
     /// larger than they are is not believed (RFC 1191 3).
     pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> Noted {
         let mut noted = Noted::default();
-        let Some(index) = self.find(destination) else { return noted };
-        let path = &mut self.places[index];
-        if mtu < LEAST {
-            return noted;
-        }
-        // No link takes more than 65,535 bytes.
-        let mtu = (mtu as u16).max(FLOOR - 1);
-        noted.below_floor = mtu < FLOOR;
-        if now < path.until {
-            if path.destination != destination {
-                noted.displaced = true;
-                self.displaced = self.displaced.max(path.until);
-            } else if path.mtu < mtu {
-                return noted;
+        let index = self.find(destination);
+        if let Some(row) = self.rows.get_mut(index)
+            && mtu >= LEAST
+        {
+            // No link takes more than 65,535 bytes.
+            let mtu = (mtu as u16).max(FLOOR - 1);
+            noted.below_floor = mtu < FLOOR;
+            if now < row.until {
+                if row.destination != destination {
+                    noted.displaced = true;
+                    self.displaced = self.displaced.max(row.until);
+                } else if row.mtu < mtu {
+                    return noted;
+                }
             }
+            self.latest = now + HOLDS;
+            (row.until, row.destination, row.mtu) = (self.latest, destination, mtu);
         }
-        self.latest = now + HOLDS;
-        *path = Path { until: self.latest, destination, mtu };
         noted
     }
 
@@ -117,10 +101,10 @@ impl<'g> Paths<'g> {
 
     #[inline(never)]
     fn known(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
-        match self.find(destination).map(|index| self.places[index]) {
-            Some(path) if path.destination == destination && now < path.until => PathMtu {
-                mtu: usize::from(path.mtu.max(FLOOR)).min(link),
-                routers_fragment: path.mtu < FLOOR,
+        match self.rows.get(self.find(destination)) {
+            Some(row) if row.destination == destination && now < row.until => PathMtu {
+                mtu: usize::from(row.mtu.max(FLOOR)).min(link),
+                routers_fragment: row.mtu < FLOOR,
             },
             _ => PathMtu { mtu: link, routers_fragment: now < self.displaced },
         }
@@ -128,15 +112,19 @@ impl<'g> Paths<'g> {
 
     /// Where the path to `destination` is, or else the one that gives way for it.
     #[inline(never)]
-    fn find(&self, destination: Ipv4Addr) -> Option<usize> {
+    fn find(&self, destination: Ipv4Addr) -> usize {
         let hash = self.hash.hash(destination.to_bits()) as usize;
-        let first = hash & self.places.len().wrapping_sub(WAYS);
-        let set = self.places.get(first..)?.iter().take(WAYS);
-        let rank = |path: &Path| match path.destination == destination {
-            true => 0,
-            false => path.until.as_nanos() | 1,
-        };
-        set.enumerate().min_by_key(|(_, path)| rank(path)).map(|(way, _)| first + way)
+        let first = hash & self.rows.len().wrapping_sub(WAYS);
+        let (mut found, mut least) = (first, u64::MAX);
+        for (index, row) in self.rows.iter().enumerate().skip(first).take(WAYS) {
+            if row.destination == destination {
+                return index;
+            }
+            if row.until.as_nanos() < least {
+                (found, least) = (index, row.until.as_nanos());
+            }
+        }
+        found
     }
 }
 

@@ -8,7 +8,7 @@ use netif::{Instant, MacAddr, Offloads, Payload};
 use network::{Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 
 use crate::{
-    Ipv4, multicast_mac,
+    Ipv4, ids, multicast_mac,
     paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
@@ -114,7 +114,10 @@ impl<E: Resolve> Ipv4<'_, E> {
             return Ok(Err(Refusal::TooLong { length, most }));
         }
         // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
-        let identification = if whole { 0 } else { self.ids.next(destination, outgoing.protocol) };
+        let identification = match whole {
+            true => 0,
+            false => ids::next(self.hash, self.paths.rows, destination, outgoing.protocol),
+        };
         let fields = Fields {
             source: self.cidr.address(),
             destination,

@@ -8,10 +8,6 @@ const fn host(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 9, last)
 }
 
-fn hash() -> TableHash {
-    TableHash::new(KeyedHash::new(7))
-}
-
 /// A host far away.
 fn far(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0xc000_0000 + number)
@@ -28,9 +24,9 @@ const LESS: PathMtu = PathMtu { mtu: FLOOR as usize, routers_fragment: true };
 /// A path of which nothing is known, while it may be one that was.
 const FORGOTTEN: PathMtu = PathMtu { mtu: 1500, routers_fragment: true };
 
-fn with_places<R>(places: usize, test: impl FnOnce(&mut Paths<'_>) -> R) -> R {
-    let mut places = vec![Path::FREE; places];
-    test(&mut Paths::new(hash(), &mut places))
+fn with_places(places: usize, test: impl FnOnce(&mut Paths<'_>)) {
+    let (hash, mut rows) = (TableHash::new(KeyedHash::new(7)), vec![Row::EMPTY; places]);
+    test(&mut Paths::new(hash, &mut rows));
 }
 
 fn mtu(paths: &Paths<'_>, now: Instant, destination: Ipv4Addr) -> PathMtu {
@@ -150,7 +146,8 @@ fn what_gives_way_is_over_first_and_its_consequence_ends_with_it() {
 
 #[test]
 fn without_places_nothing_is_known() {
-    let mut paths = Paths::new(hash(), &mut []);
-    assert_eq!(paths.note(Instant::ZERO, host(1), 1000), Noted::default());
-    assert_eq!(mtu(&paths, Instant::ZERO, host(1)), takes(1500));
+    with_places(0, |paths| {
+        assert_eq!(paths.note(Instant::ZERO, host(1), 1000), Noted::default());
+        assert_eq!(mtu(paths, Instant::ZERO, host(1)), takes(1500));
+    });
 }
