@@ -5,7 +5,7 @@ use core::{fmt, net::Ipv4Addr, time::Duration};
 
 use managed::ManagedSlice;
 use netif::{Instant, MacAddr};
-use network::Keyed;
+use network::{KeyedHash, TableHash};
 
 use crate::{
     Timing,
@@ -34,7 +34,7 @@ pub struct Cache<'g> {
     set_bits: u32,
     /// The number of places in each set.
     ways: usize,
-    keyed: Keyed,
+    keyed: TableHash,
     timing: Timing,
     belief: Belief,
     /// When the table is next searched for what is due.
@@ -50,13 +50,13 @@ impl<'g> Cache<'g> {
     /// A cache in `storage`, whose contents are lost. Of its places, 8 times a power of two are used,
     /// or all if there are less than 8. Only who knows `secret` can tell which addresses compete for
     /// the same places.
-    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u64) -> Self {
+    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u128) -> Self {
         let mut entries = storage.into();
         entries.fill(Entry::FREE);
         let ways = entries.len().min(places::WAYS);
         let sets = entries.len().checked_div(ways).unwrap_or(0);
         let set_bits = sets.checked_ilog2().unwrap_or(0);
-        let keyed = Keyed::new(secret);
+        let keyed = TableHash::new(KeyedHash::new(secret));
         let timing = Timing {
             age: timing.age.max(REQUEST_INTERVAL),
             retry: timing.retry.max(REQUEST_INTERVAL),

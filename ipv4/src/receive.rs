@@ -106,6 +106,8 @@ impl<E> Ipv4<'_, E> {
         };
         counters.reassembled += 1;
         let mut packet = self.packet(frame, fragment.header, header, payload);
+        // Whatever devices say of checksums they say of single frames, and nobody below has seen the whole.
+        packet.verify_checksum = true;
         // The header is the first fragment's; congestion met by any fragment was met by the whole.
         packet.tos = header.get(1).copied().unwrap_or_default();
         packet.ttl = header.get(8).copied().unwrap_or_default();

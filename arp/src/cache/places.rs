@@ -26,7 +26,7 @@ impl Cache<'_> {
     /// The places that `address` can be in. The addresses of a row that is as long as there are sets
     /// are in one set each; which of them is in which, the secret decides for each row anew.
     pub(super) fn set(&self, address: Ipv4Addr) -> Range<usize> {
-        let bits = u64::from(address.to_bits());
+        let bits = address.to_bits();
         let row = self.keyed.hash(bits >> self.set_bits);
         let first = (bits ^ row) as usize % (1 << self.set_bits) * self.ways;
         first..first + self.ways
