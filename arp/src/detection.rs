@@ -201,7 +201,8 @@ impl Detection {
             State::Probing => (self.state, self.count) = (State::Ours, ANNOUNCEMENTS),
             State::Ours => {}
         }
-        self.count -= 1;
+        // None are left when time itself ends.
+        self.count = self.count.checked_sub(1)?;
         self.next = if self.count == 0 { NEVER } else { now + ANNOUNCE_INTERVAL };
         Some(Step::Announce)
     }

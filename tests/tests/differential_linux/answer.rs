@@ -2,15 +2,20 @@
 
 use xtask::soak::frames::checksum;
 
-use super::frames::{ARP, IP, IPV4, Packet, ethertype};
+use super::frames::{ALL, ARP, IP, IPV4, Packet, ethertype};
 
 /// The length of an ARP packet for IPv4 on Ethernet.
 const ARP_LENGTH: usize = 28;
 
 /// The frames without what says nothing or has to be different: what fills a short frame up (RFC 894), and the
 /// identification (RFC 6864), of which remains which fragments have the same. A checksum that is right is
-/// written as 0, since it sums up fields that are about to be compared.
+/// written as 0, since it sums up fields that are about to be compared. Questions to one station alone, whether it still
+/// has an address, are left out: each host has its own time for them (RFC 1122 2.3.2.1 (2)).
 pub(crate) fn normal(mut frames: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    frames.retain(|frame| {
+        let asks = ethertype(frame) == Some(ARP) && frame.get(IP + 6..IP + 8) == Some(&[0, 1]);
+        !asks || frame[..6] == ALL
+    });
     let mut identifications = Vec::new();
     for frame in &mut frames {
         match ethertype(frame) {

@@ -37,13 +37,34 @@ pub(crate) const DEPARTURES: &[Departure] = &[
     Departure {
         name: "ARP of who is not the station that it says",
         why: "RFC 826 does not compare the sender with the station that sent the frame, nor with groups. Linux \
-              answers, and learns; we believe no station that speaks for another",
+              answers, and learns; we believe no group, and no station that speaks for another unless it answers us",
         parts: true,
         explains: |exchange| {
             let odd = |arp: Arp| {
                 arp.mac[0] & 1 == 1 || arp.mac == OUR_MAC || arp.mac != exchange.frame()[6..12]
             };
             Arp::of(exchange.frame()).is_some_and(odd) && exchange.ours.is_empty()
+        },
+    },
+    Departure {
+        name: "a request of who is not the station that it says, and what it teaches",
+        why: "RFC 826 does not compare the sender with the station that sent the frame. Linux learns from it; we answer, \
+              and ask when we have something to send",
+        parts: true,
+        explains: |exchange| {
+            let odd = |arp: &Arp, frame: &[u8]| arp.mac != frame[6..12];
+            let frame = exchange.frame();
+            // It answers a question of Linux's.
+            if Arp::of(frame).is_some_and(|arp| odd(&arp, frame)) {
+                return exchange.ours.iter().all(|ours| exchange.theirs.contains(ours));
+            }
+            let source = Packet::of(frame).map(|packet| packet.source());
+            let spoke = |frame: &Vec<u8>| {
+                Arp::of(frame).is_some_and(|arp| Some(arp.sender) == source && odd(&arp, frame))
+            };
+            exchange.heard.iter().any(spoke)
+                && !exchange.theirs.is_empty()
+                && matches!(&exchange.ours[..], [one] if Arp::of(one).map(|arp| arp.target) == source)
         },
     },
     Departure {
@@ -72,9 +93,9 @@ pub(crate) const DEPARTURES: &[Departure] = &[
         },
     },
     Departure {
-        name: "a neighbour that moves, and does not ask us",
-        why: "RFC 826 takes what any packet says of a sender that is known. Linux does; we ask the station that we \
-              know first, since anybody could redirect what we send",
+        name: "a neighbour that moves",
+        why: "RFC 826 takes what any packet says of a sender that is known. Linux does; we ask both stations \
+              first, since anybody could redirect what we send",
         parts: true,
         explains: |exchange| {
             let spoke = |mac: &[u8]| {

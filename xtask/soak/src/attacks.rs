@@ -65,9 +65,6 @@ pub struct Attack {
     pub counters: &'static [(&'static str, Moved)],
     /// Whether the frames come as fast as they can, and some do not arrive: more than its queue holds.
     pub burst: bool,
-    /// Whether it takes the good client's replies away, until the client's host says where it is. ARP
-    /// has no means against a false request: RFC 826 has the receiver believe it.
-    pub hides_client: bool,
 }
 
 impl Attack {
@@ -76,7 +73,7 @@ impl Attack {
         frames: fn(&Target, &mut Random) -> Vec<Vec<u8>>,
         counters: &'static [(&'static str, Moved)],
     ) -> Self {
-        Self { name, frames, counters, burst: false, hides_client: false }
+        Self { name, frames, counters, burst: false }
     }
 }
 
@@ -137,12 +134,6 @@ impl Target {
         let stranger = (self.stranger_mac(number), self.stranger(number));
         let reply = super::frames::arp(2, stranger, (self.mac, self.address));
         ethernet(self.mac, stranger.0, 0x0806, &reply)
-    }
-
-    /// The frame with which the host asks for the service, and says where it is itself.
-    pub fn request_of_host(&self) -> Vec<u8> {
-        let request = super::frames::arp(1, (self.host_mac, self.host), ([0; 6], self.address));
-        ethernet(self.mac, self.host_mac, 0x0806, &request)
     }
 
     /// The first fragment of a datagram that is never finished, of `length` bytes.

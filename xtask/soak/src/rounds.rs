@@ -126,9 +126,6 @@ fn under_attack(
     }
     for batch in frames.chunks(plan.pace.batch.max(1)) {
         batch.iter().try_for_each(|frame| site.wire().send(frame))?;
-        if attack.hides_client {
-            site.wire().send(&site.target().request_of_host())?;
-        }
         clients.ask(&mut round.attacked)?;
     }
     Ok(())

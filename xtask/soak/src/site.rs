@@ -159,9 +159,6 @@ impl Site {
         } else {
             for batch in frames.chunks(BATCH) {
                 batch.iter().try_for_each(|frame| self.wire.send(frame))?;
-                if attack.hides_client {
-                    self.wire.send(&self.target.request_of_host())?;
-                }
                 self.wait()?;
             }
         }

@@ -106,6 +106,17 @@ pub(super) fn cases() -> Vec<Case> {
             "a sender that is not the station",
             [ethernet(ALL, other_mac, ARP, &arp(REQUEST, stranger, (NONE, US)))],
         ),
+        case(
+            "a sender that is not the station, and what it teaches",
+            [ethernet(ALL, other_mac, ARP, &arp(REQUEST, stranger, (NONE, US))), asked.clone()],
+        ),
+        case(
+            "a neighbour that was asked for answers in the frame of another",
+            [
+                asked.clone(),
+                ethernet(OUR_MAC, other_mac, ARP, &arp(REPLY, stranger, (OUR_MAC, US))),
+            ],
+        ),
         case("hardware type 0", [request_with(1, 0)]),
         case("hardware type 2", [request_with(1, 2)]),
         case("hardware type 6, IEEE 802", [request_with(1, 6)]),
