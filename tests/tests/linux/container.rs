@@ -25,12 +25,12 @@ use super::{
 /// The limit of the container: 16 MiB.
 const LIMIT: u64 = 16 << 20;
 
-/// A control group with [`LIMIT`], and a program that starts echo in it.
+/// A control group with [`LIMIT`], and a script that starts echo in it.
 struct Container {
     group: PathBuf,
     /// The file that says the limit.
     file: &'static str,
-    program: PathBuf,
+    script: PathBuf,
 }
 
 impl Container {
@@ -40,12 +40,12 @@ impl Container {
         let open = |(root, file)| {
             let group = Path::new(root).join(&name);
             fs::create_dir(&group).ok()?;
-            let program = std::env::temp_dir().join(&name);
-            let container = Self { group, file, program };
+            let script = std::env::temp_dir().join(&name);
+            let container = Self { group, file, script };
             fs::write(container.limit(), LIMIT.to_string()).ok()?;
             let echo = program_in(&container.group, program("echo"));
-            fs::write(&container.program, echo).ok()?;
-            fs::set_permissions(&container.program, fs::Permissions::from_mode(0o755)).ok()?;
+            fs::write(&container.script, echo).ok()?;
+            fs::set_permissions(&container.script, fs::Permissions::from_mode(0o755)).ok()?;
             Some(container)
         };
         let places =
@@ -72,7 +72,7 @@ impl Drop for Container {
     fn drop(&mut self) {
         // A group with a process in it stays, which a test that fails says already.
         let _ = fs::remove_dir(&self.group);
-        let _ = fs::remove_file(&self.program);
+        let _ = fs::remove_file(&self.script);
     }
 }
 
@@ -113,7 +113,7 @@ fn in_container(
     test: impl FnOnce(&Service<'_>, &Site) + Send,
 ) {
     lab::in_namespace(soak::network(), |lab| {
-        let (service, site) = soak::start(lab, &container.program, args, |_| ())?;
+        let (service, site) = soak::start(lab, &container.script, args, |_| ())?;
         test(&service, &site);
         let (status, lines) = service.stop()?;
         assert!(status.success(), "{status}: {lines:#?}");
@@ -151,7 +151,7 @@ fn assert_peak(id: u32, pool: u64) {
 pub(crate) fn a_pool_that_cannot_fit_is_refused_in_figures() {
     let Some(container) = Container::open("refused") else { return };
     let refused = |lab: &Lab, arg, words: &str| {
-        assert_ends(lab, &container.program, arg, 2, words);
+        assert_ends(lab, &container.script, arg, 2, words);
     };
     in_lab(|lab| {
         let words = format!("--memory=64M: {} is 16M: 47M at most", container.limit().display());
@@ -161,7 +161,7 @@ pub(crate) fn a_pool_that_cannot_fit_is_refused_in_figures() {
     fs::write(container.limit(), (4 << 20).to_string()).expect("the group is ours");
     in_lab(|lab| {
         let words = format!("{} is 4M, 4224K at least", container.limit().display());
-        assert_ends(lab, &container.program, "--probe", 1, &words);
+        assert_ends(lab, &container.script, "--probe", 1, &words);
     });
 }
 
