@@ -71,11 +71,11 @@ impl Bound<'_> {
 impl<I> Udp<'_, I> {
     /// Whether a port is likely to be that of a service. Port 0 is none: nothing can be sent there (RFC 768).
     #[inline]
-    pub(crate) fn is_of_service(&self, port: u16) -> bool {
+    pub(crate) fn is_of_service(&mut self, port: u16) -> bool {
         match port {
             0 => false,
             1..SYSTEM_PORTS => true,
-            SYSTEM_PORTS..EPHEMERAL_PORTS if RESPONDERS.binary_search(&port).is_ok() => true,
+            SYSTEM_PORTS..EPHEMERAL_PORTS if RESPONDERS.contains(&port) => true,
             _ => self.ports.is_bound(port) || self.listing.is_at(port),
         }
     }

@@ -66,8 +66,8 @@ impl<'g> Ports<'g> {
 
     /// Whether something is bound to the port.
     #[inline]
-    pub(crate) fn is_bound(&self, port: u16) -> bool {
-        self.search(port).is_ok()
+    pub(crate) fn is_bound(&mut self, port: u16) -> bool {
+        self.find(port).is_some()
     }
 
     fn find(&mut self, port: u16) -> Option<&mut Binding<'g>> {
