@@ -4,14 +4,34 @@ use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 
 use crate::Cidr;
 
-/// Up to eight networks, as they are given with commas between: `10.0.0.0/8,192.0.2.7/32`. There is no network
-/// of IPv6 among them.
+/// A few networks of IPv4: up to eight that are given with commas between, `10.0.0.0/8,192.0.2.7/32`, and
+/// one more. By default there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Networks([Option<Cidr>; Networks::MOST]);
+pub struct Networks([Option<Cidr>; Networks::MOST + 1]);
 
 impl Networks {
-    /// How many there can be.
+    /// How many can be given.
     pub const MOST: usize = 8;
+
+    /// These networks and this one, which takes the place of one that was added before.
+    #[must_use]
+    pub fn and(mut self, cidr: Cidr) -> Self {
+        self.0[Self::MOST] = Some(cidr);
+        self
+    }
+
+    /// Reads them in place, which makes less code than `text.parse()`; says whether they could be read. If not,
+    /// some of them may have been.
+    #[inline]
+    pub fn set(&mut self, text: &str) -> bool {
+        let mut free = self.0[..Self::MOST].iter_mut();
+        text.split(',').all(|cidr| {
+            free.next().is_some_and(|place| {
+                *place = cidr.parse().ok();
+                place.is_some()
+            })
+        })
+    }
 
     /// Whether `address` is in one of them.
     // Codegen in the crate that asks: this one is built for speed, and that rarely matters here.
@@ -44,15 +64,9 @@ impl Error for ParseNetworksError {}
 impl FromStr for Networks {
     type Err = ParseNetworksError;
 
-    #[inline]
     fn from_str(text: &str) -> Result<Self, ParseNetworksError> {
         let mut networks = Self::default();
-        let mut free = networks.0.iter_mut();
-        for cidr in text.split(',') {
-            let place = free.next().ok_or(ParseNetworksError)?;
-            *place = Some(cidr.parse().map_err(|_| ParseNetworksError)?);
-        }
-        Ok(networks)
+        if networks.set(text) { Ok(networks) } else { Err(ParseNetworksError) }
     }
 }
 
@@ -80,6 +94,10 @@ mod tests {
             assert_eq!(contains(networks, address), inside, "{address}");
         }
         assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        let own = "10.1.0.2/16".parse().unwrap();
+        let [one, other] = ["192.0.2.7", "10.1.0.9"].map(|address| address.parse().unwrap());
+        let both = "192.0.2.7/32".parse::<Networks>().unwrap().and(own);
+        assert!(both.contains(one) && both.contains(other));
         assert!(!Networks::default().contains(IpAddr::from([0, 0, 0, 0])));
     }
 

@@ -137,14 +137,11 @@ impl Config {
                     "a port from 1 to 65535",
                 ),
                 "--clients" | "--stats-from" => {
-                    let networks = value.parse::<Networks>();
-                    if let Ok(networks) = networks {
-                        match name {
-                            "--clients" => config.clients = Some(networks),
-                            _ => config.stats_from = networks,
-                        }
-                    }
-                    (networks.is_ok(), ParseNetworksError::EXPECTED)
+                    let networks = match name {
+                        "--clients" => config.clients.insert(Networks::default()),
+                        _ => &mut config.stats_from,
+                    };
+                    (networks.set(value), ParseNetworksError::EXPECTED)
                 }
                 "--log" => {
                     config.log = value;

@@ -1,9 +1,7 @@
 //! The port that answers with all counters, for operators and their tools.
 
-use core::net::SocketAddr;
-
 use netif::Instant;
-use network::{Cidr, Network, Networks, TokenBucket};
+use network::{Network, Networks, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
 use crate::{
@@ -18,8 +16,7 @@ const BYTES_PER_SECOND: u32 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Listing {
     port: Option<u16>,
-    own: Option<Cidr>,
-    further: Networks,
+    from: Networks,
     bytes: TokenBucket,
 }
 
@@ -27,21 +24,13 @@ impl Listing {
     /// Nobody is.
     pub(crate) fn none() -> Self {
         let bytes = TokenBucket::new(BYTES_PER_SECOND, BYTES_PER_SECOND, 0);
-        Self { port: None, own: None, further: Networks::default(), bytes }
+        Self { port: None, from: Networks::default(), bytes }
     }
 
     /// Whether `port` is the one that answers with the counters.
     #[inline]
     pub(crate) fn is_at(&self, port: u16) -> bool {
         self.port == Some(port)
-    }
-
-    fn is_for(&self, client: SocketAddr) -> bool {
-        let is_near = match (client, self.own) {
-            (SocketAddr::V4(client), Some(own)) => own.contains(*client.ip()),
-            _ => false,
-        };
-        is_near || self.further.contains(client.ip())
     }
 }
 
@@ -50,31 +39,24 @@ impl<I: Network> Udp<'_, I> {
     /// counter (`eth0.ipv4.packets_rx 17`), those that are zero too. A request that is not empty asks for
     /// the lines that begin with it: `eth0.arp`. No port: such datagrams go nowhere.
     ///
-    /// Only hosts of our `own` network are answered, and those of `further` networks; never a broadcast, nor
+    /// Only hosts `from` these networks are answered; never a broadcast, nor
     /// a port that is likely to be a service's. A listing is much longer than the request for it,
     /// so they are limited to 64 KiB at once and 64 KiB a second.
     ///
     /// # Errors
     /// [`BindError`]: a service is bound to the port, or it is 0.
-    pub fn serve_counters(
-        &mut self,
-        port: Option<u16>,
-        own: Cidr,
-        further: Networks,
-    ) -> Result<(), BindError> {
+    pub fn serve_counters(&mut self, port: Option<u16>, from: Networks) -> Result<(), BindError> {
         match port {
             Some(0) => Err(BindError::Zero),
             Some(port) if self.ports.is_bound(port) => Err(BindError::InUse(port)),
             port => {
-                self.listing = Listing { port, own: Some(own), further, ..Listing::none() };
+                (self.listing.port, self.listing.from) = (port, from);
                 Ok(())
             }
         }
     }
 
     /// Answers a request for the counters.
-    // Rare: on its own, so that what all others go through stays small.
-    #[inline(never)]
     pub(crate) fn serve_listing(
         &mut self,
         now: Instant,
@@ -82,7 +64,7 @@ impl<I: Network> Udp<'_, I> {
         request: &[u8],
         region: &Region<'_>,
     ) -> Result<(), I::Error> {
-        if !self.listing.is_for(client.address) {
+        if !self.listing.from.contains(client.address.ip()) {
             self.counters.not_allowed += 1;
             return Ok(());
         }

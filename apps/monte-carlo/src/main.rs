@@ -35,7 +35,7 @@ fn monte_carlo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(ipv4, seed);
     let mut udp = Udp::new(icmp, seed, memory)?.with_clients(config.clients);
     udp.bind(8080, pi::pi)?;
-    udp.serve_counters(config.stats_port, config.ipv4, config.stats_from)?;
+    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }
