@@ -18,9 +18,10 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// again. A token taken moves that by the time in which one comes back.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
-    /// The nanoseconds in which one token comes back; 0 if none ever does.
+    /// The nanoseconds in which one token comes back.
     interval: u64,
-    burst: u32,
+    /// For how many nanoseconds what was taken may have to come back while there still is a token.
+    room: u64,
     full_at: u64,
     noise: Keyed,
     /// How many times the secret has decided.
@@ -31,12 +32,15 @@ impl TokenBucket {
     /// A full bucket of `burst` tokens, to which `per_second` come back in a second. Without either
     /// there is never a token. `seed` is secret.
     pub const fn new(per_second: u32, burst: u32, seed: u64) -> Self {
-        let interval = match per_second {
-            0 => 0,
-            // Rounded up, so that there are never more than promised.
-            rate => NANOS_PER_SECOND.div_ceil(rate as u64),
+        let (interval, room, full_at) = match (per_second, burst) {
+            (0, _) | (_, 0) => (0, 0, u64::MAX),
+            (rate, burst) => {
+                // Rounded up, so that there are never more than promised.
+                let interval = NANOS_PER_SECOND.div_ceil(rate as u64);
+                (interval, interval * (burst as u64 - 1), 0)
+            }
         };
-        Self { interval, burst, full_at: 0, noise: Keyed::new(seed), taken: 0 }
+        Self { interval, room, full_at, noise: Keyed::new(seed), taken: 0 }
     }
 
     /// A full bucket with the same secret and another limit.
@@ -51,7 +55,7 @@ impl TokenBucket {
         let has_token = self.has_token(now);
         if has_token {
             self.taken += 1;
-            self.pay(now, self.noise.hash(self.taken) % 3);
+            self.pay(now, (self.noise.hash(self.taken) % 3) as u32);
         }
         has_token
     }
@@ -59,17 +63,15 @@ impl TokenBucket {
     /// Whether there is a token.
     #[inline]
     pub const fn has_token(&self, now: Instant) -> bool {
-        let missing = self.full_at.saturating_sub(now.as_nanos());
-        let room = self.interval.saturating_mul(self.burst as u64);
-        missing.saturating_add(self.interval) <= room && room > 0
+        self.full_at.saturating_sub(now.as_nanos()) <= self.room
     }
 
     /// Takes exactly `tokens`, even if there are fewer: what is missing has to come back first. For what is
     /// known only when it has been made, such as the length of a reply.
     #[inline]
-    pub fn pay(&mut self, now: Instant, tokens: u64) {
+    pub fn pay(&mut self, now: Instant, tokens: u32) {
         let full_at = self.full_at.max(now.as_nanos());
-        self.full_at = full_at.saturating_add(self.interval.saturating_mul(tokens));
+        self.full_at = full_at.saturating_add(self.interval * u64::from(tokens));
     }
 }
 
@@ -176,6 +178,6 @@ mod tests {
         for _ in 0..10 {
             assert!(bucket.take(Instant::from_nanos(u64::MAX)));
         }
-        bucket.pay(Instant::from_nanos(u64::MAX), u64::MAX);
+        bucket.pay(Instant::from_nanos(u64::MAX), u32::MAX);
     }
 }

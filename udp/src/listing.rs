@@ -75,7 +75,7 @@ impl<I: Network> Udp<'_, I> {
         }
         let reply = self.list_counters(request, region);
         if let Ok(lines) = reply {
-            self.listing.bytes.pay(now, lines.len() as u64);
+            self.listing.bytes.pay(now, lines.len() as u32);
         }
         self.answer(now, client, reply)
     }
