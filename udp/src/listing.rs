@@ -5,9 +5,12 @@ use network::{Network, Networks, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
 use crate::{
-    BindError, Failure, Reply, Udp,
+    BindError, Failure, HEADER_LEN, Reply, Udp,
     serve::{Client, LONGEST_LINE},
 };
+
+/// The length of the header of IPv4 in bytes, without options.
+const IPV4_HEADER_LEN: usize = 20;
 
 /// The bytes of listings that are sent in a second, in the long run, and at once: a listing has some 4,000.
 const BYTES_PER_SECOND: u32 = 64 << 10;
@@ -74,9 +77,9 @@ impl<I: Network> Udp<'_, I> {
             return Ok(());
         }
         let reply = self.list_counters(request, region);
-        if let Ok(lines) = reply {
-            self.listing.bytes.pay(now, lines.len() as u32);
-        }
+        // With its headers, or an answer without a line would cost nothing.
+        let length = IPV4_HEADER_LEN + HEADER_LEN + reply.map_or(0, <[u8]>::len);
+        self.listing.bytes.pay(now, length as u32);
         self.answer(now, client, reply)
     }
 

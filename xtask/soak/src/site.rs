@@ -127,7 +127,7 @@ impl Site {
     /// # Errors
     /// It does not answer.
     pub fn wait(&self) -> Result<()> {
-        // No line begins so: the answer is empty, and takes nothing of what may be listed in a second.
+        // No line begins so: the answer is empty, and takes next to nothing of what may be listed in a second.
         self.listing.lines("-").map(drop)
     }
 
