@@ -31,7 +31,7 @@ fn outgoing(tos: u8) -> Outgoing {
 }
 
 fn layer() -> Icmp<Fake> {
-    Icmp::new(Fake::default())
+    Icmp::new(Fake::default(), 7)
 }
 
 /// A message with the right checksum.

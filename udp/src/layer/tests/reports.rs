@@ -85,7 +85,7 @@ fn a_port_that_does_not_listen_is_counted() {
 #[test]
 fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
     with_listener(|mut udp, region, heard| {
-        udp.serve_counters(Some(9100)).unwrap();
+        udp.serve_counters(Some(9100), own()).unwrap();
         let too_big = |port: u16| {
             let [high, low] = port.to_be_bytes();
             let quote = vec![high, low, 0x13, 0x88, 5, 0, 0, 0].leak();

@@ -90,7 +90,7 @@ fn what_the_network_refuses_is_told() {
 #[test]
 fn routers_may_fragment_what_no_port_here_sends() {
     with_service(|mut udp, _| {
-        udp.serve_counters(Some(9100)).unwrap();
+        udp.serve_counters(Some(9100), own()).unwrap();
         for (port, routers_fragment) in [(8080, false), (8081, true), (9100, false), (0, true)] {
             assert_eq!(udp.send(NOW, port, CLIENT, b"x"), Ok(Sent::Yes));
             let (outgoing, _) = udp.network.sent.pop().unwrap();
