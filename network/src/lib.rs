@@ -11,7 +11,7 @@ mod keyed;
 mod packet;
 
 pub use checksum::Checksum;
-pub use cidr::{Cidr, ParseCidrError};
+pub use cidr::{Cidr, ParseCidrError, parse_ipv4};
 pub use keyed::Keyed;
 pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
 
