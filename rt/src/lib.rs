@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod arguments;
 mod config;
 mod error;
 mod runtime;
