@@ -23,6 +23,7 @@ mod linux {
     pub(crate) mod peers;
     pub(crate) mod probe;
     pub(crate) mod process;
+    pub(crate) mod routes;
     pub(crate) mod services;
     pub(crate) mod support;
 }
@@ -47,8 +48,10 @@ fn main() -> ExitCode {
         probe: an_address_that_is_anothers_ends_it, a_free_address_is_announced_and_served,
             ends_while_it_probes;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
+            messages_begin_with_the_name_of_the_program,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason;
+        routes: a_gateway_outside_the_network, a_network_of_two;
         services: the_table_of_requests;
     })
 }

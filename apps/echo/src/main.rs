@@ -32,7 +32,7 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, |request, _region| Ok(request))?;
-    udp.serve_counters(config.stats_port)?;
+    udp.serve_counters(config.stats_port).map_err(|error| config.stats_error(error))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }

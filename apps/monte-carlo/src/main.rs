@@ -35,7 +35,7 @@ fn monte_carlo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(ipv4);
     let mut udp = Udp::new(icmp, memory)?;
     udp.bind(8080, pi::pi)?;
-    udp.serve_counters(config.stats_port)?;
+    udp.serve_counters(config.stats_port).map_err(|error| config.stats_error(error))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }
