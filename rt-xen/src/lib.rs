@@ -31,6 +31,8 @@ mod runtime;
 mod shared_info;
 mod shutdown;
 mod start;
+#[doc(hidden)]
+pub mod testing;
 mod xenstore;
 
 pub use boot::{Machine, UseOfMemory};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Config, Error, config::ARGUMENTS};
+use crate::{Error, Settings, config::ARGUMENTS};
 
 /// As much of a name or a value as a message shows, in bytes.
 const MAX_SHOWN: usize = 64;
@@ -17,16 +17,16 @@ pub(crate) struct Argument {
 
 /// Takes the value of an argument; if that cannot be, says why in words that end with `": "`, or in none if it
 /// cannot be read at all.
-pub(crate) type Set = fn(&mut Config, &'static str) -> Result<(), &'static str>;
+pub(crate) type Set = for<'a> fn(&mut Settings<'a>, &'a str) -> Result<(), &'static str>;
 
 /// An argument as it was given, as far as that is fit to be shown.
 #[derive(Clone, Copy)]
-pub(crate) struct Given {
-    pub(crate) name: &'static str,
-    pub(crate) value: Option<&'static str>,
+pub(crate) struct Given<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: Option<&'a str>,
 }
 
-impl fmt::Display for Given {
+impl fmt::Display for Given<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(if self.name.is_empty() { "\"\"" } else { self.name }, f)?;
         let Some(value) = self.value else { return Ok(()) };
@@ -43,8 +43,8 @@ fn show(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Reads all arguments.
-pub(crate) fn read(args: &mut dyn Iterator<Item = &'static str>) -> Result<Config, Error> {
-    let mut config = Config::default();
+pub(crate) fn read<'a>(args: &mut dyn Iterator<Item = &'a str>) -> Result<Settings<'a>, Error> {
+    let mut config = Settings::default();
     let mut all = [None; ARGUMENTS.len()];
     while let Some(arg) = args.next() {
         if matches!(arg, "--help" | "-h") {

@@ -86,14 +86,17 @@ arguments! {
 }
 
 /// How a service is to be set up.
+pub type Config = Settings<'static>;
+
+/// How a service is to be set up, by arguments that live for `'a`: those of a program live for ever, see [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct Settings<'a> {
     /// Our address and network: `--ipv4=10.0.0.2/24`.
     pub ipv4: Cidr,
     /// The gateway, on our link, in our network or not: `--ipv4-gateway=10.0.0.1`.
     pub gateway: Option<Ipv4Addr>,
     /// The interface: `--interface=tap0`; none is the platform's choice.
-    pub interface: Option<&'static str>,
+    pub interface: Option<&'a str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
     /// Whether others are asked whether they have our address before it is used (RFC 5227): `--probe`.
@@ -104,10 +107,10 @@ pub struct Config {
     /// The UDP port that answers with all counters: `--stats-port=9100`.
     pub stats_port: Option<u16>,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
-    pub log: &'static str,
+    pub log: &'a str,
 }
 
-impl Default for Config {
+impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             ipv4: DEFAULT_IPV4,
@@ -122,13 +125,13 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl<'a> Settings<'a> {
     /// Reads the arguments: `--name=value` or `--name value`, each at most once.
     ///
     /// # Errors
     /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0); the
     /// message says which and what would be right.
-    pub fn from_args(args: impl IntoIterator<Item = &'static str>) -> Result<Self, Error> {
+    pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         arguments::read(&mut args.into_iter())?.check()
     }
 

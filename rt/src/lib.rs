@@ -10,6 +10,6 @@ mod config;
 mod error;
 mod runtime;
 
-pub use config::Config;
+pub use config::{Config, Settings};
 pub use error::Error;
 pub use runtime::{Runtime, Wake, packet_region};
