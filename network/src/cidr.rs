@@ -64,7 +64,9 @@ impl Cidr {
     /// Whether one host of this network can have the address `other`: it is inside, and it is neither
     /// the network's nor the broadcast address.
     pub fn is_neighbour(self, other: Ipv4Addr) -> bool {
-        self.contains(other) && self.broadcast() != Some(other) && self.network() != Some(other)
+        let below = !self.mask().to_bits();
+        let host = other.to_bits() & below;
+        self.contains(other) && (self.prefix >= 31 || host != 0 && host != below)
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{Error, Settings, config::ARGUMENTS};
 
-/// As much of a name or a value as a message shows, in bytes.
+/// As much of a value as a message shows, in bytes.
 const MAX_SHOWN: usize = 64;
 
 /// One argument. `config::arguments!` makes them, and what `--help` says of them.
@@ -28,18 +28,13 @@ pub(crate) struct Given<'a> {
 
 impl fmt::Display for Given<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(if self.name.is_empty() { "\"\"" } else { self.name }, f)?;
+        f.write_str(if self.name.is_empty() { "\"\"" } else { self.name })?;
         let Some(value) = self.value else { return Ok(()) };
+        let shown = value.floor_char_boundary(MAX_SHOWN);
         f.write_str("=")?;
-        show(value, f)
+        f.write_str(value.get(..shown).unwrap_or_default())?;
+        f.write_str(if shown < value.len() { "..." } else { "" })
     }
-}
-
-/// Shows the beginning of a text, and `...` if there is more of it.
-fn show(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shown = &text[..text.floor_char_boundary(MAX_SHOWN)];
-    f.write_str(shown)?;
-    if shown.len() < text.len() { f.write_str("...") } else { Ok(()) }
 }
 
 /// Reads all arguments.

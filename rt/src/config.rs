@@ -47,7 +47,7 @@ arguments! {
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
         };
     "--interface" "=NAME          the network interface (tap0; on Xen the first vif)",
-        "the name of an interface: tap0; on Xen its number: 0",
+        "the name of an interface",
         |config, value| {
             config.interface = Some(value);
             if value.is_empty() { Err("") } else { Ok(()) }
@@ -58,7 +58,7 @@ arguments! {
             let mac: MacAddr = value.parse().map_err(|_| "")?;
             config.mac = Some(mac);
             if mac.is_group() {
-                return Err("a group's address, the first byte is odd: ");
+                return Err("a group has this address: ");
             }
             if mac.is_station() { Ok(()) } else { Err("no station has this address: ") }
         };
@@ -73,7 +73,7 @@ arguments! {
             if config.offloads || value == "off" { Ok(()) } else { Err("") }
         };
     "--stats-port" "=PORT         the UDP port that answers with all counters (none)",
-        "a port from 1 to 65535 that no service has", |config, value| {
+        "a port from 1 to 65535", |config, value| {
             let port = netif::decimal(value.as_bytes(), u16::MAX.into()).filter(|port| *port > 0);
             config.stats_port = port.map(|port| port as u16);
             if port.is_some() { Ok(()) } else { Err("") }
@@ -153,7 +153,7 @@ impl<'a> Settings<'a> {
     /// `reason` says why.
     pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
         let port = self.stats_port.unwrap_or_default();
-        bad(format_args!("--stats-port={port}: {reason}: expected another port"))
+        bad(format_args!("--stats-port={port}: {reason}: expected another"))
     }
 
     /// Turns the logs of `--log` on.

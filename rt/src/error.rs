@@ -8,7 +8,7 @@ const LONGEST: usize = 384;
 /// Why the program ends: a message and an exit status. Every error becomes one with `?`.
 ///
 /// A message is one line. What is not to be printed as it is (a control character, or one that turns the order of
-/// others around) is escaped, byte by byte: `\x0a` for a new line.
+/// others around) is escaped, byte by byte: `\x0a` for a new line. In a small image all is escaped that is not ASCII.
 pub struct Error {
     status: u8,
     /// What was asked for, if it was.
@@ -35,7 +35,7 @@ impl Error {
         let mut error = Self { status, help: "", length: 0, message: [0; LONGEST] };
         // It cannot fail; a longer message is cut, at a character.
         let _ = error.write_fmt(message);
-        while str::from_utf8(&error.message[..error.length]).is_err() {
+        while !netif::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
             error.length -= 1;
         }
         error
@@ -67,19 +67,13 @@ impl Error {
 impl Write for Error {
     // By bytes: it is much less code than by characters.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut bytes = text.bytes().peekable();
+        let bytes = text.as_bytes();
         let mut hidden = false;
-        while let Some(byte) = bytes.next() {
-            if !matches!(byte, 0x80..0xc0) {
-                // The first of a character: of control characters, of U+2000 to U+207F (spaces of no width,
-                // separators of lines, overrides of the direction), and of U+FEC0 to U+FEFF.
-                hidden = matches!(
-                    (byte, bytes.peek()),
-                    (..=0x1f | 0x7f, _)
-                        | (0xc2, Some(..=0x9f))
-                        | (0xe2, Some(..=0x81))
-                        | (0xef, Some(0xbb))
-                );
+        for (at, &byte) in bytes.iter().enumerate() {
+            if netif::SMALL {
+                hidden = !matches!(byte, b' '..=b'~');
+            } else if !matches!(byte, 0x80..0xc0) {
+                hidden = is_hidden(&bytes[at..]);
             }
             if !hidden {
                 self.push(byte);
@@ -91,6 +85,16 @@ impl Write for Error {
         }
         Ok(())
     }
+}
+
+/// Whether a terminal does something other with the first character of `text` than to show it where it stands:
+/// control characters, U+2000 to U+207F (spaces of no width, separators of lines, overrides of the direction), and
+/// U+FEC0 to U+FEFF.
+fn is_hidden(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [..=0x1f | 0x7f, ..] | [0xc2, ..=0x9f, ..] | [0xe2, ..=0x81, ..] | [0xef, 0xbb, ..]
+    )
 }
 
 /// The hexadecimal digit for a number below 16.
