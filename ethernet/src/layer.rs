@@ -22,8 +22,10 @@ netif::counters! {
         frames_tx,
         /// Dropped: shorter than a header.
         runts,
-        /// Dropped: shorter than their length field says, or IEEE 802 without an EtherType.
+        /// Dropped: shorter than their length field says, or that is neither a length nor a type.
         malformed,
+        /// Dropped: IEEE 802 without an EtherType: what bridges say to each other (spanning tree), and the like.
+        llc,
         /// Dropped: for another station, or for a group that was not joined.
         not_for_us,
         /// Dropped: from a group address, which no station has, or from our own address.
@@ -81,7 +83,8 @@ impl<N: Netif> Ethernet<N> {
             Err(error) => {
                 match error {
                     ParseError::Runt => counters.runts += 1,
-                    ParseError::Length | ParseError::Llc => counters.malformed += 1,
+                    ParseError::Length => counters.malformed += 1,
+                    ParseError::Llc => counters.llc += 1,
                 }
                 return None;
             }

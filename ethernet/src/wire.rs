@@ -14,6 +14,12 @@ pub const MIN_PAYLOAD: usize = 46;
 /// The smallest value of the type field that is a type; below it is a length (RFC 894, RFC 1042).
 const MIN_ETHERTYPE: u16 = 0x0600;
 
+/// The largest value of the type field that is a length (IEEE 802.3, 3.2.6); what lies between is neither.
+const MAX_LENGTH: u16 = 1500;
+
+/// The shortest header of logical link control in bytes: two addresses and a control field (IEEE 802.2).
+const MIN_LLC: usize = 3;
+
 /// Logical link control of RFC 1042: SNAP, unnumbered information, organisation code 0.
 const LLC_SNAP: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
 
@@ -104,6 +110,9 @@ impl EthernetHeader {
         }
         // IEEE 802.3: the field is the length of what follows, without padding.
         let payload = payload.get(..usize::from(field)).ok_or(ParseError::Length)?;
+        if field > MAX_LENGTH || payload.len() < MIN_LLC {
+            return Err(ParseError::Length);
+        }
         let (llc, payload) = payload.split_first_chunk().ok_or(ParseError::Llc)?;
         let (ethertype, payload) = payload.split_first_chunk().ok_or(ParseError::Llc)?;
         if *llc != LLC_SNAP {
@@ -134,9 +143,11 @@ impl defmt::Format for EthernetHeader {
 pub enum ParseError {
     /// Shorter than its header.
     Runt,
-    /// Shorter than its length field says.
+    /// Shorter than its length field says; or that says what is neither a length nor a type, or too little for the
+    /// header of an IEEE 802 frame.
     Length,
-    /// An IEEE 802 frame that carries no EtherType (RFC 1042).
+    /// An IEEE 802 frame that carries no EtherType (RFC 1042), as those of a spanning tree: well-formed, and for
+    /// others.
     Llc,
 }
 
@@ -144,7 +155,7 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Runt => "the frame is shorter than an Ethernet header, 14 bytes",
-            Self::Length => "the frame is shorter than its length field says",
+            Self::Length => "the length field of the frame is wrong",
             Self::Llc => "an IEEE 802 frame without the LLC and SNAP headers of RFC 1042",
         })
     }
@@ -204,9 +215,28 @@ mod tests {
         spanning_tree.extend([0, 38, 0x42, 0x42, 3]);
         spanning_tree.extend(vec![0; 43]);
         assert_eq!(EthernetHeader::parse(&spanning_tree), Err(ParseError::Llc));
-        let mut empty = FRAME[..12].to_vec();
-        empty.extend([0, 0]);
-        assert_eq!(EthernetHeader::parse(&empty), Err(ParseError::Llc));
+        // SNAP of another organisation (Cisco's discovery protocol), and the shortest LLC.
+        let mut cisco = FRAME[..12].to_vec();
+        cisco.extend([0, 8, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0]);
+        assert_eq!(EthernetHeader::parse(&cisco), Err(ParseError::Llc));
+        let mut shortest = FRAME[..12].to_vec();
+        shortest.extend([0, 3, 0xe0, 0xe0, 3]);
+        assert_eq!(EthernetHeader::parse(&shortest), Err(ParseError::Llc));
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused() {
+        let mut frame = FRAME[..12].to_vec();
+        frame.extend(vec![0x42; 2000]);
+        let mut parse = |field: u16| {
+            frame[12..14].copy_from_slice(&field.to_be_bytes());
+            EthernetHeader::parse(&frame).map(|_| ())
+        };
+        for field in [0, 1, 2, 1501, 0x05ff] {
+            assert_eq!(parse(field), Err(ParseError::Length), "{field}");
+        }
+        assert_eq!((parse(3), parse(1500)), (Err(ParseError::Llc), Err(ParseError::Llc)));
+        assert_eq!(parse(0x0600), Ok(()));
     }
 
     #[test]

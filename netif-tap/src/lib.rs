@@ -11,6 +11,8 @@ mod error;
 mod headers;
 mod incoming;
 mod tap;
+#[doc(hidden)]
+pub mod testing;
 mod virtio;
 
 pub use counters::Counters;

@@ -52,10 +52,8 @@ fn read_of<'r>(
 }
 
 /// The number that a value is in decimal.
-// Once for all of them: reading one is much code.
-#[inline(never)]
 pub(crate) fn number(value: &[u8]) -> Option<u32> {
-    str::from_utf8(value).ok()?.parse().ok()
+    netif::decimal(value, u32::MAX.into()).map(|number| number as u32)
 }
 
 /// The path of a backend.

@@ -7,6 +7,7 @@ extern crate std;
 
 mod capture;
 mod counters;
+mod decimal;
 mod forward;
 mod layer;
 mod log;
@@ -18,6 +19,7 @@ mod time;
 
 pub use capture::{Capture, Recorder};
 pub use counters::{Counter, visit_counters};
+pub use decimal::decimal;
 pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use offloads::Offloads;

@@ -45,8 +45,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the runtime's own, `--name=value` or `--name value` (the last one of a name counts), and
-    /// leaves the rest alone.
+    /// Reads the runtime's own, `--name=value` or `--name value`, each at most once, and leaves the rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut read = Self {
             memory: None,
@@ -58,6 +57,7 @@ impl Arguments {
             rest: &[],
         };
         let mut rest: Vec<&'static str> = Vec::new();
+        let mut given: Vec<(String, String)> = Vec::new();
         let mut arguments = arguments.into_iter().map(|argument| {
             argument.into_string().map_err(|argument| bad(argument.display(), "it is not UTF-8"))
         });
@@ -72,10 +72,17 @@ impl Arguments {
                 continue;
             }
             let value = match value {
-                Some(value) => value,
-                None => arguments.next().ok_or_else(|| bad(name, "its value is missing"))??,
+                Some(value) => Some(value),
+                // What begins with two dashes is the next argument.
+                None => arguments.next().transpose()?.filter(|value| !value.starts_with("--")),
             };
+            let value = value.ok_or_else(|| bad(name, "its value is missing"))?;
+            if let Some((_, first)) = given.iter().find(|(given, _)| given == name) {
+                let both = format_args!("{name}={first} and {name}={value}");
+                return Err(bad(both, "given twice, expected once"));
+            }
             read.set(name, &value).map_err(|reason| bad(format_args!("{name}={value}"), reason))?;
+            given.push((name.to_owned(), value));
         }
         read.rest = rest.leak();
         Ok(read)
@@ -112,11 +119,10 @@ impl Arguments {
             "--profile" if value.is_empty() => return Err("expected the name of a file"),
             "--profile" => self.profile = Some(value.into()),
             _ => {
-                self.profile_every = value
-                    .parse()
-                    .ok()
+                self.profile_every = netif::decimal(value.as_bytes(), u32::MAX.into())
                     .filter(|every| *every > 0)
-                    .ok_or("expected a number of packets, 1 at least")?;
+                    .ok_or("expected a number of packets, 1 at least")?
+                    as u32;
             }
         }
         Ok(())
@@ -131,11 +137,8 @@ fn parse_size(text: &str) -> Option<usize> {
         (last, 'G' | 'g') => (&text[..last], 1 << 30),
         _ => (text, 1),
     };
-    // A sign is not a digit, though `parse` takes it.
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse::<usize>().ok()?.checked_mul(unit)
+    let number = netif::decimal(digits.as_bytes(), usize::MAX as u64)?;
+    (number as usize).checked_mul(unit)
 }
 
 fn bad(argument: impl fmt::Display, reason: &str) -> Error {
@@ -161,13 +164,28 @@ mod tests {
             ("64M", 64 << 20),
             ("3m", 3 << 20),
             ("2G", 2 << 30),
-            ("000128K", 131_072),
         ] {
             assert_eq!(read(&["--memory", text]).unwrap().memory, Some(size), "{text}");
             assert_eq!(read(&[&format!("--memory={text}")]).unwrap().memory, Some(size), "{text}");
         }
         assert_eq!(read(&[]).unwrap().memory, None);
-        assert_eq!(read(&["--memory=1M", "--memory=2M"]).unwrap().memory, Some(2 << 20));
+    }
+
+    #[test]
+    fn an_argument_that_is_given_twice_is_refused_and_both_are_shown() {
+        let error = read(&["--memory=1M", "x", "--memory", "2M"]).unwrap_err();
+        let words = "--memory=1M and --memory=2M: given twice, expected once";
+        assert_eq!((error.status(), error.message()), (2, words));
+        // What is not the runtime's own is not its affair.
+        assert_eq!(read(&["x", "x"]).unwrap().rest, ["x", "x"]);
+    }
+
+    #[test]
+    fn the_next_argument_is_no_value() {
+        let error = read(&["--pcap", "--memory=1M"]).unwrap_err();
+        assert_eq!((error.status(), error.message()), (2, "--pcap: its value is missing"));
+        let pcap = read(&["--pcap=--memory=1M"]).unwrap().pcap;
+        assert_eq!(pcap.as_deref(), Some("--memory=1M".as_ref()));
     }
 
     #[test]
@@ -179,6 +197,8 @@ mod tests {
             "127K",
             "131071",
             "+128K",
+            "0128K",
+            "000131072",
             "-1",
             "64KB",
             "64 K",
@@ -218,6 +238,8 @@ mod tests {
         for (argument, words) in [
             ("--profile=", "--profile=: expected the name of a file"),
             ("--profile-every=0", "--profile-every=0: expected a number of packets, 1 at least"),
+            ("--profile-every=+7", "--profile-every=+7: expected a number of packets"),
+            ("--profile-every=07", "--profile-every=07: expected a number of packets"),
             ("--profile-every=x", "--profile-every=x: expected a number of packets"),
             ("--profile", "--profile: its value is missing"),
         ] {

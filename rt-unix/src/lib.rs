@@ -28,12 +28,13 @@ pub use runtime::{Event, Rt};
 use words::say;
 
 /// Writes `fn main`: `rt_unix::main!(echo)` starts the runtime and calls
-/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start`].
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start`]. The name in messages is that of the program.
 #[macro_export]
 macro_rules! main {
     ($service:ident) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::start(::core::stringify!($service), $service)
+            let name = ::core::option_env!("CARGO_BIN_NAME");
+            $crate::start(name.unwrap_or(::core::stringify!($service)), $service)
         }
     };
 }

@@ -72,7 +72,7 @@ fn check(argument: &str) -> Result<(), Error> {
     let name = argument.split('=').next().unwrap_or_default();
     let reason = match name {
         "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
-        "--profile" | "--profile-every" => "on Xen there is no file to write a profile to",
+        "--pcap" | "--profile" | "--profile-every" => "on Xen there is no file to write to",
         _ => return Ok(()),
     };
     Err(Error::new(2, format_args!("{argument}: {reason}")))
@@ -134,6 +134,8 @@ mod tests {
             ("x --memory 64M", "--memory: on Xen the memory is that of the domain"),
             ("--profile=run.csv", "--profile=run.csv: on Xen there is no file to write"),
             ("--profile-every 7", "--profile-every: on Xen there is no file"),
+            ("--pcap=frames.pcap", "--pcap=frames.pcap: on Xen there is no file to write to"),
+            ("\"--memory=\n\"", "--memory=\\x0a: on Xen the memory is that of the domain"),
         ] {
             let error = split(line).unwrap_err();
             assert_eq!(error.status(), 2);

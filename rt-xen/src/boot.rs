@@ -2,7 +2,7 @@
 
 mod entry;
 mod layout;
-mod start_info;
+pub(crate) mod start_info;
 
 use core::fmt;
 

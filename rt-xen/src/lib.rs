@@ -31,6 +31,8 @@ mod runtime;
 mod shared_info;
 mod shutdown;
 mod start;
+#[doc(hidden)]
+pub mod testing;
 mod xenstore;
 
 pub use boot::{Machine, UseOfMemory};
@@ -56,13 +58,19 @@ pub mod private {
 }
 
 /// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls
-/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start()`].
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start()`]. The name in messages is that of the program.
 ///
 /// The program is `no_std` and `no_main`, and linked as the README says.
 #[macro_export]
 macro_rules! main {
     ($service:ident) => {
-        $crate::entry!(|machine| $crate::start(::core::stringify!($service), machine, $service));
+        $crate::entry!(|machine| {
+            const NAME: &str = match ::core::option_env!("CARGO_BIN_NAME") {
+                Some(name) => name,
+                None => ::core::stringify!($service),
+            };
+            $crate::start(NAME, machine, $service)
+        });
     };
 }
 

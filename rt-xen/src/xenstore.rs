@@ -3,6 +3,7 @@
 mod client;
 #[cfg(test)]
 pub(crate) mod daemon;
+pub(crate) mod door;
 mod incoming;
 mod watches;
 mod wire;

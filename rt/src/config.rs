@@ -1,11 +1,14 @@
 //! The arguments that every service takes, on every platform.
 
-use core::{fmt, net::Ipv4Addr, num::NonZeroU16};
+use core::{fmt, net::Ipv4Addr};
 
 use netif::{Layer, MacAddr};
 use network::{Cidr, Networks, ParseNetworksError};
 
-use crate::{Error, Runtime};
+use crate::{
+    Error, Runtime,
+    arguments::{self, Argument, bad},
+};
 
 /// The address of a service that was given none.
 const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
@@ -13,41 +16,96 @@ const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
     None => panic!("24 is at most 32"),
 };
 
-/// What `--help` says.
-const USAGE: &str = "arguments:
-  --ipv4=ADDRESS/PREFIX     our address and network (10.0.0.2/24)
-  --ipv4-gateway=ADDRESS    where to send what is not in our network (nowhere)
-  --interface=NAME          the network interface (tap0; on Xen the first vif)
-  --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
-  --probe                   serve only if nobody else has our address
-  --offloads=on|off         let the interface fill in checksums and cut packets (off)
-  --clients=CIDR,...        whom we answer on UDP at all, 8 networks at most (everybody)
-  --stats-port=PORT         the UDP port that answers with all counters (none)
-  --stats-from=CIDR,...     who may ask for them beside our own network (nobody)
-  --log=LAYER,LAYER         layers that log what they do (none), or all";
+/// Why an address is refused that no host can have.
+const NO_HOST: &str = "no host has this address: ";
 
-/// The names of all arguments that have a value.
-const NAMES: [&str; 9] = [
-    "--ipv4",
-    "--ipv4-gateway",
-    "--interface",
-    "--mac",
-    "--offloads",
-    "--clients",
-    "--stats-port",
-    "--stats-from",
-    "--log",
-];
+/// Makes [`ARGUMENTS`] and [`USAGE`] of rows: a name and how it is listed, what is expected, what is done with it.
+macro_rules! arguments {
+    ($($name:literal $listed:literal, $expected:literal, $set:expr;)*) => {
+        /// What `--help` says.
+        pub(crate) const USAGE: &str = concat!("arguments:", $("\n  ", $name, $listed),*);
+
+        /// All arguments.
+        pub(crate) static ARGUMENTS: [Argument; [$($name),*].len()] =
+            [$(Argument { name: $name, expected: $expected, set: $set }),*];
+    };
+}
+
+arguments! {
+    "--ipv4" "=ADDRESS/PREFIX     our address and network (10.0.0.2/24)",
+        "the address of a host with its prefix: 10.0.0.2/24",
+        |config, value| {
+            config.ipv4 = value.parse().map_err(|_| "")?;
+            if config.ipv4.is_host() { Ok(()) } else { Err(NO_HOST) }
+        };
+    "--ipv4-gateway" "=ADDRESS    where to send what is not in our network (nowhere)",
+        "the address of a host: 10.0.0.1",
+        |config, value| {
+            let address = network::parse_ipv4(value).ok_or("")?;
+            config.gateway = Some(address);
+            // Whether it is one in our network is seen when both are known.
+            if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
+        };
+    "--interface" "=NAME          the network interface (tap0; on Xen the first vif)",
+        "the name of an interface",
+        |config, value| {
+            config.interface = Some(value);
+            if value.is_empty() { Err("") } else { Ok(()) }
+        };
+    "--mac" "=ADDRESS             our hardware address (a local one; on Xen the given one)",
+        "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
+        |config, value| {
+            let mac: MacAddr = value.parse().map_err(|_| "")?;
+            config.mac = Some(mac);
+            if mac.is_group() {
+                return Err("a group has this address: ");
+            }
+            if mac.is_station() { Ok(()) } else { Err("no station has this address: ") }
+        };
+    "--probe" "                   serve only if nobody else has our address",
+        "", |config, _| {
+            config.probe = true;
+            Ok(())
+        };
+    "--offloads" "=on|off         let the interface fill in checksums and cut packets (off)",
+        "on or off", |config, value| {
+            config.offloads = value == "on";
+            if config.offloads || value == "off" { Ok(()) } else { Err("") }
+        };
+    "--clients" "=CIDR,...        whom we answer on UDP at all, 8 networks at most (everybody)",
+        ParseNetworksError::EXPECTED, |config, value| {
+            let networks = config.clients.insert(Networks::default());
+            if networks.set(value) { Ok(()) } else { Err("") }
+        };
+    "--stats-port" "=PORT         the UDP port that answers with all counters (none)",
+        "a port from 1 to 65535", |config, value| {
+            let port = netif::decimal(value.as_bytes(), u16::MAX.into()).filter(|port| *port > 0);
+            config.stats_port = port.map(|port| port as u16);
+            if port.is_some() { Ok(()) } else { Err("") }
+        };
+    "--stats-from" "=CIDR,...     who may ask for them beside our own network (nobody)",
+        ParseNetworksError::EXPECTED, |config, value| {
+            if config.stats_from.set(value) { Ok(()) } else { Err("") }
+        };
+    "--log" "=LAYER,LAYER         layers that log what they do (none), or all",
+        "names of layers: arp,udp", |config, value| {
+            config.log = value;
+            Ok(())
+        };
+}
 
 /// How a service is to be set up.
+pub type Config = Settings<'static>;
+
+/// How a service is to be set up, by arguments that live for `'a`: those of a program live for ever, see [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct Settings<'a> {
     /// Our address and network: `--ipv4=10.0.0.2/24`.
     pub ipv4: Cidr,
-    /// The gateway, in our network: `--ipv4-gateway=10.0.0.1`.
+    /// The gateway, on our link, in our network or not: `--ipv4-gateway=10.0.0.1`.
     pub gateway: Option<Ipv4Addr>,
     /// The interface: `--interface=tap0`; none is the platform's choice.
-    pub interface: Option<&'static str>,
+    pub interface: Option<&'a str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
     /// Whether others are asked whether they have our address before it is used (RFC 5227): `--probe`.
@@ -62,10 +120,10 @@ pub struct Config {
     /// Who may ask for the counters beside our own network: `--stats-from=192.0.2.0/24`.
     pub stats_from: Networks,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
-    pub log: &'static str,
+    pub log: &'a str,
 }
 
-impl Default for Config {
+impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             ipv4: DEFAULT_IPV4,
@@ -82,108 +140,35 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    /// Reads the arguments: `--name=value` or `--name value`.
+impl<'a> Settings<'a> {
+    /// Reads the arguments: `--name=value` or `--name value`, each at most once.
     ///
     /// # Errors
-    /// An argument that is unknown or has a bad value (status 2), or `--help` (status 0); the message
-    /// says which and what would be right.
-    pub fn from_args(args: impl IntoIterator<Item = &'static str>) -> Result<Self, Error> {
-        Self::read(&mut args.into_iter())
+    /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0); the
+    /// message says which and what would be right.
+    pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        arguments::read(&mut args.into_iter())?.check()
     }
 
-    fn read(args: &mut dyn Iterator<Item = &'static str>) -> Result<Self, Error> {
-        let mut config = Self::default();
-        while let Some(arg) = args.next() {
-            if matches!(arg, "--help" | "-h") {
-                return Err(Error::new(0, USAGE));
-            }
-            if arg == "--probe" {
-                config.probe = true;
-                continue;
-            }
-            let (name, value) = match arg.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (arg, None),
-            };
-            if !NAMES.contains(&name) {
-                return Err(bad(format_args!("{arg}: unknown; --help lists the arguments")));
-            }
-            let Some(value) = value.or_else(|| args.next()) else {
-                return Err(bad(format_args!("{arg}: its value is missing")));
-            };
-            let (is_read, right) = match name {
-                "--ipv4" => (
-                    value.parse().map(|ipv4| config.ipv4 = ipv4).is_ok(),
-                    "an address with its prefix: 10.0.0.2/24",
-                ),
-                "--ipv4-gateway" => (
-                    value.parse().map(|gateway| config.gateway = Some(gateway)).is_ok(),
-                    "an address: 10.0.0.1",
-                ),
-                "--mac" => (
-                    value.parse().map(|mac| config.mac = Some(mac)).is_ok(),
-                    "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
-                ),
-                "--offloads" => {
-                    config.offloads = value == "on";
-                    (config.offloads || value == "off", "on or off")
-                }
-                "--stats-port" => (
-                    value
-                        .parse()
-                        .map(|port: NonZeroU16| config.stats_port = Some(port.get()))
-                        .is_ok(),
-                    "a port from 1 to 65535",
-                ),
-                "--clients" | "--stats-from" => {
-                    let networks = match name {
-                        "--clients" => config.clients.insert(Networks::default()),
-                        _ => &mut config.stats_from,
-                    };
-                    (networks.set(value), ParseNetworksError::EXPECTED)
-                }
-                "--log" => {
-                    config.log = value;
-                    (true, "names of layers")
-                }
-                _ => {
-                    config.interface = Some(value);
-                    (!value.is_empty(), "the name of an interface: tap0")
-                }
-            };
-            if !is_read {
-                return Err(bad(format_args!("{name}={value}: expected {right}")));
-            }
-        }
-        config.check()
-    }
-
-    /// Refuses what can be read but cannot work.
+    /// Refuses what is right alone but not together.
     fn check(self) -> Result<Self, Error> {
-        let Self { ipv4, gateway, mac, .. } = self;
-        let address = ipv4.address();
-        let host = |a: Ipv4Addr| {
-            !(a.is_unspecified() || a.is_loopback() || a.is_multicast() || a.is_broadcast())
-        };
-        if !host(address) || !ipv4.is_neighbour(address) {
-            return Err(bad(format_args!(
-                "--ipv4={ipv4}: not the address of a host in its network"
-            )));
-        }
+        let Self { ipv4, gateway, .. } = self;
+        // A gateway outside our network is on our link all the same: where each host is a network of its own.
         if let Some(gateway) = gateway
-            && (!ipv4.is_neighbour(gateway) || gateway == address)
+            && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
         {
             return Err(bad(format_args!(
-                "--ipv4-gateway={gateway}: not the address of another host in our network {ipv4}"
+                "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
         }
-        match mac {
-            Some(mac) if !mac.is_station() => Err(bad(format_args!(
-                "--mac={mac}: not the address of one station: the first byte must be even"
-            ))),
-            _ => Ok(self),
-        }
+        Ok(self)
+    }
+
+    /// The error of a program whose counters cannot be served at the port of `--stats-port` (status 2), where
+    /// `reason` says why.
+    pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
+        let port = self.stats_port.unwrap_or_default();
+        bad(format_args!("--stats-port={port}: {reason}: expected another"))
     }
 
     /// Turns the logs of `--log` on.
@@ -211,81 +196,5 @@ impl Config {
     }
 }
 
-fn bad(message: fmt::Arguments<'_>) -> Error {
-    Error::new(2, message)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(args: &[&'static str]) -> Result<Config, Error> {
-        Config::from_args(args.iter().copied())
-    }
-
-    #[test]
-    fn both_spellings_are_read() {
-        let one =
-            read(&["--ipv4=10.1.0.2/16", "--ipv4-gateway=10.1.0.1", "--interface=tap7"]).unwrap();
-        let other =
-            read(&["--ipv4", "10.1.0.2/16", "--ipv4-gateway", "10.1.0.1", "--interface", "tap7"])
-                .unwrap();
-        assert_eq!(one, other);
-        assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
-        assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
-        assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
-        let probe = read(&["--probe", "--ipv4=10.1.0.2/16"]).unwrap();
-        assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
-        assert!(read(&["--offloads", "on"]).unwrap().offloads);
-        assert_eq!(read(&["--offloads=off"]).unwrap(), Config::default());
-        let networks = "10.0.0.0/8,192.0.2.7/32";
-        let args = ["--clients", networks, "--stats-from=192.0.2.0/24"];
-        let Config { clients, stats_from, .. } = read(&args).unwrap();
-        assert_eq!(clients, networks.parse().ok());
-        assert_eq!(Ok(stats_from), "192.0.2.0/24".parse());
-        assert_eq!(read(&[]).unwrap(), Config::default());
-    }
-
-    #[test]
-    fn a_bad_argument_is_named_with_what_would_be_right() {
-        for (args, words) in [
-            (&["--ipv6=::1"][..], "--ipv6=::1: unknown"),
-            (&["echo"], "echo: unknown"),
-            (&["--ipv4"], "--ipv4: its value is missing"),
-            (&["--ipv4=10.0.0.2"], "--ipv4=10.0.0.2: expected an address with its prefix"),
-            (&["--ipv4=10.0.0.0/24"], "not the address of a host"),
-            (&["--ipv4=10.0.0.255/24"], "not the address of a host"),
-            (&["--ipv4=224.0.0.1/24"], "not the address of a host"),
-            (
-                &["--ipv4-gateway=10.0.1.1"],
-                "--ipv4-gateway=10.0.1.1: not the address of another host",
-            ),
-            (&["--ipv4-gateway=10.0.0.2"], "not the address of another host"),
-            (&["--ipv4-gateway=x"], "--ipv4-gateway=x: expected an address"),
-            (
-                &["--mac=03:00:00:00:00:01"],
-                "--mac=03:00:00:00:00:01: not the address of one station",
-            ),
-            (&["--mac=2"], "--mac=2: expected six pairs"),
-            (&["--stats-port=0"], "--stats-port=0: expected a port"),
-            (&["--stats-port=x"], "--stats-port=x: expected a port"),
-            (&["--clients="], "--clients=: expected 1 to 8 networks"),
-            (&["--clients=10.0.0.1"], "--clients=10.0.0.1: expected 1 to 8 networks"),
-            (
-                &[
-                    "--stats-from=1.0.0.0/8,2.0.0.0/8,3.0.0.0/8,4.0.0.0/8,5.0.0.0/8,6.0.0.0/8,7.0.0.0/8,8.0.0.0/8,9.0.0.0/8",
-                ],
-                "expected 1 to 8 networks with commas between: 10.0.0.0/8,",
-            ),
-            (&["--probe=yes"], "--probe=yes: unknown"),
-            (&["--probe", "yes"], "yes: unknown"),
-            (&["--offloads=no"], "--offloads=no: expected on or off"),
-            (&["--interface="], "the name of an interface"),
-        ] {
-            let error = read(args).unwrap_err();
-            assert_eq!(error.status(), 2, "{args:?}");
-            assert!(error.message().contains(words), "{args:?}: {error}");
-        }
-        assert_eq!(read(&["--help"]).unwrap_err().status(), 0);
-    }
-}
+mod tests;

@@ -3,11 +3,16 @@
 use core::fmt::{self, Write};
 
 /// The longest message that is kept, in bytes.
-const LONGEST: usize = 640;
+const LONGEST: usize = 384;
 
 /// Why the program ends: a message and an exit status. Every error becomes one with `?`.
+///
+/// A message is one line. What is not to be printed as it is (a control character, or one that turns the order of
+/// others around) is escaped, byte by byte: `\x0a` for a new line. In a small image all is escaped that is not ASCII.
 pub struct Error {
     status: u8,
+    /// What was asked for, if it was.
+    help: &'static str,
     length: usize,
     message: [u8; LONGEST],
 }
@@ -19,12 +24,20 @@ impl Error {
         Self::format(status, format_args!("{message}"))
     }
 
-    /// The same, once for all kinds of messages.
+    /// An error of status 0, which says `text`, of as many lines as it has.
+    pub fn help(text: &'static str) -> Self {
+        Self { help: text, ..Self::new(0, "") }
+    }
+
+    /// The error with this message; one copy of the code for all kinds of messages.
     #[inline(never)]
     fn format(status: u8, message: fmt::Arguments<'_>) -> Self {
-        let mut error = Self { status, length: 0, message: [0; LONGEST] };
-        // Only a full buffer stops the writing: a longer message is cut.
+        let mut error = Self { status, help: "", length: 0, message: [0; LONGEST] };
+        // It cannot fail; a longer message is cut, at a character.
         let _ = error.write_fmt(message);
+        while !netif::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
+            error.length -= 1;
+        }
         error
     }
 
@@ -35,18 +48,58 @@ impl Error {
 
     /// The message.
     pub fn message(&self) -> &str {
+        if self.length == 0 {
+            return self.help;
+        }
         str::from_utf8(&self.message[..self.length]).unwrap_or_default()
+    }
+
+    /// Adds one byte, if it fits.
+    #[inline(never)]
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.message.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
     }
 }
 
 impl Write for Error {
+    // By bytes: it is much less code than by characters.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = LONGEST - self.length;
-        let fits = text.floor_char_boundary(room);
-        self.message[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
-        self.length += fits;
-        if fits == text.len() { Ok(()) } else { Err(fmt::Error) }
+        let bytes = text.as_bytes();
+        let mut hidden = false;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if netif::SMALL {
+                hidden = !matches!(byte, b' '..=b'~');
+            } else if !matches!(byte, 0x80..0xc0) {
+                hidden = is_hidden(&bytes[at..]);
+            }
+            if !hidden {
+                self.push(byte);
+                continue;
+            }
+            for byte in [b'\\', b'x', digit(byte >> 4), digit(byte & 15)] {
+                self.push(byte);
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether a terminal does something other with the first character of `text` than to show it where it stands:
+/// control characters, U+2000 to U+207F (spaces of no width, separators of lines, overrides of the direction), and
+/// U+FEC0 to U+FEFF.
+fn is_hidden(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [..=0x1f | 0x7f, ..] | [0xc2, ..=0x9f, ..] | [0xe2, ..=0x81, ..] | [0xef, 0xbb, ..]
+    )
+}
+
+/// The hexadecimal digit for a number below 16.
+fn digit(number: u8) -> u8 {
+    number + if number < 10 { b'0' } else { b'a' - 10 }
 }
 
 impl<E: core::error::Error> From<E> for Error {
@@ -85,5 +138,26 @@ mod tests {
         assert_eq!(error.to_string(), "é".repeat(LONGEST / 2));
         let error = Error::new(2, std::format!("x{}", "é".repeat(LONGEST)));
         assert_eq!(error.message().len(), LONGEST - 1);
+    }
+
+    #[test]
+    fn a_message_is_one_line_that_shows_what_is_in_it() {
+        for (message, shown) in [
+            ("--log=a\nb: unknown", r"--log=a\x0ab: unknown"),
+            ("\t\r\0\u{1b}[2J\u{7f}", r"\x09\x0d\x00\x1b[2J\x7f"),
+            (
+                "a\u{9b}2J\u{202e}b\u{200b}\u{2028}\u{feff}",
+                r"a\xc2\x9b2J\xe2\x80\xaeb\xe2\x80\x8b\xe2\x80\xa8\xef\xbb\xbf",
+            ),
+            ("tüp0 'a' \"b\" \\ 漢字 \u{fffd}", "tüp0 'a' \"b\" \\ 漢字 \u{fffd}"),
+        ] {
+            assert_eq!(Error::new(2, message).message(), shown);
+        }
+    }
+
+    #[test]
+    fn help_has_many_lines() {
+        let error = Error::help("arguments:\n  --ipv4=ADDRESS");
+        assert_eq!((error.status(), error.message()), (0, "arguments:\n  --ipv4=ADDRESS"));
     }
 }

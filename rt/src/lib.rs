@@ -5,10 +5,11 @@
 #[cfg(test)]
 extern crate std;
 
+mod arguments;
 mod config;
 mod error;
 mod runtime;
 
-pub use config::Config;
+pub use config::{Config, Settings};
 pub use error::Error;
 pub use runtime::{Runtime, Wake, packet_region};

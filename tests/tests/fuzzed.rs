@@ -124,7 +124,14 @@ fn run_mutations(target: &str) {
 
 #[test]
 fn parsers_take_any_input() {
-    for target in ["arp", "ethernet", "icmp", "ipv4", "udp"] {
+    for target in ["arguments", "arp", "ethernet", "icmp", "ipv4", "requests", "tap", "udp"] {
+        run_mutations(target);
+    }
+}
+
+#[test]
+fn what_xen_says_is_read_with_care() {
+    for target in ["start_info", "xenstore"] {
         run_mutations(target);
     }
 }

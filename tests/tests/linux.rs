@@ -25,6 +25,7 @@ mod linux {
     pub(crate) mod peers;
     pub(crate) mod probe;
     pub(crate) mod process;
+    pub(crate) mod routes;
     pub(crate) mod services;
     pub(crate) mod support;
 }
@@ -55,10 +56,12 @@ fn main() -> ExitCode {
             ends_while_it_probes, silence_on_a_link_that_is_down_is_no_consent,
             a_link_that_comes_back_is_told_the_address;
         process: ends_well_on_sigterm, reports_on_sigusr1, bad_arguments_are_named,
+            messages_begin_with_the_name_of_the_program,
             interfaces_that_cannot_be_had_are_named, sleeps_without_packets,
             a_device_that_is_deleted_ends_it_with_the_reason,
             a_reader_that_stops_reading_stops_nothing, a_hangup_ends_it_with_all_frames,
             gives_up_its_rights, says_that_it_made_the_device;
+        routes: a_gateway_outside_the_network, a_network_of_two;
         services: the_table_of_requests;
     })
 }

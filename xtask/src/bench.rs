@@ -7,7 +7,7 @@ mod sample;
 mod table;
 pub mod xen;
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
@@ -26,6 +26,9 @@ use crate::{
 pub const SIZES: [u16; 4] = [64, 1400, 8192, 60_000];
 /// The usual numbers of outstanding requests.
 pub const WINDOWS: [u16; 3] = [1, 16, 64];
+
+/// How often a sample that fails is taken before that is an error.
+const ATTEMPTS: u32 = 3;
 
 /// As many frames as the device may have waiting: the fragments of 64 requests of 60,000 bytes.
 const QUEUE: u32 = 4000;
@@ -89,14 +92,26 @@ impl Plan {
 /// writes it with a picture and all samples to `target/bench`. [`lab::prepare`] comes first.
 ///
 /// # Errors
-/// Something does not build or start; the reflector or echo gives no reply, or a wrong one.
+/// Something does not build or start; the reflector or echo gives no reply, or a wrong one. What was measured
+/// until then is printed and written all the same.
 pub fn run(plan: &Plan) -> Result<()> {
-    let (peers, settings) = (plan.peers()?, plan.settings());
+    let peers = plan.peers()?;
     let programs = cargo::build_all(&["bench", "echo"], &[])?;
-    let results = lab::in_namespace(Network::default(), |lab| {
+    let mut results = Results::default();
+    let measured = lab::in_namespace(Network::default(), |lab| {
         prepare(lab)?;
-        measure(lab, plan, &settings, &peers, &programs)
-    })??;
+        let take = |peer: &Peer, setting| Sample::take(lab, peer, &programs, setting, plan.time);
+        measure(plan, &peers, take, &mut results)
+    })
+    .flatten();
+    if results.rows().is_empty() {
+        return measured;
+    }
+    write(&results).and(measured)
+}
+
+/// Prints what was measured, and writes it to `target/bench`.
+fn write(results: &Results) -> Result<()> {
     let table = format!("{}\n\n{}", machine::describe(), results.table());
     println!("{table}");
     let folder = cargo::metadata()?.target_directory.join("bench").into_std_path_buf();
@@ -104,7 +119,7 @@ pub fn run(plan: &Plan) -> Result<()> {
     for (name, content) in [
         ("bench.md", table),
         ("bench.csv", results.csv()?),
-        ("bench.svg", picture::draw(&results, &machine::describe())?),
+        ("bench.svg", picture::draw(results, &machine::describe())?),
     ] {
         let path = folder.join(name);
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
@@ -124,15 +139,14 @@ fn prepare(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// Every setting, so many rounds of it, every peer in each.
+/// Every setting, so many rounds of it, every peer in each: what `take` gives goes into `results`.
 fn measure(
-    lab: &Lab,
     plan: &Plan,
-    settings: &[Setting],
     peers: &[&'static Peer],
-    programs: &BTreeMap<String, PathBuf>,
-) -> Result<Results> {
-    let mut results = Results::default();
+    mut take: impl FnMut(&Peer, Setting) -> Result<Sample>,
+    results: &mut Results,
+) -> Result<()> {
+    let settings = plan.settings();
     for (number, setting) in settings.iter().enumerate() {
         for round in 0..plan.rounds {
             for peer in peers.iter().filter(|peer| peer.takes(setting.size)) {
@@ -144,20 +158,32 @@ fn measure(
                     plan.rounds,
                     peer.name
                 );
-                let sample = Sample::take(lab, peer, programs, *setting, plan.time);
+                let Setting { size, window } = *setting;
+                let what = format!("{}, {size} bytes, {window} outstanding", peer.name);
+                let sample = repeated(&what, || take(peer, *setting));
                 // A peer that cannot is no reason to stop; what we are responsible for is.
-                if let (Err(_), true) = (&sample, peer.must_work) {
+                if peer.must_work && sample.is_err() {
                     eprintln!();
-                    let Setting { size, window } = *setting;
-                    let what = || format!("{}, {size} bytes, {window} outstanding", peer.name);
-                    return Err(sample.err().context("an error")?.context(what()));
+                    return sample.map(|_| ()).context(what);
                 }
                 results.add(*setting, round, peer.name, sample);
             }
         }
     }
     eprintln!();
-    Ok(results)
+    Ok(())
+}
+
+/// What `take` gives in one of [`ATTEMPTS`] attempts; each that fails is told, with `what` it was to measure.
+fn repeated<T>(what: &str, mut take: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        match take() {
+            Err(error) if attempt < ATTEMPTS => eprintln!("\n{what}: {error:#}; once more"),
+            result => return result,
+        }
+        attempt += 1;
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +201,33 @@ mod tests {
         assert_eq!(names(&[]).len(), PEERS.len());
         let error = Plan { peers: vec!["lwip".into()], ..Plan::quick() }.peers().unwrap_err();
         assert!(error.to_string().starts_with("there is no peer lwip; there are: reflector, "));
+    }
+
+    /// The rates of the rows, and what the error says, where `take` fails in the calls of these numbers.
+    fn measured(failing: &[u32], must_work: bool) -> (Vec<(&'static str, f64)>, Option<String>) {
+        let plan = Plan { sizes: vec![64], windows: vec![1, 16], ..Plan::quick() };
+        let peer = PEERS.iter().find(|peer| peer.must_work == must_work).unwrap();
+        let mut calls = 0;
+        let take = |_: &Peer, _| {
+            calls += 1;
+            ensure!(!failing.contains(&calls), "call {calls} fails");
+            Ok(Sample { elapsed: 1_000_000_000, replies: calls.into(), ..Sample::default() })
+        };
+        let mut results = Results::default();
+        let error = measure(&plan, &[peer], take, &mut results).err();
+        let rates = results.rows().iter().map(|row| (row.peer, row.rate.median)).collect();
+        assert_eq!(results.table().lines().count() > 2, !results.rows().is_empty());
+        (rates, error.map(|error| format!("{error:#}")))
+    }
+
+    #[test]
+    fn a_sample_that_fails_is_repeated_and_the_others_are_kept() {
+        assert_eq!(measured(&[], true), (vec![("reflector", 1.0), ("reflector", 2.0)], None));
+        assert_eq!(measured(&[2, 3], true), (vec![("reflector", 1.0), ("reflector", 4.0)], None));
+        let error = "reflector, 64 bytes, 16 outstanding: call 4 fails";
+        assert_eq!(measured(&[2, 3, 4], true), (vec![("reflector", 1.0)], Some(error.into())));
+        // Of a peer that need not work the failure is a row of its own.
+        assert_eq!(measured(&[1, 2, 3], false), (vec![("smoltcp", 0.0), ("smoltcp", 4.0)], None));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::{
 
 use anyhow::Result;
 
+pub(crate) use self::network::is_given;
 pub use self::{namespace::prepare, network::Network, service::Service};
 pub use nix::sys::signal::Signal;
 
@@ -66,16 +67,18 @@ impl Lab {
         Ok(socket)
     }
 
-    /// The command that runs the program of a service with the arguments that fit this network, and
-    /// then `args`: the last one of a name counts. The kernel ends the process (with `SIGTERM`) if
-    /// this thread ends before it does.
+    /// The command that runs the program of a service with `args` and, before them, the arguments that fit this
+    /// network, as far as they are not among `args`. The kernel ends the process (with `SIGTERM`) if this thread
+    /// ends before it does.
     pub fn command(
         &self,
         program: impl AsRef<OsStr>,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Command {
+        let args: Vec<_> = args.into_iter().collect();
+        let given: Vec<_> = args.iter().map(AsRef::as_ref).collect();
         let mut command = self.client(program);
-        command.args(self.network.arguments()).args(args);
+        command.args(self.network.arguments_beside(&given)).args(&args);
         command
     }
 

@@ -41,7 +41,8 @@ fn facfib(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     udp.bind(8080, factorial::factorial)?;
     udp.bind(8081, fibonacci::by_addition)?;
     udp.bind(8082, fibonacci::by_doubling)?;
-    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))?;
+    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))
+        .map_err(|error| config.stats_error(error))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }

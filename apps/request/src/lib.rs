@@ -54,5 +54,22 @@ where
     Err(Failure::Refused(text))
 }
 
+/// Hands every number that `request` is to `each`, in order: integers with ASCII white space between them.
+///
+/// # Errors
+/// Those of [`number`], of the first that is none; and those of `each`.
+pub fn numbers<'r>(
+    service: &str,
+    request: &[u8],
+    region: &'r Region<'_>,
+    mut each: impl FnMut(i64) -> Result<(), Failure<'r>>,
+) -> Result<(), Failure<'r>> {
+    let words = request.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    for word in words {
+        each(number(service, word, i64::MIN..=i64::MAX, region)?)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

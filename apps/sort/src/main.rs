@@ -35,7 +35,8 @@ fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(ipv4, seed);
     let mut udp = Udp::new(icmp, seed, memory)?.with_clients(config.clients);
     udp.bind(8080, service::sort)?;
-    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))?;
+    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))
+        .map_err(|error| config.stats_error(error))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }

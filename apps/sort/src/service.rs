@@ -26,12 +26,11 @@ fn read<'l, 'r>(
     list: &'l Region<'_>,
     region: &'r Region<'_>,
 ) -> Result<List<'l, i64>, Failure<'r>> {
-    let words = request.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let mut numbers = List::EMPTY;
-    for word in words {
-        let number = request::number("sort", word, i64::MIN..=i64::MAX, region)?;
+    request::numbers("sort", request, region, |number| {
         numbers = numbers.before(number, list)?;
-    }
+        Ok(())
+    })?;
     Ok(numbers)
 }
 

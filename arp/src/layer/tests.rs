@@ -134,6 +134,33 @@ fn a_gateway_outside_the_network_is_found() {
     });
 }
 
+/// Where each host is a network of its own, the gateway asks for us too, from an address outside of ours.
+#[test]
+fn a_host_alone_in_its_network_has_a_gateway() {
+    with_host(|host| {
+        host.arp.set_address("10.0.0.2/32".parse().unwrap());
+        host.passes(10);
+        let gateway = [10, 138, 0, 1];
+        assert_eq!(host.hears(request(PEER, gateway)).len(), 1);
+        assert_eq!(host.sends(gateway, 1), [asks(ALL, gateway)]);
+        assert_eq!(host.hears(request(PEER, gateway)).len(), 2);
+        assert_eq!(host.sends(gateway, 2), [carries(PEER, 2)]);
+    });
+}
+
+/// RFC 3021: in a network of two both addresses are hosts.
+#[test]
+fn a_network_of_two_has_a_neighbour() {
+    with_host(|host| {
+        host.arp.set_address("10.0.0.2/31".parse().unwrap());
+        host.passes(10);
+        let other = [10, 0, 0, 3];
+        assert_eq!(host.hears(request(PEER, other)).len(), 1);
+        assert_eq!(host.sends(other, 1), [carries(PEER, 1)]);
+        assert_eq!(host.stats().learnt, 1);
+    });
+}
+
 #[test]
 fn static_entries_win() {
     with_host(|host| {

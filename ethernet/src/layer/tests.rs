@@ -97,6 +97,20 @@ fn runts_are_counted_and_dropped() {
 }
 
 #[test]
+fn frames_of_a_spanning_tree_are_not_malformed() {
+    let (wire, mut layer) = layer();
+    let bridges = MacAddr([1, 0x80, 0xc2, 0, 0, 0]);
+    let hello = [&[0x42, 0x42, 3][..], &[0; 43]].concat();
+    wire.push(frame(bridges, PEER, 38, &hello));
+    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!((layer.stats().llc, layer.stats().malformed), (1, 0));
+    // A length beyond the frame is.
+    wire.push(frame(bridges, PEER, 47, &hello));
+    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!((layer.stats().llc, layer.stats().malformed), (1, 1));
+}
+
+#[test]
 fn unknown_ethertypes_are_handed_up_and_counted_when_they_come_back() {
     let (wire, mut layer) = layer();
     wire.push(frame(OURS, PEER, 0x88cc, &[9]));

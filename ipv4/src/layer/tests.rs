@@ -120,12 +120,15 @@ impl Resolve for Neighbours {
 type Host<'g> = Ipv4<'g, Neighbours>;
 
 fn with_mtu(mtu: usize, test: impl FnOnce(&Wire, Host<'_>, &Region<'_>)) {
+    with_cidr(mtu, Cidr::new(OURS, 24).unwrap(), test);
+}
+
+fn with_cidr(mtu: usize, cidr: Cidr, test: impl FnOnce(&Wire, Host<'_>, &Region<'_>)) {
     with_pool(512, |pool| {
         let global = Region::new(pool, "global");
         let packet = Region::new(pool, "packet");
         let (wire, end) = Wire::new(OUR_MAC);
         let link = Neighbours::new(end.with_mtu(mtu));
-        let cidr = Cidr::new(OURS, 24).unwrap();
         test(&wire, Ipv4::new(link, cidr, 1, &global).unwrap(), &packet);
     });
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The longest command line, in bytes.
-const LONGEST: usize = 2048;
+pub(crate) const LONGEST: usize = 2048;
 /// How many entries a memory map may have that Xen is asked for.
 const ENTRIES: usize = 32;
 
@@ -21,7 +21,7 @@ static COMMAND_LINE: OneCpu<OnceCell<([u8; LONGEST], usize)>> = OneCpu(OnceCell:
 
 /// A command line that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BadCommandLine {
+pub(crate) enum BadCommandLine {
     /// It has more bytes than this.
     TooLong(usize),
     /// The byte at this place does not belong to a character.
@@ -40,13 +40,22 @@ pub(super) unsafe fn command_line(info: &StartInfo) -> Result<&'static str, BadC
     let byte = |address| unsafe { *physical::<u8>(address) };
     let bytes = (info.cmdline_paddr..).map(byte).take_while(|&byte| byte != 0);
     let mut line = [0; LONGEST];
+    let length = copy(bytes, &mut line)?;
+    let (line, length) = COMMAND_LINE.0.get_or_init(|| (line, length));
+    str::from_utf8(&line[..*length]).map_err(|error| BadCommandLine::NotUtf8(error.valid_up_to()))
+}
+
+/// Copies a command line without its end, and says how long it is.
+pub(crate) fn copy(
+    bytes: impl Iterator<Item = u8>,
+    line: &mut [u8; LONGEST],
+) -> Result<usize, BadCommandLine> {
     let mut length = 0;
     for byte in bytes {
         *line.get_mut(length).ok_or(BadCommandLine::TooLong(LONGEST))? = byte;
         length += 1;
     }
-    let (line, length) = COMMAND_LINE.0.get_or_init(|| (line, length));
-    str::from_utf8(&line[..*length]).map_err(|error| BadCommandLine::NotUtf8(error.valid_up_to()))
+    Ok(length)
 }
 
 /// The memory of the guest as the loader says it; nothing where it does not.

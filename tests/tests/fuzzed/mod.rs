@@ -1,9 +1,14 @@
 //! What the fuzzer does with an input. The targets in `fuzz` call this, and so does a plain test.
 
+mod arguments;
 mod input;
 mod parsers;
 mod reassembly;
+mod requests;
+mod start_info;
+mod tap;
 mod tower;
+mod xenstore;
 
 pub(crate) use input::Input;
 
@@ -11,14 +16,19 @@ pub(crate) use input::Input;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target, by the name that it has in `fuzz`.
-pub(crate) const TARGETS: [(&str, Target); 7] = [
+pub(crate) const TARGETS: [(&str, Target); 12] = [
+    ("arguments", arguments::run),
     ("arp", parsers::arp),
     ("ethernet", parsers::ethernet),
     ("icmp", parsers::icmp),
     ("ipv4", parsers::ipv4),
     ("reassembly", reassembly::run),
+    ("requests", requests::run),
+    ("start_info", start_info::run),
+    ("tap", tap::run),
     ("tower", tower::run),
     ("udp", parsers::udp),
+    ("xenstore", xenstore::run),
 ];
 
 /// Runs the target of this name.

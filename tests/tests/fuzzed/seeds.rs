@@ -5,6 +5,9 @@ use std::net::Ipv4Addr;
 
 use crate::frames::{self, Ipv4};
 
+#[path = "seeds/platforms.rs"]
+mod platforms;
+
 /// An input, and what it is for.
 pub(crate) struct Seed {
     pub(crate) target: &'static str,
@@ -28,6 +31,11 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("udp", udp());
     add("reassembly", reassembly());
     add("tower", tower());
+    add("arguments", platforms::arguments());
+    add("requests", platforms::requests());
+    add("start_info", platforms::start_info());
+    add("tap", platforms::tap());
+    add("xenstore", platforms::xenstore());
     seeds
 }
 

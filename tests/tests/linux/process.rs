@@ -59,11 +59,31 @@ pub(crate) fn bad_arguments_are_named() {
             ("--log=no-such-layer", 2, "no-such-layer"),
             ("--interface=no/such", 2, "--interface=no/such"),
             ("--memory=1", 2, "--memory=1"),
+            ("--ipv4=0.1.2.3/8", 2, "--ipv4=0.1.2.3/8: no host has this address"),
+            ("--ipv4=10.0.0.2/024", 2, "--ipv4=10.0.0.2/024: expected the address of a host"),
+            ("--stats-port=+9100", 2, "--stats-port=+9100: expected a port"),
+            (
+                "--stats-port=8080",
+                2,
+                "--stats-port=8080: a service is bound to port 8080 already: expected",
+            ),
+            ("", 2, "echo: \"\": unknown"),
+            ("--log=a\nb", 2, r"--log=a\x0ab"),
             ("--help", 0, "--ipv4-gateway"),
         ] {
             assert_ends(lab, program, arg, status, words);
         }
     });
+}
+
+pub(crate) fn messages_begin_with_the_name_of_the_program() {
+    for app in ["echo", "facfib", "monte-carlo", "sort"] {
+        in_lab(|lab| {
+            let words =
+                format!("{app}: --mac=00:00:00:00:00:00: no station has this address: expected");
+            assert_ends(lab, program(app), "--mac=00:00:00:00:00:00", 2, &words);
+        });
+    }
 }
 
 pub(crate) fn interfaces_that_cannot_be_had_are_named() {

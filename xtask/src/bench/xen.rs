@@ -14,7 +14,7 @@ use self::{
     guests::{Guests, PEERS, Peer},
     report::Report,
 };
-use super::{Setting, machine};
+use super::{Setting, machine, repeated};
 use crate::{
     cargo,
     xen::{Domain, Load, Machine, plain},
@@ -69,19 +69,22 @@ impl XenPlan {
 /// Boots a Xen and measures there what [`on_machine`] measures; prints the table, and writes it to `target/bench`.
 ///
 /// # Errors
-/// What Xen takes cannot be had, and those of [`on_machine`].
+/// What Xen takes cannot be had, and those of [`on_machine`]; what was measured until then is printed and written
+/// all the same.
 pub fn on_xen(plan: &XenPlan) -> Result<()> {
     // What does not build is told before anything boots.
     guests::image()?;
     let machine = Machine::boot(|progress| eprintln!("{progress}"))?;
-    let text = on_machine(&machine, plan)?;
+    let mut report = Report::new(describe(&machine)?);
+    let measured = measure(&machine, plan, &mut report);
+    let text = report.text();
     println!("{text}");
     let folder = cargo::metadata()?.target_directory.join("bench").into_std_path_buf();
     fs::create_dir_all(&folder)?;
     let path = folder.join("xen.md");
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("written: {}", path.display());
-    Ok(())
+    measured
 }
 
 /// Measures echo and the Linux guest on a machine that has no other guest: replies and their times, the time of a
@@ -90,12 +93,18 @@ pub fn on_xen(plan: &XenPlan) -> Result<()> {
 /// # Errors
 /// A guest does not start, gives no reply, or a wrong one.
 pub fn on_machine(machine: &Machine, plan: &XenPlan) -> Result<String> {
-    let guests = Guests::new(machine)?;
     let mut report = Report::new(describe(machine)?);
+    measure(machine, plan, &mut report)?;
+    Ok(report.text())
+}
+
+/// Puts all that is measured into a report.
+fn measure(machine: &Machine, plan: &XenPlan, report: &mut Report) -> Result<()> {
+    let guests = Guests::new(machine)?;
     for peer in &PEERS {
         report.size(peer.name, guests.size(peer)?);
     }
-    load(machine, plan, &guests, &mut report)?;
+    load(machine, plan, &guests, report)?;
     for number in 1..=plan.starts {
         for peer in &PEERS {
             eprintln!("start {number} of {}: {}", plan.starts, peer.name);
@@ -112,7 +121,7 @@ pub fn on_machine(machine: &Machine, plan: &XenPlan) -> Result<String> {
         };
         report.memory(peer.name, peer.memory, least);
     }
-    Ok(report.text())
+    Ok(())
 }
 
 /// Every setting, so many rounds of it, each guest in each.
@@ -132,16 +141,20 @@ fn load(machine: &Machine, plan: &XenPlan, guests: &Guests, report: &mut Report)
             // The one that was last is first in the next round.
             let turn = |number: usize| PEERS[(number + round as usize) % PEERS.len()];
             for peer in (0..PEERS.len()).map(turn) {
-                let loaded = machine.load(&Load {
-                    to: peer.to,
-                    length: size,
-                    window,
-                    time: plan.time,
-                    limit: REPLY_WITHIN,
-                })?;
-                let what = || format!("{}, {size} bytes, {window} outstanding", peer.name);
-                ensure!(loaded.wrong == 0, "{}: {} replies were wrong", what(), loaded.wrong);
-                ensure!(loaded.replies > 0, "{}: no reply", what());
+                let what = format!("{}, {size} bytes, {window} outstanding", peer.name);
+                let loaded = repeated(&what, || {
+                    let loaded = machine.load(&Load {
+                        to: peer.to,
+                        length: size,
+                        window,
+                        time: plan.time,
+                        limit: REPLY_WITHIN,
+                    })?;
+                    ensure!(loaded.replies > 0, "no reply");
+                    Ok(loaded)
+                });
+                let loaded = loaded.with_context(|| what.clone())?;
+                ensure!(loaded.wrong == 0, "{what}: {} replies were wrong", loaded.wrong);
                 report.load(setting, peer.name, loaded);
             }
         }

@@ -76,19 +76,28 @@ impl Network {
 
     /// The first address of the network that is not the service's.
     fn first_but_service(&self) -> Ipv4Addr {
-        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-        let first = Ipv4Addr::from((self.service.to_bits() & mask).wrapping_add(1));
+        let network = self.service.to_bits() & self.mask();
+        // A network of two has no address of its own (RFC 3021).
+        let first = Ipv4Addr::from(network.wrapping_add(u32::from(self.prefix < 31)));
         if first == self.service { Ipv4Addr::from(first.to_bits().wrapping_add(1)) } else { first }
     }
 
-    /// What a service is told of it.
-    pub(super) fn arguments(&self) -> [String; 3] {
+    /// As many ones as the prefix is long.
+    fn mask(&self) -> u32 {
+        u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0)
+    }
+
+    /// What a service is told of it that is not among the arguments that it is `given` besides: each may be given
+    /// once.
+    pub(super) fn arguments_beside(&self, given: &[&OsStr]) -> Vec<String> {
         let Self { interface, host, service, prefix, .. } = self;
-        [
+        let mut arguments = vec![
             format!("--interface={interface}"),
             format!("--ipv4={service}/{prefix}"),
             format!("--ipv4-gateway={host}"),
-        ]
+        ];
+        arguments.retain(|argument| !is_given(argument, given));
+        arguments
     }
 
     /// Makes it, in the network namespace of this thread.
@@ -98,6 +107,9 @@ impl Network {
         ip(&["tuntap", "add", "dev", interface, "mode", "tap"])?;
         ip(&["address", "add", &format!("{host}/{prefix}"), "dev", interface])?;
         ip(&["link", "set", "dev", interface, "mtu", &mtu.to_string(), "up"])?;
+        if self.mask() & (host.to_bits() ^ self.service.to_bits()) != 0 {
+            ip(&["route", "add", &format!("{}/32", self.service), "dev", interface])?;
+        }
         Ok(())
     }
 
@@ -115,6 +127,12 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// Whether `argument`, which is `--name=value`, is among those `given` with this or another value.
+pub(crate) fn is_given(argument: &str, given: &[&OsStr]) -> bool {
+    let name = |argument: &str| argument.split('=').next().map(str::to_owned);
+    given.iter().filter_map(|given| given.to_str()).any(|given| name(given) == name(argument))
 }
 
 /// Calls `ip` and returns what it says.
@@ -146,6 +164,30 @@ mod tests {
         let network = read(&["--ipv4=10.9.0.7/24", "--ipv4-gateway=10.9.0.9"]);
         assert_eq!(network.host, Ipv4Addr::new(10, 9, 0, 9));
         assert_eq!(read(&["--ipv4=10.9.0.7/24"]).host, Ipv4Addr::new(10, 9, 0, 1));
+    }
+
+    #[test]
+    fn networks_of_one_and_two() {
+        let network = read(&["--ipv4=10.137.0.5/32", "--ipv4-gateway=10.138.0.1"]);
+        assert_eq!(network.host, Ipv4Addr::new(10, 138, 0, 1));
+        assert_eq!(read(&["--ipv4=10.0.0.2/31"]).host, Ipv4Addr::new(10, 0, 0, 3));
+        assert_eq!(read(&["--ipv4=10.0.0.3/31"]).host, Ipv4Addr::new(10, 0, 0, 2));
+        // It has no network; this is one that is on its link all the same.
+        assert_eq!(read(&["--ipv4=10.0.0.3/32"]).host, Ipv4Addr::new(10, 0, 0, 4));
+    }
+
+    #[test]
+    fn no_argument_is_given_twice() {
+        let beside = |given: &[&str]| {
+            let given: Vec<_> = given.iter().map(OsStr::new).collect();
+            Network::default().arguments_beside(&given).join(" ")
+        };
+        assert_eq!(beside(&[]), "--interface=tap0 --ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1");
+        assert_eq!(
+            beside(&["--log=all", "--ipv4", "x"]),
+            "--interface=tap0 --ipv4-gateway=10.0.0.1"
+        );
+        assert_eq!(beside(&["--interface=lo", "--ipv4-gateway=x"]), "--ipv4=10.0.0.2/24");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{Answer, REPLY_WITHIN, check_app, check_length, serve};
 use crate::{
     cargo, interrupt,
-    lab::Network,
+    lab::{Network, is_given},
     xen::{
         Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log,
         with_places,
@@ -136,10 +136,12 @@ pub fn on_xen(
     Ok(())
 }
 
-/// What the guest is told: its addresses, and then what was typed; the last one of a name counts.
+/// What the guest is told: its addresses, as far as they were not typed, and then what was typed.
 fn command_line(network: &Network, args: &[&OsStr]) -> Result<String> {
     let Network { service, prefix, host, .. } = network;
-    let mut line = format!("--ipv4={service}/{prefix} --ipv4-gateway={host}");
+    let mut line =
+        [format!("--ipv4={service}/{prefix}"), format!("--ipv4-gateway={host}")].to_vec();
+    line.retain(|argument| !is_given(argument, args));
     for arg in args {
         let shown = arg.to_string_lossy();
         let arg = arg.to_str().with_context(|| format!("the argument {shown} is no UTF-8"))?;
@@ -148,9 +150,9 @@ fn command_line(network: &Network, args: &[&OsStr]) -> Result<String> {
             !arg.is_empty() && !arg.contains(char::is_whitespace),
             "the argument {arg:?} cannot be passed to a guest of Xen: it is empty or has a blank in it"
         );
-        line = line + " " + arg;
+        line.push(arg.into());
     }
-    Ok(line)
+    Ok(line.join(" "))
 }
 
 /// Builds a service for Xen.
@@ -240,7 +242,7 @@ mod tests {
         assert_eq!(line(&[]).unwrap(), "--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1");
         assert_eq!(
             line(&["--memory=1M", "--ipv4=10.9.0.7/16"]).unwrap(),
-            "--ipv4=10.9.0.7/16 --ipv4-gateway=10.9.0.1 --memory=1M --ipv4=10.9.0.7/16"
+            "--ipv4-gateway=10.9.0.1 --memory=1M --ipv4=10.9.0.7/16"
         );
         assert!(line(&["one two"]).is_err());
         assert!(line(&[""]).is_err());

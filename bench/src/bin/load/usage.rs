@@ -74,10 +74,15 @@ fn threads(process: u32) -> Result<Vec<i32>> {
 
 /// Keeps all the threads of a process on one core.
 pub(crate) fn pin_all(process: u32, core: usize) -> Result<()> {
-    for thread in threads(process)? {
-        bench::pin(thread, core).with_context(|| format!("cannot pin {thread} to core {core}"))?;
+    threads(process)?.into_iter().try_for_each(|thread| pin(thread, core))
+}
+
+/// Keeps a thread that was listed on one core, unless it has ended since.
+fn pin(thread: i32, core: usize) -> Result<()> {
+    match bench::pin(thread, core) {
+        Err(error) if is_gone(&error) => Ok(()),
+        pinned => pinned.with_context(|| format!("cannot pin {thread} to core {core}")),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -89,6 +94,16 @@ mod tests {
         let stat = "7 (a) 1 2) R 1 7 7 0 -1 4194560 100 0 0 0 31 42 0 0 20 0 1 0 5 6 7";
         assert_eq!(ticks(stat), Some((31, 42)));
         assert_eq!(ticks("7 (a) R 1"), None);
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_no_error() {
+        // No thread has the largest number that there is: Linux goes to 4,194,304.
+        pin(i32::MAX, 0).unwrap();
+        assert!(bench::pin(i32::MAX, 0).is_err());
+        // A core that is not there is one.
+        let error = pin(0, 1_000_000).unwrap_err();
+        assert_eq!(error.to_string(), "cannot pin 0 to core 1000000");
     }
 
     #[test]

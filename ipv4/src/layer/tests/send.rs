@@ -105,6 +105,43 @@ fn what_is_not_in_our_network_goes_to_the_gateway() {
 }
 
 #[test]
+fn a_gateway_may_be_outside_of_our_network() {
+    let gateway = Ipv4Addr::new(10, 138, 0, 1);
+    for (cidr, through) in
+        [("10.137.0.5/32", [gateway, FAR, PEER]), ("10.0.0.2/24", [gateway, FAR, FAR])]
+    {
+        with_cidr(1500, cidr.parse().unwrap(), |wire, host, _| {
+            let mut host = host.with_gateway(Some(gateway));
+            for destination in through {
+                assert_eq!(host.send(Instant::ZERO, to(destination), b"x"), Ok(Sent::Yes));
+                let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
+                assert_eq!(*mac, MacAddr([2, 0, 10, 138, 0, 1]));
+                assert_eq!(header.destination(), destination);
+            }
+        });
+    }
+}
+
+/// RFC 3021: in a network of two both addresses are hosts, and neither is a broadcast.
+#[test]
+fn a_network_of_two_has_two_hosts() {
+    for [ours, other] in [[2, 3], [3, 2]] {
+        let [ours, other] = [ours, other].map(|last| Ipv4Addr::new(10, 0, 0, last));
+        with_cidr(1500, Cidr::new(ours, 31).unwrap(), |wire, mut host, _| {
+            assert_eq!(host.send(Instant::ZERO, to(other), b"x"), Ok(Sent::Yes));
+            let [(mac, ..)] = &sent(wire)[..] else { panic!("one packet") };
+            assert_eq!(mac.0[2..], other.octets());
+            assert!(host.is_source(other) && !host.is_broadcast(other) && !host.is_broadcast(ours));
+            let refused = Sent::Refused(Refusal::BadAddress(ours.into()));
+            assert_eq!(host.send(Instant::ZERO, to(ours), b"x"), Ok(refused));
+            assert_eq!(host.send(Instant::ZERO, to(Ipv4Addr::BROADCAST), b"x"), Ok(Sent::Yes));
+            let beside = Sent::Refused(Refusal::NoRoute(PEER.into()));
+            assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(beside));
+        });
+    }
+}
+
+#[test]
 fn broadcasts_and_multicasts_need_no_neighbour() {
     with_host(|wire, mut host, _| {
         for (address, mac) in [

@@ -121,7 +121,7 @@ fn length_lies(target: &Target, random: &mut Random) -> Vec<Vec<u8>> {
     let frame = |number: usize| {
         let length = random.below(1400);
         let payload = random.bytes(length);
-        let field = if number.is_multiple_of(2) { length + 1 } else { length.min(5) };
+        let field = if number.is_multiple_of(2) { length + 1 } else { length.min(2) };
         ethernet(target.mac, target.host_mac, field as u16, &payload)
     };
     (0..500).map(frame).collect()

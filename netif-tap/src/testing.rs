@@ -1,0 +1,49 @@
+//! What the fuzz target reaches of this crate: what is made of what the kernel gives. No program uses it.
+
+use netif::Checksums;
+use rt_regions::Region;
+
+use crate::{
+    device::Help,
+    incoming::{Incoming, Loaded, Refused},
+};
+
+/// Takes what was `read` from a device with all offloads, a header of virtio and a frame, and hands the frames that
+/// come of it to `each`, one by one, from `region`, which is empty before each. Says whether anything came of it: what
+/// is too long, or cannot be cut, is refused.
+///
+/// `buffer` has the length of [`buffer_len`]; what does not fit is cut off, as the kernel does it.
+pub fn receive(
+    read: &[u8],
+    mtu: usize,
+    buffer: &mut [u8],
+    region: &mut Region<'_>,
+    each: &mut dyn FnMut(&[u8], Checksums),
+) -> bool {
+    let mut incoming = Incoming::new(buffer, mtu);
+    let room = incoming.buffer();
+    let length = read.len().min(room.len());
+    room[..length].copy_from_slice(&read[..length]);
+    match incoming.load(length) {
+        Ok(Loaded::One(length, checksums)) => {
+            if let Ok(frame) = incoming.one(length, region) {
+                each(frame, checksums);
+            }
+        }
+        Ok(Loaded::Many) => {
+            while let Some(frame) = incoming.next(region) {
+                if let Ok(frame) = frame {
+                    each(frame, Checksums::Blank);
+                }
+                region.reset();
+            }
+        }
+        Err(Refused::TooLong | Refused::NotCut) => return false,
+    }
+    true
+}
+
+/// The length of the buffer that frames of an MTU of `mtu` bytes need, with all offloads.
+pub fn buffer_len(mtu: usize) -> usize {
+    Incoming::buffer_len(Help::Segments, mtu)
+}

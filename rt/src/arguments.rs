@@ -1,0 +1,80 @@
+//! How arguments are read: `--name=value` or `--name value`, each once.
+
+use core::fmt;
+
+use crate::{Error, Settings, config::ARGUMENTS};
+
+/// As much of a value as a message shows, in bytes.
+const MAX_SHOWN: usize = 64;
+
+/// One argument. `config::arguments!` makes them, and what `--help` says of them.
+pub(crate) struct Argument {
+    pub(crate) name: &'static str,
+    /// What a value has to be; empty for an argument that takes none.
+    pub(crate) expected: &'static str,
+    pub(crate) set: Set,
+}
+
+/// Takes the value of an argument; if that cannot be, says why in words that end with `": "`, or in none if it
+/// cannot be read at all.
+pub(crate) type Set = for<'a> fn(&mut Settings<'a>, &'a str) -> Result<(), &'static str>;
+
+/// An argument as it was given, as far as that is fit to be shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: Option<&'a str>,
+}
+
+impl fmt::Display for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.name.is_empty() { "\"\"" } else { self.name })?;
+        let Some(value) = self.value else { return Ok(()) };
+        let shown = value.floor_char_boundary(MAX_SHOWN);
+        f.write_str("=")?;
+        f.write_str(value.get(..shown).unwrap_or_default())?;
+        f.write_str(if shown < value.len() { "..." } else { "" })
+    }
+}
+
+/// Reads all arguments.
+pub(crate) fn read<'a>(args: &mut dyn Iterator<Item = &'a str>) -> Result<Settings<'a>, Error> {
+    let mut config = Settings::default();
+    let mut all = [None; ARGUMENTS.len()];
+    while let Some(arg) = args.next() {
+        if matches!(arg, "--help" | "-h") {
+            return Err(Error::help(crate::config::USAGE));
+        }
+        let mut given = match arg.split_once('=') {
+            Some((name, value)) => Given { name, value: Some(value) },
+            None => Given { name: arg, value: None },
+        };
+        let known = ARGUMENTS.iter().zip(&mut all).find(|(known, _)| {
+            known.name == given.name && !(known.expected.is_empty() && given.value.is_some())
+        });
+        let Some((Argument { expected, set, .. }, first)) = known else {
+            return Err(bad(format_args!("{given}: unknown; --help lists the arguments")));
+        };
+        if !expected.is_empty() && given.value.is_none() {
+            // What begins with two dashes is the next argument.
+            given.value = args.next().filter(|value| !value.starts_with("--"));
+            if given.value.is_none() {
+                return Err(bad(format_args!(
+                    "{given}: its value is missing: expected {expected}"
+                )));
+            }
+        }
+        if let Some(first) = first.replace(given) {
+            return Err(bad(format_args!("{first} and {given}: given twice, expected once")));
+        }
+        if let Err(reason) = set(&mut config, given.value.unwrap_or_default()) {
+            return Err(bad(format_args!("{given}: {reason}expected {expected}")));
+        }
+    }
+    Ok(config)
+}
+
+/// The error of a program that was called wrongly.
+pub(crate) fn bad(message: fmt::Arguments<'_>) -> Error {
+    Error::new(2, message)
+}
