@@ -51,11 +51,19 @@ fn read_of<'r>(
     read(guest, format_args!("device/vif/{number}/{key}"), room)
 }
 
-/// The number that a value is in decimal.
-// Once for all of them: reading one is much code.
+/// The number that a value is in decimal, digits alone.
+// Once for all of them. That of `core` takes a sign as well, and more code.
 #[inline(never)]
 pub(crate) fn number(value: &[u8]) -> Option<u32> {
-    str::from_utf8(value).ok()?.parse().ok()
+    let mut number = 0_u32;
+    for byte in value {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    (!value.is_empty()).then_some(number)
 }
 
 /// The path of a backend.
@@ -241,5 +249,29 @@ impl Device {
     /// Whether the device is to stay when it is closed: a toolstack that takes it away says so.
     pub(crate) fn stays(&self, guest: &dyn Guest) -> Result<bool, StoreError> {
         self.has(guest, "online")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_number_is_digits_alone() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967296", None),
+            ("99999999999", None),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("1 ", None),
+            ("/", None),
+            (":", None),
+        ] {
+            assert_eq!(number(value.as_bytes()), expected, "{value:?}");
+        }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) enum Number {
     Hvm = 34,
 }
 
-/// Calls Xen with a command and the address of its structure.
+/// Calls Xen with a command and the address of its structure. Most commands have no result but 0.
 ///
 /// # Safety
 /// The hypercall page has been set up, and `argument` is what the command takes: Xen reads and writes it.
@@ -94,7 +94,7 @@ pub(crate) unsafe fn call(
     number: Number,
     command: usize,
     argument: *mut c_void,
-) -> Result<(), Errno> {
+) -> Result<usize, Errno> {
     let result: isize;
     // SAFETY: an entry of the hypercall page takes its arguments in rdi and rsi, returns in rax, and keeps all
     // registers but those of the arguments (xen-x86_64.h). It reads and writes memory.
@@ -112,10 +112,10 @@ pub(crate) unsafe fn call(
             lateout("r11") _,
         );
     }
-    // -4095..=-1 are errors; none of these commands has a result.
+    // -4095..=-1 are errors, all else is what the command has to say.
     match result.wrapping_neg() {
         error @ 1..4096 => Err(Errno(error as u16)),
-        _ => Ok(()),
+        _ => Ok(result as usize),
     }
 }
 

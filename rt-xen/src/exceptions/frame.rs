@@ -63,8 +63,17 @@ impl Exception<'_> {
             PAGE_FAULT if *address < layout.stack_guard.start => "null pointer",
             PAGE_FAULT if frame.error & PRESENT == 0 => "nothing is mapped there",
             PAGE_FAULT if frame.error & FETCH != 0 => "data is not executed",
-            PAGE_FAULT if layout.text.contains(address) => "the program is not written to",
             PAGE_FAULT if layout.rodata.contains(address) => "constants are not written to",
+            PAGE_FAULT if layout.descriptors.contains(address) => {
+                "descriptor tables are not written to"
+            }
+            PAGE_FAULT
+                if layout.text.contains(address) || layout.hypercall_page.contains(address) =>
+            {
+                "the program is not written to"
+            }
+            // Nothing else is there that is read-only.
+            PAGE_FAULT => "page tables are not written to",
             DIVIDE_ERROR => "division by zero, or a result that is too large",
             INVALID_OPCODE => "no instruction: an abort, or an instruction of a newer processor",
             DOUBLE_FAULT if off_the_stack => "stack overflow",
@@ -142,7 +151,8 @@ mod tests {
             stack_guard: 0x1000..0x2000,
             stack: 0x2000..0xb000,
             hypercall_page: 0xb000..0xc000,
-            exception_stacks: 0xc000..0x1_0000,
+            exception_stacks: 0xc000..0xf000,
+            descriptors: 0xf000..0x1_0000,
             text: 0x1_0000..0x2_0000,
             rodata: 0x2_0000..0x2_4000,
             data: 0x2_4000..0x2_8000,
@@ -189,6 +199,27 @@ mod tests {
                 0x2_2000,
                 0x9000,
                 "exception 14: page fault writing 0x22000: constants are not written to",
+            ),
+            (
+                14,
+                3,
+                0xf008,
+                0x9000,
+                "exception 14: page fault writing 0xf008: descriptor tables are not written to",
+            ),
+            (
+                14,
+                3,
+                0xb000,
+                0x9000,
+                "exception 14: page fault writing 0xb000: the program is not written to",
+            ),
+            (
+                14,
+                3,
+                0x2_8000,
+                0x9000,
+                "exception 14: page fault writing 0x28000: page tables are not written to",
             ),
             (
                 14,
