@@ -7,6 +7,8 @@
 use rt::Error;
 use rt_regions::Region;
 
+use crate::split::split_once;
+
 /// The most arguments that there can be.
 const MOST: usize = 64;
 
@@ -81,7 +83,13 @@ impl<'r> Arguments<'r> {
 
     /// One after the other.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
-        self.text.split_terminator('\0')
+        // Each ends with one, so behind the last one is nothing.
+        let mut rest = self.text;
+        core::iter::from_fn(move || {
+            let (argument, others) = split_once(rest, 0);
+            rest = others?;
+            Some(argument)
+        })
     }
 }
 
@@ -96,13 +104,13 @@ enum Look {
 }
 
 fn look(argument: &str, strong_entropy: &mut Option<bool>) -> Look {
-    let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+    let (name, value) = split_once(argument, b'=');
     Look::Wrong(match name {
         "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
         name if name.starts_with("--profile") => "on Xen there is no file to write a profile to",
         "--entropy" if strong_entropy.is_some() => "a second time",
-        "--entropy" if matches!(value, "strong" | "any") => {
-            *strong_entropy = Some(value == "strong");
+        "--entropy" if matches!(value, Some("strong" | "any")) => {
+            *strong_entropy = Some(value == Some("strong"));
             return Look::Ours;
         }
         "--entropy" => "expected --entropy=strong or --entropy=any",

@@ -16,6 +16,7 @@ use core::{
 use crate::{
     events::{Channel, Peer},
     ring::{BrokenRing, Reader, Space, Writer},
+    split::split,
 };
 
 /// How long a line waits for room. `xenconsoled` takes what is there within a few milliseconds.
@@ -163,7 +164,7 @@ struct Text<'w, 's>(Space<'w, 's>);
 
 impl Write for Text<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for (number, line) in text.split('\n').enumerate() {
+        for (number, line) in split(text, b'\n').enumerate() {
             if number > 0 {
                 self.write_all(END)?;
             }

@@ -6,7 +6,7 @@
 
 mod frame;
 
-use core::{arch::naked_asm, mem::offset_of};
+use core::arch::naked_asm;
 
 use x86_64::{
     PrivilegeLevel, VirtAddr,
@@ -18,7 +18,7 @@ use x86_64::{
     },
 };
 
-use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, VECTOR};
 use crate::{
     boot::{EXCEPTION_STACK_TOPS, Layout, physical},
     end,
@@ -199,7 +199,7 @@ unsafe extern "C" fn save() -> ! {
         "add rsp, 16",
         "iretq",
         entries = sym entries,
-        vector = const offset_of!(Frame, vector),
+        vector = const VECTOR * size_of::<u64>(),
         entry_bits = const ENTRY_SIZE.ilog2(),
         tell = sym tell,
     )
@@ -210,15 +210,17 @@ extern "C" fn tell(frame: &Frame) {
     let address = Cr2::read_raw();
     let layout = &Layout::of_guest();
     let words = format_args!("{}", Exception { frame, address, layout });
-    if frame.vector == NON_MASKABLE_INTERRUPT {
-        end::tell_place(words, frame.rsp);
+    if frame.vector() == NON_MASKABLE_INTERRUPT {
+        end::tell_place(words, frame.rsp());
     } else {
-        end::last_words(words, frame.rsp);
+        end::last_words(words, frame.rsp());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::mem::offset_of;
+
     use x86_64::structures::{
         gdt::Descriptor,
         idt::{Entry, HandlerFunc},

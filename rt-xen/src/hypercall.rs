@@ -7,6 +7,8 @@ use core::{
     fmt,
 };
 
+use crate::split::split;
+
 /// An error that Xen returns (`errno.h`), as a positive number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub u16);
@@ -36,7 +38,7 @@ impl Errno {
 
     fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let numbers = Self::NUMBERS.iter().map(|&number| Self(number.into()));
-        Self::NAMES.split(' ').zip(numbers)
+        split(Self::NAMES, b' ').zip(numbers)
     }
 
     /// The error of this name.

@@ -30,6 +30,7 @@ mod ring;
 mod runtime;
 mod shared_info;
 mod shutdown;
+mod split;
 mod start;
 mod xenstore;
 
@@ -43,7 +44,7 @@ pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 pub use hypercall::Errno;
-pub use rt::{Error, Runtime};
+pub use rt::{Error, Runtime, Wake};
 pub use runtime::{Event, Rt};
 pub use start::start;
 

@@ -70,6 +70,10 @@ pub(crate) fn says_where_it_is_when_asked() {
     let flood =
         "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do xl trigger guest nmi & done; wait";
     machine.succeed("sh", &["-c", flood]).expect("xl triggers it");
+    domain
+        .wait_for_line(0, ENDED_WITHIN, |line| line.starts_with("stack "))
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    machine.succeed("xl", &["shutdown", "guest"]).expect("xl tells it to end");
     domain.wait_for_line(0, ENDED_WITHIN, |line| line == "unharmed").expect("it goes on");
     expect_end(&domain, &case);
     let lines = domain.console().lines();
