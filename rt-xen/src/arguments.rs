@@ -4,10 +4,8 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use rt::Error;
+use rt::{Error, split::split_once};
 use rt_regions::Region;
-
-use crate::split::split_once;
 
 /// The most arguments that there can be.
 const MOST: usize = 64;

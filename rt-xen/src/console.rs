@@ -13,10 +13,11 @@ use core::{
     time::Duration,
 };
 
+use rt::split::split;
+
 use crate::{
     events::{Channel, Peer},
     ring::{BrokenRing, Reader, Space, Writer},
-    split::split,
 };
 
 /// How long a line waits for room. `xenconsoled` takes what is there within a few milliseconds.

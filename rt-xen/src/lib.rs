@@ -30,7 +30,6 @@ mod ring;
 mod runtime;
 mod shared_info;
 mod shutdown;
-mod split;
 mod start;
 mod xenstore;
 

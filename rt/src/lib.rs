@@ -8,6 +8,7 @@ extern crate std;
 mod config;
 mod error;
 mod runtime;
+pub mod split;
 
 pub use config::Config;
 pub use error::Error;

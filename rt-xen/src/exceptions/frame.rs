@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::{boot::Layout, split::split};
+use rt::split::split;
+
+use crate::boot::Layout;
 
 /// The registers when it happened, as the entries push them: the general registers, the number of the exception, its
 /// error code or 0, and what the processor pushes.

@@ -1,7 +1,7 @@
 //! Texts taken apart at a byte: that of `core` is for characters, and several times as large.
 
 /// The parts of `text` between bytes that are `at`, which is a character of ASCII.
-pub(crate) fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
+pub fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
         let (part, others) = split_once(rest?, at);
@@ -12,7 +12,7 @@ pub(crate) fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
 
 /// What is before the first byte that is `at`, which is a character of ASCII, and what is behind it, if there is one.
 #[inline(never)]
-pub(crate) fn split_once(text: &str, at: u8) -> (&str, Option<&str>) {
+pub fn split_once(text: &str, at: u8) -> (&str, Option<&str>) {
     let place = text.bytes().position(|byte| byte == at);
     // Both are places between characters.
     match place.and_then(|place| Some((text.get(..place)?, text.get(place + 1..)?))) {
