@@ -241,3 +241,27 @@ impl Device {
         self.has(guest, "online")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_number_is_digits_alone() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967296", None),
+            ("99999999999", None),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("1 ", None),
+            ("/", None),
+            (":", None),
+        ] {
+            assert_eq!(number(value.as_bytes()), expected, "{value:?}");
+        }
+    }
+}

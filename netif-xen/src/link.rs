@@ -117,16 +117,18 @@ impl Interface {
         let rx = self.rx.connect(guest, backend, self.start)?;
         self.rx.refill(guest);
         self.tx.refill(guest);
-        for (key, value) in [
-            ("tx-ring-ref", tx.0),
-            ("rx-ring-ref", rx.0),
-            ("event-channel", port.0),
-            ("request-rx-copy", 1),
-            ("feature-rx-notify", 1),
-            ("feature-sg", 1),
+        // Keys and values apart: a table of pairs would be made here, word by word.
+        static KEYS: [&str; 7] = [
+            "tx-ring-ref",
+            "rx-ring-ref",
+            "event-channel",
+            "request-rx-copy",
+            "feature-rx-notify",
+            "feature-sg",
             // Blank checksums are understood; it is what a missing key means too.
-            ("feature-no-csum-offload", 0),
-        ] {
+            "feature-no-csum-offload",
+        ];
+        for (key, &value) in KEYS.iter().zip(&[tx.0, rx.0, port.0, 1, 1, 1, 0]) {
             device.write(guest, key, value)?;
         }
         self.show_buffers(1);

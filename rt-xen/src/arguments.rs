@@ -4,15 +4,21 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use rt::Error;
+use rt::{Error, split::split_once};
 use rt_regions::Region;
 
 /// The most arguments that there can be.
 const MOST: usize = 64;
 
-/// The arguments, one after the other, each ended by a zero byte.
+/// The arguments of the program.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arguments<'r>(&'r str);
+pub(crate) struct Arguments<'r> {
+    /// One after the other, each ended by a zero byte.
+    text: &'r str,
+    /// Whether weak entropy is refused: `--entropy=strong`. The platform's own argument, which the program does
+    /// not see.
+    pub(crate) strong_entropy: bool,
+}
 
 impl<'r> Arguments<'r> {
     /// Takes `line` apart; what is returned stands in `region`.
@@ -22,8 +28,9 @@ impl<'r> Arguments<'r> {
     /// (status 2), no room in the region (status 1).
     pub(crate) fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
         let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
-        let mut length = 0;
+        let (mut start, mut length, mut count) = (0, 0, 0);
         let (mut inside, mut quoted) = (false, false);
+        let mut strong_entropy = None;
         // A space after the last one.
         for mut byte in line.bytes().chain([b' ']) {
             if byte == b'"' {
@@ -34,14 +41,33 @@ impl<'r> Arguments<'r> {
             if byte.is_ascii_whitespace() && !quoted {
                 byte = 0;
             }
+            if byte != 0 {
+                inside = true;
+            } else if !inside {
+                continue;
+            }
             // Never further than what was read.
-            if (byte != 0 || inside)
-                && let Some(place) = text.get_mut(length)
-            {
+            if let Some(place) = text.get_mut(length) {
                 *place = byte;
                 length += 1;
             }
-            inside = byte != 0;
+            if byte == 0 {
+                inside = false;
+                count += 1;
+                if count > MOST {
+                    let most = format_args!("the command line has more than {MOST} arguments");
+                    return Err(Error::new(2, most));
+                }
+                // Whole characters were copied, so this is UTF-8.
+                let argument = str::from_utf8(&text[start..length - 1]).unwrap_or_default();
+                match look(argument, &mut strong_entropy) {
+                    Look::Ours => length = start,
+                    Look::Others => start = length,
+                    Look::Wrong(reason) => {
+                        return Err(Error::new(2, format_args!("{argument}: {reason}")));
+                    }
+                }
+            }
         }
         if quoted {
             return Err(Error::new(
@@ -49,33 +75,45 @@ impl<'r> Arguments<'r> {
                 "the command line has a quotation mark (\") without its second",
             ));
         }
-        // Whole characters were copied, so this is UTF-8.
-        let arguments = Self(str::from_utf8(&text[..length]).unwrap_or_default());
-        for (number, argument) in arguments.iter().enumerate() {
-            if number >= MOST {
-                let most = format_args!("the command line has more than {MOST} arguments");
-                return Err(Error::new(2, most));
-            }
-            check(argument)?;
-        }
-        Ok(arguments)
+        let text = str::from_utf8(&text[..length]).unwrap_or_default();
+        Ok(Self { text, strong_entropy: strong_entropy == Some(true) })
     }
 
     /// One after the other.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
-        self.0.split_terminator('\0')
+        // Each ends with one, so behind the last one is nothing.
+        let mut rest = self.text;
+        core::iter::from_fn(move || {
+            let (argument, others) = split_once(rest, 0);
+            rest = others?;
+            Some(argument)
+        })
     }
 }
 
-/// Refuses what is an argument on other platforms only.
-fn check(argument: &str) -> Result<(), Error> {
-    let name = argument.split('=').next().unwrap_or_default();
-    let reason = match name {
+/// What an argument is here.
+enum Look {
+    /// The platform's.
+    Ours,
+    /// The program's.
+    Others,
+    /// Refused: an argument on other platforms only, or a wrong value.
+    Wrong(&'static str),
+}
+
+fn look(argument: &str, strong_entropy: &mut Option<bool>) -> Look {
+    let (name, value) = split_once(argument, b'=');
+    Look::Wrong(match name {
         "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
         "--pcap" | "--profile" | "--profile-every" => "on Xen there is no file to write to",
-        _ => return Ok(()),
-    };
-    Err(Error::new(2, format_args!("{argument}: {reason}")))
+        "--entropy" if strong_entropy.is_some() => "a second time",
+        "--entropy" if matches!(value, Some("strong" | "any")) => {
+            *strong_entropy = Some(value == Some("strong"));
+            return Look::Ours;
+        }
+        "--entropy" => "expected --entropy=strong or --entropy=any",
+        _ => return Look::Others,
+    })
 }
 
 #[cfg(test)]
@@ -142,6 +180,35 @@ mod tests {
             assert!(error.message().starts_with(words), "{error}");
         }
         assert_eq!(split("--memories=1").unwrap(), ["--memories=1"]);
+    }
+
+    #[test]
+    fn strong_entropy_can_be_asked_for() {
+        for (line, strong, rest) in [
+            ("", false, &[][..]),
+            ("--entropy=strong", true, &[]),
+            ("a --entropy=any b", false, &["a", "b"]),
+            ("--entropy=strong \"a b\"", true, &["a b"]),
+            ("--entropies=strong", false, &["--entropies=strong"]),
+        ] {
+            let mut memory = vec![MaybeUninit::uninit(); 1 << 16];
+            let pool = Pool::new(&mut memory);
+            let region = Region::new(&pool, "global");
+            let arguments = Arguments::read(line, &region).unwrap();
+            assert_eq!(arguments.strong_entropy, strong, "{line}");
+            assert_eq!(arguments.iter().collect::<Vec<_>>(), rest, "{line}");
+        }
+        let expected = "expected --entropy=strong or --entropy=any";
+        for (line, words) in [
+            ("--entropy", std::format!("--entropy: {expected}")),
+            ("--entropy strong", std::format!("--entropy: {expected}")),
+            ("--entropy=", std::format!("--entropy=: {expected}")),
+            ("--entropy=Strong", std::format!("--entropy=Strong: {expected}")),
+            ("--entropy=any --entropy=strong", "--entropy=strong: a second time".into()),
+        ] {
+            let error = split(line).unwrap_err();
+            assert_eq!((error.status(), error.message()), (2, &*words));
+        }
     }
 
     #[test]

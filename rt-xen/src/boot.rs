@@ -7,18 +7,27 @@ pub(crate) mod start_info;
 use core::fmt;
 
 use pvh::start_info::StartInfo;
-use rt_regions::{Pool, Region};
+use rt_regions::{PAGE_SIZE, Pool, Region};
 
 pub use self::entry::letregion_entry;
 pub(crate) use self::layout::{EXCEPTION_STACK_TOPS, Layout, physical};
 use crate::{early, end, exceptions, hypervisor, memory, operations::Xen};
 
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// How many pages of a domain are at most outside of its memory map, and count for it all the same: 8 special ones
+/// (console, xenstore, ...), and the tables of ACPI.
+const OUTSIDE: u64 = 32;
+
 /// What the tables of the entry map.
 pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
 
-/// What a program finds when it starts.
-#[derive(Clone, Copy, Debug)]
+/// What a program finds when it starts. There is one, so a program starts one runtime: it can neither be copied
+/// nor made.
+#[derive(Debug)]
 pub struct Machine {
+    /// INVARIANT: the entry, which runs once, makes the only machine; its hole is empty, and nobody uses the pages
+    /// that Xen shares.
     pub(crate) xen: Xen,
     /// What the configuration of the domain says after `cmdline=`.
     pub command_line: &'static str,
@@ -35,6 +44,8 @@ pub struct Machine {
 pub struct UseOfMemory {
     /// All that Xen gave.
     pub all: u64,
+    /// What the memory map has: more than that where `maxmem=` is more than `memory=`.
+    pub map: u64,
     /// The program with its variables.
     pub image: u64,
     /// The page tables.
@@ -47,9 +58,10 @@ pub struct UseOfMemory {
 
 impl fmt::Display for UseOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { all, image, tables, pool_pages, unused } = self;
-        let [all, image, tables, unused] = [all, image, tables, unused].map(|bytes| bytes >> 10);
-        write!(f, "memory {all} KiB: image {image} KiB, page tables {tables} KiB, ")?;
+        let Self { all, map, image, tables, pool_pages, unused } = self;
+        let [all, map, image, tables, unused] =
+            [all, map, image, tables, unused].map(|bytes| bytes >> 10);
+        write!(f, "memory {all} of {map} KiB: image {image} KiB, page tables {tables} KiB, ")?;
         write!(f, "pool {pool_pages} pages, not used {unused} KiB")
     }
 }
@@ -79,17 +91,23 @@ fn prepare(start_info: u64) -> Machine {
     let command_line = unsafe { start_info::command_line(info) }
         .unwrap_or_else(|error| end::refused(format_args!("{error}")));
     // SAFETY: as above.
-    let ram = unsafe { start_info::ram(info) }.unwrap_or_else(|| {
-        start_info::ram_of_xen(xen)
-            .unwrap_or_else(|errno| end::broken(format_args!("no memory map: {errno}")))
-    });
+    let mut ram = unsafe { start_info::ram(info) }
+        .unwrap_or_else(|| end::broken(format_args!("the loader left no memory map")));
+    let map = ram.bytes();
+    match xen.current_reservation() {
+        Ok(pages) if pages < map / PAGE => ram.limit(pages.saturating_sub(OUTSIDE)),
+        // All is there; or Xen does not say, as no Xen does.
+        _ => {}
+    }
     let all = ram.bytes();
+    // SAFETY: the only call, and the tables of the entry are in use.
+    unsafe { exceptions::init(&layout) };
     // SAFETY: the only call. What the loader left is not needed any more: all else in `ram` is nobody's.
     let memory = unsafe { memory::open(ram, &layout) }
         .unwrap_or_else(|error| end::broken(format_args!("{error}")));
-    exceptions::init();
     let use_of_memory = UseOfMemory {
         all,
+        map,
         image: layout.end() - layout.text.start,
         tables: memory.tables,
         pool_pages: memory.pool.pages(),

@@ -9,9 +9,11 @@ use core::cell::Cell;
 use core::{
     fmt::{self, Write},
     ptr,
-    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, compiler_fence},
     time::Duration,
 };
+
+use rt::split::split;
 
 use crate::{
     events::{Channel, Peer},
@@ -48,6 +50,8 @@ pub(crate) struct Console<'s, P> {
     dropped: Cell<u32>,
     /// The last line has waited in vain.
     stuck: Cell<bool>,
+    /// A line is being written: who comes in between and lets it go on writes nothing.
+    busy: AtomicBool,
 }
 
 impl<'s, P: Peer> Console<'s, P> {
@@ -59,6 +63,7 @@ impl<'s, P: Peer> Console<'s, P> {
             peer,
             dropped: Cell::new(0),
             stuck: Cell::new(false),
+            busy: AtomicBool::new(false),
         }
     }
 
@@ -68,8 +73,22 @@ impl<'s, P: Peer> Console<'s, P> {
         self.peer.now()
     }
 
+    /// Whether a line is being written, which whoever asks has interrupted.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// Writes one line, or nothing of it. A line that is longer than the ring is cut.
     pub(crate) fn print(&self, line: fmt::Arguments<'_>) {
+        self.busy.store(true, Ordering::Relaxed);
+        // An interrupt sees what the processor does: so the compiler must not do it in another order.
+        compiler_fence(Ordering::SeqCst);
+        self.print_alone(line);
+        compiler_fence(Ordering::SeqCst);
+        self.busy.store(false, Ordering::Relaxed);
+    }
+
+    fn print_alone(&self, line: fmt::Arguments<'_>) {
         let dropped = self.dropped.get();
         let lost = format_args!("(lines lost, because nobody read the console: {dropped})\n");
         let lost = if dropped > 0 { lost } else { format_args!("") };
@@ -146,7 +165,7 @@ struct Text<'w, 's>(Space<'w, 's>);
 
 impl Write for Text<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for (number, line) in text.split('\n').enumerate() {
+        for (number, line) in split(text, b'\n').enumerate() {
             if number > 0 {
                 self.write_all(END)?;
             }
@@ -175,11 +194,12 @@ pub(crate) fn set(console: &'static Console<'static, Channel<'static>>) {
 
 /// The console of the guest. Nothing until the runtime has found it.
 ///
-/// It may be used in an exception as well, in the middle of a line: what was written of that line is not
-/// published yet, and is written over.
+/// It may be used in an exception that ends the guest as well, in the middle of a line: what was written of that
+/// line is not published yet, and is written over. The non-maskable interrupt, after which the line goes on, asks
+/// [`Console::is_busy`] first.
 pub(crate) fn get() -> Option<&'static Console<'static, Channel<'static>>> {
     // SAFETY: null, or from the reference that `set` got, which lives as long as the program. There is one
-    // virtual processor and no interrupt, so no other thread uses its cells.
+    // virtual processor, so no other thread uses its cells.
     unsafe { CONSOLE.load(Ordering::Relaxed).as_ref() }
 }
 

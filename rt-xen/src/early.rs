@@ -21,11 +21,11 @@ const SERIAL_READY: u8 = 1 << 5;
 static SERIAL: AtomicBool = AtomicBool::new(false);
 
 /// Writes one line: to the console, or to Xen's log as long as there is none (which shows it if Xen runs
-/// with `guest_loglvl=all`).
+/// with `guest_loglvl=all`), or while another line is being written to it.
 pub fn print(line: fmt::Arguments<'_>) {
     match console::get() {
-        Some(console) => console.print(line),
-        None => debug(line),
+        Some(console) if !console.is_busy() => console.print(line),
+        _ => debug(line),
     }
 }
 

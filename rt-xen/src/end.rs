@@ -3,7 +3,7 @@
 use core::{
     fmt,
     panic::PanicInfo,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use rt::Error;
@@ -13,14 +13,20 @@ use x86_64::{
     structures::DescriptorTablePointer,
 };
 
-use crate::{calls::Calls, early, hypervisor, memory, operations::Shutdown};
+use crate::{calls::Calls, clock::time_stamp, early, hypervisor, memory, operations::Shutdown};
 
 /// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
 const QEMU_SLEEP_PORT: u16 = 0x604;
 const QEMU_SLEEP: u16 = 1 << 13;
 
+/// How far apart the interrupts are at least that are told, in ticks of the time stamp counter: one to four
+/// seconds. An operator may send as many as a script can.
+const PLACES_APART: u64 = 1 << 32;
+
 /// The guest is telling why it ends.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// The time stamp of the last interrupt that was told; long ago, whatever the counter says first.
+static PLACE_TOLD: AtomicU64 = AtomicU64::new(1 << 63);
 
 /// Ends the guest as its program ended: `name` and the message of an error on the console, and what the
 /// domain's configuration says is to be done:
@@ -66,11 +72,30 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
 /// hold; then the domain has crashed. One that cannot even say that has crashed at once.
 pub(crate) fn last_words(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     if !ENDING.swap(true, Ordering::Relaxed) {
-        early::print_last(reason);
-        early::print_last(format_args!("{}", Calls::above(stack)));
+        tell(early::print_last, reason, stack);
         memory::report(early::print_last);
     }
     turn_off(Shutdown::Crash)
+}
+
+/// Says where the guest is, after an interrupt: what it was, and the addresses on the stack from `stack` on. The
+/// guest goes on. Nothing is said too soon after the last time, or while the guest tells why it ends.
+pub(crate) fn tell_place(reason: fmt::Arguments<'_>, stack: u64) {
+    let now = time_stamp();
+    if ENDING.load(Ordering::Relaxed)
+        || now.wrapping_sub(PLACE_TOLD.load(Ordering::Relaxed)) < PLACES_APART
+    {
+        return;
+    }
+    PLACE_TOLD.store(now, Ordering::Relaxed);
+    tell(early::print, reason, stack);
+}
+
+/// Prints a reason, and the addresses on the stack from `stack` on.
+#[inline(never)]
+fn tell(print: fn(fmt::Arguments<'_>), reason: fmt::Arguments<'_>, stack: u64) {
+    print(reason);
+    print(format_args!("{}", Calls::above(stack)));
 }
 
 /// Something that the guest needs is not there.

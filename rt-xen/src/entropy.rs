@@ -38,6 +38,17 @@ pub(crate) enum Quality {
     Stuck,
 }
 
+impl Quality {
+    /// Why the bytes are weak, if they are: the beginning of a sentence.
+    pub(crate) fn why_weak(self) -> Option<&'static str> {
+        match self {
+            Self::Strong => None,
+            Self::Weak => Some("no RDRAND and no RDSEED"),
+            Self::Stuck => Some("RDRAND and RDSEED are broken"),
+        }
+    }
+}
+
 /// What is asked of the processor.
 pub(crate) trait Processor {
     /// A random word, now, if there is an instruction for it and it does not say no.

@@ -1,11 +1,12 @@
-//! Exceptions: each ends the guest, after it has said what it was.
+//! Exceptions: each ends the guest, after it has said what it was, but for the non-maskable interrupt, with
+//! which an operator asks where the guest is.
 //!
 //! None runs on the stack of the program, which may be what is broken, and below whose end the compiler
 //! keeps things (the red zone).
 
 mod frame;
 
-use core::{arch::naked_asm, cell::Cell, mem::offset_of};
+use core::arch::naked_asm;
 
 use x86_64::{
     PrivilegeLevel, VirtAddr,
@@ -17,22 +18,28 @@ use x86_64::{
     },
 };
 
-use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, VECTOR};
 use crate::{
-    boot::{EXCEPTION_STACK_TOPS, Layout},
+    boot::{EXCEPTION_STACK_TOPS, Layout, physical},
     end,
-    one_cpu::OneCpu,
 };
 
-/// The exceptions of the processor; above them are interrupts, which are never enabled.
-const VECTORS: usize = 32;
+/// The exceptions that the processor of a guest can have (Intel SDM volume 3, table 6-1). Those above are reserved,
+/// or of encrypted guests; then come interrupts, which are never enabled.
+const VECTORS: usize = 22;
 /// How far the entries of two exceptions are apart, in bytes.
 const ENTRY_SIZE: usize = 8;
 
-/// Segments: none, code, data, and the task state segment, which takes two places.
-type Gdt = [u64; 5];
-/// Where each exception leads.
-type Idt = [Cell<[u64; 2]>; VECTORS];
+/// What the processor reads of us: [`Layout::descriptors`].
+#[repr(C)]
+struct Descriptors {
+    /// Segments: none, code, data, and the task state segment, which takes two places.
+    gdt: [u64; 5],
+    /// Where each exception leads.
+    idt: [[u64; 2]; VECTORS],
+}
+
+const _: () = assert!(size_of::<Descriptors>() <= rt_regions::PAGE_SIZE);
 
 /// The task state segment (Intel SDM volume 3, figure 8-11), of which the stacks of the exceptions are used.
 #[repr(C, packed(4))]
@@ -44,41 +51,53 @@ struct TaskState {
     end: u16,
 }
 
-/// The places of the segments in [`Gdt`]: code and data have those that they had before.
+/// The places of the segments in [`Descriptors::gdt`]: code and data have those that they had before.
 const CODE: u16 = 1;
 const TASK_STATE: u16 = 3;
 
-static TSS: OneCpu<TaskState> = OneCpu(TaskState {
+/// A constant, which is read-only as all are: the processor only reads stacks there.
+static TSS: TaskState = TaskState {
     unused: [0; 9],
     stacks: EXCEPTION_STACK_TOPS,
     reserved: [0; 5],
     end: size_of::<TaskState>() as u16,
-});
-static GDT: OneCpu<Cell<Gdt>> = OneCpu(Cell::new([0; 5]));
-static IDT: OneCpu<Idt> = OneCpu([const { Cell::new([0; 2]) }; VECTORS]);
+};
 
-/// Has every exception told from now on. Their stacks are where the tables of the entry were.
-pub(crate) fn init() {
-    let [low, high] = task_state(address(&TSS.0).as_u64());
+// SAFETY: the pointers are numbers to the processor, and nobody else follows them.
+unsafe impl Sync for TaskState {}
+
+/// Has every exception told from now on.
+///
+/// The processor writes to these tables here and never again: it marks the task state segment as in use when it
+/// is loaded, and the other segments are marked as used from the beginning.
+///
+/// # Safety
+/// Called once, with the page tables of the entry in use, in which all can be written. What they themselves need
+/// of the stacks of the exceptions is overwritten by an exception, which ends the guest then.
+pub(crate) unsafe fn init(layout: &Layout) {
+    // SAFETY: the page is there for these tables alone, and the table that is in use is the entry's. They are
+    // words, which any bytes are.
+    let Descriptors { gdt, idt } = unsafe { &mut *physical(layout.descriptors.start) };
+    let [low, high] = task_state(address(&TSS).as_u64());
     let code = DescriptorFlags::KERNEL_CODE64.bits();
-    GDT.0.set([0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high]);
+    *gdt = [0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high];
     // SAFETY: from here on the processor alone changes the table, and the segments that are in use are in it.
-    unsafe { tables::lgdt(&table(&GDT.0)) };
+    unsafe { tables::lgdt(&table(gdt)) };
     // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
     unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
     let first = entries as *const () as usize;
-    for (vector, entry) in IDT.0.iter().enumerate() {
+    for (vector, entry) in idt.iter_mut().enumerate() {
         // The task state segment has stacks of these numbers, and only exceptions use them.
         let stack = match vector as u64 {
-            DOUBLE_FAULT => 1,
-            NON_MASKABLE_INTERRUPT | MACHINE_CHECK => 2,
+            DOUBLE_FAULT | MACHINE_CHECK => 1,
+            NON_MASKABLE_INTERRUPT => 2,
             _ => 0,
         };
         // For each vector there is an entry, so far from the first.
-        entry.set(gate((first + vector * ENTRY_SIZE) as u64, stack));
+        *entry = gate((first + vector * ENTRY_SIZE) as u64, stack);
     }
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
-    unsafe { tables::lidt(&table(&IDT.0)) };
+    unsafe { tables::lidt(&table(idt)) };
 }
 
 /// An address of ours, which is never one that a processor refuses.
@@ -116,8 +135,8 @@ unsafe extern "C" fn entries() -> ! {
         ".set vector, 0",
         ".rept {vectors}",
         ".balign {size}, 0xcc",
-        // 8, 10 to 14, 17, 21, 29 and 30 come with an error code.
-        ".if ((0x60227d00 >> vector) & 1) == 0",
+        // 8, 10 to 14, 17 and 21 come with an error code.
+        ".if ((0x227d00 >> vector) & 1) == 0",
         "push 0",
         ".endif",
         "call {common}",
@@ -129,7 +148,8 @@ unsafe extern "C" fn entries() -> ! {
     )
 }
 
-/// Completes a [`Frame`] on the stack, where the number of the exception is an address in its entry so far.
+/// Completes a [`Frame`] on the stack, where the number of the exception is an address in its entry so far, and
+/// has it told. Where the guest goes on, it does so with all registers as they were.
 #[unsafe(naked)]
 unsafe extern "C" fn save() -> ! {
     naked_asm!(
@@ -154,24 +174,53 @@ unsafe extern "C" fn save() -> ! {
         "lea rax, [rip + {entries}]",
         "sub [rdi + {vector}], rax",
         "shr qword ptr [rdi + {vector}], {entry_bits}",
+        // The stack was aligned before the frame, which is 22 words long.
+        "sub rsp, 512",
+        "fxsave64 [rsp]",
         "call {tell}",
-        "ud2",
+        "fxrstor64 [rsp]",
+        "add rsp, 512",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        // The number and the error code.
+        "add rsp, 16",
+        "iretq",
         entries = sym entries,
-        vector = const offset_of!(Frame, vector),
+        vector = const VECTOR * size_of::<u64>(),
         entry_bits = const ENTRY_SIZE.ilog2(),
         tell = sym tell,
     )
 }
 
-extern "C" fn tell(frame: &Frame) -> ! {
+extern "C" fn tell(frame: &Frame) {
     // An address that the processor has used is one that it can have.
     let address = Cr2::read_raw();
     let layout = &Layout::of_guest();
-    end::last_words(format_args!("{}", Exception { frame, address, layout }), frame.rsp)
+    let words = format_args!("{}", Exception { frame, address, layout });
+    if frame.vector() == NON_MASKABLE_INTERRUPT {
+        end::tell_place(words, frame.rsp());
+    } else {
+        end::last_words(words, frame.rsp());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::mem::offset_of;
+
     use x86_64::structures::{
         gdt::Descriptor,
         idt::{Entry, HandlerFunc},

@@ -7,6 +7,8 @@ use core::{
     fmt,
 };
 
+use rt::split::split;
+
 /// An error that Xen returns (`errno.h`), as a positive number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub u16);
@@ -36,7 +38,7 @@ impl Errno {
 
     fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let numbers = Self::NUMBERS.iter().map(|&number| Self(number.into()));
-        Self::NAMES.split(' ').zip(numbers)
+        split(Self::NAMES, b' ').zip(numbers)
     }
 
     /// The error of this name.
@@ -84,7 +86,7 @@ pub(crate) enum Number {
     Hvm = 34,
 }
 
-/// Calls Xen with a command and the address of its structure.
+/// Calls Xen with a command and the address of its structure. Most commands have no result but 0.
 ///
 /// # Safety
 /// The hypercall page has been set up, and `argument` is what the command takes: Xen reads and writes it.
@@ -94,7 +96,7 @@ pub(crate) unsafe fn call(
     number: Number,
     command: usize,
     argument: *mut c_void,
-) -> Result<(), Errno> {
+) -> Result<usize, Errno> {
     let result: isize;
     // SAFETY: an entry of the hypercall page takes its arguments in rdi and rsi, returns in rax, and keeps all
     // registers but those of the arguments (xen-x86_64.h). It reads and writes memory.
@@ -112,10 +114,10 @@ pub(crate) unsafe fn call(
             lateout("r11") _,
         );
     }
-    // -4095..=-1 are errors; none of these commands has a result.
+    // -4095..=-1 are errors, all else is what the command has to say.
     match result.wrapping_neg() {
         error @ 1..4096 => Err(Errno(error as u16)),
-        _ => Ok(()),
+        _ => Ok(result as usize),
     }
 }
 

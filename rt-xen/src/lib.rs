@@ -45,7 +45,7 @@ pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 pub use hypercall::Errno;
-pub use rt::{Error, Runtime};
+pub use rt::{Error, Runtime, Wake};
 pub use runtime::{Event, Rt};
 pub use start::start;
 

@@ -82,17 +82,18 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     ram.remove(HOLE);
     ram.remove(SPECIAL_PAGES);
     ram.remove(LIMIT..u64::MAX);
-    let all = ram.clone();
     let room = ram
-        .take(Tables::pages_needed(layout, all.pieces()), EARLY_LIMIT)
+        .take(Tables::pages_needed(layout, ram.pieces()), EARLY_LIMIT)
         .ok_or(TooLittle::Tables)?;
     // SAFETY: the pages are memory that nobody uses, taken out of `ram`, and the tables of the entry map
     // what is below their limit as it is.
     let tables = unsafe { Tables::new(room.clone()) };
-    let tables =
-        tables.and_then(|tables| map(tables, layout, &all)).map_err(|_| TooLittle::Tables)?;
+    let tables = tables
+        .and_then(|tables| map(tables, layout, &ram, room.clone()))
+        .map_err(|_| TooLittle::Tables)?;
     ram.add(tables.free());
     let root = PhysFrame::containing_address(PhysAddr::new_truncate(tables.root()));
+    // From here on the tables are written by the processor alone, which goes by physical addresses.
     // SAFETY: the tables map all that the program uses, at the addresses where it was before.
     unsafe { Cr3::write(root, Cr3Flags::empty()) };
 
@@ -112,13 +113,23 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     })
 }
 
-fn map(mut tables: Tables, layout: &Layout, ram: &Ram) -> Result<Tables, OutOfTables> {
+/// Maps the image, the memory, and what Xen shares. The tables, which stand in `room`, are read-only; the rest of
+/// `room` is memory.
+fn map(
+    mut tables: Tables,
+    layout: &Layout,
+    ram: &Ram,
+    room: Range<u64>,
+) -> Result<Tables, OutOfTables> {
     tables.map_image(layout)?;
+    tables.map(room, Access::Read)?;
     for ranges in [ram.pieces(), &[HOLE, SPECIAL_PAGES]] {
         for range in ranges {
             tables.map(range.clone(), Access::Write)?;
         }
     }
+    // The tables for these are there.
+    tables.map(tables.free(), Access::Write)?;
     Ok(tables)
 }
 

@@ -2,8 +2,9 @@
 
 /// A variable that only one processor uses.
 ///
-/// INVARIANT: what is inside is only used on a guest, which has one virtual processor and no interrupts; an
-/// exception handler, which comes in between, ends the guest, and only reads what may be half written.
+/// INVARIANT: what is inside is only used on a guest, which has one virtual processor and no interrupts. An
+/// exception, which comes in between, ends the guest, and only reads what may be half written. The non-maskable
+/// interrupt, after which the guest goes on, uses no such variable.
 #[derive(Debug)]
 pub(crate) struct OneCpu<T>(pub(crate) T);
 

@@ -1,7 +1,7 @@
 //! The hypercalls of this crate, each with its structure: `event_channel.h`, `sched.h`, `memory.h`,
 //! `hvm/hvm_op.h`.
 
-use core::{mem::MaybeUninit, ptr, slice};
+use core::ptr;
 
 use crate::{
     DomainId, Errno, Port,
@@ -16,8 +16,8 @@ const EVTCHNOP_SEND: usize = 4;
 const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
 const SCHEDOP_SHUTDOWN: usize = 2;
 const SCHEDOP_POLL: usize = 3;
+const XENMEM_CURRENT_RESERVATION: usize = 3;
 const XENMEM_ADD_TO_PHYSMAP: usize = 7;
-const XENMEM_MEMORY_MAP: usize = 9;
 const HVMOP_SET_PARAM: usize = 0;
 const HVMOP_GET_PARAM: usize = 1;
 
@@ -53,25 +53,6 @@ struct XenAddToPhysmap {
     gpfn: u64,
 }
 
-/// `struct xen_memory_map`.
-#[repr(C)]
-struct XenMemoryMap {
-    nr_entries: u32,
-    buffer: *mut E820Entry,
-}
-
-/// A piece of memory, as the BIOS of a PC says it: packed, as it is there.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, packed)]
-pub(crate) struct E820Entry {
-    /// Where it begins.
-    pub(crate) addr: u64,
-    /// How many bytes it has.
-    pub(crate) size: u64,
-    /// What it is; 1 is memory.
-    pub(crate) ty: u32,
-}
-
 /// `struct xen_hvm_param`.
 #[repr(C)]
 struct XenHvmParam {
@@ -86,8 +67,6 @@ const _: () = {
     assert!(size_of::<EvtchnPort>() == 4);
     assert!(size_of::<SchedPoll>() == 24);
     assert!(size_of::<XenAddToPhysmap>() == 24);
-    assert!(size_of::<XenMemoryMap>() == 16);
-    assert!(size_of::<E820Entry>() == 20);
     assert!(size_of::<XenHvmParam>() == 16);
 };
 
@@ -144,7 +123,7 @@ impl Xen {
     /// `T` is the structure that the command takes, and what it points to is what Xen may read and write.
     unsafe fn call<T>(self, number: Number, command: usize, argument: &mut T) -> Result<(), Errno> {
         // SAFETY: the page is set up, by the invariant; the argument is as the caller promises.
-        unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }
+        unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }.map(drop)
     }
 
     /// Ends the domain (`SCHEDOP_shutdown`). It comes back only where Xen refuses.
@@ -175,18 +154,14 @@ impl Xen {
         unsafe { self.call(Number::Memory, XENMEM_ADD_TO_PHYSMAP, &mut argument) }
     }
 
-    /// The memory of the guest: as much of the map as there is room for.
-    pub(crate) fn memory_map(
-        self,
-        room: &mut [MaybeUninit<E820Entry>],
-    ) -> Result<&[E820Entry], Errno> {
-        let nr_entries = u32::try_from(room.len()).unwrap_or(u32::MAX);
-        let mut argument = XenMemoryMap { nr_entries, buffer: room.as_mut_ptr().cast() };
-        // SAFETY: the structure of the command; it says how many entries fit.
-        unsafe { self.call(Number::Memory, XENMEM_MEMORY_MAP, &mut argument) }?;
-        let entries = room.len().min(argument.nr_entries as usize);
-        // SAFETY: Xen has written so many, into `room`.
-        Ok(unsafe { slice::from_raw_parts(room.as_ptr().cast(), entries) })
+    /// How many pages the domain has, wherever they are in its memory: what it was given, and not what it may have
+    /// (`maxmem=`).
+    pub(crate) fn current_reservation(self) -> Result<u64, Errno> {
+        let argument = ptr::from_ref(&DOMID_SELF).cast_mut().cast();
+        // SAFETY: the page is set up, by the invariant; the command reads the number of a domain.
+        let pages =
+            unsafe { hypercall::call(Number::Memory, XENMEM_CURRENT_RESERVATION, argument) }?;
+        Ok(pages as u64)
     }
 
     /// The value of a parameter.

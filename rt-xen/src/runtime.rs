@@ -13,7 +13,7 @@ use crate::{
     console::{self, Console, ConsoleInterface},
     domain::Domain,
     early,
-    entropy::{Cpu, Entropy, Quality},
+    entropy::{Cpu, Entropy},
     events::{Channel, Events},
     grants::{GrantEntry, Grants},
     memory::{self, shared_page},
@@ -47,15 +47,14 @@ impl Rt {
     /// The runtime of the machine that the entry has left: finds Xen's pages, and listens to the operator
     /// from now on. Lines go to the console from the moment it is found.
     ///
-    /// # Safety
-    /// Called once: nothing is in the hole yet, and nobody else uses the pages that Xen shares.
-    ///
     /// # Errors
-    /// A bad command line (status 2); what Xen or xenstore refuses (status 1).
-    pub(crate) unsafe fn new(machine: &Machine) -> Result<Self, Error> {
-        let &Machine { xen, command_line, pool, memory, .. } = machine;
+    /// A bad command line (status 2); what Xen or xenstore refuses, weak entropy where strong is asked for
+    /// (status 1).
+    pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
+        let Machine { xen, command_line, pool, memory, .. } = machine;
         xen.no_callback().map_err(|errno| cannot("turn interrupts for events off", errno))?;
-        // SAFETY: the frames hold nothing, as the caller promises, and are used once each.
+        // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
+        // in the hole yet, and nobody else uses the pages that Xen shares.
         let (shared, entries) = unsafe { map_pages(xen) }?;
         let clock: &'static Clock<'static> = memory.alloc(Clock::new(shared))?;
         let events = Events::new(xen, shared);
@@ -78,7 +77,7 @@ impl Rt {
         let (store_page, store_port) = store_page
             .zip(port(xen, HvmParam::StoreEvtchn)?)
             .ok_or_else(|| Error::new(1, "Xen gave this guest no xenstore"))?;
-        let domain: &'static Domain = memory.alloc(Domain {
+        let domain: &'static Domain = memory.alloc_with(|| Domain {
             pool,
             clock,
             events,
@@ -92,12 +91,11 @@ impl Rt {
             Error::new(1, format_args!("cannot listen to the operator: {error}"))
         })?;
         let entropy = seed(domain);
-        let why_weak = match entropy.quality() {
-            Quality::Strong => None,
-            Quality::Weak => Some("no RDRAND and no RDSEED"),
-            Quality::Stuck => Some("RDRAND and RDSEED are broken"),
-        };
-        if let Some(why) = why_weak {
+        if let Some(why) = entropy.quality().why_weak() {
+            if arguments.strong_entropy {
+                let refused = format_args!("--entropy=strong: {why} on this processor");
+                return Err(Error::new(1, refused));
+            }
             early::print(format_args!(
                 "{why} on this processor: seeds come from timing jitter: weak"
             ));
@@ -198,10 +196,10 @@ fn cannot(what: &str, errno: Errno) -> Error {
     Error::new(1, format_args!("cannot {what}: Xen says {errno}"))
 }
 
-/// Has Xen put its page and the grant table where nothing is.
+/// Has Xen put its page and the grant table into the hole.
 ///
 /// # Safety
-/// As that of [`Rt::new`].
+/// Called once: nothing is in the hole yet.
 unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEntry]), Error> {
     const { assert!(GRANT_FRAMES < memory::HOLE_FRAMES.end - memory::HOLE_FRAMES.start) };
     let first = memory::HOLE_FRAMES.start;
@@ -228,7 +226,7 @@ unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEnt
 /// The page of a ring that Xen has made; nothing if it has not.
 ///
 /// # Safety
-/// As that of [`Rt::new`]. `T` is what is in the page: no more than a page, and atomics alone.
+/// `T` is what is in the page: no more than a page, and atomics alone.
 unsafe fn ring<T>(xen: Xen, param: HvmParam) -> Result<Option<&'static T>, Error> {
     const { assert!(size_of::<T>() <= PAGE_SIZE) };
     let frame = xen.hvm_param(param).map_err(|errno| cannot("find the page of a ring", errno))?;

@@ -11,10 +11,10 @@ pub fn start(
     machine: Machine,
     service: impl FnOnce(&mut Rt) -> Result<(), Error>,
 ) -> ! {
-    // SAFETY: there is one machine, so this is the only call.
-    match unsafe { Rt::new(&machine) } {
+    let use_of_memory = machine.use_of_memory;
+    match Rt::new(machine) {
         Ok(mut rt) => {
-            rt.print(format_args!("{}", machine.use_of_memory));
+            rt.print(format_args!("{use_of_memory}"));
             let result = service(&mut rt);
             end::finish_as(name, result, rt.shutdown())
         }

@@ -9,6 +9,7 @@ mod arguments;
 mod config;
 mod error;
 mod runtime;
+pub mod split;
 
 pub use config::{Config, Settings};
 pub use error::Error;

@@ -8,6 +8,7 @@ fn misuse_does_not_compile() {
     for rule in [
         "layers_in_order",
         "no_destructors",
+        "one_machine",
         "one_platform",
         "one_thread",
         "packets_stay_in_their_region",

@@ -2,6 +2,8 @@
 
 use core::{ops::Range, ptr};
 
+use rt_regions::PAGE_SIZE;
+
 // One byte stands at each address; only the addresses mean anything.
 unsafe extern "C" {
     static letregion_stack_guard: u8;
@@ -9,8 +11,9 @@ unsafe extern "C" {
     static letregion_stack_top: u8;
     static letregion_hypercall_page_end: u8;
     static letregion_exception_stack_top: u8;
-    static letregion_double_fault_stack_top: u8;
     static letregion_machine_stack_top: u8;
+    static letregion_interrupt_stack_top: u8;
+    static letregion_descriptors: u8;
     static letregion_text: u8;
     static letregion_rodata: u8;
     static letregion_data: u8;
@@ -28,6 +31,8 @@ pub(crate) struct Layout {
     pub(crate) hypercall_page: Range<u64>,
     /// The stacks of the exceptions, all of them.
     pub(crate) exception_stacks: Range<u64>,
+    /// The tables of segments and of exceptions, which the processor reads: one page.
+    pub(crate) descriptors: Range<u64>,
     /// The program.
     pub(crate) text: Range<u64>,
     /// Constants.
@@ -45,7 +50,7 @@ impl Layout {
         let stack = at(&raw const letregion_stack_bottom);
         let hypercall_page = at(&raw const letregion_stack_top);
         let exceptions = at(&raw const letregion_hypercall_page_end);
-        let low_end = at(&raw const letregion_machine_stack_top);
+        let descriptors = at(&raw const letregion_descriptors);
         let text = at(&raw const letregion_text);
         let rodata = at(&raw const letregion_rodata);
         let data = at(&raw const letregion_data);
@@ -53,7 +58,8 @@ impl Layout {
             stack_guard: guard..stack,
             stack: stack..hypercall_page,
             hypercall_page: hypercall_page..exceptions,
-            exception_stacks: exceptions..low_end,
+            exception_stacks: exceptions..descriptors,
+            descriptors: descriptors..descriptors + PAGE_SIZE as u64,
             text: text..rodata,
             rodata: rodata..data,
             data: data..at(&raw const letregion_image_end),
@@ -66,12 +72,12 @@ impl Layout {
     }
 }
 
-/// The ends of the stacks of the exceptions: of all, of the double fault, of what the machine reports; there
-/// are no others.
+/// The ends of the stacks of the exceptions: of all; of the double fault and the machine check, each of which
+/// ends the guest; of the interrupt, after which the guest goes on. There are no others.
 pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
     &raw const letregion_exception_stack_top,
-    &raw const letregion_double_fault_stack_top,
     &raw const letregion_machine_stack_top,
+    &raw const letregion_interrupt_stack_top,
     ptr::null(),
     ptr::null(),
     ptr::null(),

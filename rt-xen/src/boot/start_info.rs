@@ -1,21 +1,14 @@
 //! What the loader says: the command line and the memory map (`arch-x86/hvm/start_info.h`).
 
-use core::{cell::OnceCell, fmt, mem::MaybeUninit, slice};
+use core::{cell::OnceCell, fmt, slice};
 
 use pvh::start_info::{MemmapTableEntry, StartInfo};
 
 use super::physical;
-use crate::{
-    Errno,
-    memory::Ram,
-    one_cpu::OneCpu,
-    operations::{E820Entry, Xen},
-};
+use crate::{memory::Ram, one_cpu::OneCpu};
 
 /// The longest command line, in bytes.
 pub(crate) const LONGEST: usize = 2048;
-/// How many entries a memory map may have that Xen is asked for.
-const ENTRIES: usize = 32;
 
 static COMMAND_LINE: OneCpu<OnceCell<([u8; LONGEST], usize)>> = OneCpu(OnceCell::new());
 
@@ -70,20 +63,6 @@ pub(super) unsafe fn ram(info: &StartInfo) -> Option<Ram> {
     // SAFETY: so many entries stand there, says the loader.
     let map = unsafe { slice::from_raw_parts(start, info.memmap_entries as usize) };
     Some(Ram::from_map(map))
-}
-
-/// The memory of the guest as Xen says it.
-///
-/// # Errors
-/// That of Xen.
-pub(super) fn ram_of_xen(xen: Xen) -> Result<Ram, Errno> {
-    let mut entries = [const { MaybeUninit::uninit() }; ENTRIES];
-    let entries = xen.memory_map(&mut entries)?;
-    let mut map = [MemmapTableEntry::default(); ENTRIES];
-    for (to, &E820Entry { addr, size, ty }) in map.iter_mut().zip(entries) {
-        *to = MemmapTableEntry { addr, size, ty, reserved: 0 };
-    }
-    Ok(Ram::from_map(&map[..entries.len()]))
 }
 
 impl fmt::Display for BadCommandLine {

@@ -2,35 +2,49 @@
 
 use core::fmt;
 
+use rt::split::split;
+
 use crate::boot::Layout;
 
-/// The registers when it happened, as the entries push them.
+/// The registers when it happened, as the entries push them: the general registers, the number of the exception, its
+/// error code or 0, and what the processor pushes.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Frame {
-    /// The general registers, the last of [`REGISTERS`] first.
-    general: [u64; 15],
+#[repr(transparent)]
+pub(crate) struct Frame([u64; 22]);
+
+/// What the words of a [`Frame`] are.
+pub(super) const VECTOR: usize = 15;
+const ERROR: usize = 16;
+const RSP: usize = 20;
+/// Behind them: the address that was used.
+const CR2: usize = 22;
+
+/// The registers in the order in which they are shown: names of four characters, and their words.
+const NAMES: &str =
+    "rip rsp flg err rax rbx rcx rdx rsi rdi rbp r8  r9  r10 r11 r12 r13 r14 r15 cr2 cs  ss  ";
+const WORDS: &[u8; 22] =
+    &[17, 20, 19, 16, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, CR2 as u8, 18, 21];
+
+impl Frame {
     /// Which exception.
-    pub(super) vector: u64,
+    pub(super) fn vector(&self) -> u64 {
+        self.0[VECTOR]
+    }
+
     /// Its error code, or 0.
-    pub(super) error: u64,
-    /// The instruction.
-    pub(super) rip: u64,
-    cs: u64,
-    rflags: u64,
-    pub(super) rsp: u64,
-    ss: u64,
+    fn error(&self) -> u64 {
+        self.0[ERROR]
+    }
+
+    /// The stack pointer.
+    pub(super) fn rsp(&self) -> u64 {
+        self.0[RSP]
+    }
 }
 
-/// The general registers, in the order in which they are pushed; four characters each.
-const REGISTERS: &str = "rax rbx rcx rdx rsi rdi rbp r8  r9  r10 r11 r12 r13 r14 r15 ";
-
 /// The vectors that are told apart here (Intel SDM volume 3, table 6-1).
-pub(super) const DIVIDE_ERROR: u64 = 0;
 pub(super) const NON_MASKABLE_INTERRUPT: u64 = 2;
-pub(super) const INVALID_OPCODE: u64 = 6;
 pub(super) const DOUBLE_FAULT: u64 = 8;
-pub(super) const GENERAL_PROTECTION: u64 = 13;
 pub(super) const PAGE_FAULT: u64 = 14;
 pub(super) const MACHINE_CHECK: u64 = 18;
 
@@ -49,11 +63,11 @@ pub(super) struct Exception<'a> {
 }
 
 impl Exception<'_> {
-    /// What it most likely was; empty where nobody can say.
+    /// What it most likely was, where that is not part of its name; empty where nobody can say.
     pub(super) fn guess(&self) -> &'static str {
         let Self { frame, address, layout } = self;
-        let off_the_stack = frame.rsp < layout.stack.start;
-        match frame.vector {
+        let off_the_stack = frame.rsp() < layout.stack.start;
+        match frame.vector() {
             PAGE_FAULT if layout.stack_guard.contains(address) => {
                 "stack overflow: the guard page of the stack"
             }
@@ -61,36 +75,42 @@ impl Exception<'_> {
                 "stack overflow: beyond the guard page of the stack"
             }
             PAGE_FAULT if *address < layout.stack_guard.start => "null pointer",
-            PAGE_FAULT if frame.error & PRESENT == 0 => "nothing is mapped there",
-            PAGE_FAULT if frame.error & FETCH != 0 => "data is not executed",
-            PAGE_FAULT if layout.text.contains(address) => "the program is not written to",
+            PAGE_FAULT if frame.error() & PRESENT == 0 => "nothing is mapped there",
+            PAGE_FAULT if frame.error() & FETCH != 0 => "data is not executed",
             PAGE_FAULT if layout.rodata.contains(address) => "constants are not written to",
-            DIVIDE_ERROR => "division by zero, or a result that is too large",
-            INVALID_OPCODE => "no instruction: an abort, or an instruction of a newer processor",
+            PAGE_FAULT if layout.descriptors.contains(address) => {
+                "descriptor tables are not written to"
+            }
+            PAGE_FAULT
+                if layout.text.contains(address) || layout.hypercall_page.contains(address) =>
+            {
+                "the program is not written to"
+            }
+            // Nothing else is there that is read-only.
+            PAGE_FAULT => "page tables are not written to",
             DOUBLE_FAULT if off_the_stack => "stack overflow",
-            GENERAL_PROTECTION => "an address that no memory can have, or a privileged register",
-            NON_MASKABLE_INTERRUPT => "somebody asked for it: xl trigger",
             _ => "",
         }
     }
 }
 
+/// What it is called, and what it most likely was where that is always so.
 fn name(vector: u64) -> &'static str {
     // One text: a table of them would be larger.
-    const NAMES: &str = "divide error\n\
+    const NAMES: &str = "divide error: division by zero, or a result that is too large\n\
         debug exception\n\
-        non-maskable interrupt\n\
+        non-maskable interrupt: somebody asked for it: xl trigger\n\
         breakpoint\n\
         overflow\n\
         bound range exceeded\n\
-        invalid opcode\n\
+        invalid opcode: no instruction: an abort, or an instruction of a newer processor\n\
         no floating-point unit\n\
         double fault\n\
         coprocessor segment overrun\n\
         invalid TSS\n\
         segment not present\n\
         stack fault\n\
-        general protection fault\n\
+        general protection fault: an address that no memory can have, or a privileged register\n\
         page fault\n\
         reserved exception\n\
         floating-point error\n\
@@ -99,16 +119,16 @@ fn name(vector: u64) -> &'static str {
         SIMD floating-point exception\n\
         virtualization exception\n\
         control protection exception";
-    NAMES.split('\n').nth(vector as usize).unwrap_or("reserved exception")
+    split(NAMES, b'\n').nth(vector as usize).unwrap_or("reserved exception")
 }
 
 /// Several lines, without an end to the last.
 impl fmt::Display for Exception<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frame, address, .. } = *self;
-        write!(f, "exception {}: {}", frame.vector, name(frame.vector))?;
-        if frame.vector == PAGE_FAULT {
-            let what = match frame.error {
+        write!(f, "exception {}: {}", frame.vector(), name(frame.vector()))?;
+        if frame.vector() == PAGE_FAULT {
+            let what = match frame.error() {
                 error if error & FETCH != 0 => "executing",
                 error if error & WRITE != 0 => "writing",
                 _ => "reading",
@@ -119,13 +139,11 @@ impl fmt::Display for Exception<'_> {
             "" => {}
             guess => write!(f, ": {guess}")?,
         }
-        let Frame { error, rip, rsp, rflags, cs, ss, general, .. } = frame;
-        write!(f, "\nrip {rip:016x} rsp {rsp:016x} flags {rflags:016x} error {error:x}")?;
-        write!(f, " cs {cs:x} ss {ss:x} cr2 {address:x}")?;
-        for (number, register) in general.iter().rev().enumerate() {
-            let name = REGISTERS.get(4 * number..4 * number + 3).unwrap_or_default();
+        for (number, word) in WORDS.iter().enumerate() {
+            let name = NAMES.get(4 * number..4 * number + 3).unwrap_or_default();
+            let word = frame.0.get(usize::from(*word)).unwrap_or(&address);
             let before = if number % 4 == 0 { "\n" } else { " " };
-            write!(f, "{before}{name} {register:016x}")?;
+            write!(f, "{before}{name} {word:016x}")?;
         }
         Ok(())
     }
@@ -142,7 +160,8 @@ mod tests {
             stack_guard: 0x1000..0x2000,
             stack: 0x2000..0xb000,
             hypercall_page: 0xb000..0xc000,
-            exception_stacks: 0xc000..0x1_0000,
+            exception_stacks: 0xc000..0xf000,
+            descriptors: 0xf000..0x1_0000,
             text: 0x1_0000..0x2_0000,
             rodata: 0x2_0000..0x2_4000,
             data: 0x2_4000..0x2_8000,
@@ -150,7 +169,10 @@ mod tests {
     }
 
     fn said(vector: u64, error: u64, address: u64, rsp: u64) -> std::string::String {
-        let frame = Frame { vector, error, rsp, rip: 0x1_2345, ..Frame::default() };
+        let mut frame = Frame::default();
+        for (place, word) in [(VECTOR, vector), (ERROR, error), (RSP, rsp)] {
+            frame.0[place] = word;
+        }
         Exception { frame: &frame, address, layout: &layout() }.to_string()
     }
 
@@ -192,6 +214,27 @@ mod tests {
             ),
             (
                 14,
+                3,
+                0xf008,
+                0x9000,
+                "exception 14: page fault writing 0xf008: descriptor tables are not written to",
+            ),
+            (
+                14,
+                3,
+                0xb000,
+                0x9000,
+                "exception 14: page fault writing 0xb000: the program is not written to",
+            ),
+            (
+                14,
+                3,
+                0x2_8000,
+                0x9000,
+                "exception 14: page fault writing 0x28000: page tables are not written to",
+            ),
+            (
+                14,
                 0x11,
                 0x2_5000,
                 0x9000,
@@ -222,26 +265,21 @@ mod tests {
 
     #[test]
     fn every_register_is_there_in_its_place() {
-        let words: [u64; 22] = core::array::from_fn(|place| 0x100 + place as u64);
-        // SAFETY: the frame is 22 words, any of which is a word.
-        let frame = unsafe { core::mem::transmute::<[u64; 22], Frame>(words) };
+        let frame = Frame(core::array::from_fn(|place| 0x100 + place as u64));
         let said = Exception { frame: &frame, address: 0x77, layout: &layout() }.to_string();
         for (place, name) in [
             "r15", "r14", "r13", "r12", "r11", "r10", "r9 ", "r8 ", "rbp", "rdi", "rsi", "rdx",
-            "rcx", "rbx", "rax",
+            "rcx", "rbx", "rax", "", "err", "rip", "cs ", "flg", "rsp", "ss ",
         ]
         .into_iter()
         .enumerate()
+        .filter(|(_, name)| !name.is_empty())
         {
             assert!(said.contains(&std::format!("{name} {:016x}", 0x100 + place)), "{said}");
         }
-        for (name, place) in [("rip", 17), ("flags", 19), ("rsp", 20)] {
-            assert!(said.contains(&std::format!("{name} {:016x}", 0x100 + place)), "{said}");
-        }
-        for words in ["error 110", "cs 112", "ss 115", "cr2 77"] {
-            assert!(said.contains(words), "{said}");
-        }
-        assert_eq!(said.lines().count(), 6, "{said}");
+        assert!(said.contains("cr2 0000000000000077"), "{said}");
+        assert!(said.contains("\nrip 0000000000000111 rsp "), "{said}");
+        assert_eq!(said.lines().count(), 7, "{said}");
         assert!(said.lines().all(|line| line.len() <= 110), "{said}");
     }
 }

@@ -1,4 +1,7 @@
 //! Page tables: every address is the physical one, and a page can be written or executed, not both.
+//!
+//! The tables of a guest are read-only once they are in use: nothing is mapped after that. What Xen is asked to put
+//! somewhere comes into a hole that is mapped from the beginning.
 
 use core::ops::Range;
 
@@ -65,7 +68,8 @@ impl Tables {
 
     /// How many pages the tables of a guest take at most that has this image, `pieces` of memory, and large
     /// pages in one more GiB: two for the upper levels, one for each GiB, and one for each end of a piece
-    /// that is not the end of a large page.
+    /// that is not the end of a large page. They are mapped themselves, in small pages, which takes one for each
+    /// 512 of them, and one for the end.
     pub(crate) fn pages_needed(layout: &Layout, pieces: &[Range<u64>]) -> u64 {
         const GIB: u64 = 1 << 30;
         let of = |range: &Range<u64>| {
@@ -76,7 +80,8 @@ impl Tables {
         // A table of the third level for each 512 GiB.
         let upper = 2 + pieces.last().map_or(0, |last| last.end / (GIB << 9));
         let image = 1 + layout.end().div_ceil(LARGE);
-        upper + image + 1 + pieces.iter().map(of).sum::<u64>()
+        let others = upper + image + 1 + pieces.iter().map(of).sum::<u64>();
+        others + 1 + others / 256
     }
 
     /// Maps the image: each part as what it is, its guard page and page 0 not at all.
@@ -85,6 +90,7 @@ impl Tables {
             (&layout.stack, Access::Write),
             (&layout.hypercall_page, Access::Execute),
             (&layout.exception_stacks, Access::Write),
+            (&layout.descriptors, Access::Read),
             (&layout.text, Access::Execute),
             (&layout.rodata, Access::Read),
             (&layout.data, Access::Write),
@@ -94,7 +100,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Maps whole pages that are not mapped yet, with large pages where they fit.
+    /// Maps whole pages, with large pages where they fit and are to be written. What is mapped already with small
+    /// pages is mapped anew.
     pub(crate) fn map(&mut self, range: Range<u64>, access: Access) -> Result<(), OutOfTables> {
         let flags = PageTableFlags::PRESENT
             | match access {
@@ -108,7 +115,8 @@ impl Tables {
             for level in [3, 2] {
                 table = self.next(table, index(at, level))?;
             }
-            let is_large = at.is_multiple_of(LARGE) && range.end - at >= LARGE;
+            let is_large =
+                access == Access::Write && at.is_multiple_of(LARGE) && range.end - at >= LARGE;
             let (level, size, flags) = if is_large {
                 (1, LARGE, flags | PageTableFlags::HUGE_PAGE)
             } else {

@@ -51,6 +51,22 @@ impl Ram {
         self.pieces().iter().max_by_key(|piece| length(piece)).cloned()
     }
 
+    /// Takes all out but the lowest `pages` pages.
+    pub(crate) fn limit(&mut self, pages: u64) {
+        let mut rest = pages * PAGE;
+        let mut end = None;
+        for piece in self.pieces() {
+            if rest < length(piece) {
+                end = Some(piece.start + rest);
+                break;
+            }
+            rest -= length(piece);
+        }
+        if let Some(end) = end {
+            self.remove(end..u64::MAX);
+        }
+    }
+
     /// Takes the whole pages of `range` out, those that it begins and ends in as well.
     pub(crate) fn remove(&mut self, range: Range<u64>) {
         let start = range.start / PAGE * PAGE;
@@ -164,6 +180,23 @@ mod tests {
         assert_eq!(ram.take(5, 1 << 30), Some(0x1_e000..0x2_3000));
         assert_eq!(ram.largest(), Some(0x2_3000..0x20_0000));
         assert_eq!(ram.bytes(), 0x20_0000 - 0x2_3000);
+    }
+
+    #[test]
+    fn the_lowest_pages_are_left() {
+        let pieces = [(0, 0x4000, 1), (0x10000, 0x4000, 1)];
+        for (pages, left) in [
+            (0, &[][..]),
+            (1, &[(0, 0x1000)]),
+            (4, &[(0, 0x4000)]),
+            (5, &[(0, 0x4000), (0x10000, 0x11000)]),
+            (8, &[(0, 0x4000), (0x10000, 0x14000)]),
+            (u64::MAX / PAGE, &[(0, 0x4000), (0x10000, 0x14000)]),
+        ] {
+            let mut ram = ram(&pieces);
+            ram.limit(pages);
+            assert_eq!(ends(&ram), left, "{pages} pages");
+        }
     }
 
     #[test]

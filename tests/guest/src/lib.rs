@@ -71,6 +71,36 @@ pub const CASES: &[Case] = &[
         end: End::Crash,
     },
     Case {
+        command: "write-page-table",
+        console: &["exception 14: page fault writing ", ": page tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "write-gdt",
+        console: &["exception 14: page fault writing ", ": descriptor tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "write-tss",
+        console: &["exception 14: page fault writing ", ": constants are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "write-idt",
+        console: &["exception 14: page fault writing ", ": descriptor tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "interrupt",
+        console: &[
+            "exception 2: non-maskable interrupt: somebody asked for it",
+            "rip 000",
+            "stack ",
+            "unharmed",
+        ],
+        end: End::PowerOff,
+    },
+    Case {
         command: "execute-data",
         console: &["exception 14: page fault executing ", ": data is not executed"],
         end: End::Crash,
@@ -117,6 +147,28 @@ pub const RUNTIME_CASES: &[Case] = &[
     Case {
         command: "runtime \"",
         console: &["guest: the command line has a quotation mark"],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime --entropy=strong end",
+        console: &["the end is near"],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime --entropy=good end",
+        console: &["guest: --entropy=good: expected --entropy=strong or --entropy=any"],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime interrupt",
+        console: &[
+            "exception 2: non-maskable interrupt: somebody asked for it",
+            "rip 000",
+            "  at tests/guest/src/main.rs:",
+            " in interrupt",
+            "stack ",
+            "unharmed",
+        ],
         end: End::PowerOff,
     },
     Case { command: "runtime break", console: &["guest: the device is broken"], end: End::Crash },

@@ -5,7 +5,9 @@
 use core::{arch::asm, hint::black_box, ptr, sync::atomic::AtomicU8};
 
 use rt_regions::{PAGE_SIZE, Region};
-use rt_xen::{Error, Machine, Rt, Runtime as _, finish, print, start};
+use rt_xen::{Error, Machine, Rt, Runtime as _, Wake, finish, print, start};
+
+mod tables;
 
 rt_xen::entry!(|machine| match machine.command_line.strip_prefix("runtime ") {
     Some(_) => start("guest", machine, with_runtime),
@@ -47,6 +49,7 @@ fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
         "break" => return Err(Error::new(1, "the device is broken")),
         "refuse" => return Err(Error::new(2, "--no: unknown")),
         "panic" => panic!("{} is not 8", black_box(7)),
+        "spin" => spin(rt),
         fault => return provoke(fault, rt.memory()),
     }
     Ok(())
@@ -70,6 +73,38 @@ fn fill(machine: &Machine) -> Result<(), Error> {
     Err(Error::new(2, "out of memory"))
 }
 
+/// Computes the same again and again, until the operator ends it, and looks whether it comes to the same.
+fn spin(rt: &mut Rt) {
+    let root = |square: f64| (0..30).fold(square, |root, _| (root + square / root) / 2.0);
+    let expected = root(2.0);
+    rt.print(format_args!("spinning"));
+    while rt.asked() != Wake::Stop {
+        for _ in 0..1000 {
+            assert!(root(black_box(2.0)) == expected, "something has changed a register");
+        }
+    }
+    rt.print(format_args!("unharmed"));
+}
+
+/// Interrupts itself as often as nobody could, and looks whether its registers have what they had.
+fn interrupt() {
+    for number in 0..1000_u64 {
+        let [mut a, mut b, mut c] = [number, !number, number << 32];
+        let (mut low, mut high) = (number as f64, -(number as f64));
+        // SAFETY: the handler of the exception gives back what it found.
+        unsafe {
+            asm!(
+                "int 2",
+                inout("rax") a, inout("rdi") b, inout("r15") c,
+                inout("xmm0") low, inout("xmm15") high,
+            );
+        }
+        assert_eq!([a, b, c], [number, !number, number << 32]);
+        assert!(low == number as f64 && high == -(number as f64));
+    }
+    print(format_args!("unharmed"));
+}
+
 /// Provokes an exception.
 fn provoke(fault: &str, memory: &'static Region<'static>) -> Result<(), Error> {
     match fault {
@@ -86,6 +121,14 @@ fn provoke(fault: &str, memory: &'static Region<'static>) -> Result<(), Error> {
         }
         "write-text" => overwrite((guest as fn(Machine) -> Result<(), Error> as *const ()).cast()),
         "write-rodata" => overwrite(CONSTANT.as_ptr()),
+        "write-page-table" => overwrite(tables::pages()),
+        "write-gdt" => overwrite(tables::segments()),
+        "write-tss" => overwrite(tables::task_state()),
+        "write-idt" => overwrite(tables::exceptions()),
+        "interrupt" => {
+            interrupt();
+            return Ok(());
+        }
         "execute-data" => execute(VARIABLE.as_ptr()),
         "execute-stack" => {
             let instruction = black_box(CONSTANT);

@@ -52,6 +52,7 @@ pub(crate) fn what_cannot_be_done_is_said_why() {
         memory: 2,
         vif: None,
         restart: false,
+        more: "",
     };
     let error = Domain::create(&machine, &no_kernel, plain(), |_| ()).unwrap_err();
     let error = format!("{error:#}");

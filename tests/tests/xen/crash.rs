@@ -41,6 +41,7 @@ pub(crate) fn the_end_of_a_guest_is_reported_with_its_last_words() {
             memory: 2,
             vif: None,
             restart: false,
+            more: "",
         };
         let domain = Domain::create(&machine, &settings, plain(), |_| ())
             .unwrap_or_else(|error| panic!("{error:#}"));

@@ -47,12 +47,79 @@ pub(crate) fn ends_as_it_should_in_its_runtime() {
     }
 }
 
+/// Interrupted by dom0 (`xl trigger`), more often than it says.
+pub(crate) fn says_where_it_is_when_asked() {
+    let machine = machine();
+    let program = build(&["xen"]);
+    let case = Case {
+        command: "runtime spin",
+        console: &[
+            "spinning",
+            "exception 2: non-maskable interrupt: somebody asked for it",
+            "rip 000",
+            "  at tests/guest/src/main.rs:",
+            " in spin",
+            "stack ",
+            "  at tests/guest/src/main.rs:",
+            "unharmed",
+        ],
+        end: End::PowerOff,
+    };
+    let domain = create(&machine, &program, &case);
+    domain.wait_for_line(0, ENDED_WITHIN, |line| line == "spinning").expect("it starts");
+    let flood =
+        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do xl trigger guest nmi & done; wait";
+    machine.succeed("sh", &["-c", flood]).expect("xl triggers it");
+    domain
+        .wait_for_line(0, ENDED_WITHIN, |line| line.starts_with("stack "))
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    machine.succeed("xl", &["shutdown", "guest"]).expect("xl tells it to end");
+    domain.wait_for_line(0, ENDED_WITHIN, |line| line == "unharmed").expect("it goes on");
+    expect_end(&domain, &case);
+    let lines = domain.console().lines();
+    expect_words(&case, &lines.join("\n"));
+    let told = lines.iter().filter(|line| line.starts_with("exception 2")).count();
+    println!("told {told} of 16");
+    assert!(told < 12, "{told} of 16 interrupts were told");
+}
+
+/// On a processor without random numbers.
+pub(crate) fn weak_entropy_can_be_refused() {
+    const WEAK: &str = "cpuid=\"host,rdrand=0,rdseed=0\"";
+    let machine = machine();
+    let program = build(&["xen"]);
+    for case in [
+        Case {
+            command: "runtime --entropy=strong end",
+            console: &["guest: --entropy=strong: no RDRAND and no RDSEED on this processor"],
+            end: End::Crash,
+        },
+        Case {
+            command: "runtime --entropy=any end",
+            console: &["no RDRAND and no RDSEED on this processor: seeds", "the end is near"],
+            end: End::PowerOff,
+        },
+    ] {
+        let domain = create_with(&machine, &program, &case, WEAK);
+        let last = *case.console.last().expect("every case has words");
+        domain
+            .wait_for_line(0, ENDED_WITHIN, |line| line.contains(last))
+            .unwrap_or_else(|error| panic!("{}: {error:#}", case.command));
+        expect_words(&case, &domain.console().lines().join("\n"));
+        expect_end(&domain, &case);
+    }
+}
+
 fn build(features: &[&str]) -> PathBuf {
     let mut programs = cargo::build(&["guest"], features).expect("the guest builds");
     programs.remove("guest").expect("its program is called so")
 }
 
 fn create<'m>(machine: &'m Machine, program: &Path, case: &Case) -> Domain<'m> {
+    create_with(machine, program, case, "")
+}
+
+fn create_with<'m>(machine: &'m Machine, program: &Path, case: &Case, more: &str) -> Domain<'m> {
     let settings = Settings {
         name: "guest",
         kernel: &fs::read(program).expect("the guest can be read"),
@@ -61,6 +128,7 @@ fn create<'m>(machine: &'m Machine, program: &Path, case: &Case) -> Domain<'m> {
         memory: 2,
         vif: None,
         restart: false,
+        more,
     };
     Domain::create(machine, &settings, with_places(program, plain()), |_| ())
         .unwrap_or_else(|error| panic!("{}: {error:#}", case.command))

@@ -25,6 +25,7 @@ pub(crate) fn says_in_words_what_the_layers_do() {
         memory: 2,
         vif: Some(Vif::default()),
         restart: false,
+        more: "",
     };
     let domain = Domain::create(&machine, &settings, with_log(&kernel), |_| ())
         .unwrap_or_else(|error| panic!("{error:#}"));

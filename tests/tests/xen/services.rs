@@ -41,6 +41,11 @@ fn with_service(app: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
 
 /// The same with this image of the service.
 fn with_image(app: &str, image: &[u8], test: impl FnOnce(&Machine, &Domain<'_>)) {
+    with_lines(app, image, "", test);
+}
+
+/// The same with further lines in its domain file.
+fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
     let machine = machine();
     let settings = Settings {
         name: app,
@@ -50,6 +55,7 @@ fn with_image(app: &str, image: &[u8], test: impl FnOnce(&Machine, &Domain<'_>))
         memory: MEMORY,
         vif: Some(Vif::default()),
         restart: true,
+        more,
     };
     let domain = Domain::create(&machine, &settings, plain(), |_| ())
         .unwrap_or_else(|error| panic!("{app}: {error:#}"));
@@ -167,6 +173,48 @@ pub(crate) fn peers_find_it_and_it_sleeps() {
         println!("processor time of 10 idle seconds: {slept:.1} s");
         // xl counts tenths; dom0 sends something of its own now and then.
         assert!(slept < 0.5, "an idle guest took {slept} s of 10");
+    });
+}
+
+/// Asked by `xl trigger` while it waits in Xen.
+pub(crate) fn says_where_it_sleeps() {
+    with_service("echo", |machine, domain| {
+        let from = domain.console().lines().len();
+        machine.succeed("xl", &["trigger", "echo", "nmi"]).expect("xl triggers it");
+        let limit = Duration::from_secs(10);
+        for words in ["exception 2: non-maskable interrupt", "rip 000", "stack "] {
+            domain
+                .wait_for_line(from, limit, |line| line.starts_with(words))
+                .unwrap_or_else(|error| panic!("{error:#}"));
+        }
+        assert_eq!(ask(machine, PORT, b"awake"), b"awake");
+    });
+}
+
+/// Xen lends a domain pages as they are touched, up to its memory, and ends one that touches more.
+pub(crate) fn memory_that_is_not_there_is_not_used() {
+    let image = fs::read(image("echo")).expect("the image can be read");
+    with_lines("echo", &image, "maxmem=64", |machine, domain| {
+        let line = domain
+            .wait_for_line(0, SERVING_WITHIN, |line| line.starts_with("memory "))
+            .expect("it says what it has");
+        println!("{line}");
+        assert!(line.contains(" of 65536 KiB: "), "{line}");
+        thread::scope(|scope| {
+            for sender in 0..4 {
+                scope.spawn(move || {
+                    let request = Random::new(sender).bytes(60_000);
+                    let limit = Duration::from_millis(500);
+                    let load = Ask { limit, ..requests(PORT, 40, 4) };
+                    // What finds no room is lost.
+                    let (asked, _) =
+                        machine.ask(&load, &request, Some(&request)).expect("dom0 asks");
+                    assert_eq!(asked.different, 0, "{asked:?}");
+                    println!("{asked:?}");
+                });
+            }
+        });
+        assert_eq!(ask(machine, PORT, b"alive"), b"alive");
     });
 }
 

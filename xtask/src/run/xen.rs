@@ -116,6 +116,7 @@ pub fn on_xen(
                 memory: options.memory,
                 vif: Some(Vif::default()),
                 restart: false,
+                more: "",
             };
             let decode = if logs(args) { with_log(&kernel) } else { plain() };
             start(&settings, with_places(program, decode))?

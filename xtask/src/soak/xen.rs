@@ -131,6 +131,7 @@ impl Guest {
             memory,
             vif: Some(self.vif),
             restart: false,
+            more: "",
         };
         let domain = Domain::create(machine, &settings, plain(), |_| ())?;
         domain.wait_for_line(0, SERVING_WITHIN, |line| line == "serving")?;

@@ -44,6 +44,7 @@ impl Linux {
             memory: 128,
             vif: Some(Vif::default()),
             restart: true,
+            more: "",
         }
     }
 }

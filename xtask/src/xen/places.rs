@@ -14,9 +14,12 @@ use crate::cargo;
 
 /// What a line of addresses begins with (`rt-xen`, README.md).
 const MARK: &str = "stack ";
+/// What the line of registers begins with that has the address of the instruction first.
+const INSTRUCTION: &str = "rip ";
 
 /// Adds to each line `stack ADDRESSES` of a guest the places in the source where these calls are, the
-/// innermost first, a line each: `  at udp/src/serve.rs:97 in serve`. `program` is the ELF file that
+/// innermost first, a line each: `  at udp/src/serve.rs:97 in serve`; to a line `rip ADDRESS …` that of the
+/// instruction. `program` is the ELF file that
 /// the guest runs, not stripped. What `decode` does with all lines, it does before.
 ///
 /// Addresses that follow no call, and calls within Rust's own libraries, are left out. Where the compiler
@@ -26,8 +29,14 @@ pub fn with_places(program: &Path, mut decode: Decode) -> Decode {
     Box::new(move |bytes, line| {
         decode(bytes, &mut |text| {
             line(text);
-            let Some(addresses) = parse(text) else { return };
-            match places(&program, &addresses) {
+            let found = if let Some(addresses) = parse(text) {
+                calls(&program, &addresses)
+            } else if let Some(address) = instruction(text) {
+                with_program(&program, |_, lines| place(lines, address).into_iter().collect())
+            } else {
+                return;
+            };
+            match found {
                 Ok(places) => places.iter().for_each(|place| line(&format!("  at {place}"))),
                 Err(error) => line(&format!("  no places: {error:#}")),
             }
@@ -41,8 +50,26 @@ fn parse(line: &str) -> Option<Vec<u64>> {
     line.strip_prefix(MARK)?.split(' ').map(address).collect()
 }
 
+/// The address of the instruction in the line of registers; nothing if it is another line.
+fn instruction(line: &str) -> Option<u64> {
+    let address = line.strip_prefix(INSTRUCTION)?.split(' ').next()?;
+    u64::from_str_radix(address, 16).ok()
+}
+
 /// The places of the calls that return to `addresses`.
-fn places(program: &Path, addresses: &[u64]) -> Result<Vec<String>> {
+fn calls(program: &Path, addresses: &[u64]) -> Result<Vec<String>> {
+    with_program(program, |image, lines| {
+        let calls = addresses.iter().filter(|address| follows_call(image, **address));
+        // Within the call, since what follows it may be of another line.
+        calls.filter_map(|address| place(lines, address - 1)).collect()
+    })
+}
+
+/// What `find` finds in a program.
+fn with_program(
+    program: &Path,
+    find: impl FnOnce(&object::File<'_>, &Loader) -> Vec<String>,
+) -> Result<Vec<String>> {
     let failed = || format!("cannot read {}", program.display());
     let bytes = fs::read(program).with_context(failed)?;
     let image = object::File::parse(&*bytes).with_context(failed)?;
@@ -50,9 +77,7 @@ fn places(program: &Path, addresses: &[u64]) -> Result<Vec<String>> {
     if !image.has_debug_symbols() {
         bail!("{} is stripped", program.display());
     }
-    let calls = addresses.iter().filter(|address| follows_call(&image, **address));
-    // Within the call, since what follows it may be of another line.
-    Ok(calls.filter_map(|address| place(&lines, address - 1)).collect())
+    Ok(find(&image, &lines))
 }
 
 /// Whether what comes before `address` in the code is a call: `E8` with its distance, or `FF /2`, of two to

@@ -20,6 +20,8 @@ pub struct Settings<'a> {
     pub command_line: &'a str,
     /// Its memory, in MiB.
     pub memory: u32,
+    /// Further lines of its file.
+    pub more: &'a str,
     /// Its network interface, if it has one.
     pub vif: Option<Vif>,
     /// Whether it is started again when it asks for that. A triple fault counts as asking.
@@ -73,6 +75,9 @@ pub(super) fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
     if let Some(vif) = &settings.vif {
         writeln!(file, "vif=[\"{vif}\"]")?;
     }
+    if !settings.more.is_empty() {
+        writeln!(file, "{}", settings.more)?;
+    }
     Ok(file)
 }
 
@@ -105,13 +110,14 @@ mod tests {
             memory: 2,
             vif: Some(Vif { mtu: Some(9000), ..Vif::default() }),
             restart: false,
+            more: "maxmem=64",
         };
         assert_eq!(
             file(&settings, "/domains/echo").unwrap(),
             "name=\"echo\"\ntype=\"pvh\"\nkernel=\"/domains/echo/kernel\"\n\
              cmdline='--ipv4=10.0.0.2/24 a\\\\\"b'\nmemory=2\nvcpus=1\n\
              on_reboot=\"destroy\"\n\
-             vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\n"
+             vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\nmaxmem=64\n"
         );
         assert_eq!(quoted("it's").unwrap(), "\"it's\"");
         assert!(quoted("one\ntwo").is_err());

@@ -84,6 +84,7 @@ impl Guests {
                 memory,
                 vif,
                 restart: false,
+                more: "",
             },
             _ => self.linux.settings(peer.domain),
         };
