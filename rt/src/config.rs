@@ -21,7 +21,7 @@ const NO_HOST: &str = "no host has this address: ";
 
 /// Makes [`ARGUMENTS`] and [`USAGE`] of rows: a name and how it is listed, what is expected, what is done with it.
 macro_rules! arguments {
-    ($($name:literal $listed:literal, $expected:literal, $set:expr;)*) => {
+    ($($name:literal $listed:literal, $expected:expr, $set:expr;)*) => {
         /// What `--help` says.
         pub(crate) const USAGE: &str = concat!("arguments:", $("\n  ", $name, $listed),*);
 
