@@ -184,8 +184,8 @@ impl<I: Network> Udp<'_, I> {
     }
 
     /// Whether a service is bound to `port`, or the counters are.
-    pub(crate) fn is_bound(&mut self, port: u16) -> bool {
-        self.counters_port == Some(port) || self.ports.service(port).is_some()
+    pub(crate) fn is_bound(&self, port: u16) -> bool {
+        self.ports.is_bound(port) || self.counters_port == Some(port)
     }
 
     /// Sends a datagram from a port that something is bound to, or one that routers may fragment.
