@@ -238,8 +238,8 @@ impl<I: Network> Udp<'_, I> {
     }
 
     /// Whether a service is bound to `port`, or the counters are.
-    pub(crate) fn is_bound(&mut self, port: u16) -> bool {
-        self.listing.is_at(port) || self.ports.service(port).is_some()
+    pub(crate) fn is_bound(&self, port: u16) -> bool {
+        self.ports.is_bound(port) || self.listing.is_at(port)
     }
 
     /// Sends a datagram from a port that something is bound to, or one that routers may fragment.

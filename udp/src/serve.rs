@@ -155,6 +155,7 @@ impl<I: Network> Udp<'_, I> {
 
     /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
     /// bound port was too big for it.
+    #[cold]
     pub(crate) fn report(&mut self, now: Instant, report: &Report<'_>) {
         let Report { problem, reporter, packet } = *report;
         let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
