@@ -72,7 +72,10 @@ fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R)
     let (next, outer) = (region.next.get(), region.innermost.get());
     let rewind = Rewind { region, mark: &mark, next, outer };
     region.innermost.set(Some(NonNull::from(&mark)));
-    work(&mut Scope { region: rewind.region })
+    let result = work(&mut Scope { region: rewind.region });
+    // Not left to the end of the block: if a destructor panics here, the result is dropped, and does not leak.
+    drop(rewind);
+    result
 }
 
 impl Region<'_> {

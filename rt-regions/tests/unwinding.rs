@@ -9,7 +9,7 @@ use std::{
     thread::panicking,
 };
 
-use common::with_pool;
+use common::{is_full_of, with_pool};
 use rt_regions::{
     Exhausted, Finite, PAGE_SIZE, Page, Parcels, Place, Pool, Region, RegionBox, RegionVec,
 };
@@ -85,15 +85,17 @@ fn a_scope_with_a_bomb(second_is_lower: bool) {
                 scope.alloc_slice(&[1u8; 3000]).unwrap();
                 let in_second = scope.alloc_slice(&[1u8; 3000]).unwrap();
                 assert_eq!(in_second.as_ptr().addr(), second_at.addr().get());
-            });
+                // What the scope returns is dropped too.
+                Dud(dropped.clone())
+            })
         });
-        assert_eq!((dropped.get(), region.pages(), pool.free_pages()), (1, 1, pool.pages() - 1));
+        assert_eq!((dropped.get(), region.pages(), pool.free_pages()), (2, 1, pool.pages() - 1));
         let other = Region::new(pool, "other");
         let all = other.alloc_slice(&[2u8; PAGE_SIZE]).unwrap();
         assert_eq!(all.as_ptr().addr(), second_at.addr().get());
         let more = region.alloc_slice(&[3u8; 1000]).unwrap();
         assert_eq!(address(more).start, first_at.addr().get() + 100, "where the scope began");
-        assert!(all.iter().all(|&byte| byte == 2) && more.iter().all(|&byte| byte == 3));
+        assert!(is_full_of(2, all) && is_full_of(3, more));
         // The rest of the page, and then a page that is counted as it should be.
         region.alloc_slice(&[4u8; PAGE_SIZE - 1100]).unwrap();
         region.alloc(5u8).unwrap();
@@ -131,12 +133,12 @@ fn scopes_around_one_that_panics_go_on() {
                 assert_eq!((dropped.get(), outer.pages()), (3, 1));
                 let next = outer.alloc_uninit::<u8>(500).unwrap();
                 // SAFETY: it was zeroed when the scope ended.
-                assert!(next.iter().all(|byte| unsafe { byte.assume_init() } == 0));
+                assert!(is_full_of(0, unsafe { next.assume_init_ref() }));
                 outer.scope(|inner| assert!(inner.alloc_slice(&[2u8; 3000]).is_ok()));
                 bursts(|| outer.scope(|_| burst()));
                 bursts(|| outer.scope(|inner| inner.alloc(1).map(|_| burst())));
             }
-            assert!(kept.iter().all(|&byte| byte == 7));
+            assert!(is_full_of(7, kept));
         });
         assert_eq!((region.pages(), pool.free_pages()), (0, pool.pages()));
     });
@@ -165,7 +167,7 @@ fn a_region_that_is_emptied_is_empty() {
                 assert_eq!(counts, (kept, 0, 0, round));
                 let page = region.alloc_uninit::<u8>(PAGE_SIZE).unwrap();
                 // SAFETY: it was zeroed when the region was emptied.
-                assert!(page.iter().all(|byte| unsafe { byte.assume_init() } == 0));
+                assert!(is_full_of(0, unsafe { page.assume_init_ref() }));
                 assert_eq!(region.pages(), 1);
             }
         });
@@ -270,14 +272,15 @@ fn closures_that_panic_leave_the_region_whole() {
     with_pool(64, |pool| {
         let region = Region::new(pool, "r");
         let kept = region.alloc_slice(&[7u8; 100]).unwrap();
-        for length in [10, 3000, 5000] {
+        for length in [10_usize, 3000, 5000] {
             bursts(|| region.alloc_with(|| -> [u8; 1000] { burst() }).map(drop));
             bursts(|| {
-                let element = |index| if index + 1 < length { 1u8 } else { burst() };
-                region.alloc_slice_with(length, element).map(drop)
+                let count = length.div_ceil(64);
+                let element = |index| if index + 1 < count { [1u8; 64] } else { burst() };
+                region.alloc_slice_with(count, element).map(drop)
             });
             bursts(|| region.fill(length, |_| -> (_, ()) { burst() }).map(drop));
-            bursts(|| region.format(format_args!("{:length$}{Bursts}", "")).map(drop));
+            bursts(|| region.format(format_args!("{}{Bursts}", "x".repeat(length))).map(drop));
             bursts(|| -> Result<(), Exhausted> {
                 let mut parcels = Parcels::new(region.child("parcels"), ())?;
                 parcels.push(1, b"one")?;
@@ -291,7 +294,7 @@ fn closures_that_panic_leave_the_region_whole() {
                 boxed.unsize::<[u8]>(|_| burst())
             });
             let next = region.alloc_slice(&[9u8; 64]).unwrap();
-            assert!(next.iter().all(|&byte| byte == 9) && kept.iter().all(|&byte| byte == 7));
+            assert!(is_full_of(9, next) && is_full_of(7, kept));
         }
         assert_eq!(pool.free_pages(), pool.pages() - region.pages());
     });

@@ -13,8 +13,6 @@ mod pages;
 mod panics;
 mod steps;
 
-use std::mem::MaybeUninit;
-
 use drops::Drops;
 use expected::{Id, Limits, Model};
 use held::Held;
@@ -35,7 +33,7 @@ pub(crate) fn run(program: &[u8]) -> usize {
     let mut program = Program { bytes: program.iter() };
     let pages = 1 + program.below(PAGES);
     // At most this many bytes for the pool's own table, and up to the first page.
-    let mut memory = vec![MaybeUninit::uninit(); (pages + 2) * PAGE_SIZE];
+    let mut memory = Box::new_uninit_slice((pages + 2) * PAGE_SIZE);
     let memory = &mut memory[program.below(64)..];
     let base = first_page(&Pool::new(memory));
     let pool = Pool::new(memory);
@@ -88,6 +86,7 @@ impl Program<'_> {
     fn size(&mut self) -> usize {
         let byte = usize::from(self.byte());
         match self.below(16) {
+            0 if cfg!(miri) => byte * 40,
             0 => byte * 160,
             1 => PAGE_SIZE - 2 + byte % 5,
             2 => byte * 16,

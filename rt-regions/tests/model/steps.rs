@@ -211,7 +211,7 @@ impl Machine<'_, '_> {
             self.model.give_back(id, page_end, start + most, start + length);
         }
         let bytes = bytes?;
-        assert!(bytes.iter().all(|byte| *byte == seed as u8));
+        assert_eq!(*bytes, *vec![seed as u8; length]);
         self.model.claim(start, length);
         Some(Held::bytes(bytes, seed))
     }
