@@ -17,7 +17,7 @@ fn random_programs_agree_with_the_model() {
         Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is not a number")),
         Err(_) => otherwise,
     };
-    let steps = if cfg!(miri) { 100 } else { 2_000_000 };
+    let steps = if cfg!(miri) { 200 } else { 2_000_000 };
     let (wanted, mut seed) = (number("RT_REGIONS_STEPS", steps), number("RT_REGIONS_SEED", 1));
     let mut steps = 0;
     while steps < wanted {
