@@ -3,8 +3,6 @@
 //!
 //! `cargo run -p rt-regions --example merge_sort`
 
-use std::mem::MaybeUninit;
-
 use rt_regions::{Exhausted, List, PAGE_SIZE, Place, Pool, Region};
 
 /// The integers of `list`, the smallest first, at `place`. The list itself may be anywhere but in a
@@ -80,7 +78,7 @@ fn sorted<'r>(
 
 /// Sorts `count` integers and returns them with the most pages that were in use at once.
 pub(crate) fn run(count: i64, pool_pages: usize) -> Result<(Vec<i64>, usize), Exhausted> {
-    let mut memory = vec![MaybeUninit::uninit(); pool_pages * PAGE_SIZE];
+    let mut memory = Box::new_uninit_slice(pool_pages * PAGE_SIZE);
     let pool = Pool::new(&mut memory);
     let (input, mut output) = (Region::new(&pool, "input"), Region::new(&pool, "output"));
     let mut list = List::EMPTY;

@@ -4,6 +4,17 @@ use core::{cell::Cell, fmt, ptr::NonNull};
 
 use crate::{Exhausted, Region};
 
+/// Calls its closure when it goes, whether its block is left at the end or by a panic: for what has to be
+/// put back after code that is not ours.
+pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    #[inline]
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// A value that is to be dropped.
 pub(crate) struct Record {
     older: Option<NonNull<Record>>,
@@ -27,9 +38,22 @@ impl Dropping {
         self.newest.get()
     }
 
-    /// Drops the values that are newer than `until`, the newest first.
+    /// Drops the values that are newer than `until`, the newest first. If a destructor panics, the others
+    /// are dropped before the panic goes on.
     #[inline]
     pub(crate) fn run(&self, until: Option<NonNull<Record>>) {
+        if self.newest.get() != until {
+            self.run_slowly(until);
+        }
+    }
+
+    #[cold]
+    fn run_slowly(&self, until: Option<NonNull<Record>>) {
+        let _others = Defer(|| self.drop_down_to(until));
+        self.drop_down_to(until);
+    }
+
+    fn drop_down_to(&self, until: Option<NonNull<Record>>) {
         while let Some(record) = self.newest.get()
             && Some(record) != until
         {

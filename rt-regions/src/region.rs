@@ -7,7 +7,7 @@ use core::{cell::Cell, fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 use crate::{
     Exhausted, Limit, Pool,
     budget::Budget,
-    dropping::Dropping,
+    dropping::{Defer, Dropping},
     label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
     scope::Mark,
@@ -192,10 +192,24 @@ impl<'p> Region<'p> {
     }
 
     /// Empties the region: all that was allocated in it is gone. One page is kept for what comes
-    /// next. O(1), but for [destructors](Self::alloc_dropping).
+    /// next. O(1), but for [destructors](Self::alloc_dropping). If one of these panics, the others run, and
+    /// the region is empty all the same.
     #[inline]
     pub fn reset(&mut self) {
+        self.clear();
+    }
+
+    /// Drops the values and gives back all pages but the newest, for who has the region mutably borrowed.
+    #[inline]
+    fn clear(&self) {
+        // Even if a destructor panics: what it leaves behind is used again.
+        let _emptied = Defer(|| self.rewind_to_newest_page());
         self.dropping.run(None);
+    }
+
+    /// Gives back all pages but the newest, and begins that again.
+    #[inline]
+    fn rewind_to_newest_page(&self) {
         let Some((pool, label)) = self.source else {
             let used = self.buffer - self.room();
             // SAFETY: the chunk of a finite region is its buffer, of which `used` bytes lie before.
@@ -228,16 +242,20 @@ impl<'p> Region<'p> {
         self.count(label, Filled::default());
     }
 
-    /// Empties the region and keeps no page. O(1), but for [destructors](Self::alloc_dropping).
+    /// Empties the region and keeps no page. O(1), but for [destructors](Self::alloc_dropping). If one of
+    /// these panics, the others run, and the region is empty all the same.
     pub fn release(&mut self) {
-        self.reset();
+        let region = &*self;
+        // Even if a destructor panics.
+        let _released = Defer(|| region.give_newest_page());
+        region.clear();
+    }
+
+    /// Gives back the page that an emptied region has kept.
+    fn give_newest_page(&self) {
         if let Some((pool, label)) = self.source {
-            self.give_back(
-                pool,
-                label,
-                self.pages.replace(Chain::EMPTY),
-                self.page_count.replace(0),
-            );
+            let (page, count) = (self.pages.replace(Chain::EMPTY), self.page_count.replace(0));
+            self.give_back(pool, label, page, count);
             self.next.set(self.end.get());
         }
     }
@@ -297,13 +315,17 @@ impl Drop for Region<'_> {
     // One copy: regions end in many places, and seldom.
     #[inline(never)]
     fn drop(&mut self) {
-        self.dropping.run(None);
-        if let Some((pool, label)) = self.source {
-            self.give_back(pool, label, self.pages.get(), self.page_count.get());
-            self.give_runs(pool, label, self.runs.get(), self.run_pages.get());
-            self.count(label, Filled::default());
-            label.close();
-        }
+        let region = &*self;
+        // Even if a destructor panics: nobody else knows of the pages.
+        let _given = Defer(|| {
+            if let Some((pool, label)) = region.source {
+                region.give_back(pool, label, region.pages.get(), region.page_count.get());
+                region.give_runs(pool, label, region.runs.get(), region.run_pages.get());
+                region.count(label, Filled::default());
+                label.close();
+            }
+        });
+        region.dropping.run(None);
     }
 }
 

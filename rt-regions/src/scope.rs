@@ -4,7 +4,7 @@ use core::{cell::Cell, mem::MaybeUninit, ops::Deref, ptr::NonNull};
 
 use crate::{
     Exhausted, Region,
-    dropping::Record,
+    dropping::{Defer, Record},
     pool::{Chain, NONE},
     region::{Filled, POISON},
 };
@@ -66,43 +66,16 @@ impl Drop for Rewind<'_> {
     }
 }
 
-/// Gives back what came later, even if the destructor of a value panics: then drops the others first.
-struct Give<'a> {
-    region: &'a Region<'a>,
-    saved: &'a Saved,
-}
-
-impl Drop for Give<'_> {
-    fn drop(&mut self) {
-        let Self { region, saved } = self;
-        region.dropping.run(saved.dropping);
-        let Some((pool, label)) = region.source else { return };
-        let later = |chain: &Cell<Chain>, last: u32| {
-            let Chain { first, last: newest } = chain.get();
-            if newest == last {
-                return Chain::EMPTY;
-            }
-            let kept = if last == NONE { NONE } else { first };
-            chain.set(Chain { first: kept, last });
-            Chain { first: if last == NONE { first } else { pool.next(last) }, last: newest }
-        };
-        let pages = region.page_count.replace(saved.page_count) - saved.page_count;
-        region.give_back(pool, label, later(&region.pages, saved.last_page), pages);
-        let pages = region.run_pages.replace(saved.run_pages) - saved.run_pages;
-        region.give_runs(pool, label, later(&region.runs, saved.last_run), pages);
-        region.count(label, saved.filled);
-        region.last_but_one.set(saved.last_but_one);
-        region.end.set(saved.end);
-    }
-}
-
 #[inline]
 fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
     let mark = Mark::new(MaybeUninit::uninit());
     let (next, outer) = (region.next.get(), region.innermost.get());
     let rewind = Rewind { region, mark: &mark, next, outer };
     region.innermost.set(Some(NonNull::from(&mark)));
-    work(&mut Scope { region: rewind.region })
+    let result = work(&mut Scope { region: rewind.region });
+    // Not left to the end of the block: if a destructor panics here, the result is dropped, and does not leak.
+    drop(rewind);
+    result
 }
 
 impl Region<'_> {
@@ -132,31 +105,56 @@ impl Region<'_> {
     /// Nothing that was allocated since is used any more.
     #[inline]
     unsafe fn rewind(&self, to: &Rewind<'_>) {
+        // Last, and even if a destructor panics: `next` belongs to the chunk that is there again then.
+        let _next = Defer(|| {
+            self.next.set(to.next);
+            if self.zeroing || cfg!(debug_assertions) {
+                let byte = if self.zeroing { 0 } else { POISON };
+                // SAFETY: the rest of the chunk of the mark; what was allocated there since is not used.
+                unsafe { to.next.write_bytes(byte, self.room()) };
+            }
+        });
         if self.innermost.replace(to.outer) == Some(WRITTEN) {
             // SAFETY: by the invariant of the mark it is written.
-            self.give_later(unsafe { to.mark.get().assume_init() });
-        }
-        self.next.set(to.next);
-        if self.zeroing || cfg!(debug_assertions) {
-            let byte = if self.zeroing { 0 } else { POISON };
-            // SAFETY: the rest of the chunk of the mark; what was allocated there since is not used.
-            unsafe { to.next.write_bytes(byte, self.room()) };
+            self.end_later(unsafe { to.mark.get().assume_init() });
         }
     }
 
     /// Drops the values that came since the scope was opened, gives back the pages and runs, and goes
     /// back to the chunk.
     #[cold]
-    fn give_later(&self, saved: Saved) {
-        // In any case: the scopes around do not know of what is given back here.
-        let _give = Give { region: self, saved: &saved };
+    fn end_later(&self, saved: Saved) {
+        // Even if a destructor panics: the scopes around do not know of what is given back here.
+        let _later = Defer(|| self.give_later(&saved));
         self.dropping.run(saved.dropping);
+    }
+
+    /// Gives back the pages and runs that came since the scope was opened, in which nothing is left.
+    fn give_later(&self, saved: &Saved) {
+        let Some((pool, label)) = self.source else { return };
+        let later = |chain: &Cell<Chain>, last: u32| {
+            let Chain { first, last: newest } = chain.get();
+            if newest == last {
+                return Chain::EMPTY;
+            }
+            let kept = if last == NONE { NONE } else { first };
+            chain.set(Chain { first: kept, last });
+            Chain { first: if last == NONE { first } else { pool.next(last) }, last: newest }
+        };
+        let pages = self.page_count.replace(saved.page_count) - saved.page_count;
+        self.give_back(pool, label, later(&self.pages, saved.last_page), pages);
+        let pages = self.run_pages.replace(saved.run_pages) - saved.run_pages;
+        self.give_runs(pool, label, later(&self.runs, saved.last_run), pages);
+        self.count(label, saved.filled);
+        self.last_but_one.set(saved.last_but_one);
+        self.end.set(saved.end);
     }
 
     /// Calls `work` with a region inside this one, which ends when `work` returns, errors and panics
     /// included: `letregion` of the region calculus. It takes no page while the current one has room,
     /// counts as this region, and ends in O(1), but for
-    /// [destructors](Region::alloc_dropping).
+    /// [destructors](Region::alloc_dropping). If one of these panics, the others run, and the scope ends
+    /// all the same.
     ///
     /// ```
     /// use rt_regions::{Exhausted, Pool, Region};

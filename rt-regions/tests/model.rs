@@ -1,7 +1,7 @@
 //! Random programs against a model: see `model/interpreter.rs`.
 //!
-//! `RT_REGIONS_STEPS` is how many steps to take (two million unless it says otherwise), `RT_REGIONS_SEED` where
-//! to begin.
+//! `RT_REGIONS_STEPS` is how many steps to take (two million unless it says otherwise, a few hundred under Miri),
+//! `RT_REGIONS_SEED` where to begin.
 
 #[path = "model/interpreter.rs"]
 mod interpreter;
@@ -17,11 +17,12 @@ fn random_programs_agree_with_the_model() {
         Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is not a number")),
         Err(_) => otherwise,
     };
-    let (wanted, mut seed) = (number("RT_REGIONS_STEPS", 2_000_000), number("RT_REGIONS_SEED", 1));
+    let steps = if cfg!(miri) { 200 } else { 2_000_000 };
+    let (wanted, mut seed) = (number("RT_REGIONS_STEPS", steps), number("RT_REGIONS_SEED", 1));
     let mut steps = 0;
     while steps < wanted {
         let mut random = Random::new(seed);
-        let length = 64 << random.below(6);
+        let length = if cfg!(miri) { 96 } else { 64 << random.below(6) };
         let program = random.bytes(length);
         match panic::catch_unwind(|| interpreter::run(&program)) {
             Ok(more) => steps += more as u64,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::with_pool;
+use common::{rounds, with_pool};
 use rt_regions::{PAGE_SIZE, Place, Region, RegionVec};
 
 #[test]
@@ -13,10 +13,11 @@ fn a_scope_gives_back_what_it_took_and_nothing_else() {
         let before = (region.pages(), pool.free_pages());
         let sum = region.scope(|outer| {
             let kept = outer.alloc_slice(&[1u64; 100]).unwrap();
-            for _ in 0..10 {
+            for _ in 0..rounds(10, 2) {
                 outer.scope(|inner| {
                     inner.alloc_slice(&[2u64; 2000]).unwrap();
-                    (0..1000).for_each(|n| assert_eq!(*inner.alloc([n; 4]).unwrap(), [n; 4]));
+                    (0..rounds(1000, 600))
+                        .for_each(|n| assert_eq!(*inner.alloc([n; 4]).unwrap(), [n; 4]));
                     let mut vector = RegionVec::new(inner);
                     (0..100).for_each(|n| vector.push(n).unwrap());
                     assert!(inner.pages() > 8);

@@ -69,6 +69,7 @@ pub fn all(quick: bool) -> Result<()> {
     if !quick {
         step("machine code without the profiler", assembly::check_profile_is_free)?;
         step("licences and sources", supply::deny)?;
+        step("memory: Miri", memory::interpret)?;
         step("memory: AddressSanitizer", memory::sanitize)?;
         step("memory: Valgrind", memory::check_with_valgrind)?;
         step("fuzzing", || match fuzz::ready() {

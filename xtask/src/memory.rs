@@ -1,4 +1,4 @@
-//! The memory of rt-regions under the tools that look for what a test cannot see: `AddressSanitizer`
+//! The memory of rt-regions under the tools that look for what a test cannot see: Miri, `AddressSanitizer`
 //! and Valgrind. Where one is missing the step is skipped, and says so.
 
 use std::{io::BufReader, path::PathBuf, process::Stdio};
@@ -17,8 +17,47 @@ const CRATE: &str = "rt-regions";
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
+/// The test that does so.
+const MISUSE: &str = "misuse_does_not_compile";
+
+/// What Miri is told beside the rules for references that it goes by: the first that were written down
+/// (stacked borrows), and those that follow them (tree borrows). A pointer is never made of a number.
+const MIRI_FLAGS: [&str; 2] =
+    ["-Zmiri-strict-provenance", "-Zmiri-strict-provenance -Zmiri-tree-borrows"];
+
 /// How many random steps are taken under Valgrind, which is some 50 times slower.
 const VALGRIND_STEPS: u32 = 20_000;
+
+/// Runs the tests under Miri, which a nightly compiler may have; it is added where that can be. Twice, by
+/// both rules for references. The tests shorten their loops themselves, and leak nothing.
+///
+/// # Errors
+/// A test fails, leaks, or does what Rust does not define.
+pub fn interpret() -> Result<()> {
+    if let Err(error) = nightly::host().and_then(|_| nightly::add(&["miri", "rust-src"])) {
+        return skip(&format!("{error:#}"));
+    }
+    let folder = target_folder("miri")?;
+    // The standard library as Miri needs it, of which some is fetched.
+    let ready = nightly::program("cargo").args(["miri", "setup"]).stdin(Stdio::null()).status();
+    if !ready.is_ok_and(|status| status.success()) {
+        return skip("Miri cannot build the standard library (cargo +nightly miri setup)");
+    }
+    for flags in MIRI_FLAGS {
+        // Without the profiler, which has no unsafe code.
+        let tests = ["--package", CRATE, "--features", "allocator-api2,faults", "--tests"];
+        succeed(
+            nightly::program("cargo")
+                .args(["miri", "test"])
+                .args(tests)
+                .arg("--target-dir")
+                .arg(&folder)
+                .args(["--", "--skip", MISUSE])
+                .env("MIRIFLAGS", flags),
+        )?;
+    }
+    Ok(())
+}
 
 /// Runs the tests with `AddressSanitizer`, which a nightly compiler has.
 ///
@@ -30,7 +69,7 @@ pub fn sanitize() -> Result<()> {
         Err(error) => return skip(&format!("{error:#}")),
     };
     let tests = ["test", "--package", CRATE, "--tests", "--target", &host, "--target-dir"];
-    let skipped = ["--", "--skip", "misuse_does_not_compile"];
+    let skipped = ["--", "--skip", MISUSE];
     succeed(
         nightly::program("cargo")
             .args(tests)

@@ -1,11 +1,12 @@
-//! The nightly compiler, which has what the pinned one has not: sanitizers, and the coverage that a fuzzer follows.
+//! The nightly compiler, which has what the pinned one has not: sanitizers, Miri, and the coverage that a fuzzer
+//! follows.
 
 use std::{
     ffi::OsStr,
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cargo;
 
@@ -30,4 +31,24 @@ pub(crate) fn host() -> Result<String> {
     let text = String::from_utf8(output.stdout).context(MISSING)?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context(MISSING)?;
     Ok(host.into())
+}
+
+/// Adds components to the nightly toolchain, unless it has them.
+///
+/// # Errors
+/// One of them cannot be had.
+pub(crate) fn add(components: &[&str]) -> Result<()> {
+    let list = components.join(" ");
+    let output = Command::new("rustup")
+        .args(["component", "add", "--toolchain", "nightly"])
+        .args(components)
+        .stdin(Stdio::null())
+        .output()
+        .context("there is no rustup")?;
+    ensure!(
+        output.status.success(),
+        "the nightly compiler has no {list}, and it cannot be added (rustup component add --toolchain nightly \
+         {list})"
+    );
+    Ok(())
 }

@@ -35,17 +35,17 @@ impl Pool<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{mem::MaybeUninit, vec};
+    use std::boxed::Box;
 
     use crate::{Limit, PAGE_SIZE, Pool, Region};
 
     #[test]
     fn one_taking_is_refused_and_no_other() {
-        let mut memory = vec![MaybeUninit::uninit(); 32 * PAGE_SIZE];
+        let mut memory = Box::new_uninit_slice(32 * PAGE_SIZE);
         let pool = Pool::new(&mut memory);
         let region = Region::new(&pool, "test");
         pool.refuse(3);
-        let taken = |pages: usize| region.alloc_slice_with(pages * PAGE_SIZE, |_| 0u8).map(drop);
+        let taken = |pages: usize| region.alloc_uninit::<u8>(pages * PAGE_SIZE).map(drop);
         assert!(taken(1).is_ok() && taken(4).is_ok() && pool.will_refuse());
         let refused = taken(2).unwrap_err();
         assert_eq!((refused.limit, refused.used), (Limit::Pool, 5 * PAGE_SIZE));

@@ -1,8 +1,7 @@
 use std::{
+    boxed::Box,
     format,
-    mem::MaybeUninit,
     string::{String, ToString},
-    vec,
     vec::Vec,
 };
 
@@ -11,8 +10,8 @@ use crate::{Finite, PAGE_SIZE};
 
 /// Calls `test` with a pool to sample and with a region of another one.
 fn with_profile(test: impl FnOnce(&Pool<'_>, &Region<'_>)) {
-    let mut memory = vec![MaybeUninit::uninit(); 66 * PAGE_SIZE];
-    let mut notes = vec![MaybeUninit::uninit(); 1 << 20];
+    let mut memory = Box::new_uninit_slice(66 * PAGE_SIZE);
+    let mut notes = Box::new_uninit_slice(1 << 20);
     let (pool, apart) = (Pool::new(&mut memory), Pool::new(&mut notes));
     test(&pool, &Region::new(&apart, "profile"));
 }

@@ -1,24 +1,35 @@
 //! Values with destructors: those that a region drops, and when.
 
-use std::{alloc::Layout, cell::RefCell, rc::Rc};
+use std::{alloc::Layout, cell::RefCell, rc::Rc, thread};
 
-use super::{Machine, Model, Open, held::Held};
+use super::{Machine, Model, Open, held::Held, panics::panic_as_planned};
 
-/// The numbers of the values that were dropped and not yet compared, in order.
+/// The values that were dropped and not yet compared, in order.
 #[derive(Default)]
-pub(crate) struct Drops(Rc<RefCell<Vec<u64>>>);
+pub(crate) struct Drops(Rc<RefCell<Vec<Dropped>>>);
+
+struct Dropped {
+    number: u64,
+    /// Whether its destructor has panicked.
+    panicked: bool,
+}
 
 impl Drops {
-    /// Compares them.
-    pub(crate) fn check(&self, model: &mut Model) {
-        model.check_dropped(&self.0.take());
+    /// Compares them. `panicked` says whether what dropped them has panicked.
+    pub(crate) fn check(&self, model: &mut Model, panicked: bool) {
+        let dropped = self.0.take();
+        let numbers: Vec<u64> = dropped.iter().map(|dropped| dropped.number).collect();
+        model.check_dropped(&numbers);
+        assert_eq!(dropped.iter().any(|dropped| dropped.panicked), panicked, "a panic got lost");
     }
 }
 
 /// A value that says when it is dropped.
 struct Noisy {
     number: u64,
-    log: Rc<RefCell<Vec<u64>>>,
+    log: Rc<RefCell<Vec<Dropped>>>,
+    /// Whether its destructor panics, unless there is a panic already.
+    panics: bool,
     pattern: [u8; 13],
     /// The number with all bits the other way round: nobody wrote over this value.
     inverse: u64,
@@ -27,21 +38,30 @@ struct Noisy {
 impl Drop for Noisy {
     fn drop(&mut self) {
         assert_eq!(self.inverse, !self.number, "a value to be dropped was written over");
-        self.log.borrow_mut().push(self.number);
+        let panicked = self.panics && !thread::panicking();
+        self.log.borrow_mut().push(Dropped { number: self.number, panicked });
+        if panicked {
+            panic_as_planned();
+        }
     }
 }
 
 impl Machine<'_, '_> {
     /// Puts a value into the region that is dropped when the region or the scope ends. It takes two
     /// allocations: the value, and what the region notes of it, which is three words.
-    pub(crate) fn dropped<'r>(&mut self, at @ (id, region): Open<'r>) -> Option<Held<'r>> {
-        let number = self.steps as u64;
-        let noisy = Noisy { number, log: self.drops.0.clone(), pattern: [0; 13], inverse: !number };
+    pub(crate) fn dropped<'r>(
+        &mut self,
+        at @ (id, region): Open<'r>,
+        panics: bool,
+    ) -> Option<Held<'r>> {
+        let (number, log) = (self.steps as u64, self.drops.0.clone());
+        let noisy = Noisy { number, log, panics: false, pattern: [0; 13], inverse: !number };
         let before = self.next(at);
         let result = region.alloc_dropping(noisy);
         let (value, record) = (Layout::new::<Noisy>(), Layout::new::<[usize; 3]>());
         match result {
             Ok(noisy) => {
+                noisy.panics = panics;
                 let address = std::ptr::from_ref(noisy).addr();
                 self.model.took(id, value.size(), value.align(), address);
                 let record_at = self.next(at) - record.size();
@@ -72,7 +92,7 @@ impl Machine<'_, '_> {
         }
         .inspect(|held| held.verify(&self.model))
         .or_else(|| {
-            self.drops.check(&mut self.model);
+            self.drops.check(&mut self.model, false);
             None
         })
     }

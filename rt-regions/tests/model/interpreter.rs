@@ -10,13 +10,13 @@ mod drops;
 mod expected;
 mod held;
 mod pages;
+mod panics;
 mod steps;
-
-use std::mem::MaybeUninit;
 
 use drops::Drops;
 use expected::{Id, Limits, Model};
 use held::Held;
+use panics::{panic_as_planned, panics};
 use rt_regions::{Finite, PAGE_SIZE, Place, Pool, Region, Scope};
 
 /// How deep regions nest.
@@ -33,7 +33,7 @@ pub(crate) fn run(program: &[u8]) -> usize {
     let mut program = Program { bytes: program.iter() };
     let pages = 1 + program.below(PAGES);
     // At most this many bytes for the pool's own table, and up to the first page.
-    let mut memory = vec![MaybeUninit::uninit(); (pages + 2) * PAGE_SIZE];
+    let mut memory = Box::new_uninit_slice((pages + 2) * PAGE_SIZE);
     let memory = &mut memory[program.below(64)..];
     let base = first_page(&Pool::new(memory));
     let pool = Pool::new(memory);
@@ -42,6 +42,7 @@ pub(crate) fn run(program: &[u8]) -> usize {
         model: Model::new(base, pool.pages()),
         program,
         drops: Drops::default(),
+        has_panicked: false,
         steps: 0,
         seed: 0,
     };
@@ -85,6 +86,7 @@ impl Program<'_> {
     fn size(&mut self) -> usize {
         let byte = usize::from(self.byte());
         match self.below(16) {
+            0 if cfg!(miri) => byte * 40,
             0 => byte * 160,
             1 => PAGE_SIZE - 2 + byte % 5,
             2 => byte * 16,
@@ -93,11 +95,13 @@ impl Program<'_> {
     }
 }
 
-/// Whether a region is emptied and used again after a round, used in a scope, or ends.
+/// Whether a region is emptied and used again after a round, used in a scope, or ends: perhaps because who
+/// uses it panics.
 enum End {
     Reset,
     Scope,
     Close,
+    Panic,
 }
 
 struct Machine<'b, 'p> {
@@ -105,6 +109,8 @@ struct Machine<'b, 'p> {
     model: Model,
     program: Program<'b>,
     drops: Drops,
+    /// Whether the panic that ends a scope or a region is its user's, and no destructor's.
+    has_panicked: bool,
     steps: usize,
     seed: u16,
 }
@@ -133,42 +139,58 @@ impl Machine<'_, '_> {
         loop {
             let mut open = outer.to_vec();
             open.push((id, &region));
-            match self.round(&open) {
+            let panicked = match self.round(&open) {
                 End::Reset => self.reset(id, &mut region),
                 End::Scope => {
                     self.model.enter(id);
-                    region.scope(|scope| self.scope(outer, id, scope));
+                    let panicked = panics(|| region.scope(|scope| self.scope(outer, id, scope)));
                     self.model.leave(id);
+                    panicked
                 }
                 End::Close => break,
-            }
-            self.drops.check(&mut self.model);
+                End::Panic => {
+                    self.has_panicked = true;
+                    break;
+                }
+            };
+            self.check(panicked);
             self.model.check_region(id, &region);
-            self.model.check(self.pool);
         }
-        drop(region);
+        let panicked = panics(|| {
+            let _region = region;
+            if self.has_panicked {
+                panic_as_planned();
+            }
+        });
         self.model.close(id);
-        self.drops.check(&mut self.model);
+        self.check(panicked);
+    }
+
+    /// Compares everything after something has ended, perhaps by a panic.
+    fn check(&mut self, panicked: bool) {
+        let users = std::mem::take(&mut self.has_panicked);
+        assert!(panicked || !users, "a panic got lost");
+        self.drops.check(&mut self.model, panicked && !users);
         self.model.check(self.pool);
     }
 
-    /// Empties a region, in one of the ways that there are.
-    fn reset(&mut self, id: Id, region: &mut Region<'_>) {
-        match self.program.below(4) {
-            0 => {
-                region.release();
-                self.model.empty(id);
-            }
+    /// Empties a region, in one of the ways that there are, and says whether that has panicked.
+    fn reset(&mut self, id: Id, region: &mut Region<'_>) -> bool {
+        let way = self.program.below(4);
+        let panicked = panics(|| match way {
+            0 => region.release(),
             1 => {
                 self.model.check_region(id, Place::Top(region).enter());
                 Place::Bot(region).enter();
-                self.model.reset(id);
             }
-            _ => {
-                region.reset();
-                self.model.reset(id);
-            }
+            _ => region.reset(),
+        });
+        if way == 0 {
+            self.model.empty(id);
+        } else {
+            self.model.reset(id);
         }
+        panicked
     }
 
     /// Uses a scope of a region, until the program ends it. What was allocated through the scope itself
@@ -182,16 +204,22 @@ impl Machine<'_, '_> {
                 End::Reset => kept.extend(self.keep(id, scope)),
                 End::Scope => {
                     self.model.enter(id);
-                    scope.scope(|inner| self.scope(outer, id, inner));
+                    let panicked = panics(|| scope.scope(|inner| self.scope(outer, id, inner)));
                     self.model.leave(id);
-                    self.drops.check(&mut self.model);
-                    self.model.check(self.pool);
+                    self.check(panicked);
                 }
                 End::Close => break,
+                End::Panic => {
+                    self.has_panicked = true;
+                    break;
+                }
             }
             kept.iter().for_each(|held| held.verify(&self.model));
         }
         kept.into_iter().for_each(|held| held.end(&mut self.model));
+        if self.has_panicked {
+            panic_as_planned();
+        }
     }
 
     /// Steps until the newest region is reset, used in a scope, or closed.
@@ -207,6 +235,7 @@ impl Machine<'_, '_> {
                 0..=1 => break End::Reset,
                 2..=3 => break End::Close,
                 4..=5 => break End::Scope,
+                62 => break End::Panic,
                 6..=10 if open.len() < DEPTH => self.open(open),
                 step => self.step(step, open, &mut held),
             }

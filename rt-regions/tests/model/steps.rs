@@ -52,11 +52,15 @@ impl Machine<'_, '_> {
                 self.model.keep_back(pages);
                 None
             }
-            35..=36 => self.dropped(at),
+            35..=36 => self.dropped(at, step == 36),
             37..=38 => self.page(open),
             39..=40 => self.adopted(at, held),
             #[cfg(feature = "allocator-api2")]
             41..=43 => self.block(at),
+            52 => {
+                self.panicking_closure(at);
+                None
+            }
             44..=51 if !held.is_empty() => {
                 held.swap_remove(any).end(&mut self.model);
                 None
@@ -207,7 +211,7 @@ impl Machine<'_, '_> {
             self.model.give_back(id, page_end, start + most, start + length);
         }
         let bytes = bytes?;
-        assert!(bytes.iter().all(|byte| *byte == seed as u8));
+        assert_eq!(*bytes, *vec![seed as u8; length]);
         self.model.claim(start, length);
         Some(Held::bytes(bytes, seed))
     }
