@@ -69,14 +69,20 @@ impl Bound<'_> {
 }
 
 impl<I> Udp<'_, I> {
+    /// Whether a service is bound to `port`, or the counters are.
+    #[inline]
+    pub(crate) fn is_bound(&self, port: u16) -> bool {
+        self.ports.is_bound(port) || self.listing.is_at(port)
+    }
+
     /// Whether a port is likely to be that of a service. Port 0 is none: nothing can be sent there (RFC 768).
     #[inline]
-    pub(crate) fn is_of_service(&mut self, port: u16) -> bool {
+    pub(crate) fn is_of_service(&self, port: u16) -> bool {
         match port {
             0 => false,
             1..SYSTEM_PORTS => true,
             SYSTEM_PORTS..EPHEMERAL_PORTS if RESPONDERS.contains(&port) => true,
-            _ => self.ports.is_bound(port) || self.listing.is_at(port),
+            _ => self.is_bound(port),
         }
     }
 }

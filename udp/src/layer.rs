@@ -237,11 +237,6 @@ impl<I: Network> Udp<'_, I> {
         self.transmit(now, source_port, destination_port, outgoing, payload)
     }
 
-    /// Whether a service is bound to `port`, or the counters are.
-    pub(crate) fn is_bound(&self, port: u16) -> bool {
-        self.ports.is_bound(port) || self.listing.is_at(port)
-    }
-
     /// Sends a datagram from a port that something is bound to, or one that routers may fragment.
     #[inline]
     pub(crate) fn transmit(

@@ -64,18 +64,13 @@ impl<'g> Ports<'g> {
         self.places[..self.bound].binary_search_by_key(&Some(port), Place::port)
     }
 
-    /// Whether something is bound to the port.
-    #[inline]
-    pub(crate) fn is_bound(&mut self, port: u16) -> bool {
-        self.find(port).is_some()
-    }
-
     fn find(&mut self, port: u16) -> Option<&mut Binding<'g>> {
         let index = self.search(port).ok()?;
         self.places[index].0.as_mut()
     }
 
     /// Whether a service is bound to the port.
+    #[inline]
     pub(crate) fn is_bound(&self, port: u16) -> bool {
         self.search(port).is_ok()
     }
