@@ -24,6 +24,9 @@ const LONGEST: usize = 4096;
 /// As many bytes as a daemon can have said and not yet written.
 const BACKLOG: usize = 1 << 16;
 
+/// A value, or that there is none.
+type Answer = Result<Vec<u8>, ()>;
+
 struct Other<'i> {
     input: RefCell<Input<'i>>,
     now: Cell<u64>,
@@ -36,7 +39,7 @@ struct Other<'i> {
     /// The number of the last request that was answered.
     answered: Cell<u32>,
     /// The number of the last request that was answered as it should be, and the answer.
-    answer: RefCell<Option<(u32, Result<Vec<u8>, ()>)>>,
+    answer: RefCell<Option<(u32, Answer)>>,
     /// It has said nothing but what it should.
     honest: Cell<bool>,
 }
