@@ -9,7 +9,7 @@ use crate::{Exhausted, Region};
 pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for Defer<F> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         (self.0)();
     }

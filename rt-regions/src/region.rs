@@ -208,7 +208,8 @@ impl<'p> Region<'p> {
     }
 
     /// Gives back all pages but the newest, and begins that again.
-    #[inline]
+    // Else a build that unwinds, which has it twice, calls it.
+    #[inline(always)]
     fn rewind_to_newest_page(&self) {
         let Some((pool, label)) = self.source else {
             let used = self.buffer - self.room();
@@ -252,11 +253,25 @@ impl<'p> Region<'p> {
     }
 
     /// Gives back the page that an emptied region has kept.
+    // Else a build that unwinds, which has it twice, calls it.
+    #[inline(always)]
     fn give_newest_page(&self) {
         if let Some((pool, label)) = self.source {
             let (page, count) = (self.pages.replace(Chain::EMPTY), self.page_count.replace(0));
             self.give_back(pool, label, page, count);
             self.next.set(self.end.get());
+        }
+    }
+
+    /// Gives back all that the region has, which ends.
+    // Else a build that unwinds, which has it twice, calls it.
+    #[inline(always)]
+    fn give_all(&self) {
+        if let Some((pool, label)) = self.source {
+            self.give_back(pool, label, self.pages.get(), self.page_count.get());
+            self.give_runs(pool, label, self.runs.get(), self.run_pages.get());
+            self.count(label, Filled::default());
+            label.close();
         }
     }
 
@@ -317,14 +332,7 @@ impl Drop for Region<'_> {
     fn drop(&mut self) {
         let region = &*self;
         // Even if a destructor panics: nobody else knows of the pages.
-        let _given = Defer(|| {
-            if let Some((pool, label)) = region.source {
-                region.give_back(pool, label, region.pages.get(), region.page_count.get());
-                region.give_runs(pool, label, region.runs.get(), region.run_pages.get());
-                region.count(label, Filled::default());
-                label.close();
-            }
-        });
+        let _given = Defer(|| region.give_all());
         region.dropping.run(None);
     }
 }

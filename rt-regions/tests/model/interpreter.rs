@@ -23,7 +23,7 @@ use rt_regions::{Finite, PAGE_SIZE, Place, Pool, Region, Scope};
 const DEPTH: usize = 4;
 
 /// The most pages that a pool has.
-const PAGES: usize = 64;
+const PAGES: usize = if cfg!(miri) { 16 } else { 64 };
 
 /// Runs a program and returns the number of its steps.
 ///
