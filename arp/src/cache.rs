@@ -108,15 +108,8 @@ impl<'g> Cache<'g> {
             State::Asked => return Resolution::Asked,
             State::Silent if now < entry.when => return Resolution::Silent,
             State::Free | State::Silent => {}
-            State::Known if entry.when <= now => {
-                entry.touched = Moment::of(now);
-                (entry.state, entry.times) = (State::Polled, 1);
-                entry.when = now + self.timing.retry;
-                let next = entry.when;
-                self.arm(next);
-                return Resolution::Stale(mac);
-            }
-            State::Learnt => {
+            // It is asked whether it is still there, or at all.
+            State::Learnt | State::Known if entry.state == State::Learnt || entry.when <= now => {
                 entry.touched = Moment::of(now);
                 (entry.state, entry.times) = (State::Checked, 0);
                 entry.rival = MacAddr::UNSPECIFIED;
@@ -202,38 +195,31 @@ impl<'g> Cache<'g> {
         if self.cursor == 0 {
             (self.earliest, self.repeats) = (NEVER, REPEATS);
         }
-        let Timing { tries, polls, retry, silence, .. } = self.timing;
+        let Timing { tries, retry, silence, .. } = self.timing;
         while let Some(entry) = self.entries.get_mut(self.cursor) {
             self.cursor += 1;
             let address = entry.address;
-            let due = match entry.state {
-                State::Asked | State::Polled if now < entry.when => {
+            match entry.state {
+                State::Asked if now < entry.when => self.earliest = self.earliest.min(entry.when),
+                State::Asked if entry.times < tries => {
+                    (entry.times, entry.when) = (entry.times + 1, now + retry);
                     self.earliest = self.earliest.min(entry.when);
-                    continue;
+                    return Some(Due::Ask(address));
                 }
-                State::Asked if entry.times < tries => Due::Ask(address),
-                State::Polled if entry.times < polls => Due::Poll(address, entry.mac),
                 State::Asked => {
                     (entry.state, entry.when) = (State::Silent, now + silence);
                     return Some(Due::Silent(address));
                 }
-                State::Polled => {
-                    *entry = Entry::FREE;
-                    return Some(Due::Lost(address));
-                }
                 State::Contested | State::Checked | State::Upheld => {
                     self.earliest = self.earliest.min(now + GRANULARITY);
-                    match entry.pass(now, self.belief, &mut self.repeats) {
-                        Some(due) => return Some(due),
-                        None => continue,
+                    let due = entry.pass(now, self.belief, &mut self.repeats);
+                    if due.is_some() {
+                        return due;
                     }
                 }
                 // Whether the time of the others is over is seen when they are looked at.
-                _ => continue,
-            };
-            (entry.times, entry.when) = (entry.times + 1, now + retry);
-            self.earliest = self.earliest.min(entry.when);
-            return Some(due);
+                _ => {}
+            }
         }
         self.cursor = 0;
         self.wake = self.earliest.max(now + GRANULARITY);

@@ -18,20 +18,17 @@ pub struct Timing {
     pub retry: Duration,
     /// How many requests are broadcast before a neighbour counts as silent.
     pub tries: u8,
-    /// How many requests a known neighbour is sent alone before it is forgotten.
-    pub polls: u8,
     /// How long nothing is sent to a neighbour that was silent, and nothing asked.
     pub silence: Duration,
 }
 
-/// 20 minutes; 5 requests and 3 polls, a second apart; silent for 5 seconds.
+/// 20 minutes; 5 requests, a second apart; silent for 5 seconds.
 impl Default for Timing {
     fn default() -> Self {
         Self {
             age: Duration::from_secs(20 * 60),
             retry: Duration::from_secs(1),
             tries: 5,
-            polls: 3,
             silence: Duration::from_secs(5),
         }
     }
@@ -79,13 +76,11 @@ pub(crate) enum State {
     Known,
     /// Known, and the rival was asked alone whether it has the address.
     Contested,
-    /// Known, and asked alone whether it has the address: the rival has answered, or there is none and nothing
-    /// was sent to the neighbour before.
+    /// Known, and asked alone whether it has the address: the rival has answered, or there is none, and the neighbour
+    /// is stale or nothing was sent to it before.
     Checked,
     /// Known, and the rival was not believed.
     Upheld,
-    /// Known, stale, and asked alone whether it still is there.
-    Polled,
     /// Said by the configuration: neither ages nor changes.
     Static,
 }

@@ -1,7 +1,7 @@
 //! What a packet says of its sender's address, against what is known of it: RFC 826 has the receiver believe it at
 //! once, and whoever wanted a neighbour's packets would only have to say so.
 //!
-//! Who is believed is found out by asking, each station alone (RFC 1122 2.3.2.1 (2)): the rival first, and when it
+//! Who is believed is found out by asking, each station alone (RFC 1122 2.3.2.1 (2)): first the rival, and when it
 //! has answered, the station that is known. The first of these questions is paid for by the packet that led
 //! to it, so that nobody can make us send more than he does; questions are repeated, in case one was lost, as
 //! far as there are [`REPEATS`] left for all neighbours.
@@ -44,11 +44,13 @@ impl Entry {
         let over = self.is_over(now, belief.margin);
         let (state, merged) = match self.state {
             State::Asked if speaks => (State::Known, Merged::Answered),
-            State::Known if asks && over => (State::Learnt, Merged::Changed),
-            State::Silent | State::Learnt if asks => (State::Learnt, Merged::Changed),
+            State::Silent | State::Learnt | State::Known
+                if asks && (over || self.state < State::Known) =>
+            {
+                (State::Learnt, if is_known { Merged::Confirmed } else { Merged::Changed })
+            }
             _ if over => return Merged::Unchanged,
             State::Known if asks && is_known => (State::Known, Merged::Confirmed),
-            State::Polled if speaks && is_known => (State::Known, Merged::Confirmed),
             // A station that asks us is there; to be believed in an answer it has to be asked.
             State::Contested | State::Upheld if asks && is_known => {
                 (State::Upheld, Merged::Confirmed)
@@ -62,11 +64,7 @@ impl Entry {
                 return Merged::Rivalled(self.mac);
             }
             State::Upheld if self.times == 0 || mac == self.rival => return Merged::Unchanged,
-            State::Known | State::Polled | State::Upheld if !is_known => {
-                if self.state == State::Polled {
-                    // It has not answered yet: what is known of it is stale.
-                    self.when = now;
-                }
+            State::Known | State::Upheld if !is_known => {
                 (self.state, self.times, self.rival) = (State::Contested, 0, mac);
                 return Merged::Contested;
             }

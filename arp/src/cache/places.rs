@@ -53,7 +53,7 @@ impl Cache<'_> {
         for (entry, index) in entries.iter().zip(set) {
             let rank = match entry.state {
                 State::Static => continue,
-                State::Asked | State::Polled if now < entry.when && !even_asked => continue,
+                State::Asked if now < entry.when && !even_asked => continue,
                 State::Free => 0,
                 _ if entry.is_over(now, self.belief.margin) => 0,
                 _ if !entry.in_use() => 1,

@@ -88,7 +88,7 @@ fn an_entry_in_use_is_polled_before_it_expires() {
     assert_eq!(cache.lookup(at(late), THEM), None);
     assert_eq!(cache.resolve(at(late), THEM), Resolution::Stale(PEER));
     assert_eq!(cache.resolve(at(late), THEM), Resolution::Known(PEER));
-    assert_eq!(all_due(cache, at(late + 1)), [Due::Poll(THEM, PEER)]);
+    assert_eq!(all_due(cache, at(late) + GRANULARITY), [Due::Poll(THEM, PEER)]);
     assert_eq!(cache.merge(at(late + 1), THEM, PEER, Claim::AnswersUs), Merged::Confirmed);
     assert_eq!(cache.lookup(at(late + 60), THEM), Some(PEER));
 }
@@ -98,11 +98,16 @@ fn a_neighbour_that_answers_no_poll_is_forgotten() {
     let mut storage = [Entry::FREE; 1024];
     let cache = &mut cache(&mut storage);
     meet(cache, at(0), THEM, PEER);
+    assert_eq!(all_due(cache, at(1)), []);
+    let after = |milliseconds| at(1190) + Duration::from_millis(milliseconds);
     assert_eq!(cache.resolve(at(1190), THEM), Resolution::Stale(PEER));
-    assert_eq!(all_due(cache, at(1191)), [Due::Poll(THEM, PEER)]);
-    assert_eq!(all_due(cache, at(1192)), [Due::Poll(THEM, PEER)]);
-    assert_eq!(all_due(cache, at(1193)), [Due::Lost(THEM)]);
-    assert_eq!(cache.resolve(at(1193), THEM), NEW);
+    assert_eq!(all_due(cache, after(99)), []);
+    assert_eq!(all_due(cache, after(100)), [Due::Poll(THEM, PEER)]);
+    assert_eq!(all_due(cache, after(200)), [Due::Poll(THEM, PEER)]);
+    assert_eq!(all_due(cache, after(300)), [Due::Lost(THEM)]);
+    assert_eq!(cache.resolve(after(300), THEM), NEW);
+    all_due(cache, after(400));
+    assert_eq!(cache.next_deadline(), Some(after(1300)));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn unreachable_addresses_time_out() {
 fn entries_in_use_are_asked_again_alone_before_they_expire() {
     with_host(|host| {
         host.meets();
-        host.now += Duration::from_secs(19 * 60);
+        host.lives(19 * 60 * 1000);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2), asks(PEER, THEM)]);
         assert_eq!(host.sends(THEM, 3), [carries(PEER, 3)]);
         assert_eq!(host.hears(reply(PEER, THEM)), [""; 0]);

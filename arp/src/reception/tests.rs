@@ -1,7 +1,6 @@
 use std::{format, vec, vec::Vec};
 
 use ::tests::Random;
-use core::time::Duration;
 use netif::MacAddr;
 
 use crate::{Counters, cache::Resolution, host::*};
@@ -206,7 +205,7 @@ fn an_answer_is_believed_whichever_station_sent_the_frame() {
         assert_eq!(host.hears(from(OTHER, reply(PEER, THEM))), [carries(PEER, 1)]);
         assert_eq!((host.stats().mismatched, host.stats().unsolicited), (0, 0));
         // And so it is when the station is asked again.
-        host.now += Duration::from_secs(19 * 60);
+        host.lives(19 * 60 * 1000);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2), asks(PEER, THEM)]);
         assert_eq!(host.hears(from(OTHER, reply(PEER, THEM))), [""; 0]);
         assert_eq!(host.passes(5), [""; 0]);
