@@ -156,7 +156,8 @@ fn a_network_of_two_has_a_neighbour() {
         host.passes(10);
         let other = [10, 0, 0, 3];
         assert_eq!(host.hears(request(PEER, other)).len(), 1);
-        assert_eq!(host.sends(other, 1), [carries(PEER, 1)]);
+        // Whoever has asked us is asked once whether it is there.
+        assert_eq!(host.sends(other, 1), [carries(PEER, 1), asks(PEER, other)]);
         assert_eq!(host.stats().learnt, 1);
     });
 }
