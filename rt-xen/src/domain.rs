@@ -52,9 +52,7 @@ impl<X: EventCalls> Domain<X> {
         }
         result
     }
-}
 
-impl Domain {
     /// Takes what xenstore has to say. Cheap if that is nothing.
     #[inline]
     pub(crate) fn listen(&self) {
@@ -63,11 +61,11 @@ impl Domain {
         }
     }
 
-    // Not generic, and not inlined: so it is in this crate, and once.
+    // Not inlined: so it is there once.
     #[cold]
     #[inline(never)]
     fn hear(&self) {
-        self.store.listen();
+        self.store.hear();
     }
 }
 

@@ -111,7 +111,7 @@ fn domain(plan: &[Happens]) -> (&'static FakeXen, Domain<&'static FakeXen>) {
 
 /// As a driver asks.
 fn fired(domain: &Domain<&'static FakeXen>, watch: &Watch) -> bool {
-    domain.store.listen();
+    domain.listen();
     domain.store.fired(watch)
 }
 
@@ -171,6 +171,19 @@ fn a_watch_that_fires_while_another_value_is_read_is_looked_at_before_the_sleep(
     assert!(xen.slept.borrow().len() == 2 && fired(&domain, &watch));
     domain.store.unwatch(format_args!("backend/state"), &watch);
     assert!(xen.daemon.watches().is_empty());
+}
+
+/// Only a service that never sleeps hears xenstore in this way alone.
+#[test]
+fn a_watch_is_heard_without_a_sleep() {
+    let (xen, domain) = domain(&[]);
+    let watch = domain.store.watch(format_args!("control/shutdown")).unwrap();
+    while domain.store.has_news() {}
+    assert!(fired(&domain, &watch) && !fired(&domain, &watch));
+    xen.daemon.change_to("control/shutdown", "poweroff");
+    xen.run();
+    assert!(fired(&domain, &watch), "the event was taken, and not the message");
+    assert!(xen.slept.borrow().is_empty());
 }
 
 #[test]

@@ -157,7 +157,8 @@ impl<'s, P: Peer> Client<'s, P> {
         self.watches.has_fired(watch)
     }
 
-    /// Whether something may have come that was not listened to.
+    /// Whether something may have come that was not listened to; asking takes note of it, so whoever is told has to
+    /// [`hear`](Self::hear).
     #[inline]
     pub(crate) fn has_called(&self) -> bool {
         self.peer.has_called()
@@ -172,10 +173,15 @@ impl<'s, P: Peer> Client<'s, P> {
 
     /// Takes what has come. One load if nothing has.
     pub(crate) fn listen(&self) {
-        if self.peer.has_called() {
-            // What is broken is told to whoever asks next.
-            let _ = self.take(None);
+        if self.has_called() {
+            self.hear();
         }
+    }
+
+    /// Takes what has come, whether somebody has called or not.
+    pub(crate) fn hear(&self) {
+        // What is broken is told to whoever asks next.
+        let _ = self.take(None);
     }
 
     /// Whether something came that is no answer: nothing is heard any more.
