@@ -90,7 +90,7 @@ impl<'g> Towers<'_, 'g> {
     }
 
     fn udp(&self, incoming: &Frames, sent: &Rc<Cell<u64>>) -> Result<Stack<'g>> {
-        let mut udp = Udp::new(Icmp::new(self.ipv4(incoming, sent)?), self.global)?;
+        let mut udp = Udp::new(Icmp::new(self.ipv4(incoming, sent)?, 7), 7, self.global)?;
         udp.bind(PORT, |request, _region| Ok(request))?;
         Ok(udp)
     }
@@ -120,7 +120,7 @@ impl<'g> Towers<'_, 'g> {
             &sent,
             answers,
         )?;
-        let icmp = Icmp::new(self.ipv4(incoming, &sent)?);
+        let icmp = Icmp::new(self.ipv4(incoming, &sent)?, 7);
         self.receive_and_count("icmp", scenario, icmp, count, &sent, answers)?;
         self.receive_and_count("udp", scenario, self.udp(incoming, &sent)?, count, &sent, answers)
     }
@@ -175,7 +175,7 @@ impl<'g> Towers<'_, 'g> {
         let mut ethernet = self.ethernet(&nothing, &sent);
         let mut arp = self.arp(&nothing, &sent)?;
         let mut ipv4 = self.ipv4(&nothing, &sent)?;
-        let mut icmp = Icmp::new(self.ipv4(&nothing, &sent)?);
+        let mut icmp = Icmp::new(self.ipv4(&nothing, &sent)?, 7);
         let mut udp = self.udp(&nothing, &sent)?;
         let mut all = 0_u32;
         let mut show = |layer, send: &mut dyn FnMut()| {

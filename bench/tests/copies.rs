@@ -91,7 +91,8 @@ fn watch(size: usize, own: bool) -> Watch {
     let cidr = SERVER.cidr().unwrap();
     let mut arp = Arp::new(Ethernet::new(server), cidr, 7, &global).unwrap();
     arp.insert_static(CLIENT.ipv4, CLIENT.mac).unwrap();
-    let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap()), &global).unwrap();
+    let mut udp =
+        Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap(), 7), 7, &global).unwrap();
     let shared = &places;
     udp.bind(8080, move |request, region| {
         let reply = if own { &*region.alloc_slice(request)? } else { request };

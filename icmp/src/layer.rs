@@ -3,13 +3,12 @@
 use core::net::IpAddr;
 
 use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent, TokenBucket};
 use rt_regions::Region;
 
 use crate::{
     IcmpHeader, MessageType, ParseError,
     quote::{self, Unusable},
-    rate::TokenBucket,
     rules,
 };
 
@@ -77,9 +76,10 @@ pub struct Icmp<I> {
 }
 
 impl<I> Icmp<I> {
-    /// The layer over `network`, which sends at most 100 errors a second, and 50 at once.
-    pub fn new(network: I) -> Self {
-        let errors = TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST);
+    /// The layer over `network`, which sends about 100 errors a second, and 50 at once. How many exactly, the
+    /// secret `seed` decides: see [`TokenBucket`].
+    pub fn new(network: I, seed: u64) -> Self {
+        let errors = TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST, seed);
         Self { network, errors, counters: Counters::default(), log: false }
     }
 
@@ -87,7 +87,7 @@ impl<I> Icmp<I> {
     /// `burst` at once. 0 for either: it sends none.
     #[must_use]
     pub fn with_error_rate(self, per_second: u32, burst: u32) -> Self {
-        Self { errors: TokenBucket::new(per_second, burst), ..self }
+        Self { errors: self.errors.with_limit(per_second, burst), ..self }
     }
 
     /// The network below.

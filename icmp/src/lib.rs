@@ -9,7 +9,6 @@ extern crate std;
 mod fake;
 mod layer;
 mod quote;
-mod rate;
 mod rules;
 mod wire;
 

@@ -72,7 +72,7 @@ impl<E: Resolve> Ipv4<'_, E> {
     /// that does not say how far it is to go (RFC 1112 6.1).
     fn ttl_of(&self, outgoing: &Outgoing, destination: Ipv4Addr) -> u8 {
         let usual = if destination.is_multicast() { MULTICAST_TTL } else { self.ttl };
-        outgoing.ttl.unwrap_or(usual).max(1)
+        outgoing.ttl.unwrap_or(usual).min(outgoing.max_ttl).max(1)
     }
 
     /// What is known of the path to `destination`.

@@ -84,6 +84,7 @@ impl Error for ParseCidrError {}
 impl FromStr for Cidr {
     type Err = ParseCidrError;
 
+    #[inline]
     fn from_str(text: &str) -> Result<Self, ParseCidrError> {
         let (address, prefix) = text.split_once('/').ok_or(ParseCidrError)?;
         if !prefix.bytes().all(|digit| digit.is_ascii_digit()) {

@@ -8,12 +8,16 @@ extern crate std;
 mod checksum;
 mod cidr;
 mod keyed;
+mod networks;
 mod packet;
+mod token_bucket;
 
 pub use checksum::Checksum;
 pub use cidr::{Cidr, ParseCidrError};
 pub use keyed::Keyed;
+pub use networks::{Networks, ParseNetworksError};
 pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
+pub use token_bucket::TokenBucket;
 
 use core::{error::Error, fmt, net::IpAddr};
 

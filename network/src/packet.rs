@@ -82,6 +82,9 @@ pub struct Outgoing {
     pub protocol: Protocol,
     /// Time to live (IPv4) or hop limit (IPv6); none is what the network layer was set up with.
     pub ttl: Option<u8>,
+    /// The time to live is never above this, whatever it is set to: 255 is no limit. An answer has less than what
+    /// it answers, so that two hosts which answer each other come to an end.
+    pub max_ttl: u8,
     /// Type of service (IPv4) or traffic class (IPv6).
     pub tos: u8,
     /// Never send it in fragments: refuse it instead.
@@ -91,7 +94,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// A packet with the network's own TTL, TOS 0, in fragments if need be.
     pub const fn new(destination: IpAddr, protocol: Protocol) -> Self {
-        Self { destination, protocol, ttl: None, tos: 0, dont_fragment: false }
+        Self { destination, protocol, ttl: None, max_ttl: u8::MAX, tos: 0, dont_fragment: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use core::{fmt, net::Ipv4Addr, num::NonZeroU16};
 
 use netif::{Layer, MacAddr};
-use network::Cidr;
+use network::{Cidr, Networks, ParseNetworksError};
 
 use crate::{Error, Runtime};
 
@@ -21,12 +21,23 @@ const USAGE: &str = "arguments:
   --mac=ADDRESS             our hardware address (a local one; on Xen the given one)
   --probe                   serve only if nobody else has our address
   --offloads=on|off         let the interface fill in checksums and cut packets (off)
+  --clients=CIDR,...        whom we answer on UDP at all, 8 networks at most (everybody)
   --stats-port=PORT         the UDP port that answers with all counters (none)
+  --stats-from=CIDR,...     who may ask for them beside our own network (nobody)
   --log=LAYER,LAYER         layers that log what they do (none), or all";
 
 /// The names of all arguments that have a value.
-const NAMES: [&str; 7] =
-    ["--ipv4", "--ipv4-gateway", "--interface", "--mac", "--offloads", "--stats-port", "--log"];
+const NAMES: [&str; 9] = [
+    "--ipv4",
+    "--ipv4-gateway",
+    "--interface",
+    "--mac",
+    "--offloads",
+    "--clients",
+    "--stats-port",
+    "--stats-from",
+    "--log",
+];
 
 /// How a service is to be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +55,12 @@ pub struct Config {
     /// Whether the interface may do a part of the work on checksums and long packets, where it can:
     /// `--offloads=on`.
     pub offloads: bool,
+    /// Whom services answer at all; none: everybody: `--clients=10.0.0.0/8,192.0.2.7/32`.
+    pub clients: Option<Networks>,
     /// The UDP port that answers with all counters: `--stats-port=9100`.
     pub stats_port: Option<u16>,
+    /// Who may ask for the counters beside our own network: `--stats-from=192.0.2.0/24`.
+    pub stats_from: Networks,
     /// The layers that log, by name, with commas between: `--log=arp,udp`.
     pub log: &'static str,
 }
@@ -59,7 +74,9 @@ impl Default for Config {
             mac: None,
             probe: false,
             offloads: false,
+            clients: None,
             stats_port: None,
+            stats_from: Networks::default(),
             log: "",
         }
     }
@@ -119,6 +136,13 @@ impl Config {
                         .is_ok(),
                     "a port from 1 to 65535",
                 ),
+                "--clients" | "--stats-from" => {
+                    let networks = match name {
+                        "--clients" => config.clients.insert(Networks::default()),
+                        _ => &mut config.stats_from,
+                    };
+                    (networks.set(value), ParseNetworksError::EXPECTED)
+                }
                 "--log" => {
                     config.log = value;
                     (true, "names of layers")
@@ -214,6 +238,11 @@ mod tests {
         assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
         assert!(read(&["--offloads", "on"]).unwrap().offloads);
         assert_eq!(read(&["--offloads=off"]).unwrap(), Config::default());
+        let networks = "10.0.0.0/8,192.0.2.7/32";
+        let args = ["--clients", networks, "--stats-from=192.0.2.0/24"];
+        let Config { clients, stats_from, .. } = read(&args).unwrap();
+        assert_eq!(clients, networks.parse().ok());
+        assert_eq!(Ok(stats_from), "192.0.2.0/24".parse());
         assert_eq!(read(&[]).unwrap(), Config::default());
     }
 
@@ -240,6 +269,14 @@ mod tests {
             (&["--mac=2"], "--mac=2: expected six pairs"),
             (&["--stats-port=0"], "--stats-port=0: expected a port"),
             (&["--stats-port=x"], "--stats-port=x: expected a port"),
+            (&["--clients="], "--clients=: expected 1 to 8 networks"),
+            (&["--clients=10.0.0.1"], "--clients=10.0.0.1: expected 1 to 8 networks"),
+            (
+                &[
+                    "--stats-from=1.0.0.0/8,2.0.0.0/8,3.0.0.0/8,4.0.0.0/8,5.0.0.0/8,6.0.0.0/8,7.0.0.0/8,8.0.0.0/8,9.0.0.0/8",
+                ],
+                "expected 1 to 8 networks with commas between: 10.0.0.0/8,",
+            ),
             (&["--probe=yes"], "--probe=yes: unknown"),
             (&["--probe", "yes"], "yes: unknown"),
             (&["--offloads=no"], "--offloads=no: expected on or off"),

@@ -41,7 +41,7 @@ impl<'g> Host<'g> {
         arp.insert_static([10, 0, 0, 1].into(), MacAddr(PEER_MAC)).unwrap();
         let ipv4 =
             Ipv4::new(if probing { arp.with_probing() } else { arp }, cidr, 1, memory).unwrap();
-        let mut tower = Udp::new(Icmp::new(ipv4), memory).unwrap();
+        let mut tower = Udp::new(Icmp::new(ipv4, 7), 7, memory).unwrap();
         tower.bind(8080, |request, _region| Ok(request)).unwrap();
         Self { tower, wire, now: Instant::from_millis(1), pool: memory.pool().unwrap() }
     }

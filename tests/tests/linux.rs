@@ -15,6 +15,7 @@ mod trial;
 mod typed;
 
 mod linux {
+    pub(crate) mod clients;
     pub(crate) mod command;
     pub(crate) mod datagrams;
     pub(crate) mod memory;
@@ -33,6 +34,9 @@ use table::trials;
 
 fn main() -> ExitCode {
     namespace::run(trials! { linux =>
+        clients: only_those_that_were_named_are_answered,
+            ports_of_services_and_broadcasts_are_not_answered,
+            an_echo_at_an_unknown_port_is_answered_as_long_as_it_answers;
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,

@@ -33,7 +33,7 @@ impl<'g, N: Netif<Error = Infallible>> Host<'g, N> {
         let cidr = Cidr::new(address, 24).unwrap();
         let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
         let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
-        let stack = Udp::new(Icmp::new(ipv4), global)?;
+        let stack = Udp::new(Icmp::new(ipv4, 7), 7, global)?;
         let pool = global.require_pool()?;
         Ok(Self { stack, packet: Region::new(pool, "packet") })
     }

@@ -4,13 +4,24 @@ use core::net::{IpAddr, SocketAddr};
 
 use managed::ManagedSlice;
 use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
+use network::{
+    Delivery, Network, Networks, Outgoing, Packet, Problem, Protocol, Refusal, Sent, TokenBucket,
+};
 use rt_regions::{Exhausted, Pool, Region};
 
-use crate::{BindError, Datagram, HEADER_LEN, Place, Reply, UdpHeader, Undelivered, ports::Ports};
+use crate::{
+    BindError, Bound, Datagram, HEADER_LEN, Place, Reply, UdpHeader, Undelivered, listing::Listing,
+    ports::Ports,
+};
 
 /// The ports that [`Udp::new`] makes room for.
 const DEFAULT_PLACES: usize = 64;
+
+/// The lines without a reply in them that are sent in a second, in the long run.
+const LINES_PER_SECOND: u32 = 100;
+
+/// The lines that are sent at once.
+const LINE_BURST: u32 = 50;
 
 netif::counters! {
     /// What the UDP layer counted.
@@ -29,6 +40,12 @@ netif::counters! {
         bad_checksum,
         /// Dropped: no service is bound to the port.
         no_service,
+        /// Dropped: from a host that is not one of those which may ask there.
+        not_allowed,
+        /// Dropped: a broadcast or multicast, and the service did not ask for those.
+        broadcasts,
+        /// Dropped: from a port that is likely to be a service's, which might answer the reply.
+        service_ports,
         /// Requests that a service had no memory for.
         exhausted,
         /// Requests that a service refused with a text.
@@ -39,6 +56,10 @@ netif::counters! {
         replies_too_long,
         /// Replies not sent: the request came from port 0.
         no_reply_port,
+        /// Replies not sent: the time to live of the request leaves none for them.
+        ttl_spent,
+        /// Not sent: there were too many lines that say why there is no reply, or too long listings of counters.
+        replies_limited,
         /// Errors about datagrams of ours.
         reports,
         /// Errors about datagrams of ours from a port where nobody listens for them.
@@ -54,8 +75,10 @@ pub struct Udp<'g, I> {
     pub(crate) network: I,
     pub(crate) ports: Ports<'g>,
     pub(crate) counters: Counters,
-    /// The port that answers with all counters.
-    pub(crate) counters_port: Option<u16>,
+    /// Whom requests are taken from at all; none: from everybody.
+    pub(crate) clients: Option<Networks>,
+    pub(crate) listing: Listing,
+    pub(crate) lines: TokenBucket,
     pub(crate) log: bool,
 }
 
@@ -63,23 +86,50 @@ impl<'g, I> Udp<'g, I> {
     /// The layer over `network`, with room for 64 ports in `region`; what is bound goes into regions
     /// of its own on the same pool.
     ///
+    /// Lines to clients that have no reply are limited to about 100 a second, and 50 at once; how many exactly, the
+    /// secret `seed` decides: see [`TokenBucket`].
+    ///
     /// # Errors
     /// `region` has no room for the table, or no pool.
-    pub fn new(network: I, region: &'g Region<'_>) -> Result<Self, Exhausted> {
+    pub fn new(network: I, seed: u64, region: &'g Region<'_>) -> Result<Self, Exhausted> {
         let pool = region.require_pool()?;
         let places = region.alloc_slice_with(DEFAULT_PLACES, |_| Place::EMPTY)?;
-        Ok(Self::with_storage(network, places, pool))
+        Ok(Self::with_storage(network, seed, places, pool))
     }
 
     /// The layer over `network`, with as many ports as `storage` has places; what is bound goes into
-    /// regions of its own on `pool`.
+    /// regions of its own on `pool`. The `seed` is that of [`new`](Self::new).
     pub fn with_storage(
         network: I,
+        seed: u64,
         storage: impl Into<ManagedSlice<'g, Place<'g>>>,
         pool: &'g Pool<'g>,
     ) -> Self {
         let ports = Ports::new(storage.into(), pool);
-        Self { network, ports, counters: Counters::default(), counters_port: None, log: false }
+        let lines = TokenBucket::new(LINES_PER_SECOND, LINE_BURST, seed);
+        Self {
+            network,
+            ports,
+            counters: Counters::default(),
+            clients: None,
+            listing: Listing::none(),
+            lines,
+            log: false,
+        }
+    }
+
+    /// The same layer, which takes datagrams only from hosts of these networks, whatever port they are for; none:
+    /// from everybody.
+    #[must_use]
+    pub fn with_clients(self, clients: Option<Networks>) -> Self {
+        Self { clients, ..self }
+    }
+
+    /// The same layer with another limit for the lines that tell clients why there is no reply: `per_second`
+    /// in the long run, `burst` at once. 0 for either: it sends none.
+    #[must_use]
+    pub fn with_line_rate(self, per_second: u32, burst: u32) -> Self {
+        Self { lines: self.lines.with_limit(per_second, burst), ..self }
     }
 
     /// Gives each datagram to `port` to `service`, and sends its reply back. The reply lives in the
@@ -88,9 +138,13 @@ impl<'g, I> Udp<'g, I> {
     /// What the service keeps is moved into a region of its own. A service with a destructor (one
     /// that keeps a `String`, say) does not compile.
     ///
+    /// So that nobody can use the service against others, it is not given what comes from a port that is likely to be
+    /// another service's, nor broadcasts. A service that needs those says so:
+    /// `udp.bind(123, service)?.answer_any_port().answer_broadcasts()`.
+    ///
     /// # Errors
     /// [`BindError`]; nothing was bound.
-    pub fn bind<S>(&mut self, port: u16, mut service: S) -> Result<(), BindError>
+    pub fn bind<S>(&mut self, port: u16, mut service: S) -> Result<Bound<'_>, BindError>
     where
         S: for<'r, 'p> FnMut(&'r [u8], &'r Region<'p>) -> Reply<'r> + 'g,
     {
@@ -101,14 +155,14 @@ impl<'g, I> Udp<'g, I> {
     ///
     /// # Errors
     /// [`BindError`]; nothing was bound.
-    pub fn bind_datagram<S>(&mut self, port: u16, service: S) -> Result<(), BindError>
+    pub fn bind_datagram<S>(&mut self, port: u16, service: S) -> Result<Bound<'_>, BindError>
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
-        if self.counters_port == Some(port) {
+        if self.listing.is_at(port) {
             return Err(BindError::InUse(port));
         }
-        self.ports.bind(port, service)
+        self.ports.bind(port, service).map(Bound)
     }
 
     /// Tells `listener`, in the place of who listened before, of each datagram from `port` that

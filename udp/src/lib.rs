@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod answers;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -15,6 +16,7 @@ mod serve;
 mod service;
 mod wire;
 
+pub use answers::Bound;
 pub use error::BindError;
 pub use layer::{Counters, Udp};
 pub use ports::Place;

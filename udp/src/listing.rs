@@ -1,30 +1,90 @@
 //! The port that answers with all counters, for operators and their tools.
 
-use network::Network;
+use netif::Instant;
+use network::{Network, Networks, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
-use crate::{BindError, Failure, Reply, Udp, serve::LONGEST_LINE};
+use crate::{
+    BindError, Failure, HEADER_LEN, Reply, Udp,
+    serve::{Client, LONGEST_LINE},
+};
+
+/// The length of the header of IPv4 in bytes, without options.
+const IPV4_HEADER_LEN: usize = 20;
+
+/// The bytes of listings that are sent in a second, in the long run, and at once: a listing has some 4,000.
+const BYTES_PER_SECOND: u32 = 64 << 10;
+
+/// Who is told the counters, at which port.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    port: Option<u16>,
+    from: Networks,
+    bytes: TokenBucket,
+}
+
+impl Listing {
+    /// Nobody is.
+    pub(crate) fn none() -> Self {
+        let bytes = TokenBucket::new(BYTES_PER_SECOND, BYTES_PER_SECOND, 0);
+        Self { port: None, from: Networks::default(), bytes }
+    }
+
+    /// Whether `port` is the one that answers with the counters.
+    #[inline]
+    pub(crate) fn is_at(&self, port: u16) -> bool {
+        self.port == Some(port)
+    }
+}
 
 impl<I: Network> Udp<'_, I> {
     /// Answers each datagram to `port` with the report on the whole tower and its memory, a line for each
     /// counter (`eth0.ipv4.packets_rx 17`), those that are zero too. A request that is not empty asks for
     /// the lines that begin with it: `eth0.arp`. No port: such datagrams go nowhere.
     ///
+    /// Only hosts `from` these networks are answered; never a broadcast, nor
+    /// a port that is likely to be a service's. A listing is much longer than the request for it,
+    /// so they are limited to 64 KiB at once and 64 KiB a second.
+    ///
     /// # Errors
     /// [`BindError`]: a service is bound to the port, or it is 0.
-    pub fn serve_counters(&mut self, port: Option<u16>) -> Result<(), BindError> {
+    pub fn serve_counters(&mut self, port: Option<u16>, from: Networks) -> Result<(), BindError> {
         match port {
             Some(0) => Err(BindError::Zero),
-            Some(port) if self.ports.service(port).is_some() => Err(BindError::InUse(port)),
+            Some(port) if self.ports.is_bound(port) => Err(BindError::InUse(port)),
             port => {
-                self.counters_port = port;
+                (self.listing.port, self.listing.from) = (port, from);
                 Ok(())
             }
         }
     }
 
+    /// Answers a request for the counters.
+    pub(crate) fn serve_listing(
+        &mut self,
+        now: Instant,
+        client: Client,
+        request: &[u8],
+        region: &Region<'_>,
+    ) -> Result<(), I::Error> {
+        if !self.listing.from.contains(client.address.ip()) {
+            self.counters.not_allowed += 1;
+            return Ok(());
+        }
+        self.counters.datagrams_rx += 1;
+        if !self.listing.bytes.has_token(now) {
+            self.counters.replies_limited += 1;
+            return Ok(());
+        }
+        let reply = self.list_counters(request, region);
+        // With its headers, or an answer without a line would cost nothing.
+        let length = IPV4_HEADER_LEN + HEADER_LEN + reply.map_or(0, <[u8]>::len);
+        self.listing.bytes.pay(now, length as u32);
+        self.answer(now, client, reply)
+    }
+
     /// The lines that begin with `request`.
-    pub(crate) fn list_counters<'r>(&self, request: &[u8], region: &'r Region<'_>) -> Reply<'r> {
+    fn list_counters<'r>(&self, request: &[u8], region: &'r Region<'_>) -> Reply<'r> {
         let Ok(wanted) = str::from_utf8(request.trim_ascii()) else {
             return Err(Failure::Refused(
                 "the request is not text; the beginning of a line is allowed: eth0.ipv4",

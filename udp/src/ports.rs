@@ -5,7 +5,7 @@ use core::{fmt, mem::ManuallyDrop};
 use managed::ManagedSlice;
 use rt_regions::{Pool, Region, RegionBox};
 
-use crate::{BindError, Datagram, Reply, Undelivered};
+use crate::{BindError, Datagram, Reply, Undelivered, answers::Answers};
 
 /// What is bound to a port.
 pub(crate) type Service<'g> = dyn for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g;
@@ -16,6 +16,7 @@ pub(crate) type Listener<'g> = dyn for<'r> FnMut(Undelivered<'r>) + 'g;
 /// A port and what is bound to it, each in a region of its own.
 struct Binding<'g> {
     port: u16,
+    answers: Answers,
     service: RegionBox<'g, Service<'g>>,
     listener: Option<RegionBox<'g, Listener<'g>>>,
 }
@@ -63,6 +64,12 @@ impl<'g> Ports<'g> {
         self.places[..self.bound].binary_search_by_key(&Some(port), Place::port)
     }
 
+    /// Whether something is bound to the port.
+    #[inline]
+    pub(crate) fn is_bound(&mut self, port: u16) -> bool {
+        self.find(port).is_some()
+    }
+
     fn find(&mut self, port: u16) -> Option<&mut Binding<'g>> {
         let index = self.search(port).ok()?;
         self.places[index].0.as_mut()
@@ -73,16 +80,18 @@ impl<'g> Ports<'g> {
         self.pool
     }
 
+    /// The service of a port, and what it answers.
     #[inline]
-    pub(crate) fn service(&mut self, port: u16) -> Option<&mut Service<'g>> {
-        self.find(port).map(|binding| &mut *binding.service)
+    pub(crate) fn service(&mut self, port: u16) -> Option<(Answers, &mut Service<'g>)> {
+        self.find(port).map(|binding| (binding.answers, &mut *binding.service))
     }
 
     pub(crate) fn listener(&mut self, port: u16) -> Option<&mut Listener<'g>> {
         self.find(port)?.listener.as_deref_mut()
     }
 
-    pub(crate) fn bind<S>(&mut self, port: u16, service: S) -> Result<(), BindError>
+    /// Gives what it answers, to be changed.
+    pub(crate) fn bind<S>(&mut self, port: u16, service: S) -> Result<&mut Answers, BindError>
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
@@ -96,9 +105,10 @@ impl<'g> Ports<'g> {
         let service = RegionBox::new(Region::new(self.pool, "udp.service"), service)?
             .unsize(|service| service as &mut Service<'g>);
         self.places[index..=self.bound].rotate_right(1);
-        *self.places[index].0 = Some(Binding { port, service, listener: None });
         self.bound += 1;
-        Ok(())
+        let answers = Answers::default();
+        let binding = Binding { port, answers, service, listener: None };
+        Ok(&mut self.places[index].0.insert(binding).answers)
     }
 
     /// Replaces who listened before.

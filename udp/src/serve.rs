@@ -4,14 +4,26 @@
 use core::{fmt, net::SocketAddr};
 
 use netif::Instant;
-use network::{Network, Packet, Problem, Report};
+use network::{Network, Outgoing, Packet, Problem, Protocol, Report};
 use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
 
-use crate::{Datagram, Failure, HEADER_LEN, ParseError, Reply, Udp, UdpHeader, Undelivered};
+use crate::{
+    Datagram, Failure, HEADER_LEN, ParseError, Reply, Udp, UdpHeader, Undelivered, answers::Answers,
+};
 
 /// Room on the stack for the line that tells a client why there is no reply, in bytes.
 pub(crate) const LONGEST_LINE: usize = 512;
+
+/// Whom a reply goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    /// The port of ours that was asked.
+    pub(crate) port: u16,
+    /// The time to live that the request came with.
+    pub(crate) ttl: u8,
+}
 
 impl<I: Network> Udp<'_, I> {
     /// Gives a datagram to its service, and sends the reply.
@@ -35,67 +47,80 @@ impl<I: Network> Udp<'_, I> {
         netif::log!(self.log, "udp: received {}", header);
         let source = SocketAddr::new(packet.source, header.source_port.get());
         let destination = SocketAddr::new(packet.destination, header.destination_port.get());
-        let Some(service) = self.ports.service(destination.port()) else {
-            if self.counters_port == Some(destination.port()) {
-                self.counters.datagrams_rx += 1;
-                let reply = self.list_counters(payload, region);
-                return self.answer(now, destination.port(), source, reply);
+        if let Some(clients) = &self.clients
+            && !clients.contains(packet.source)
+        {
+            self.counters.not_allowed += 1;
+            return Ok(());
+        }
+        let client = Client { address: source, port: destination.port(), ttl: packet.ttl };
+        let is_of_service = self.is_of_service(source.port());
+        let (answers, service) = match self.ports.service(client.port) {
+            Some((answers, service)) => (answers, Some(service)),
+            None if self.listing.is_at(client.port) => (Answers::default(), None),
+            None => {
+                self.counters.no_service += 1;
+                // A broadcast reaches many hosts, of which few may have the service: no word of it.
+                return if packet.broadcast {
+                    Ok(())
+                } else {
+                    self.network.reject(now, packet, Problem::PORT_UNREACHABLE)
+                };
             }
-            self.counters.no_service += 1;
-            // A broadcast reaches many hosts, of which few may have the service: no word of it.
-            return if packet.broadcast {
-                Ok(())
-            } else {
-                self.network.reject(now, packet, Problem::PORT_UNREACHABLE)
-            };
+        };
+        if packet.broadcast && !answers.broadcasts {
+            self.counters.broadcasts += 1;
+            return Ok(());
+        }
+        if is_of_service && !answers.any_port {
+            self.counters.service_ports += 1;
+            return Ok(());
+        }
+        let Some(service) = service else {
+            return self.serve_listing(now, client, payload, region);
         };
         self.counters.datagrams_rx += 1;
         let &Packet { ttl, tos, broadcast, .. } = packet;
         let options = packet.options();
         let datagram = Datagram { source, destination, ttl, tos, options, broadcast, payload };
         let reply = service(datagram, region);
-        self.answer(now, destination.port(), source, reply)
+        self.answer(now, client, reply)
     }
 
     #[inline]
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         now: Instant,
-        port: u16,
-        client: SocketAddr,
+        client: Client,
         reply: Reply<'_>,
     ) -> Result<(), I::Error> {
         match reply {
-            Ok(reply) if reply.len() <= self.max_datagram() => self.reply(now, port, client, reply),
-            reply => self.explain(now, port, client, reply),
+            Ok(reply) if reply.len() <= self.max_datagram() => self.reply(now, client, reply),
+            reply => self.explain(now, client, reply),
         }
     }
 
-    fn reply(
-        &mut self,
-        now: Instant,
-        port: u16,
-        client: SocketAddr,
-        reply: &[u8],
-    ) -> Result<(), I::Error> {
-        if client.port() == 0 {
+    fn reply(&mut self, now: Instant, client: Client, reply: &[u8]) -> Result<(), I::Error> {
+        let Client { address, port, ttl } = client;
+        if address.port() == 0 {
             self.counters.no_reply_port += 1;
             return Ok(());
         }
+        // Less each time, so that two hosts that answer each other come to an end.
+        let max_ttl = ttl.saturating_sub(1);
+        if max_ttl == 0 {
+            self.counters.ttl_spent += 1;
+            return Ok(());
+        }
+        let outgoing = Outgoing { max_ttl, ..Outgoing::new(address.ip(), Protocol::UDP) };
         // Counted already, if it was refused; the next client is served as if nothing had been.
-        let _ = self.send(now, port, client, reply)?;
+        let _ = self.send_with(now, port, address.port(), outgoing, reply)?;
         Ok(())
     }
 
     /// Tells the client in one line why there is no reply; takes no page for that.
     #[cold]
-    fn explain(
-        &mut self,
-        now: Instant,
-        port: u16,
-        client: SocketAddr,
-        reply: Reply<'_>,
-    ) -> Result<(), I::Error> {
+    fn explain(&mut self, now: Instant, client: Client, reply: Reply<'_>) -> Result<(), I::Error> {
         let mut room = Finite::<LONGEST_LINE>::new();
         let room = room.region("udp.line");
         let text = match reply {
@@ -120,7 +145,12 @@ impl<I: Network> Udp<'_, I> {
         } else {
             text
         };
-        self.reply(now, port, client, text)
+        // Nobody hears what goes to port 0, so it takes nothing from the others.
+        if client.address.port() != 0 && !self.lines.take(now) {
+            self.counters.replies_limited += 1;
+            return Ok(());
+        }
+        self.reply(now, client, text)
     }
 
     /// Tells who sent a datagram that it did not arrive.

@@ -29,10 +29,10 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
     let arp = arp.with_probing_at_start(config.probe);
     let ipv4 = Ipv4::new(arp, config.ipv4, secret, memory)?.with_gateway(config.gateway);
-    let icmp = Icmp::new(ipv4);
-    let mut udp = Udp::new(icmp, memory)?;
+    let icmp = Icmp::new(ipv4, secret);
+    let mut udp = Udp::new(icmp, secret, memory)?.with_clients(config.clients);
     udp.bind(8080, |request, _region| Ok(request))?;
-    udp.serve_counters(config.stats_port)?;
+    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))?;
     config.log_on(rt, &mut udp)?;
     rt.run_if(udp, |udp| udp.network().network().link().settled())
 }

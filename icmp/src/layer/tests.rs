@@ -26,7 +26,7 @@ const OUR_PACKET: [u8; 32] = [
 ];
 
 fn layer() -> Icmp<Fake> {
-    Icmp::new(Fake::default())
+    Icmp::new(Fake::default(), 7)
 }
 
 /// A message with the right checksum.

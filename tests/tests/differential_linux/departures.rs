@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::{
     compare::Exchange,
     fragments::Pieces,
-    frames::{ALL, ARP, IP, OUR_MAC, Packet, US, ethertype, icmp_type},
+    frames::{ALL, ARP, IP, OUR_MAC, PORT, Packet, US, ethertype, icmp_type},
 };
 
 /// An answer that is another one.
@@ -300,7 +300,43 @@ pub(crate) const DEPARTURES: &[Departure] = &[
             })
         },
     },
+    Departure {
+        name: "a request from a port of a service",
+        why: "RFC 768, RFC 6335 6: nothing forbids a service to leave out those that do not come from a client's port. \
+              Linux has no such rule; we do not give them to a service that has not asked for them, since what answers \
+              them might be answered for ever",
+        parts: true,
+        explains: |exchange| {
+            is_request(exchange, |packet| {
+                let source = packet.payload().get(..2).map(|port| [port[0], port[1]]);
+                let source = source.map_or(0, u16::from_be_bytes);
+                packet.offset() == 0
+                    && (matches!(source, 1..1024 | 1900 | 5060 | 5061 | 5353) || source == PORT)
+            })
+        },
+    },
+    Departure {
+        name: "a request to many",
+        why: "RFC 1122 3.3.6 has broadcasts received, and no service answer them. Linux gives them to every socket, \
+              we to services that have asked for them",
+        parts: true,
+        explains: |exchange| is_request(exchange, |packet| packet.destination() != US),
+    },
+    Departure {
+        name: "a request without time to live for a reply",
+        why: "RFC 1122 3.2.1.7: it is not dropped for that, and ours is given to the service. Each of our replies has \
+              less than its request, so that there is none",
+        parts: true,
+        explains: |exchange| is_request(exchange, |packet| packet.bytes[8] <= 1),
+    },
 ];
+
+/// Whether a request that was heard is one of these, and Linux alone has a reply to it, or asks for its source first.
+fn is_request(exchange: &Exchange<'_>, is: impl Fn(&Packet<'_>) -> bool) -> bool {
+    let packets = exchange.heard.iter().filter_map(|frame| Packet::of(frame));
+    let mut requests = packets.filter(|packet| packet.protocol() == 17);
+    requests.any(|packet| is(&packet)) && exchange.ours.is_empty() && !exchange.theirs.is_empty()
+}
 
 /// An ARP packet of the addresses that we have, whatever else is in it.
 struct Arp {

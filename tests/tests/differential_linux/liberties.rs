@@ -32,6 +32,15 @@ pub(crate) const LIBERTIES: &[Liberty] = &[
         },
     },
     Liberty {
+        name: "the time to live of a reply",
+        why: "RFC 1122 3.2.1.7: the transport chooses it. Linux sends 64; ours is less than that of the request, so \
+              that two services which answer each other come to an end",
+        take: |_, frame| match Packet::of(frame).map(|packet| packet.protocol()) {
+            Some(17) => vec![take(&mut frame[IP + 8], 0xff)],
+            _ => Vec::new(),
+        },
+    },
+    Liberty {
         name: "options that come back",
         why: "RFC 1122 3.2.2.6: record route and time stamp SHOULD come back in an echo reply, a source route \
               MUST be turned round; Linux does both in errors too. We send no options (RFC 7126), see \

@@ -46,8 +46,8 @@ pub(crate) fn with_tower<T>(test: impl FnOnce(&mut Tower<'_>) -> T) -> T {
         arp.insert_static(PEER, MacAddr(PEER_MAC)).expect("it is a neighbour");
         let ipv4 = Ipv4::new(arp, cidr, 1, &memory).expect("there is room");
         // Linux was told to limit none either.
-        let icmp = Icmp::new(ipv4.with_gateway(Some(PEER))).with_error_rate(1 << 20, 1 << 20);
-        let mut udp = Udp::new(icmp, &memory).expect("there is room");
+        let icmp = Icmp::new(ipv4.with_gateway(Some(PEER)), 7).with_error_rate(1 << 20, 1 << 20);
+        let mut udp = Udp::new(icmp, 7, &memory).expect("there is room");
         udp.bind(PORT, |request, _region| Ok(request)).expect("nobody has the port");
         let mut now = Instant::from_millis(1);
         let mut hear = |time| {

@@ -7,7 +7,7 @@ use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
 use netif::{Instant, Layer, MacAddr, Netif, Rx};
-use network::Cidr;
+use network::{Cidr, Networks};
 use rt_regions::{Pool, Region};
 use tests::Wire;
 use udp::Udp;
@@ -58,14 +58,14 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
         let cidr = Cidr::new(SERVER.1, 24).ok_or("a prefix")?;
         let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
         let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
-        let mut stack = Udp::new(Icmp::new(ipv4), global)?;
+        let mut stack = Udp::new(Icmp::new(ipv4, 7), 7, global)?;
         stack.bind(ECHO, |request, _| Ok(request))?;
         stack.bind(TWICE, |request, region| {
             let child = region.child("half");
             let half = child.alloc_slice(request)?;
             Ok(region.alloc_slice_with(2 * half.len(), |i| half[i % half.len()])?)
         })?;
-        stack.serve_counters(Some(COUNTERS))?;
+        stack.serve_counters(Some(COUNTERS), Networks::default().and(cidr))?;
         let pool = global.require_pool()?;
         let packet = Region::new(pool, "packet");
         Ok(Self { stack, packet, now: Instant::from_millis(1_000_000), wire })

@@ -10,7 +10,7 @@ use ::icmp::Icmp;
 use ::ipv4::{Ipv4, Limits};
 use ::udp::{Failure, Udp};
 use netif::{Checksums, Instant, Layer, MacAddr, Rx};
-use network::{Cidr, Outgoing, Protocol, Sent};
+use network::{Cidr, Networks, Outgoing, Protocol, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use tests::{Wire, with_pool};
 
@@ -76,7 +76,7 @@ impl<'g> Host<'g> {
         let arp = if probing { arp.with_probing() } else { arp };
         let limits = Limits::for_pool(pool);
         let ipv4 = Ipv4::with_limits(arp, cidr, 7, limits, global).expect(start);
-        let mut tower = Udp::new(Icmp::new(ipv4.with_gateway(gateway)), global).expect(start);
+        let mut tower = Udp::new(Icmp::new(ipv4.with_gateway(gateway), 7), 7, global).expect(start);
         tower.bind(ECHO, |request, _| Ok(request)).expect(start);
         let twice = tower.bind(TWICE, |request, region| {
             let child = region.child("half");
@@ -84,7 +84,9 @@ impl<'g> Host<'g> {
             Ok(region.alloc_slice_with(2 * half.len(), |i| half[i % half.len()])?)
         });
         twice.expect(start);
-        tower.serve_counters(Some(COUNTERS)).expect("the port is free");
+        tower
+            .serve_counters(Some(COUNTERS), Networks::default().and(cidr))
+            .expect("the port is free");
         let packet = Region::new(pool, "packet");
         let now = Instant::from_millis(1);
         Self { tower, wire, packet, pool, now, limits, ledger, bound: 2 }

@@ -1,7 +1,7 @@
 use core::{cell::Cell, error::Error};
 use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
 
-use network::{Packet, Problem, Report};
+use network::{Cidr, Packet, Problem, Report};
 use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE};
 
 use super::*;
@@ -10,6 +10,7 @@ use crate::{
     fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool},
 };
 
+mod answers;
 mod bind;
 mod listing;
 mod receive;
@@ -27,8 +28,22 @@ fn with_layer<R>(test: impl for<'g> FnOnce(Udp<'g, Fake>, &'g Region<'g>) -> R) 
         let table = Region::new(pool, "table");
         let packet = Region::new(pool, "packet").with_cap(8 * PAGE_SIZE);
         let places = table.alloc_slice_with(4, |_| Place::EMPTY).unwrap();
-        test(Udp::with_storage(Fake::default(), places, pool), &packet)
+        test(Udp::with_storage(Fake::default(), 7, places, pool), &packet)
     })
+}
+
+/// Our own network, from which the counters can be asked for.
+fn own() -> Networks {
+    Networks::default().and(own_cidr())
+}
+
+fn own_cidr() -> Cidr {
+    "10.0.0.2/24".parse().unwrap()
+}
+
+/// A reply to a request that came with a TTL of 63.
+fn to_peer() -> Outgoing {
+    Outgoing { max_ttl: 62, ..Outgoing::new(PEER, Protocol::UDP) }
 }
 
 fn datagram(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
@@ -53,7 +68,7 @@ fn receive(udp: &mut Udp<'_, Fake>, region: &Region<'_>, packet: Packet<'static>
 /// The payload of the one datagram that was sent since the last call, from `SERVICE` to `CLIENT`.
 fn reply(udp: &mut Udp<'_, Fake>) -> Vec<u8> {
     let [(outgoing, bytes)] = &udp.network.sent[..] else { panic!("{:?}", udp.network.sent) };
-    assert_eq!(*outgoing, Outgoing::new(PEER, Protocol::UDP));
+    assert!([to_peer(), Outgoing::new(PEER, Protocol::UDP)].contains(outgoing), "{outgoing:?}");
     let sent = Packet { source: OURS, destination: PEER, ..packet(bytes) };
     let (header, payload) = UdpHeader::parse(&sent).unwrap();
     assert_eq!((header.source_port.get(), header.destination_port.get()), (8080, 5000));

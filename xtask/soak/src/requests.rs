@@ -1,8 +1,14 @@
 //! What the services are asked, at random, and what they have to answer.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 
 use ::tests::{Exchange, Random, Reply, exchanges};
+
+/// A service sends about 100 lines a second to those it refuses something (README of udp); half of that is
+/// sure to be answered, however the network doubles and delays.
+const BETWEEN_REFUSALS: Duration = Duration::from_millis(20);
 
 /// A request to a service.
 #[derive(Clone, Debug)]
@@ -21,10 +27,13 @@ pub(crate) struct Requests {
     is_echo: bool,
     table: Vec<Exchange>,
     random: Random,
+    /// When something was asked that is refused.
+    refused: Option<Instant>,
 }
 
 impl Requests {
-    /// What the service `app` is asked, the same for the same seed.
+    /// What the service `app` is asked: the same for the same seed, but that what is refused is left out where the
+    /// last of that was only just now.
     ///
     /// # Errors
     /// There is no such service.
@@ -32,15 +41,13 @@ impl Requests {
         let mut table = exchanges();
         table.retain(|exchange| exchange.app == app);
         ensure!(!table.is_empty(), "nothing is known that the service {app} could be asked");
-        Ok(Self { is_echo: app == "echo", table, random: Random::new(seed) })
+        Ok(Self { is_echo: app == "echo", table, random: Random::new(seed), refused: None })
     }
 
     /// The next one.
     pub(crate) fn next(&mut self) -> Request {
         if !self.is_echo {
-            let Exchange { port, request, reply, .. } =
-                self.table[self.random.below(self.table.len())].clone();
-            return Request { port, bytes: request, reply };
+            return self.next_of_table();
         }
         // Most requests are small, and there are fragments all the time.
         let longest = match self.random.below(1000) {
@@ -58,6 +65,22 @@ impl Requests {
         bytes.truncate(length);
         let reply = Reply::Bytes(bytes.clone());
         Request { port: 8080, bytes, reply }
+    }
+
+    fn next_of_table(&mut self) -> Request {
+        let is_soon = self.refused.is_some_and(|at| at.elapsed() < BETWEEN_REFUSALS);
+        loop {
+            let exchange = &self.table[self.random.below(self.table.len())];
+            let is_refused = exchange.reply == Reply::Refusal;
+            if is_refused && is_soon {
+                continue;
+            }
+            if is_refused {
+                self.refused = Some(Instant::now());
+            }
+            let Exchange { port, request, reply, .. } = exchange.clone();
+            return Request { port, bytes: request, reply };
+        }
     }
 }
 
@@ -80,5 +103,13 @@ mod tests {
         long.dedup();
         assert_eq!(long.len(), count);
         assert!(long.iter().all(|bytes| bytes.len() < 16 || bytes[..8] != bytes[8..16]));
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_no_more_often_than_it_is_answered() {
+        let (mut requests, start) = (Requests::of("facfib", 1).unwrap(), Instant::now());
+        let asked: Vec<_> = (0..2000).map(|_| requests.next().reply).collect();
+        let refused = asked.iter().filter(|reply| **reply == Reply::Refusal).count() as u128;
+        assert!((1..=1 + start.elapsed().as_millis() / 20).contains(&refused), "{refused}");
     }
 }

@@ -120,11 +120,37 @@ fn errors_are_limited() {
         }
         layer.network.sent.len() - before
     };
-    assert_eq!(reject(&mut layer, 0, 60), 50);
-    assert_eq!(reject(&mut layer, 100, 60), 10);
-    assert_eq!((layer.stats().errors_tx, layer.stats().errors_limited), (60, 60));
-    let mut silent = Icmp::new(Fake::default()).with_error_rate(0, 0);
+    let burst = reject(&mut layer, 0, 100);
+    assert!((35..=70).contains(&burst), "{burst}");
+    let more = reject(&mut layer, 200, 100);
+    assert!((5..=40).contains(&more), "{more}");
+    let sent = (burst + more) as u64;
+    assert_eq!((layer.stats().errors_tx, layer.stats().errors_limited), (sent, 200 - sent));
+    let mut silent = Icmp::new(Fake::default(), 7).with_error_rate(0, 0);
     assert_eq!(reject(&mut silent, 0, 5), 0);
+}
+
+/// Whoever sends datagrams to closed ports in others' names, and then one in its own, cannot tell by its answer
+/// whether one of those ports was open (CVE-2020-25705).
+#[test]
+fn how_many_errors_others_had_cannot_be_counted() {
+    // How many of 100 are answered, after so many to others.
+    let answered = |seed, others: usize| {
+        let mut layer = Icmp::new(Fake::default(), seed);
+        for _ in 0..others + 100 {
+            layer.reject(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+        }
+        layer.network.sent.len().saturating_sub(others)
+    };
+    let answers: Vec<_> =
+        (0..200).map(|seed| [answered(seed, 48), answered(seed + 1000, 49)]).collect();
+    let mut counts = answers.concat();
+    counts.sort_unstable();
+    counts.dedup();
+    assert!(counts.len() > 8, "{counts:?}");
+    // More were sent to others, and as many are left, or more, nearly every other time.
+    let misled = answers.iter().filter(|[fewer, more]| more >= fewer).count();
+    assert!((60..160).contains(&misled), "{misled} of 200");
 }
 
 /// What is forbidden takes nothing from those that are allowed.
@@ -141,7 +167,7 @@ fn forbidden_errors_do_not_count_against_the_limit() {
 
 #[test]
 fn echo_is_answered_whatever_the_limit_of_errors() {
-    let mut layer = Icmp::new(Fake::default()).with_error_rate(0, 0);
+    let mut layer = Icmp::new(Fake::default(), 7).with_error_rate(0, 0);
     for _ in 0..100 {
         receive_icmp(&mut layer, &ECHO_REQUEST);
     }

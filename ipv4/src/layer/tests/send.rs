@@ -221,6 +221,14 @@ fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
             assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Yes));
             assert_eq!(sent(wire)[0].1.ttl, sent_ttl, "{destination} {ttl:?}");
         }
+        // No more than the transport allows, and never 0.
+        for (ttl, max_ttl, sent_ttl) in
+            [(None, 31, 31), (None, 33, 32), (Some(7), 6, 6), (None, 0, 1)]
+        {
+            let outgoing = Outgoing { ttl, max_ttl, ..to(PEER) };
+            assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Yes));
+            assert_eq!(sent(wire)[0].1.ttl, sent_ttl, "{ttl:?} {max_ttl}");
+        }
         let mut host = host.with_ttl(0);
         assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(Sent::Yes));
         assert_eq!(sent(wire)[0].1.ttl, 1);

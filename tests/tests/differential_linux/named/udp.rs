@@ -7,7 +7,7 @@ use xtask::soak::frames::{self, Ipv4, Mac, UDP, ethernet};
 
 use super::{Case, case};
 use crate::differential_linux::frames::{
-    ALL, CLOSED, IPV4, OUR_MAC, PEER, PEER_MAC, PORT, US, repair_payload, to_us,
+    ALL, CLOSED, IP, IPV4, OUR_MAC, PEER, PEER_MAC, PORT, US, repair_header, repair_payload, to_us,
 };
 
 /// The port that requests come from.
@@ -104,6 +104,16 @@ pub(super) fn cases() -> Vec<Case> {
             let name = format!("{length} bytes of a datagram");
             cases.push(case(and(&name), [carries(&plain[..length])]));
         }
+    }
+    for source in [7, 53, 1023, 1900, 5060] {
+        let from = |header: &mut [u8]| header[..2].copy_from_slice(&u16::to_be_bytes(source));
+        cases.push(case(format!("from port {source}"), [with(PORT, from)]));
+    }
+    for ttl in [0, 1, 2, 255] {
+        let mut frame = carries(&datagram(PORT, b"hello"));
+        frame[IP + 8] = ttl;
+        repair_header(&mut frame);
+        cases.push(case(format!("time to live {ttl}"), [frame]));
     }
     cases.push(case("to port 0", [with(PORT, |header| header[2..4].fill(0))]));
     // 1,472 bytes are the last that fit in a packet.

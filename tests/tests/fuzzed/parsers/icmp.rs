@@ -133,7 +133,7 @@ pub(crate) fn icmp(input: &[u8]) {
         payload: &message,
     };
     let once = Once { packet: Some(packet), sent: Vec::new(), paths: Vec::new() };
-    let mut layer = Icmp::new(once);
+    let mut layer = Icmp::new(once, 7);
     let mut memory = Finite::<9000>::new();
     let region = memory.region("packet");
     let Ok(received) = layer.receive(Instant::ZERO, &region);
@@ -209,7 +209,7 @@ fn reject(settings: u8, bytes: &[u8]) {
         header,
         payload,
     };
-    let mut layer = Icmp::new(Once { packet: None, sent: Vec::new(), paths: Vec::new() });
+    let mut layer = Icmp::new(Once { packet: None, sent: Vec::new(), paths: Vec::new() }, 7);
     let Ok(()) = layer.reject(Instant::ZERO, &packet, Problem::Parameter(settings));
     let Some((outgoing, error)) = layer.network().sent.first() else { return };
     assert!(!broadcast && outgoing.destination == IpAddr::V4(source));

@@ -3,7 +3,7 @@ use rt_regions::{Exhausted, Region};
 use udp::Udp;
 
 fn tower(interface: tests::End, region: &Region<'_>) -> Result<(), Exhausted> {
-    let udp = Udp::new(Ethernet::new(interface), region)?;
+    let udp = Udp::new(Ethernet::new(interface), 7, region)?;
     netif::Layer::next_deadline(&udp);
     Ok(())
 }

@@ -14,8 +14,8 @@ fn ask(udp: &mut Udp<'_, Fake>, region: &mut Region<'_>, request: &[u8]) -> std:
 
 fn with_listing(test: impl for<'g> FnOnce(Udp<'g, Fake>, &mut Region<'g>)) {
     with_pool(16, |pool| {
-        let mut udp = Udp::new(Fake::default(), pool_region(pool)).unwrap();
-        udp.serve_counters(Some(9100)).unwrap();
+        let mut udp = Udp::new(Fake::default(), 7, pool_region(pool)).unwrap();
+        udp.serve_counters(Some(9100), own()).unwrap();
         test(udp, &mut Region::new(pool, "packet"));
     });
 }
@@ -33,7 +33,7 @@ fn all_counters_are_listed_those_that_are_zero_too() {
         }
         assert!(all.lines().any(|line| line.starts_with("region packet ")), "{all}");
         // The network's counter, ours, the pool, and two regions.
-        assert_eq!(all.lines().count(), 1 + 15 + 1 + 2, "{all}");
+        assert_eq!(all.lines().count(), 1 + 20 + 1 + 2, "{all}");
     });
 }
 
@@ -49,8 +49,8 @@ fn the_beginning_of_a_line_selects() {
 #[test]
 fn a_region_without_room_costs_that_listing_only() {
     with_pool(16, |pool| {
-        let mut udp = Udp::new(Fake::default(), pool_region(pool)).unwrap();
-        udp.serve_counters(Some(9100)).unwrap();
+        let mut udp = Udp::new(Fake::default(), 7, pool_region(pool)).unwrap();
+        udp.serve_counters(Some(9100), own()).unwrap();
         let mut small = Finite::<256>::new();
         let mut small = small.region("small");
         assert!(ask(&mut udp, &mut small, b"").starts_with("out of memory: region small"));
@@ -63,11 +63,12 @@ fn a_region_without_room_costs_that_listing_only() {
 fn its_port_is_taken() {
     with_layer(|mut udp, _| {
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
-        assert_eq!(udp.serve_counters(Some(8080)), Err(BindError::InUse(8080)));
-        assert_eq!(udp.serve_counters(Some(0)), Err(BindError::Zero));
-        assert_eq!(udp.serve_counters(Some(9100)), Ok(()));
-        assert_eq!(udp.bind(9100, |request, _region| Ok(request)), Err(BindError::InUse(9100)));
-        assert_eq!(udp.serve_counters(None), Ok(()));
-        assert_eq!(udp.bind(9100, |request, _region| Ok(request)), Ok(()));
+        assert_eq!(udp.serve_counters(Some(8080), own()), Err(BindError::InUse(8080)));
+        assert_eq!(udp.serve_counters(Some(0), own()), Err(BindError::Zero));
+        assert_eq!(udp.serve_counters(Some(9100), own()), Ok(()));
+        let mut bind = || udp.bind(9100, |request, _region| Ok(request)).map(drop);
+        assert_eq!(bind(), Err(BindError::InUse(9100)));
+        assert_eq!(udp.serve_counters(None, own()), Ok(()));
+        assert!(udp.bind(9100, |request, _region| Ok(request)).is_ok());
     });
 }

@@ -9,7 +9,7 @@ fn a_service_answers() {
         receive(&mut udp, region, packet(&REQUEST));
         let expected =
             [0x1f, 0x90, 0x13, 0x88, 0, 13, 0x74, 0xe7, b'h', b'e', b'l', b'l', b'o'].to_vec();
-        assert_eq!(udp.network.sent, [(Outgoing::new(PEER, Protocol::UDP), expected)]);
+        assert_eq!(udp.network.sent, [(to_peer(), expected)]);
         assert_eq!((udp.stats().datagrams_rx, udp.stats().datagrams_tx), (1, 1));
     });
 }
@@ -92,7 +92,7 @@ fn a_broadcast_to_a_port_without_a_service_is_not_answered() {
 #[test]
 fn a_broadcast_is_answered_from_our_own_address() {
     with_layer(|mut udp, region| {
-        udp.bind(8080, |request, _region| Ok(request)).unwrap();
+        udp.bind(8080, |request, _region| Ok(request)).unwrap().answer_broadcasts();
         let destination = SocketAddr::from(([10, 0, 0, 255], 8080));
         let bytes = datagram(CLIENT, destination, b"who is there?");
         let item =

@@ -209,13 +209,23 @@ pub(super) const UDP: &[Attack] = &[
         |target, _| {
             let frame = |number: usize| {
                 let to = [target.broadcast(), Ipv4Addr::BROADCAST][number % 2];
-                let datagram = udp((target.host, 0), (to, target.port), b"x");
+                let datagram = udp((target.host, 4000), (to, target.port), b"x");
                 let packet = Ipv4::new(target.host, to, frames::UDP).packet(&datagram);
                 ethernet(BROADCAST, target.host_mac, 0x0800, &packet)
             };
             (0..500).map(frame).collect()
         },
-        &[("udp.no_reply_port", Each)],
+        &[("udp.broadcasts", Each)],
+    ),
+    // In the name of services that would answer the reply: echo, chargen, DNS, NTP, SIP, memcached, and the service itself.
+    Attack::new(
+        "udp_from_services",
+        |target, _| {
+            let sources = [7, 19, 53, 123, 5060, 11_211, target.port];
+            let to = (target.address, target.port);
+            datagrams(target, 700, |number| udp((target.host, sources[number % 7]), to, b"x"))
+        },
+        &[("udp.service_ports", Each)],
     ),
     // Every reply would have to wait for somebody who is not there.
     Attack::new(

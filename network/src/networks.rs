@@ -1,0 +1,113 @@
+//! A few networks: who may ask something.
+
+use core::{error::Error, fmt, net::IpAddr, str::FromStr};
+
+use crate::Cidr;
+
+/// A few networks of IPv4: up to eight that are given with commas between, `10.0.0.0/8,192.0.2.7/32`, and
+/// one more. By default there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Networks([Option<Cidr>; Networks::MOST + 1]);
+
+impl Networks {
+    /// How many can be given.
+    pub const MOST: usize = 8;
+
+    /// These networks and this one, which takes the place of one that was added before.
+    #[must_use]
+    pub fn and(mut self, cidr: Cidr) -> Self {
+        self.0[Self::MOST] = Some(cidr);
+        self
+    }
+
+    /// Reads them in place, which makes less code than `text.parse()`; says whether they could be read. If not,
+    /// some of them may have been.
+    #[inline]
+    pub fn set(&mut self, text: &str) -> bool {
+        let mut free = self.0[..Self::MOST].iter_mut();
+        text.split(',').all(|cidr| {
+            free.next().is_some_and(|place| {
+                *place = cidr.parse().ok();
+                place.is_some()
+            })
+        })
+    }
+
+    /// Whether `address` is in one of them.
+    // Codegen in the crate that asks: this one is built for speed, and that rarely matters here.
+    #[inline]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.0.iter().flatten().any(|cidr| cidr.contains(address)),
+            IpAddr::V6(_) => false,
+        }
+    }
+}
+
+/// A text that is not one network or several, or that has more than [`Networks::MOST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseNetworksError;
+
+impl ParseNetworksError {
+    /// What would be right.
+    pub const EXPECTED: &str = "1 to 8 networks with commas between: 10.0.0.0/8,192.0.2.7/32";
+}
+
+impl fmt::Display for ParseNetworksError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::EXPECTED)
+    }
+}
+
+impl Error for ParseNetworksError {}
+
+impl FromStr for Networks {
+    type Err = ParseNetworksError;
+
+    fn from_str(text: &str) -> Result<Self, ParseNetworksError> {
+        let mut networks = Self::default();
+        if networks.set(text) { Ok(networks) } else { Err(ParseNetworksError) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec};
+
+    use super::*;
+
+    fn contains(networks: &str, address: &str) -> bool {
+        networks.parse::<Networks>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn one_network_of_several_is_enough() {
+        let networks = "10.1.0.0/16,192.0.2.7/32";
+        for (address, inside) in [
+            ("10.1.0.0", true),
+            ("10.1.255.255", true),
+            ("10.2.0.1", false),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("::ffff:10.1.0.1", false),
+        ] {
+            assert_eq!(contains(networks, address), inside, "{address}");
+        }
+        assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        let own = "10.1.0.2/16".parse().unwrap();
+        let [one, other] = ["192.0.2.7", "10.1.0.9"].map(|address| address.parse().unwrap());
+        let both = "192.0.2.7/32".parse::<Networks>().unwrap().and(own);
+        assert!(both.contains(one) && both.contains(other));
+        assert!(!Networks::default().contains(IpAddr::from([0, 0, 0, 0])));
+    }
+
+    #[test]
+    fn eight_are_read_and_no_more() {
+        let list = |count: usize| -> String { vec!["10.0.0.0/8"; count].join(",") };
+        assert_eq!(Networks::MOST, 8);
+        assert!(list(8).parse::<Networks>().is_ok());
+        for bad in ["", ",", "10.0.0.0", "10.0.0.0/8,", "10.0.0.0/8 ", "all", &list(9)] {
+            assert_eq!(bad.parse::<Networks>(), Err(ParseNetworksError), "{bad}");
+        }
+    }
+}
