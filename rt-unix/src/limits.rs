@@ -21,7 +21,7 @@ const OWN: u64 = 4 << 20;
 const MAPPED_LATER: u64 = 1 << 20;
 
 /// What reading the words of the log takes, once, in bytes.
-const LOG: u64 = if cfg!(feature = "defmt") { 32 << 20 } else { 0 };
+const LOG: u64 = if cfg!(feature = "defmt") { 8 << 20 } else { 0 };
 
 /// A bound of the memory of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]

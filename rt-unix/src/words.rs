@@ -68,6 +68,7 @@ fn with_errors(act: impl FnOnce(&mut Words)) {
     if !words.is_open {
         words.is_open = true;
         words.own = reopened(stderr());
+        words.pipe_size = fcntl_getpipe_size(words.to()).ok();
     }
     act(&mut words);
     let may_go = words.is_behind() && words.reason == Errno::AGAIN;
@@ -93,6 +94,8 @@ struct Words {
     is_open: bool,
     /// A description of our own that does not wait. Without one, standard error.
     own: Option<OwnedFd>,
+    /// If it is a pipe, how much that holds, in bytes.
+    pipe_size: Option<usize>,
     /// The rest of a line that was begun: it goes before all others.
     rest: Vec<u8>,
     /// How many lines were dropped since the last time that this was said.
@@ -108,6 +111,7 @@ impl Words {
         Self {
             is_open: own.is_some(),
             own,
+            pipe_size: None,
             rest: Vec::new(),
             dropped: 0,
             reason: Errno::AGAIN,
@@ -209,7 +213,7 @@ impl Words {
     /// Says what is left to say. A pipe that nobody reads is made larger for that.
     fn end(&mut self) {
         if !self.catch_up()
-            && let Ok(size) = fcntl_getpipe_size(self.to())
+            && let Some(size) = self.pipe_size
             && fcntl_setpipe_size(self.to(), size + 1).is_ok()
         {
             self.catch_up();
@@ -229,7 +233,8 @@ mod tests {
     fn pipe() -> (Words, File) {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
         fcntl_setpipe_size(&writer, 4096).unwrap();
-        (Words::new(Some(writer)), reader.into())
+        let words = Words { pipe_size: Some(4096), ..Words::new(Some(writer)) };
+        (words, reader.into())
     }
 
     /// What is in the pipe now.
