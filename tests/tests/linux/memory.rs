@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::{Service, Signal};
 use tests::exchanges;
-use xtask::lab::{Service, Signal};
 
 use super::support::{FACTORIAL, ask, ask_text, connect, with_service};
 

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::{Lab, Service, Signal, soak::wire::Wire};
 use netif::MacAddr;
 use nix::{
     sys::{
@@ -14,10 +15,6 @@ use nix::{
         socket::{MsgFlags, recv},
     },
     unistd::Pid,
-};
-use xtask::{
-    lab::{Lab, Service, Signal},
-    soak::wire::Wire,
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
-use xtask::lab::{Lab, Service, Signal};
+use lab::{Lab, Service, Signal};
 
 use super::support::{PORT, ask, connect, in_lab, program, with_service};
 

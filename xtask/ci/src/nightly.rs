@@ -1,0 +1,33 @@
+//! The nightly compiler, which has what the pinned one has not: sanitizers, and the coverage that a fuzzer follows.
+
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use lab::cargo;
+
+/// A program of the nightly toolchain, whichever toolchain we run with.
+pub(crate) fn program(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]).arg(program).current_dir(cargo::root());
+    // Those of the toolchain that called us.
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// The target triple of the nightly compiler.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn host() -> Result<String> {
+    const MISSING: &str = "there is no nightly compiler (rustup toolchain install nightly)";
+    let output = program("rustc").arg("-vV").stdin(Stdio::null()).output().context(MISSING)?;
+    let text = String::from_utf8(output.stdout).context(MISSING)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context(MISSING)?;
+    Ok(host.into())
+}
