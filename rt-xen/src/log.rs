@@ -96,7 +96,7 @@ mod tests {
         frame.push(&[]);
         frame.push(&[0xff, 0x0a]);
         assert!(frame.end());
-        // What reads this is tested with the same line: xtask, xen/guest_log.rs.
+        // What reads this is tested with the same line: lab/log.
         assert_eq!(frame.at(NOW).to_string(), "#log 12.000345 2000ff0a");
         frame.begin();
         frame.push(&[7]);

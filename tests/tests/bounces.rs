@@ -7,12 +7,12 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use lab::soak::frames::{self, Mac};
 use netif::{Instant, Layer, MacAddr, Rx};
 use network::{Cidr, Networks};
 use rt_regions::{Pool, Region};
 use tests::{End, Wire, with_pool};
 use udp::{Failure, Udp};
-use xtask::soak::frames::{self, Mac};
 
 type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
 

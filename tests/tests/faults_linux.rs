@@ -20,11 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trial::trial;
-use xtask::{
-    lab::{Service, Signal},
+use lab::{
+    Service, Signal,
     soak::{self, frames, site::Site},
 };
+use trial::trial;
 
 fn main() -> ExitCode {
     // Where programs that serve are left out, these are, by the same name.

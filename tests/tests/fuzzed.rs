@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use lab::soak::frames;
 use tests::Random;
-use xtask::soak::frames;
 
 #[path = "fuzzed/mod.rs"]
 mod targets;

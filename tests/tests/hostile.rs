@@ -20,8 +20,8 @@ mod hostile {
 
 use std::process::ExitCode;
 
+use lab::soak::attacks;
 use trial::trial;
-use xtask::soak::attacks;
 
 fn main() -> ExitCode {
     // Where programs that serve are left out, these are, by the same name.

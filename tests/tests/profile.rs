@@ -14,12 +14,11 @@ use std::{
     process::{self, ExitCode},
 };
 
-use trial::trial;
-use xtask::profile::{
-    self,
+use profile::{
     series::{Sample, Series},
     verdict,
 };
+use trial::trial;
 
 fn main() -> ExitCode {
     // Where programs that serve are left out, this is, by the same name.

@@ -2,9 +2,8 @@
 
 use std::{path::PathBuf, sync::OnceLock};
 
-use xtask::{
-    cargo,
-    lab::{self, Service},
+use lab::{
+    Service, cargo,
     soak::{self, site::Site},
 };
 

@@ -9,7 +9,7 @@ use libtest_mimic::{Arguments, Trial};
 pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     let arguments = Arguments::from_args();
     if !arguments.list
-        && let Err(error) = xtask::lab::prepare()
+        && let Err(error) = lab::prepare()
     {
         eprintln!("error: {error:#}");
         return ExitCode::FAILURE;

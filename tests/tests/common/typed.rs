@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use xtask::cargo;
+use lab::cargo;
 
 /// Calls `cargo xtask` with these arguments and this input.
 pub(crate) fn xtask(args: &[&str], input: &str) -> Output {

@@ -1,6 +1,6 @@
 //! What a host sent, in a form in which two hosts can be compared.
 
-use xtask::soak::frames::checksum;
+use lab::soak::frames::checksum;
 
 use super::frames::{ALL, ARP, IP, IPV4, Packet, ethertype};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use xtask::soak::frames::checksum;
+use lab::soak::frames::checksum;
 
 use super::{
     answer::{normal, text},

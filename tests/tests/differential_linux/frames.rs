@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use xtask::soak::frames::{Mac, checksum, ethernet};
+use lab::soak::frames::{Mac, checksum, ethernet};
 
 /// The two hosts that are compared.
 pub(crate) const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

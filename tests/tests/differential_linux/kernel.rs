@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::{
+    Network,
+    soak::frames::{ICMP, Ipv4, icmp},
+};
 use netif::{MacAddr, Netif, Rx};
 use netif_tap::Tap;
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use xtask::{
-    lab::{self, Network},
-    soak::frames::{ICMP, Ipv4, icmp},
-};
 
 use super::frames::{OUR_MAC, PEER, PEER_MAC, PORT, Packet, US, to_us};
 

@@ -2,8 +2,8 @@
 
 use std::{net::Ipv4Addr, time::Instant};
 
+use lab::soak::frames::{self, ICMP, Ipv4, MORE, Mac, UDP, arp, ethernet, icmp};
 use tests::Random;
-use xtask::soak::frames::{self, ICMP, Ipv4, MORE, Mac, UDP, arp, ethernet, icmp};
 
 use super::{
     compare::{Findings, Step},

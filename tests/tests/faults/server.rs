@@ -6,12 +6,12 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
+use lab::soak::frames::{self, Mac};
 use netif::{Instant, Layer, MacAddr, Netif, Rx};
 use network::{Cidr, Networks};
 use rt_regions::{Pool, Region};
 use tests::Wire;
 use udp::Udp;
-use xtask::soak::frames::{self, Mac};
 
 type Stack<'g, N> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<N>>>>>;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use xtask::soak::{
+use lab::soak::{
     attacks::{self, Attack},
     listing::Memory,
     site::Site,

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::soak::{self, attacks::Target, site::Site, wire::Wire};
 use tests::Random;
-use xtask::soak::{self, attacks::Target, site::Site, wire::Wire};
 
 use super::attack::{assert_bounded, assert_same, settled, with_site};
 

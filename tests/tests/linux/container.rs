@@ -7,9 +7,8 @@ use std::{
     process,
 };
 
-use xtask::{
-    cargo,
-    lab::{self, Lab, Service},
+use lab::{
+    Lab, Service, cargo,
     soak::{
         self,
         frames::{Ipv4, MORE, UDP},
@@ -190,12 +189,12 @@ fn asks_for_a_loader(image: &[u8]) -> bool {
 
 /// Builds echo with a C library in it, in a folder of its own.
 fn build_static() -> PathBuf {
-    let metadata = cargo::metadata().expect("cargo knows the workspace");
+    let folder = cargo::target_folder().expect("cargo knows the workspace");
     let mut command = cargo::cargo();
     command
         .args(["build", "--release", "--package", "echo", cargo::MESSAGES])
         .args(["--target", "x86_64-unknown-linux-gnu", "--target-dir"])
-        .arg(metadata.target_directory.join("static"))
+        .arg(folder.join("static"))
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
     let mut programs = cargo::programs(&mut command).expect("echo builds");
     programs.remove("echo").expect("it has a program")

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::Lab;
 use nix::sys::{
     socket::{
         AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto,
@@ -17,7 +18,6 @@ use nix::sys::{
     time::TimeVal,
 };
 use tests::{PI, Random};
-use xtask::lab::Lab;
 
 use super::support::{PORT, ask, connect, receive, with_service};
 

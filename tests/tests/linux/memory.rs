@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::{Service, Signal};
 use tests::{apps, exchanges};
-use xtask::lab::{Service, Signal};
 
 use super::{
     process::assert_ends,

@@ -7,16 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::{
-    socket::{MsgFlags, recv, setsockopt, sockopt::ReceiveTimeout},
-    time::TimeVal,
-};
-use xtask::{
-    lab::Lab,
+use lab::{
+    Lab,
     soak::{
         frames::{BROADCAST, Ipv4, Mac, UDP, arp, ethernet, udp},
         wire::Wire,
     },
+};
+use nix::sys::{
+    socket::{MsgFlags, recv, setsockopt, sockopt::ReceiveTimeout},
+    time::TimeVal,
 };
 
 use super::{

@@ -110,7 +110,7 @@ pub(crate) fn the_first_reply_does_not_wait_for_the_last() {
 pub(crate) fn the_device_is_left_as_it_was() {
     with_service("echo", &["--offloads=on"], |lab, service| {
         ask(&connect(lab, PORT), "hello");
-        service.signal(xtask::lab::Signal::SIGTERM).expect("it runs");
+        service.signal(lab::Signal::SIGTERM).expect("it runs");
         thread::sleep(Duration::from_millis(300));
         let (frames, mut client) = (Frames::default(), None);
         Host::with("tap0", lab.network().service, &frames, |host| {

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use xtask::tools;
+use lab::tools;
 
 use super::support::{ask, connect, with_service};
 

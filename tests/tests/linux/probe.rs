@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::{Lab, Service, Signal, soak::wire::Wire};
 use netif::MacAddr;
 use nix::{
     errno::Errno,
@@ -17,10 +18,6 @@ use nix::{
         time::TimeVal,
     },
     unistd::Pid,
-};
-use xtask::{
-    lab::{Lab, Service, Signal},
-    soak::wire::Wire,
 };
 
 use super::{

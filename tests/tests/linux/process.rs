@@ -11,7 +11,7 @@ use std::{
 
 use nix::{sys::signal::kill, unistd::Pid};
 
-use xtask::lab::{Lab, Service, Signal};
+use lab::{Lab, Service, Signal};
 
 use super::support::{PORT, ask, connect, in_lab, program, with_service};
 

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddrV4, UdpSocket};
 
-use xtask::lab::{self, Lab, Network, Service};
+use lab::{Lab, Network, Service};
 
 use super::{
     process::ip,

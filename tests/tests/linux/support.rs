@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use xtask::{
-    cargo,
-    lab::{self, Lab, Network, Service},
-};
+use lab::{Lab, Network, Service, cargo};
 
 /// The port of factorials in facfib.
 pub(crate) const FACTORIAL: u16 = 8080;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::xen::{Domain, End, Settings, Trouble, plain};
+use lab::xen::{Domain, End, Settings, Trouble, plain};
 
 use super::support::{GUEST, PORT, boot, machine, requests};
 

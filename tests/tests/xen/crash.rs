@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::xen::{Domain, Ended, Settings, plain};
+use lab::xen::{Domain, Ended, Settings, plain};
 
 use super::support::machine;
 

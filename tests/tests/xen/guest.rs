@@ -7,7 +7,7 @@ use std::{
 };
 
 use guest::{CASES, Case, End, RUNTIME_CASES};
-use xtask::{
+use lab::{
     cargo,
     xen::{Domain, Ended, Machine, Settings, plain, with_places},
 };

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use xtask::{
-    bench::xen::{self as bench, XenPlan},
-    soak::{self, GUEST_MEMORY, Plan},
-};
+use bench_tool::bench::xen::{self as bench, XenPlan};
+use soak_command::{self as soak, GUEST_MEMORY, Plan};
 
 use super::support::machine;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::xen::{Domain, Ended, Linux, Vif, plain};
+use lab::xen::{Domain, Ended, Linux, Vif, plain};
 
 use super::support::{PORT, machine, requests};
 
@@ -39,7 +39,7 @@ pub(crate) fn answers_and_leaves_nothing_behind() {
 
     domain.detach_network().unwrap();
     let brief = Duration::from_secs(2);
-    let gone = machine.ask(&xtask::xen::Ask { limit: brief, ..one.clone() }, b"x", None).unwrap();
+    let gone = machine.ask(&lab::xen::Ask { limit: brief, ..one.clone() }, b"x", None).unwrap();
     assert_eq!(gone.0.equal, 0, "an interface that was taken away answers");
     domain.attach_network(&Vif::default()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);

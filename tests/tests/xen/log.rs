@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use xtask::{
+use lab::{
     cargo,
     xen::{Domain, Ended, Settings, Vif, with_log},
 };
@@ -27,7 +27,7 @@ pub(crate) fn says_in_words_what_the_layers_do() {
         restart: false,
         more: "",
     };
-    let domain = Domain::create(&machine, &settings, with_log(&kernel), |_| ())
+    let domain = Domain::create(&machine, &settings, with_log(&images["echo"]), |_| ())
         .unwrap_or_else(|error| panic!("{error:#}"));
     let wait = |wanted: &dyn Fn(&str) -> bool| {
         domain.wait_for_line(0, WITHIN, wanted).unwrap_or_else(|error| panic!("{error:#}"))

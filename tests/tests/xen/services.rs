@@ -12,11 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::{Exchange, Random, Reply, apps, exchanges};
-use xtask::{
-    cargo, size,
+use lab::{
+    cargo, image,
     xen::{Ask, Domain, Ended, Machine, Settings, Vif, plain},
 };
+use tests::{Exchange, Random, Reply, apps, exchanges};
 
 use super::support::{PORT, machine, requests};
 
@@ -106,8 +106,8 @@ pub(crate) fn the_table_of_requests() {
 
 /// Stripped and packed with gzip: as small as an image gets.
 pub(crate) fn a_packed_image_serves() {
-    let stripped = size::stripped(image("echo")).expect("the image can be stripped");
-    let packed = size::packed(&stripped).expect("it can be packed");
+    let stripped = image::stripped(image("echo")).expect("the image can be stripped");
+    let packed = image::packed(&stripped).expect("it can be packed");
     assert!(packed.len() < stripped.len() / 3 * 2, "{} of {}", packed.len(), stripped.len());
     with_image("echo", &packed, |machine, _| {
         assert_eq!(ask(machine, PORT, b"packed"), b"packed");

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use xtask::xen::{Ask, Machine};
+use lab::xen::{Ask, Machine};
 
 /// Where the guests are.
 pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use xtask::soak::frames::{Mac, arp, ethernet};
+use lab::soak::frames::{Mac, arp, ethernet};
 
 use super::{Case, case, udp::hello_from};
 use crate::differential_linux::frames::{

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use xtask::soak::frames::{ICMP, Ipv4, UDP, ethernet};
+use lab::soak::frames::{ICMP, Ipv4, UDP, ethernet};
 
 use super::{
     Case, case,
@@ -84,7 +84,7 @@ pub(super) fn cases() -> Vec<Case> {
         let mut frame = udp_with(PORT, &[], change);
         // The helper repairs version 4 alone.
         frame[IP + 10..IP + 12].fill(0);
-        let sum = xtask::soak::frames::checksum(&frame[IP..IP + 20]).to_be_bytes();
+        let sum = lab::soak::frames::checksum(&frame[IP..IP + 20]).to_be_bytes();
         frame[IP + 10..IP + 12].copy_from_slice(&sum);
         cases.push(case(format!("version {version}"), [frame]));
     }

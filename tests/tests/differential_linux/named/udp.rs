@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use lab::soak::frames::{self, Ipv4, Mac, UDP, ethernet};
 use tests::Random;
-use xtask::soak::frames::{self, Ipv4, Mac, UDP, ethernet};
 
 use super::{Case, case};
 use crate::differential_linux::frames::{

@@ -1,0 +1,126 @@
+//! `cargo xtask bench` and `cargo xtask cost`: reads the command and calls the library.
+
+#![forbid(unsafe_code)]
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::ensure;
+use bench_tool::{bench, cost};
+use clap::{Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures echo beside its peers and the limit of the device
+    Bench(Bench),
+    /// Counts the instructions of each layer, and compares them with the accepted figures
+    Cost {
+        /// Accept what is counted: write it into bench/cost.csv
+        #[arg(long)]
+        accept: bool,
+    },
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Bench(bench) => bench.run(),
+            Self::Cost { accept: true } => cost::accept(),
+            Self::Cost { accept: false } => cost::check(),
+        }
+    }
+}
+
+#[derive(clap::Args)]
+struct Bench {
+    /// Where: on Linux, beside its peers; or on Xen, beside a Linux guest
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
+    /// How long each sample takes, in seconds
+    #[arg(long, default_value_t = 1.0, value_parser = at_most_a_minute)]
+    seconds: f64,
+    /// How many samples there are of each; the peers take turns
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// The sizes of the requests in bytes [default: 64,1400,8192,60000]
+    #[arg(long, value_delimiter = ',',
+          value_parser = clap::value_parser!(u16).range(8..=65_507))]
+    size: Vec<u16>,
+    /// The numbers of outstanding requests [default: 1,16,64]
+    #[arg(long, value_delimiter = ',',
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    window: Vec<u16>,
+    /// Only these peers; the reflector is always among them
+    #[arg(long, value_delimiter = ',')]
+    peer: Vec<String>,
+    /// On Xen: do not try with how little memory the guests serve, which takes most of the time
+    #[arg(long)]
+    skip_memory: bool,
+    /// One round of a few settings, so short that only the replies are checked
+    #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
+    quick: bool,
+}
+
+fn at_most_a_minute(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.01..=60.0).contains(&seconds) { Ok(seconds) } else { Err("0.01 to 60".into()) }
+}
+
+impl Bench {
+    fn run(self) -> anyhow::Result<()> {
+        let Self { on, seconds, rounds, quick, skip_memory, .. } = self;
+        let Self { size: sizes, window: windows, peer: peers, .. } = self;
+        let time = Duration::from_secs_f64(seconds);
+        match on {
+            Platform::Unix => {
+                ensure!(!skip_memory, "--skip-memory is for --on xen");
+                lab::prepare()?;
+                let or = |given: Vec<u16>, usual: &[u16]| {
+                    if given.is_empty() { usual.to_vec() } else { given }
+                };
+                let (sizes, windows) = (or(sizes, &bench::SIZES), or(windows, &bench::WINDOWS));
+                bench::run(&match quick {
+                    true => bench::Plan::quick(),
+                    false => bench::Plan { time, rounds, sizes, windows, peers },
+                })
+            }
+            Platform::Xen => {
+                ensure!(
+                    sizes.is_empty() && windows.is_empty() && peers.is_empty(),
+                    "--size, --window and --peer are for --on unix; on Xen the settings are always the same"
+                );
+                bench::xen::on_xen(&match quick {
+                    true => bench::xen::XenPlan::quick(),
+                    false => bench::xen::XenPlan {
+                        least_memory: !skip_memory,
+                        ..bench::xen::XenPlan::new(time, rounds)
+                    },
+                })
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Platform {
+    /// A Linux process on a TAP device
+    Unix,
+    /// A guest of a real Xen, in QEMU
+    Xen,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

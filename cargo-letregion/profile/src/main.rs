@@ -1,0 +1,97 @@
+//! `cargo xtask profile`: reads the command and calls the library.
+
+#![forbid(unsafe_code)]
+
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Draws what the regions of a service hold over many requests, and says whether it grows
+    Profile(Profile),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
+        }
+    }
+}
+
+/// What is sent to a service.
+#[derive(clap::Args)]
+struct Request {
+    /// Send this
+    #[arg(long = "request", value_name = "TEXT", conflicts_with = "file")]
+    text: Option<OsString>,
+    /// Send the content of this file, as it is
+    #[arg(long = "request-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Profile {
+    /// The service: a folder of apps
+    #[arg(required_unless_present = "thesis")]
+    app: Option<String>,
+    #[command(flatten)]
+    request: Request,
+    /// How many times
+    #[arg(long, default_value_t = 50, value_parser = at_least_requests)]
+    requests: usize,
+    /// The UDP port that the requests go to
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Draw the picture of the README of rt-regions: the system before this one, and this one
+    #[arg(long, conflicts_with_all = ["app", "text", "file", "requests", "port"])]
+    thesis: bool,
+}
+
+fn at_least_requests(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    if number < profile::LEAST_REQUESTS {
+        return Err(format!("fewer than {} say nothing", profile::LEAST_REQUESTS));
+    }
+    Ok(number)
+}
+
+impl Profile {
+    fn run(self) -> anyhow::Result<()> {
+        match &self.app {
+            Some(app) => profile::of_app(app, self.port, self.request.read()?, self.requests),
+            None => profile::of_thesis(),
+        }
+    }
+}
+
+impl Request {
+    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        match (&self.text, &self.file) {
+            (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
+            (None, Some(file)) => std::fs::read(file)
+                .with_context(|| format!("cannot read the request {}", file.display()))
+                .map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

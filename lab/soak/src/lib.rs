@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod attacks;
+mod clients;
+pub mod frames;
+pub mod listing;
+mod requests;
+mod rounds;
+pub mod site;
+mod tally;
+pub mod wire;
+
+pub use self::{
+    rounds::{Pace, Round, RoundPlan, run},
+    tally::Tally,
+};
+
+/// How many hosts that are not there ask something at once.
+pub(crate) const STRANGERS: usize = 300;

@@ -1,0 +1,37 @@
+//! The image of a guest as it is installed: stripped, and packed.
+
+use std::{fs, io::Write as _, path::Path};
+
+use anyhow::{Context, Result, ensure};
+use flate2::{Compression, write::GzEncoder};
+
+use crate::tools;
+
+/// The bytes of a stripped copy.
+///
+/// # Errors
+/// There is no `strip`, or it cannot read the image.
+pub fn stripped(image: &Path) -> Result<Vec<u8>> {
+    let copy = image.with_extension("stripped");
+    let output = tools::STRIP
+        .command()
+        .arg("-o")
+        .arg(&copy)
+        .arg(image)
+        .output()
+        .with_context(|| tools::remedy(&[tools::STRIP]))?;
+    ensure!(output.status.success(), "strip: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let bytes = fs::read(&copy).with_context(|| format!("cannot read {}", copy.display()))?;
+    fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    Ok(bytes)
+}
+
+/// The image as `gzip -9` packs it. Xen's tools start such a file as it is: they unpack it before they load it.
+///
+/// # Errors
+/// None is known: it is written to memory.
+pub fn packed(image: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(image)?;
+    Ok(encoder.finish()?)
+}

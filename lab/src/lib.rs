@@ -1,0 +1,114 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod cargo;
+pub mod filter;
+pub mod image;
+pub mod interrupt;
+mod lines;
+mod namespace;
+mod network;
+mod service;
+pub mod soak;
+pub mod tools;
+pub mod xen;
+
+use std::{
+    ffi::OsStr,
+    io,
+    marker::PhantomData,
+    net::{SocketAddrV4, UdpSocket},
+    panic,
+    process::Command,
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+
+pub use self::{
+    namespace::prepare,
+    network::{Network, is_given},
+    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length},
+};
+pub use nix::sys::signal::Signal;
+
+/// The namespace of this thread, set up. Sockets and processes that this thread makes are in it, and
+/// so are those of the threads that it starts.
+#[derive(Debug)]
+pub struct Lab {
+    network: Network,
+    /// The namespace belongs to the thread.
+    on_this_thread: PhantomData<*const ()>,
+}
+
+/// Calls `work` in a new network namespace with this network in it, and waits for it. The namespace
+/// ends with `work`.
+///
+/// # Errors
+/// What is missing on this machine, and what would help.
+///
+/// # Panics
+/// If `work` panics.
+pub fn in_namespace<T: Send>(network: Network, work: impl FnOnce(&Lab) -> T + Send) -> Result<T> {
+    // The namespace is that of a thread, and there is no need of a way back: the thread ends.
+    let here = || -> Result<T> {
+        namespace::enter()?;
+        network.set_up()?;
+        Ok(work(&Lab { network, on_this_thread: PhantomData }))
+    };
+    thread::scope(|scope| scope.spawn(here).join())
+        .unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+impl Lab {
+    /// Its addresses.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// A UDP socket of the host that is connected to a port of the service.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn connect(&self, port: u16) -> io::Result<UdpSocket> {
+        let socket = UdpSocket::bind((self.network.host, 0))?;
+        socket.connect(SocketAddrV4::new(self.network.service, port))?;
+        Ok(socket)
+    }
+
+    /// The command that runs the program of a service with `args` and, before them, the arguments that fit this
+    /// network, as far as they are not among `args`. The kernel ends the process (with `SIGTERM`) if this thread
+    /// ends before it does.
+    pub fn command(
+        &self,
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Command {
+        let args: Vec<_> = args.into_iter().collect();
+        let given: Vec<_> = args.iter().map(AsRef::as_ref).collect();
+        let mut command = self.client(program);
+        command.args(self.network.arguments_beside(&given)).args(&args);
+        command
+    }
+
+    /// The command that runs a program that is no service, without any arguments. It ends in the same
+    /// way.
+    pub fn client(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = tools::SETPRIV.command();
+        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+        command
+    }
+}
+
+/// Has Linux send nothing by itself but what IPv4 needs, so that the same requests are the same packets:
+/// without an address of its own there is nothing to say over IPv6.
+///
+/// # Errors
+/// `ip` fails.
+pub fn quiet(lab: &Lab) -> Result<()> {
+    let interface = &lab.network().interface;
+    let set = ["link", "set", "dev", interface, "addrgenmode", "none"];
+    let status = tools::IP.command().args(set).status().context("cannot start ip")?;
+    ensure!(status.success(), "ip {}: {status}", set.join(" "));
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The addresses in a lab.
+
+use std::{
+    ffi::OsStr,
+    net::Ipv4Addr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::tools;
+
+/// How long the device may take to be up once the service has it.
+const UP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A network of two: the host, which is Linux, and the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The name of the TAP device.
+    pub interface: String,
+    /// The address of the host, which is the gateway of the service.
+    pub host: Ipv4Addr,
+    /// The address of the service.
+    pub service: Ipv4Addr,
+    /// The length of the prefix that both addresses share, in bits.
+    pub prefix: u8,
+    /// The largest payload of a frame, in bytes.
+    pub mtu: u16,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            interface: "tap0".into(),
+            host: Ipv4Addr::new(10, 0, 0, 1),
+            service: Ipv4Addr::new(10, 0, 0, 2),
+            prefix: 24,
+            mtu: 1500,
+        }
+    }
+}
+
+impl Network {
+    /// The network that fits a service with these arguments, the usual one where they say nothing.
+    /// What cannot be read is left for the service to complain about.
+    pub fn of_arguments(args: &[&OsStr]) -> Self {
+        let mut network = Self::default();
+        let mut gateway = None;
+        let mut args = args.iter().filter_map(|arg| arg.to_str());
+        while let Some(arg) = args.next() {
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (arg, None),
+            };
+            if !matches!(name, "--ipv4" | "--ipv4-gateway" | "--interface") {
+                continue;
+            }
+            let Some(value) = value.or_else(|| args.next()) else { break };
+            match name {
+                "--interface" => network.interface = value.into(),
+                "--ipv4-gateway" => gateway = value.parse().ok(),
+                _ => {
+                    let parsed = value.split_once('/').and_then(|(address, prefix)| {
+                        Some((address.parse().ok()?, prefix.parse().ok().filter(|p| *p <= 32)?))
+                    });
+                    if let Some(parsed) = parsed {
+                        (network.service, network.prefix) = parsed;
+                    }
+                }
+            }
+        }
+        network.host = gateway.unwrap_or_else(|| network.first_but_service());
+        network
+    }
+
+    /// The first address of the network that is not the service's.
+    fn first_but_service(&self) -> Ipv4Addr {
+        let network = self.service.to_bits() & self.mask();
+        // A network of two has no address of its own (RFC 3021).
+        let first = Ipv4Addr::from(network.wrapping_add(u32::from(self.prefix < 31)));
+        if first == self.service { Ipv4Addr::from(first.to_bits().wrapping_add(1)) } else { first }
+    }
+
+    /// As many ones as the prefix is long.
+    fn mask(&self) -> u32 {
+        u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0)
+    }
+
+    /// What a service is told of it that is not among the arguments that it is `given` besides: each may be given
+    /// once.
+    pub(super) fn arguments_beside(&self, given: &[&OsStr]) -> Vec<String> {
+        let Self { interface, host, service, prefix, .. } = self;
+        let mut arguments = vec![
+            format!("--interface={interface}"),
+            format!("--ipv4={service}/{prefix}"),
+            format!("--ipv4-gateway={host}"),
+        ];
+        arguments.retain(|argument| !is_given(argument, given));
+        arguments
+    }
+
+    /// Makes it, in the network namespace of this thread.
+    pub(super) fn set_up(&self) -> Result<()> {
+        let Self { interface, host, prefix, mtu, .. } = self;
+        ip(&["link", "set", "dev", "lo", "up"])?;
+        ip(&["tuntap", "add", "dev", interface, "mode", "tap"])?;
+        ip(&["address", "add", &format!("{host}/{prefix}"), "dev", interface])?;
+        ip(&["link", "set", "dev", interface, "mtu", &mtu.to_string(), "up"])?;
+        if self.mask() & (host.to_bits() ^ self.service.to_bits()) != 0 {
+            ip(&["route", "add", &format!("{}/32", self.service), "dev", interface])?;
+        }
+        Ok(())
+    }
+
+    /// Waits until Linux sends what is sent to the service, which has opened the device. The device
+    /// has a carrier from then on, but Linux drops what it sends until it has noticed. Asking for the
+    /// state makes it notice; where the kernel is too old for that, it does so in its own time.
+    ///
+    /// # Errors
+    /// Nobody opens the device within 5 seconds, or `ip` fails.
+    pub fn wait_until_up(&self) -> Result<()> {
+        let deadline = Instant::now() + UP_WITHIN;
+        while !ip(&["-oneline", "link", "show", "dev", &self.interface])?.contains(" state UP ") {
+            ensure!(Instant::now() < deadline, "nobody has opened {}", self.interface);
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+/// Whether `argument`, which is `--name=value`, is among those `given` with this or another value.
+pub fn is_given(argument: &str, given: &[&OsStr]) -> bool {
+    let name = |argument: &str| argument.split('=').next().map(str::to_owned);
+    given.iter().filter_map(|given| given.to_str()).any(|given| name(given) == name(argument))
+}
+
+/// Calls `ip` and returns what it says.
+fn ip(args: &[&str]) -> Result<String> {
+    let output = tools::IP.command().args(args).output().context("cannot start ip")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ip {}: {}", args.join(" "), said.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &[&str]) -> Network {
+        Network::of_arguments(&args.iter().map(OsStr::new).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_network_fits_the_arguments() {
+        assert_eq!(read(&[]), Network::default());
+        assert_eq!(read(&["--log=all", "--help"]), Network::default());
+
+        let network = read(&["--ipv4", "172.16.0.1/12", "--interface=tap7"]);
+        assert_eq!((network.service, network.prefix), (Ipv4Addr::new(172, 16, 0, 1), 12));
+        assert_eq!(network.host, Ipv4Addr::new(172, 16, 0, 2));
+        assert_eq!(network.interface, "tap7");
+
+        let network = read(&["--ipv4=10.9.0.7/24", "--ipv4-gateway=10.9.0.9"]);
+        assert_eq!(network.host, Ipv4Addr::new(10, 9, 0, 9));
+        assert_eq!(read(&["--ipv4=10.9.0.7/24"]).host, Ipv4Addr::new(10, 9, 0, 1));
+    }
+
+    #[test]
+    fn networks_of_one_and_two() {
+        let network = read(&["--ipv4=10.137.0.5/32", "--ipv4-gateway=10.138.0.1"]);
+        assert_eq!(network.host, Ipv4Addr::new(10, 138, 0, 1));
+        assert_eq!(read(&["--ipv4=10.0.0.2/31"]).host, Ipv4Addr::new(10, 0, 0, 3));
+        assert_eq!(read(&["--ipv4=10.0.0.3/31"]).host, Ipv4Addr::new(10, 0, 0, 2));
+        // It has no network; this is one that is on its link all the same.
+        assert_eq!(read(&["--ipv4=10.0.0.3/32"]).host, Ipv4Addr::new(10, 0, 0, 4));
+    }
+
+    #[test]
+    fn no_argument_is_given_twice() {
+        let beside = |given: &[&str]| {
+            let given: Vec<_> = given.iter().map(OsStr::new).collect();
+            Network::default().arguments_beside(&given).join(" ")
+        };
+        assert_eq!(beside(&[]), "--interface=tap0 --ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1");
+        assert_eq!(
+            beside(&["--log=all", "--ipv4", "x"]),
+            "--interface=tap0 --ipv4-gateway=10.0.0.1"
+        );
+        assert_eq!(beside(&["--interface=lo", "--ipv4-gateway=x"]), "--ipv4=10.0.0.2/24");
+    }
+
+    #[test]
+    fn what_cannot_be_read_changes_nothing() {
+        for arg in ["--ipv4", "--ipv4=", "--ipv4=10.0.0.2", "--ipv4=x/24", "--ipv4=10.0.0.9/33"] {
+            assert_eq!(read(&[arg]), Network::default(), "{arg}");
+        }
+        // The whole address space has a first address too.
+        assert_eq!(read(&["--ipv4=10.0.0.2/0"]).host, Ipv4Addr::new(0, 0, 0, 1));
+    }
+}

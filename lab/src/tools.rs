@@ -1,0 +1,136 @@
+//! The programs that the lab and the tests call, and the Debian packages that bring them.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// A program, and where to get it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The program.
+    pub name: &'static str,
+    /// The Debian package that brings it.
+    pub package: &'static str,
+}
+
+/// What sets the lab up.
+pub const IP: Tool = Tool { name: "ip", package: "iproute2" };
+/// What starts a service so that it never outlives us.
+pub const SETPRIV: Tool = Tool { name: "setpriv", package: "util-linux" };
+
+/// The machine that Xen runs on.
+pub const QEMU: Tool = Tool { name: "qemu-system-x86_64", package: "qemu-system-x86" };
+/// What downloads the packages that are not installed.
+pub const APT: Tool = Tool { name: "apt-get", package: "apt" };
+/// What unpacks them.
+pub const DPKG: Tool = Tool { name: "dpkg", package: "dpkg" };
+
+/// What takes the symbols out of an image.
+pub const STRIP: Tool = Tool { name: "strip", package: "binutils" };
+
+/// What watches every access to memory; its checks are skipped where it is missing.
+pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
+
+/// Every program that is called, the peers of the end-to-end tests among them.
+pub const ALL: [Tool; 9] = [
+    IP,
+    SETPRIV,
+    QEMU,
+    APT,
+    DPKG,
+    STRIP,
+    Tool { name: "ping", package: "iputils-ping" },
+    Tool { name: "arping", package: "iputils-arping" },
+    Tool { name: "nc", package: "netcat-openbsd" },
+];
+
+impl Tool {
+    /// Whether the program is there.
+    pub fn is_installed(&self) -> bool {
+        env::split_paths(&path()).any(|folder| folder.join(self.name).is_file())
+    }
+
+    /// The command that calls it.
+    pub fn command(&self) -> Command {
+        command(self.name)
+    }
+}
+
+/// A command that is found in the system's folders too.
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", path());
+    command
+}
+
+/// The tools that are not installed.
+pub fn missing() -> Vec<Tool> {
+    ALL.into_iter().filter(|tool| !tool.is_installed()).collect()
+}
+
+/// The tools that are not installed, those included that the tests can do without.
+pub fn wanted() -> Vec<Tool> {
+    missing().into_iter().chain((!VALGRIND.is_installed()).then_some(VALGRIND)).collect()
+}
+
+/// What is missing and how to get it, in one sentence.
+pub fn remedy(missing: &[Tool]) -> String {
+    let list = |of: fn(&Tool) -> &'static str| missing.iter().map(of).collect::<Vec<_>>();
+    format!(
+        "missing: {}; on Debian: apt-get install {}",
+        list(|tool| tool.name).join(", "),
+        list(|tool| tool.package).join(" ")
+    )
+}
+
+/// The search path with the system's folders, which people who are not root often lack.
+fn path() -> OsString {
+    let known = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&known).collect();
+    for system in ["/usr/sbin", "/usr/bin", "/sbin", "/bin"] {
+        if !folders.iter().any(|folder| folder == Path::new(system)) {
+            folders.push(system.into());
+        }
+    }
+    // Only a folder with a colon in its name cannot be joined again, and none was split off.
+    env::join_paths(folders).unwrap_or(known)
+}
+
+/// Runs a command whose output is for people, and that reads nothing.
+///
+/// # Errors
+/// It does not start, or ends badly.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start {}", typed(command)))?;
+    ensure!(status.success(), "{}: {status}", typed(command));
+    Ok(())
+}
+
+/// The command as one would type it.
+pub fn typed(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    command.get_args().fold(name, |typed, arg| typed + " " + &arg.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_or_named_with_its_package() {
+        assert!(Tool { name: "sh", package: "dash" }.is_installed());
+        let nothing = Tool { name: "no-such-program", package: "no-such-package" };
+        assert!(!nothing.is_installed());
+        assert_eq!(
+            remedy(&[nothing, IP]),
+            "missing: no-such-program, ip; on Debian: apt-get install no-such-package iproute2"
+        );
+    }
+}

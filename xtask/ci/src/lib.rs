@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod assembly;
+pub mod checks;
+pub mod fetched;
+pub mod fuzz;
+pub mod memory;
+pub mod metadata;
+mod nightly;
+pub mod supply;
+pub mod tower;

@@ -1,0 +1,138 @@
+//! The memory of rt-regions under the tools that look for what a test cannot see: Miri, `AddressSanitizer`
+//! and Valgrind. Where one is missing the step is skipped, and says so.
+
+use std::{io::BufReader, path::PathBuf, process::Stdio};
+
+use anyhow::{Context, Result, ensure};
+use cargo_metadata::Message;
+use lab::{
+    cargo,
+    tools::{self, succeed},
+};
+
+use crate::nightly;
+
+/// Our crate with unsafe code that does not touch a device.
+const CRATE: &str = "rt-regions";
+
+/// Its test that calls the compiler: slow, and of no use here.
+const CALLS_THE_COMPILER: &str = "compile_fail";
+
+/// The test that does so.
+const MISUSE: &str = "misuse_does_not_compile";
+
+/// What Miri is told beside the rules for references that it goes by: the first that were written down
+/// (stacked borrows), and those that follow them (tree borrows). A pointer is never made of a number.
+const MIRI_FLAGS: [&str; 2] =
+    ["-Zmiri-strict-provenance", "-Zmiri-strict-provenance -Zmiri-tree-borrows"];
+
+/// How many random steps are taken under Valgrind, which is some 50 times slower.
+const VALGRIND_STEPS: u32 = 20_000;
+
+/// Runs the tests under Miri, which a nightly compiler may have; it is added where that can be. Twice, by
+/// both rules for references. The tests shorten their loops themselves, and leak nothing.
+///
+/// # Errors
+/// A test fails, leaks, or does what Rust does not define.
+pub fn interpret() -> Result<()> {
+    if let Err(error) = nightly::host().and_then(|_| nightly::add(&["miri", "rust-src"])) {
+        return skip(&format!("{error:#}"));
+    }
+    let folder = target_folder("miri")?;
+    // The standard library as Miri needs it, of which some is fetched.
+    let ready = nightly::program("cargo").args(["miri", "setup"]).stdin(Stdio::null()).status();
+    if !ready.is_ok_and(|status| status.success()) {
+        return skip("Miri cannot build the standard library (cargo +nightly miri setup)");
+    }
+    for flags in MIRI_FLAGS {
+        // Without the profiler, which has no unsafe code.
+        let tests = ["--package", CRATE, "--features", "allocator-api2,faults", "--tests"];
+        succeed(
+            nightly::program("cargo")
+                .args(["miri", "test"])
+                .args(tests)
+                .arg("--target-dir")
+                .arg(&folder)
+                .args(["--", "--skip", MISUSE])
+                .env("MIRIFLAGS", flags),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs the tests with `AddressSanitizer`, which a nightly compiler has.
+///
+/// # Errors
+/// A test fails, or touches memory that is not its own.
+pub fn sanitize() -> Result<()> {
+    let host = match nightly::host() {
+        Ok(host) => host,
+        Err(error) => return skip(&format!("{error:#}")),
+    };
+    let tests = ["test", "--package", CRATE, "--tests", "--target", &host, "--target-dir"];
+    let skipped = ["--", "--skip", MISUSE];
+    succeed(
+        nightly::program("cargo")
+            .args(tests)
+            .arg(target_folder("asan")?)
+            .args(skipped)
+            .env("RUSTFLAGS", "-Zsanitizer=address")
+            // Tests leak names and regions on purpose.
+            .env("ASAN_OPTIONS", "detect_leaks=0"),
+    )
+}
+
+/// Runs the tests under Valgrind's memcheck.
+///
+/// # Errors
+/// A test fails, or uses memory that was not written or is not its own.
+pub fn check_with_valgrind() -> Result<()> {
+    if !tools::VALGRIND.is_installed() {
+        return skip(&tools::remedy(&[tools::VALGRIND]));
+    }
+    for test in test_programs()? {
+        succeed(
+            tools::VALGRIND
+                .command()
+                .args(["--quiet", "--error-exitcode=1", "--leak-check=no"])
+                .arg(test)
+                .env("RT_REGIONS_STEPS", VALGRIND_STEPS.to_string()),
+        )?;
+    }
+    Ok(())
+}
+
+fn skip(why: &str) -> Result<()> {
+    eprintln!("skipped: {why}");
+    Ok(())
+}
+
+/// A folder of its own, because other flags would build everything anew each time.
+fn target_folder(name: &str) -> Result<PathBuf> {
+    Ok(cargo::target_folder()?.join(name))
+}
+
+/// Builds the tests and returns their programs.
+fn test_programs() -> Result<Vec<PathBuf>> {
+    let mut child = cargo::cargo()
+        .args(["test", "--package", CRATE, "--tests", "--no-run"])
+        .arg("--message-format=json-render-diagnostics")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut programs = Vec::new();
+    if let Some(messages) = child.stdout.take() {
+        for message in Message::parse_stream(BufReader::new(messages)) {
+            if let Message::CompilerArtifact(artifact) = message.context("cannot read cargo")?
+                && let Some(program) = artifact.executable
+                && artifact.target.name != CALLS_THE_COMPILER
+            {
+                programs.push(program.into());
+            }
+        }
+    }
+    ensure!(child.wait()?.success(), "the tests of {CRATE} do not build");
+    ensure!(!programs.is_empty(), "{CRATE} has no test");
+    Ok(programs)
+}
