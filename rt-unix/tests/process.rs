@@ -381,7 +381,7 @@ fn file_too_large() {
 
 #[cfg(feature = "defmt")]
 fn log_unread() {
-    let mut service = Service::ready("log a lot", &[]);
+    let service = Service::ready("log a lot", &[]);
     service.signal("TERM");
     let (status, _, err) = service.end();
     assert!(status.success());

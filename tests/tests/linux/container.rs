@@ -177,7 +177,7 @@ pub(crate) fn a_static_build_serves() {
     });
 }
 
-/// Whether a program of 64 bits has a segment PT_INTERP: elf(5).
+/// Whether a program of 64 bits has a segment `PT_INTERP`: elf(5).
 fn asks_for_a_loader(image: &[u8]) -> bool {
     let number = |at: usize, length: usize| {
         image[at..][..length].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
