@@ -18,7 +18,7 @@ const CRATE: &str = "rt-regions";
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
-/// The test that does so.
+/// The function of the test that calls the compiler.
 const MISUSE: &str = "misuse_does_not_compile";
 
 /// What Miri is told beside the rules for references that it goes by: the first that were written down
