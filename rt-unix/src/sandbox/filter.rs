@@ -110,6 +110,7 @@ fn conditional() -> Result<Rules, BackendError> {
             any(vec![
                 vec![(1, Length::Dword, Eq, libc::F_GETFD as u64)],
                 vec![(1, Length::Dword, Eq, libc::F_GETFL as u64)],
+                vec![(1, Length::Dword, Eq, libc::F_SETPIPE_SZ as u64)],
             ])?,
         ),
         // A signal to a thread of ours: `abort`, and what ends a process that does not listen.
