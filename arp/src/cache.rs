@@ -17,7 +17,7 @@ use core::{fmt, net::Ipv4Addr, ops::Range, time::Duration};
 
 use managed::ManagedSlice;
 use netif::{Instant, MacAddr};
-use network::Keyed;
+use network::{KeyedHash, TableHash};
 
 use crate::{
     Timing,
@@ -45,7 +45,7 @@ pub struct Cache<'g> {
     set_bits: u32,
     /// The number of places in each set.
     ways: usize,
-    keyed: Keyed,
+    keyed: TableHash,
     timing: Timing,
     /// How long a neighbour is known without being asked again.
     fresh: Duration,
@@ -62,13 +62,13 @@ impl<'g> Cache<'g> {
     /// A cache in `storage`, whose contents are lost. Of its places, 8 times a power of two are used,
     /// or all if there are less than 8. Only who knows `secret` can tell which addresses compete for
     /// the same places.
-    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u64) -> Self {
+    pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u128) -> Self {
         let mut entries = storage.into();
         entries.fill(Entry::FREE);
         let ways = entries.len().min(WAYS);
         let sets = entries.len().checked_div(ways).unwrap_or(0);
         let set_bits = sets.checked_ilog2().unwrap_or(0);
-        let keyed = Keyed::new(secret);
+        let keyed = TableHash::new(KeyedHash::new(secret));
         let timing = Timing {
             age: timing.age.max(REQUEST_INTERVAL),
             retry: timing.retry.max(REQUEST_INTERVAL),
@@ -287,7 +287,7 @@ impl<'g> Cache<'g> {
     /// The places that `address` can be in. The addresses of a row that is as long as there are sets
     /// are in one set each; which of them is in which, the secret decides for each row anew.
     fn set(&self, address: Ipv4Addr) -> Range<usize> {
-        let bits = u64::from(address.to_bits());
+        let bits = address.to_bits();
         let row = self.keyed.hash(bits >> self.set_bits);
         let first = (bits ^ row) as usize % (1 << self.set_bits) * self.ways;
         first..first + self.ways

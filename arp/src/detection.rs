@@ -12,7 +12,7 @@
 use core::time::Duration;
 
 use netif::{Instant, MacAddr};
-use network::Keyed;
+use network::KeyedHash;
 
 /// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
 const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub(crate) struct Detection {
     /// How many conflicts there were, with this address and those before.
     conflicts: u32,
     /// Random numbers: the next is the hash of `drawn`.
-    keyed: Keyed,
+    keyed: KeyedHash,
     drawn: u64,
 }
 
@@ -86,14 +86,14 @@ pub(crate) enum Verdict {
 impl Detection {
     /// An address that is ours at once, and to be announced. `secret` is where random waiting times
     /// come from.
-    pub(crate) const fn new(secret: u64) -> Self {
+    pub(crate) const fn new(secret: u128) -> Self {
         Self {
             state: State::Ours { left: ANNOUNCEMENTS, next: Instant::ZERO },
             probing: false,
             keeps: false,
             defended: None,
             conflicts: 0,
-            keyed: Keyed::new(secret),
+            keyed: KeyedHash::new(secret),
             drawn: 0,
         }
     }
@@ -203,9 +203,8 @@ impl Detection {
     /// A time between zero and `most`, each equally likely.
     fn random(&mut self, most: Duration) -> Duration {
         self.drawn += 1;
-        // The upper half of the numbers: addresses, which the cache hashes with the same secret, are
-        // in the lower.
-        let bits = self.keyed.hash(!self.drawn) >> 32;
+        // Far from the largest numbers, whose hashes are the secret of the cache.
+        let bits = self.keyed.hash(self.drawn) >> 32;
         // No more than a few seconds: less than 2^32 nanoseconds.
         Duration::from_nanos((most.as_nanos() as u64 * bits) >> 32)
     }

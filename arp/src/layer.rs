@@ -46,7 +46,7 @@ impl<'g, L> Arp<'g, L> {
     pub fn new(
         link: L,
         address: Cidr,
-        secret: u64,
+        secret: u128,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
         let storage = region.alloc_slice_with(DEFAULT_ENTRIES, |_| Entry::FREE)?;
@@ -59,7 +59,7 @@ impl<'g, L> Arp<'g, L> {
     pub fn with_storage(
         link: L,
         address: Cidr,
-        secret: u64,
+        secret: u128,
         storage: impl Into<ManagedSlice<'g, Entry>>,
         timing: Timing,
         pool: Option<&'g Pool<'g>>,

@@ -6,72 +6,68 @@
 
 use core::net::Ipv4Addr;
 
-use network::{Keyed, Protocol};
+use network::{KeyedHash, Protocol};
 
-/// How many counters there are; destinations are spread over them by a hash that is keyed with a
-/// secret.
-const COUNTERS: usize = 64;
+use crate::rows::Row;
 
-/// The identifications that are next.
-#[derive(Clone, Debug)]
-pub(crate) struct Identifications {
-    keyed: Keyed,
-    next: [u16; COUNTERS],
-}
-
-impl Identifications {
-    /// Counters that begin at places that only who knows `secret` can tell.
-    pub(crate) fn new(secret: u64) -> Self {
-        let keyed = Keyed::new(secret);
-        // No address and protocol together are such a large number.
-        Self { keyed, next: core::array::from_fn(|index| keyed.hash(!(index as u64)) as u16) }
-    }
-
-    /// The identification of the next datagram to `destination`.
-    pub(crate) fn next(&mut self, destination: Ipv4Addr, protocol: Protocol) -> u16 {
-        let pair = u64::from(destination.to_bits()) << 8 | u64::from(protocol.0);
-        let hash = self.keyed.hash(pair);
-        let counter = &mut self.next[hash as usize % COUNTERS];
-        *counter = counter.wrapping_add(1);
-        // Two destinations of one counter are still at different places of the cycle.
-        counter.wrapping_add((hash >> 32) as u16)
-    }
+/// The identification of the next datagram to `destination`, which nobody can predict who does not know the
+/// secret of `hash`. Destinations are spread over the counters of `rows`.
+pub(crate) fn next(
+    hash: KeyedHash,
+    rows: &mut [Row],
+    destination: Ipv4Addr,
+    protocol: Protocol,
+) -> u16 {
+    let hash = hash.hash(u64::from(destination.to_bits()) << 8 | u64::from(protocol.0));
+    let index = hash as usize & rows.len().wrapping_sub(1);
+    let Some(row) = rows.get_mut(index) else { return 0 };
+    row.counter = row.counter.wrapping_add(1);
+    // Two destinations of one counter are still at different places of the cycle, and each begins at its own.
+    row.counter.wrapping_add((hash >> 32) as u16)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{collections::HashSet, vec};
 
     use super::*;
+    use crate::rows::ROWS;
+
+    /// Identifications under a secret, with as many counters.
+    fn ids(secret: u128, counters: usize) -> impl FnMut(Ipv4Addr) -> u16 {
+        let (hash, mut rows) = (KeyedHash::new(secret), vec![Row::EMPTY; counters]);
+        move |destination| next(hash, &mut rows, destination, Protocol::UDP)
+    }
 
     #[test]
     fn no_number_comes_again_before_all_have_been_used() {
-        let mut ids = Identifications::new(7);
+        let mut next = ids(7, 64);
         let to = Ipv4Addr::new(10, 0, 0, 1);
-        let all: HashSet<u16> = (0..65_536).map(|_| ids.next(to, Protocol::UDP)).collect();
+        let all: HashSet<u16> = (0..65_536).map(|_| next(to)).collect();
         assert_eq!(all.len(), 65_536);
     }
 
     #[test]
     fn destinations_and_secrets_give_other_numbers() {
-        let first = |secret, last| {
-            Identifications::new(secret).next(Ipv4Addr::new(10, 0, 0, last), Protocol::UDP)
-        };
+        let first = |secret, last| ids(secret, 64)(Ipv4Addr::new(10, 0, 0, last));
         let by_destination: HashSet<u16> = (0..200).map(|last| first(7, last)).collect();
         let by_secret: HashSet<u16> = (0..200).map(|secret| first(secret, 1)).collect();
-        assert!(by_destination.len() > 190 && by_secret.len() > 190);
+        let by_half: HashSet<u16> = (0..200).map(|secret| first(secret << 64, 1)).collect();
+        assert!(by_destination.len() > 190 && by_secret.len() > 190 && by_half.len() > 190);
     }
 
-    /// Another destination's traffic moves a counter by its own steps only.
+    /// Another destination's traffic moves a counter by its own steps only, and few share one.
     #[test]
     fn one_destination_does_not_tell_about_another() {
-        let mut ids = Identifications::new(9);
-        let steps = (0..=255u8).map(|last| {
-            let to = Ipv4Addr::new(10, 0, 1, last);
-            let before = ids.next(to, Protocol::UDP);
-            ids.next(Ipv4Addr::new(10, 0, 0, 1), Protocol::UDP);
-            ids.next(to, Protocol::UDP).wrapping_sub(before)
-        });
-        assert!(steps.filter(|&step| step == 1).count() > 230);
+        for (counters, alone) in [(ROWS.0, 230), (ROWS.1, 250)] {
+            let mut next = ids(9, counters);
+            let steps = (0..=255u8).map(|last| {
+                let to = Ipv4Addr::new(10, 0, 1, last);
+                let before = next(to);
+                next(Ipv4Addr::new(10, 0, 0, 1));
+                next(to).wrapping_sub(before)
+            });
+            assert!(steps.filter(|&step| step == 1).count() > alone);
+        }
     }
 }

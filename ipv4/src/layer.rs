@@ -5,15 +5,15 @@ use core::net::Ipv4Addr;
 use arp::Resolve;
 use ethernet::EtherType;
 use netif::{Counter, Instant, Layer, Rx};
-use network::{Cidr, Delivery};
+use network::{Cidr, Delivery, KeyedHash, TableHash};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
-    ids::Identifications,
     multicast::{ALL_HOSTS, MAX_GROUPS, multicast_mac},
     options,
     paths::Paths,
     reassembly::{Limits, Reassembly},
+    rows::{ROWS, Row},
 };
 
 /// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
@@ -64,6 +64,9 @@ netif::counters! {
         fragmented,
         /// Reports of paths that take less than 552 bytes: taken for 552, with fragments allowed.
         small_mtus,
+        /// Paths forgotten before their time, because others needed their place: for so long, what goes to
+        /// hosts of which nothing is known has no DF.
+        paths_displaced,
         /// Handed up, and nobody wanted the protocol.
         unknown_protocol,
         /// Not sent: too long, with no route, or to an address that cannot be sent to.
@@ -80,23 +83,27 @@ pub struct Ipv4<'g, E> {
     pub(crate) ttl: u8,
     pub(crate) groups: [Ipv4Addr; MAX_GROUPS],
     pub(crate) reassembly: Reassembly<'g>,
-    pub(crate) ids: Identifications,
-    pub(crate) paths: Paths,
+    /// The hash behind identifications.
+    pub(crate) hash: KeyedHash,
+    pub(crate) paths: Paths<'g>,
     pub(crate) counters: Counters,
     pub(crate) log: bool,
 }
 
 impl<'g, E: Resolve> Ipv4<'g, E> {
-    /// The layer over `link`, with the address and the network `cidr`. The table of reassembly is in
-    /// `region`, fragments will be in regions of its pool. `secret`, which nobody can predict, hides the
-    /// identifications.
+    /// The layer over `link`, with the address and the network `cidr`. Its tables are in `region`, fragments
+    /// will be in regions of its pool. `secret`, which nobody can predict, hides the identifications.
+    ///
+    /// How many paths are remembered, and over how many counters of identifications destinations are spread,
+    /// follows from the pool: a power of two, half of its pages at most, from 64 to 4,096. Both together take 16
+    /// bytes.
     ///
     /// # Errors
-    /// `region` has no room for the table, or no pool.
+    /// `region` has no room for the tables, or no pool.
     pub fn new(
         link: E,
         cidr: Cidr,
-        secret: u64,
+        secret: u128,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
         let pool = region.require_pool()?;
@@ -106,25 +113,29 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
     /// The same with other limits for reassembly.
     ///
     /// # Errors
-    /// `region` has no room for the table, or no pool.
+    /// `region` has no room for the tables, or no pool.
     pub fn with_limits(
         mut link: E,
         cidr: Cidr,
-        secret: u64,
+        secret: u128,
         limits: Limits,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
         // A link that cannot has no multicast at all, and no other host of it has either.
         let _ = link.join(multicast_mac(ALL_HOSTS));
+        let pool = region.require_pool()?;
+        let hash = KeyedHash::new(secret);
+        let rows = 1 << (pool.pages() / 2).clamp(ROWS.0, ROWS.1).ilog2();
+        let rows = region.alloc_slice_with(rows, |_| Row::EMPTY)?;
         Ok(Self {
             link,
             cidr,
             gateway: None,
             ttl: DEFAULT_TTL,
             groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
-            reassembly: Reassembly::new(limits, region.require_pool()?, region)?,
-            ids: Identifications::new(secret),
-            paths: Paths::default(),
+            reassembly: Reassembly::new(limits, pool, region)?,
+            hash,
+            paths: Paths::new(TableHash::new(hash), rows),
             counters: Counters::default(),
             log: false,
         })

@@ -12,6 +12,7 @@ mod options;
 mod paths;
 mod reassembly;
 mod receive;
+mod rows;
 mod send;
 mod wire;
 

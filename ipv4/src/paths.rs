@@ -1,11 +1,19 @@
 //! The path MTU to hosts behind smaller links (RFC 1191).
+//!
+//! The table is cut into sets of 8 places. A destination belongs to one set, which a hash with a secret
+//! chooses, so finding and noting look at 8 places, whatever is in the table. Where all of a set are taken, the
+//! path whose time is over first gives way. Until its time is over, it may be that of any destination that is
+//! not in the table: what goes there has no DF, so that routers can fragment it (RFC 1191 3).
 
 use core::{net::Ipv4Addr, time::Duration};
 
 use netif::Instant;
+use network::TableHash;
 
-/// How many paths are remembered; one more replaces the oldest.
-const PATHS: usize = 16;
+use crate::rows::Row;
+
+/// The number of places in a set.
+const WAYS: usize = 8;
 
 /// How long a path MTU holds before the larger one is tried again (RFC 1191 6.3).
 const HOLDS: Duration = Duration::from_secs(600);
@@ -17,14 +25,19 @@ const LEAST: usize = 68;
 /// `net.ipv4.route.min_pmtu`), and who forges a report would have large replies go in a thousand pieces.
 /// Where a path does take less, routers make the pieces: what goes there may be fragmented, which RFC 1191 3
 /// offers as the other answer to a report.
-const FLOOR: usize = 552;
+const FLOOR: u16 = 552;
 
-/// What is known of paths; any host can forge it, so it only ever makes packets smaller, never below
-/// [`FLOOR`], and not for long.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Paths {
-    paths: [Option<Path>; PATHS],
-    known: usize,
+/// What is known of paths. Who knows a bound port can forge it, so it only ever makes packets
+/// smaller, never below [`FLOOR`], and not for long.
+#[derive(Debug)]
+pub(crate) struct Paths<'g> {
+    hash: TableHash,
+    /// As many as a power of two, 8 at least.
+    pub(crate) rows: &'g mut [Row],
+    /// The time of all that are known is over then: most hosts never hear of any.
+    latest: Instant,
+    /// The time of all that gave way is over then.
+    displaced: Instant,
 }
 
 /// What a path takes.
@@ -32,151 +45,88 @@ pub(crate) struct Paths {
 pub(crate) struct PathMtu {
     /// The largest packet that is sent there.
     pub(crate) mtu: usize,
-    /// Whether it is said to take less than that, so that routers have to be allowed to fragment.
+    /// Whether it may take less than that, so that routers have to be allowed to fragment.
+    pub(crate) routers_fragment: bool,
+}
+
+/// What became of an MTU that was noted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// It is less than packets are made for.
     pub(crate) below_floor: bool,
+    /// Another path gave way before its time.
+    pub(crate) displaced: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Path {
-    destination: Ipv4Addr,
-    mtu: PathMtu,
-    until: Instant,
-}
+impl<'g> Paths<'g> {
+    /// No paths, with room in `rows`, which are empty and a power of two, 8 at least.
+    pub(crate) const fn new(hash: TableHash, rows: &'g mut [Row]) -> Self {
+        Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
+    }
 
-impl Paths {
-    /// Notes that packets of more than `mtu` bytes do not get to `destination`; says whether that is less
-    /// than the floor. What would make packets larger than they are is not believed (RFC 1191 3).
-    pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> bool {
-        if mtu < LEAST {
-            return false;
+    /// Notes that packets of more than `mtu` bytes do not get to `destination`. What would make packets
+    /// larger than they are is not believed (RFC 1191 3).
+    pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> Noted {
+        let mut noted = Noted::default();
+        let index = self.find(destination);
+        if let Some(row) = self.rows.get_mut(index)
+            && mtu >= LEAST
+        {
+            // No link takes more than 65,535 bytes.
+            let mtu = (mtu.min(usize::from(u16::MAX)) as u16).max(FLOOR - 1);
+            noted.below_floor = mtu < FLOOR;
+            if now < row.until {
+                if row.destination != destination {
+                    noted.displaced = true;
+                    self.displaced = self.displaced.max(row.until);
+                } else if row.mtu < mtu {
+                    return noted;
+                }
+            }
+            self.latest = now + HOLDS;
+            (row.until, row.destination, row.mtu) = (self.latest, destination, mtu);
         }
-        let below_floor = mtu < FLOOR;
-        let mtu = PathMtu { mtu: mtu.max(FLOOR), below_floor };
-        let smaller = |known: PathMtu| known.mtu < mtu.mtu || known.below_floor && !below_floor;
-        if self.find(now, destination).is_some_and(smaller) {
-            return below_floor;
-        }
-        let known = self.paths.iter().position(|p| p.is_some_and(|p| p.destination == destination));
-        let place = known.unwrap_or_else(|| {
-            let until = |path: &Option<Path>| path.map(|path| path.until);
-            let oldest = self.paths.iter().enumerate().min_by_key(|(_, path)| until(path));
-            oldest.map_or(0, |(index, _)| index)
-        });
-        self.paths[place] = Some(Path { destination, mtu, until: now + HOLDS });
-        self.known = self.paths.iter().flatten().count();
-        below_floor
+        noted
     }
 
     /// What the path to `destination` takes, of which the first link takes `link` bytes.
     #[inline]
     pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
-        let whole = PathMtu { mtu: link, below_floor: false };
-        if self.known == 0 {
-            return whole;
+        if now < self.latest {
+            self.known(now, destination, link)
+        } else {
+            PathMtu { mtu: link, routers_fragment: false }
         }
-        let known = self.find(now, destination);
-        known.map_or(whole, |known| PathMtu { mtu: known.mtu.min(link), ..known })
     }
 
-    /// What is known of the path to `destination`.
     #[inline(never)]
-    fn find(&self, now: Instant, destination: Ipv4Addr) -> Option<PathMtu> {
-        let mut paths = self.paths.iter().flatten();
-        paths.find(|p| p.destination == destination && now < p.until).map(|p| p.mtu)
+    fn known(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
+        match self.rows.get(self.find(destination)) {
+            Some(row) if row.destination == destination && now < row.until => PathMtu {
+                mtu: usize::from(row.mtu.max(FLOOR)).min(link),
+                routers_fragment: row.mtu < FLOOR,
+            },
+            _ => PathMtu { mtu: link, routers_fragment: now < self.displaced },
+        }
+    }
+
+    /// Where the path to `destination` is, or else the one that gives way for it.
+    #[inline(never)]
+    fn find(&self, destination: Ipv4Addr) -> usize {
+        let hash = self.hash.hash(destination.to_bits()) as usize;
+        let first = hash & self.rows.len().wrapping_sub(WAYS);
+        let (mut found, mut least) = (first, u64::MAX);
+        for (index, row) in self.rows.iter().enumerate().skip(first).take(WAYS) {
+            if row.destination == destination {
+                return index;
+            }
+            if row.until.as_nanos() < least {
+                (found, least) = (index, row.until.as_nanos());
+            }
+        }
+        found
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn host(last: u8) -> Ipv4Addr {
-        Ipv4Addr::new(10, 0, 9, last)
-    }
-
-    /// A path that takes packets of `mtu` bytes.
-    const fn takes(mtu: usize) -> Option<PathMtu> {
-        Some(PathMtu { mtu, below_floor: false })
-    }
-
-    /// A path that takes less than what is sent there.
-    const LESS: Option<PathMtu> = Some(PathMtu { mtu: FLOOR, below_floor: true });
-
-    #[test]
-    fn a_path_is_remembered_for_a_while() {
-        let mut paths = Paths::default();
-        paths.note(Instant::ZERO, host(1), 1400);
-        assert_eq!(paths.find(Instant::ZERO, host(1)), takes(1400));
-        assert_eq!(paths.find(Instant::ZERO, host(2)), None);
-        let end = Instant::ZERO + HOLDS;
-        assert_eq!(paths.find(Instant::from_nanos(end.as_nanos() - 1), host(1)), takes(1400));
-        assert_eq!(paths.find(end, host(1)), None);
-    }
-
-    #[test]
-    fn impossible_values_are_ignored() {
-        let mut paths = Paths::default();
-        paths.note(Instant::ZERO, host(1), 67);
-        assert_eq!(paths.find(Instant::ZERO, host(1)), None);
-        paths.note(Instant::ZERO, host(1), 68);
-        assert_eq!(paths.find(Instant::ZERO, host(1)), LESS);
-    }
-
-    #[test]
-    fn packets_are_made_for_no_less_than_the_floor() {
-        let mut paths = Paths::default();
-        for (mtu, below, known) in [
-            (67, false, None),
-            (553, false, takes(553)),
-            (552, false, takes(552)),
-            (551, true, LESS),
-            (68, true, LESS),
-            // What was believed stays, and no longer than before.
-            (552, false, LESS),
-            (1400, false, LESS),
-        ] {
-            assert_eq!(paths.note(Instant::ZERO, host(1), mtu), below, "{mtu}");
-            assert_eq!(paths.find(Instant::ZERO, host(1)), known, "{mtu}");
-        }
-        let end = Instant::ZERO + HOLDS;
-        assert_eq!(paths.find(end, host(1)), None);
-        assert!(!paths.note(end, host(1), 552));
-        assert_eq!(paths.find(end, host(1)), takes(552));
-    }
-
-    #[test]
-    fn a_path_never_grows_before_its_time_is_over() {
-        let mut paths = Paths::default();
-        paths.note(Instant::ZERO, host(1), 1000);
-        let later = Instant::from_millis(300_000);
-        paths.note(later, host(1), 1400);
-        assert_eq!(paths.find(later, host(1)), takes(1000));
-        assert_eq!(paths.find(Instant::ZERO + HOLDS, host(1)), None, "nor does it hold longer");
-        paths.note(later, host(1), 600);
-        paths.note(later + HOLDS, host(1), 1400);
-        assert_eq!(paths.find(later + HOLDS, host(1)), takes(1400));
-    }
-
-    #[test]
-    fn a_link_that_takes_less_counts() {
-        let mut paths = Paths::default();
-        let mtu = |paths: &Paths, link| Some(paths.mtu(Instant::ZERO, host(1), link));
-        assert_eq!(mtu(&paths, 1500), takes(1500));
-        paths.note(Instant::ZERO, host(1), 1400);
-        assert_eq!((mtu(&paths, 1500), mtu(&paths, 1000)), (takes(1400), takes(1000)));
-        paths.note(Instant::ZERO, host(1), 68);
-        assert_eq!(mtu(&paths, 1500), LESS);
-        assert_eq!(mtu(&paths, 300), Some(PathMtu { mtu: 300, below_floor: true }));
-    }
-
-    #[test]
-    fn the_oldest_gives_way() {
-        let mut paths = Paths::default();
-        for last in 0..=PATHS as u8 {
-            paths.note(Instant::from_millis(u64::from(last)), host(last), 1000);
-        }
-        let now = Instant::from_millis(100);
-        assert_eq!(paths.find(now, host(0)), None);
-        assert!((1..=PATHS as u8).all(|last| paths.find(now, host(last)) == takes(1000)));
-    }
-}
+mod tests;

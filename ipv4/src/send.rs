@@ -8,7 +8,7 @@ use netif::{Instant, MacAddr, Offloads, Payload};
 use network::{Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
 
 use crate::{
-    Ipv4, multicast_mac,
+    Ipv4, ids, multicast_mac,
     paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
@@ -106,14 +106,18 @@ impl<E: Resolve> Ipv4<'_, E> {
         let path = self.path(now, destination);
         let mtu = path.mtu;
         let length = payload.len();
-        // Where a path is said to take less than is sent there, routers may make pieces (RFC 1191 3).
-        let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !path.below_floor);
+        // Where a path may take less than is sent there, routers make the pieces (RFC 1191 3).
+        let routers_fragment = path.routers_fragment || outgoing.routers_fragment;
+        let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !routers_fragment);
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
             return Ok(Err(Refusal::TooLong { length, most }));
         }
         // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
-        let identification = if whole { 0 } else { self.ids.next(destination, outgoing.protocol) };
+        let identification = match whole {
+            true => 0,
+            false => ids::next(self.hash, self.paths.rows, destination, outgoing.protocol),
+        };
         let fields = Fields {
             source: self.cidr.address(),
             destination,
@@ -215,7 +219,9 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
         if let IpAddr::V4(destination) = destination {
-            self.counters.small_mtus += u64::from(self.paths.note(now, destination, mtu));
+            let noted = self.paths.note(now, destination, mtu);
+            self.counters.small_mtus += u64::from(noted.below_floor);
+            self.counters.paths_displaced += u64::from(noted.displaced);
         }
     }
 }

@@ -1,37 +1,61 @@
-//! A hash with a secret.
+//! Hashes with a secret: one for numbers that strangers see, one for places in tables that they do not.
 
-/// A hash that cannot be predicted by whoever does not know its secret: for the places of a table that
-/// strangers fill, and for numbers that strangers are not to guess. It mixes well and costs two
-/// multiplications a step; it is not made to withstand somebody who sees its results.
+use core::fmt;
+
+use siphasher::sip::SipHasher13;
+
+/// A hash that strangers cannot predict, even if they see its results: SipHash-1-3 with a key of 128 bits.
+/// Identifications and random waiting times are made of it, and the secrets of [`TableHash`].
 #[derive(Clone, Copy)]
-pub struct Keyed(u64);
+pub struct KeyedHash(u64, u64);
 
-impl Keyed {
-    /// The hash with this secret.
-    pub const fn new(secret: u64) -> Self {
-        Self(secret)
+impl KeyedHash {
+    /// The hash with this secret, of which each bit is as likely to be 0 as 1.
+    pub const fn new(secret: u128) -> Self {
+        Self(secret as u64, (secret >> 64) as u64)
     }
 
-    /// The hash of `value`: the same each time.
-    #[inline]
-    pub const fn hash(self, value: u64) -> u64 {
-        mix(mix(self.0 ^ value).wrapping_add(self.0))
+    /// The hash of `value`, which is a number of 8 bytes in little-endian order.
+    #[inline(never)]
+    pub fn hash(self, value: u64) -> u64 {
+        SipHasher13::new_with_keys(self.0, self.1).hash(&value.to_le_bytes())
     }
 }
 
 /// Does not tell the secret.
-impl core::fmt::Debug for Keyed {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Keyed")
+impl fmt::Debug for KeyedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedHash")
     }
 }
 
-/// Spreads the bits of a number over all of it (the last steps of `SplitMix64`).
-#[inline]
-const fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
+/// A hash that chooses places in a table, so that who knows neither its secret nor its results can make no more
+/// entries compete than chance does: bits of a product with the secret, "multiply-shift" (Dietzfelbinger and others,
+/// "A Reliable Randomized Algorithm for the Closest-Pair Problem", 1997). It costs one multiplication; in return
+/// nobody may see its results, because the secret follows from a few of them.
+#[derive(Clone, Copy)]
+pub struct TableHash(u64);
+
+impl TableHash {
+    /// The hash whose secret is made with `keyed`; it is the same each time.
+    #[inline]
+    pub fn new(keyed: KeyedHash) -> Self {
+        // Nobody else hashes the largest number.
+        Self(keyed.hash(u64::MAX))
+    }
+
+    /// The hash of `value`.
+    #[inline]
+    pub const fn hash(self, value: u32) -> u32 {
+        (self.0.wrapping_mul(value as u64) >> 32) as u32
+    }
+}
+
+/// Does not tell the secret.
+impl fmt::Debug for TableHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TableHash")
+    }
 }
 
 #[cfg(test)]
@@ -40,12 +64,29 @@ mod tests {
 
     use super::*;
 
+    /// Eight bytes under the key 0 to 15, as the reference implementation of SipHash-1-3 has it.
+    #[test]
+    fn it_is_siphash() {
+        let secret = u128::from_le_bytes(core::array::from_fn(|byte| byte as u8));
+        let value = u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(KeyedHash::new(secret).hash(value), 0x3690_9511_8d29_9a8e);
+    }
+
+    fn table(secret: u128) -> TableHash {
+        TableHash::new(KeyedHash::new(secret))
+    }
+
     #[test]
     fn secrets_and_values_give_other_hashes() {
-        let by_value: HashSet<u64> = (0..1000).map(|value| Keyed::new(7).hash(value)).collect();
-        let by_secret: HashSet<u64> = (0..1000).map(|secret| Keyed::new(secret).hash(7)).collect();
-        assert_eq!((by_value.len(), by_secret.len()), (1000, 1000));
-        assert_eq!(Keyed::new(7).hash(1), Keyed::new(7).hash(1));
+        fn check<T: Eq + core::hash::Hash>(hash: impl Fn(u32, u32) -> T) {
+            let by_value: HashSet<T> = (0..1000).map(|value| hash(7, value)).collect();
+            let by_secret: HashSet<T> = (0..1000).map(|secret| hash(secret, 7)).collect();
+            assert_eq!((by_value.len(), by_secret.len()), (1000, 1000));
+            assert!(hash(7, 1) == hash(7, 1));
+        }
+        check(|secret, value| table(secret.into()).hash(value));
+        check(|secret, value| KeyedHash::new(secret.into()).hash(value.into()));
+        check(|secret, value| KeyedHash::new(u128::from(secret) << 64).hash(value.into()));
     }
 
     /// Each bit of the value changes each bit of the hash about every other time.
@@ -54,15 +95,29 @@ mod tests {
         for bit in 0..64 {
             let mut flips = [0; 64];
             for value in 0..512 {
-                let changed = Keyed::new(3).hash(value) ^ Keyed::new(3).hash(value ^ 1 << bit);
+                let hash = KeyedHash::new(3);
+                let changed = hash.hash(value) ^ hash.hash(value ^ 1 << bit);
                 flips.iter_mut().enumerate().for_each(|(at, n)| *n += changed >> at & 1);
             }
             assert!(flips.iter().all(|n| (180..=332).contains(n)), "bit {bit}: {flips:?}");
         }
     }
 
+    /// Two values are in one of 256 places as often as chance puts them there, whatever they are.
+    #[test]
+    fn no_two_values_compete_more_often_than_by_chance() {
+        for (one, other) in [(0, 1), (0, 1 << 31), (7, 7 << 8), (1, u32::MAX), (3 << 20, 5 << 20)] {
+            let collides = |secret: &u128| {
+                (table(*secret).hash(one) ^ table(*secret).hash(other)).trailing_zeros() >= 8
+            };
+            let times = (0..25_600).filter(collides).count();
+            assert!((60..=140).contains(&times), "{one} and {other}: {times} of 25,600");
+        }
+    }
+
     #[test]
     fn the_secret_is_not_printed() {
-        assert_eq!(format!("{:?}", Keyed::new(0xdead_beef)), "Keyed");
+        assert_eq!(format!("{:?}", KeyedHash::new(0xdead_beef)), "KeyedHash");
+        assert_eq!(format!("{:?}", table(0xdead_beef)), "TableHash");
     }
 }

@@ -12,7 +12,7 @@ mod packet;
 
 pub use checksum::Checksum;
 pub use cidr::{Cidr, ParseCidrError};
-pub use keyed::Keyed;
+pub use keyed::{KeyedHash, TableHash};
 pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
 
 use core::{error::Error, fmt, net::IpAddr};
@@ -59,6 +59,9 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
 
     /// Notes that packets to `destination` must not be larger than `mtu` bytes, header included
     /// (RFC 1191). A layer that cannot use that ignores it.
+    ///
+    /// The transport calls it when it hears of [`Problem::FragmentationNeeded`] and the packet is one that it
+    /// can have sent: anybody can forge such an error about anything else.
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize);
 }
 

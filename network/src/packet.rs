@@ -86,12 +86,16 @@ pub struct Outgoing {
     pub tos: u8,
     /// Never send it in fragments: refuse it instead.
     pub dont_fragment: bool,
+    /// Routers may fragment it too (no DF on IPv4): whoever sends it would not confirm an error that says
+    /// that it is too big, so the path's MTU would never be known. Without effect beside `dont_fragment`.
+    pub routers_fragment: bool,
 }
 
 impl Outgoing {
     /// A packet with the network's own TTL, TOS 0, in fragments if need be.
     pub const fn new(destination: IpAddr, protocol: Protocol) -> Self {
-        Self { destination, protocol, ttl: None, tos: 0, dont_fragment: false }
+        let (dont_fragment, routers_fragment) = (false, false);
+        Self { destination, protocol, ttl: None, tos: 0, dont_fragment, routers_fragment }
     }
 }
 
@@ -101,8 +105,8 @@ impl Outgoing {
 pub enum Problem {
     /// Destination unreachable, by code (RFC 792; RFC 1122 3.2.2.1).
     Unreachable(u8),
-    /// Destination unreachable, code 4: fragmentation needed and DF set; the next link's MTU in bytes,
-    /// 0 if the router did not say (RFC 1191).
+    /// Destination unreachable, code 4: fragmentation needed and DF set; the next link's MTU in bytes
+    /// (RFC 1191). Of a received error: 0 if what the router said cannot be true.
     FragmentationNeeded(u16),
     /// Time exceeded, code 0: the time to live ran out.
     TtlExceeded,

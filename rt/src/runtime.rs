@@ -87,14 +87,14 @@ pub trait Runtime {
         Ok(())
     }
 
-    /// Eight bytes that nobody can predict, as a number.
+    /// Sixteen bytes that nobody can predict, as a number.
     ///
     /// # Errors
     /// The platform has no entropy.
-    fn seed(&mut self) -> Result<u64, Error> {
-        let mut bytes = [0; 8];
+    fn seed(&mut self) -> Result<u128, Error> {
+        let mut bytes = [0; 16];
         self.entropy(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
+        Ok(u128::from_ne_bytes(bytes))
     }
 
     /// Runs the tower until the program is asked to end; then prints its counters.

@@ -204,7 +204,7 @@ fn a_network_of_1022_hosts_fits_whole_whatever_the_secret() {
 #[test]
 fn who_competes_for_a_place_follows_from_the_secret() {
     let host = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 + number);
-    let rivals = |secret: u64| -> Vec<u32> {
+    let rivals = |secret: u128| -> Vec<u32> {
         let mut storage = vec![Entry::FREE; 1024];
         let cache = Cache::new(&mut storage[..], Timing::default(), secret);
         (2..65_534).filter(|&number| cache.set(host(number)) == cache.set(host(1))).collect()

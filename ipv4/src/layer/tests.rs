@@ -1,4 +1,9 @@
-use std::{collections::HashSet, net::IpAddr, vec, vec::Vec};
+use std::{
+    collections::{HashSet, VecDeque},
+    net::IpAddr,
+    vec,
+    vec::Vec,
+};
 
 use ::tests::{End, Wire, with_pool};
 use ethernet::{Ethernet, Frame, Link};
@@ -21,8 +26,15 @@ const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 
-/// A link that knows every neighbour: 02:00 and then its IPv4 address.
-struct Neighbours(Ethernet<End>);
+/// A link that knows every neighbour: 02:00 and then its IPv4 address. And what is said of the checksums of
+/// the next frames, in the place of what the interface says.
+struct Neighbours(Ethernet<End>, VecDeque<Checksums>);
+
+impl Neighbours {
+    fn new(end: End) -> Self {
+        Self(Ethernet::new(end), VecDeque::new())
+    }
+}
 
 impl Layer for Neighbours {
     type Error = <Ethernet<End> as Layer>::Error;
@@ -36,7 +48,11 @@ impl Layer for Neighbours {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, Self::Error> {
-        self.0.receive(now, region)
+        let said = self.1.pop_front();
+        Ok(self
+            .0
+            .receive(now, region)?
+            .map(|frame| Frame { checksums: said.unwrap_or(frame.checksums), ..frame }))
     }
 
     fn refuse(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Self::Error> {
@@ -108,7 +124,7 @@ fn with_mtu(mtu: usize, test: impl FnOnce(&Wire, Host<'_>, &Region<'_>)) {
         let global = Region::new(pool, "global");
         let packet = Region::new(pool, "packet");
         let (wire, end) = Wire::new(OUR_MAC);
-        let link = Neighbours(Ethernet::new(end.with_mtu(mtu)));
+        let link = Neighbours::new(end.with_mtu(mtu));
         let cidr = Cidr::new(OURS, 24).unwrap();
         test(&wire, Ipv4::new(link, cidr, 1, &global).unwrap(), &packet);
     });

@@ -13,7 +13,7 @@ fn with_offloads(offloads: Offloads, test: impl FnOnce(&Wire, Host<'_>)) {
         let (wire, mut end) = Wire::new(OUR_MAC);
         end.offloads = offloads;
         let cidr = Cidr::new(OURS, 24).unwrap();
-        let host = Ipv4::new(Neighbours(Ethernet::new(end)), cidr, 1, &global).unwrap();
+        let host = Ipv4::new(Neighbours::new(end), cidr, 1, &global).unwrap();
         test(&wire, host.with_gateway(Some(PEER)));
     });
 }

@@ -122,7 +122,7 @@ fn what_the_device_says_of_checksums_is_handed_up() {
         let global = Region::new(pool, "global");
         let (wire, mut end) = Wire::new(OUR_MAC);
         end.checksums = Checksums::Verified;
-        let link = Neighbours(Ethernet::new(end));
+        let link = Neighbours::new(end);
         let mut host = Ipv4::new(link, Cidr::new(OURS, 24).unwrap(), 1, &global).unwrap();
         let bytes = packet(&fields(), b"x");
         let packet_region = Region::new(pool, "packet");

@@ -165,6 +165,54 @@ fn a_smaller_path_mtu_makes_fragments_without_df() {
     });
 }
 
+/// RFC 1191 3: what was known of a path and is not any more costs nobody a datagram.
+#[test]
+fn no_path_is_lost_where_there_are_many() {
+    with_host(|wire, host, _| {
+        let mut host = host.with_gateway(Some(PEER));
+        let clients = |number: u32| Ipv4Addr::from_bits(0xc000_0200 + number);
+        for (count, displaced) in [(17, false), (10_000, true)] {
+            // What a router says that has a smaller link; for all, one after the other.
+            for number in 0..count {
+                assert_eq!(host.send(Instant::ZERO, to(clients(number)), [1; 1458]), Ok(Sent::Yes));
+                let all = sent(wire);
+                if let [(_, header, payload)] = &all[..]
+                    && header.dont_fragment()
+                    && payload.len() > 1380
+                {
+                    host.packet_too_big(Instant::ZERO, clients(number).into(), 1400);
+                }
+            }
+            assert_eq!(host.stats().paths_displaced > 0, displaced);
+            for number in 0..count {
+                assert_eq!(host.send(Instant::ZERO, to(clients(number)), [1; 1458]), Ok(Sent::Yes));
+                let passes = |(_, header, payload): &(_, Ipv4Header, Vec<u8>)| {
+                    payload.len() <= 1380 || !header.dont_fragment()
+                };
+                assert!(sent(wire).iter().all(passes), "{count} clients: {number}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_routers_may_fragment_has_no_df_and_a_number_of_its_own() {
+    with_host(|wire, mut host, _| {
+        let outgoing = Outgoing { routers_fragment: true, ..to(PEER) };
+        let mut numbers = HashSet::new();
+        for length in [0, 5, 1480] {
+            let bytes = vec![1; length];
+            assert_eq!(host.send(Instant::ZERO, outgoing, &bytes[..]), Ok(Sent::Yes));
+            let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
+            assert!(!header.dont_fragment() && !header.is_fragment() && payload.len() == length);
+            assert!(numbers.insert(header.identification.get()));
+        }
+        let whole = Outgoing { dont_fragment: true, ..outgoing };
+        assert_eq!(host.send(Instant::ZERO, whole, b"x"), Ok(Sent::Yes));
+        assert!(sent(wire)[0].1.dont_fragment());
+    });
+}
+
 /// Whoever forges a report of 68 bytes gets pieces of 552; a router that means it makes smaller ones itself.
 #[test]
 fn a_path_mtu_below_the_floor_lets_routers_fragment() {
