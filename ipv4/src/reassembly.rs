@@ -3,8 +3,8 @@
 //! Every datagram has a region of its own, which goes in O(1) when the datagram is whole, refused or
 //! timed out. Two maps of one bit for each 8 bytes say what has arrived and where the pieces begin, so a
 //! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole
-//! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too). An
-//! exact duplicate is ignored.
+//! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too) within a
+//! second and before another first fragment. An exact duplicate is ignored.
 
 use core::{net::Ipv4Addr, time::Duration};
 
@@ -62,7 +62,8 @@ pub enum Insert<'p> {
     Duplicate,
     /// It overlaps what came before, or contradicts it: the whole datagram was dropped.
     Overlap,
-    /// An earlier fragment of its datagram overlapped: it is dropped like the others.
+    /// An earlier fragment of its datagram overlapped, less than a second ago, and no first fragment came since:
+    /// it is dropped like the others.
     Refused,
     /// It cannot be part of a datagram: not a multiple of 8 bytes though others follow, empty, or
     /// beyond 65,535 bytes. Or it was the last that was missing, and no packet can be made of them:
@@ -150,7 +151,7 @@ impl<'p> Reassembly<'p> {
             protocol: Protocol(fragment.header.protocol),
             identification: fragment.header.identification.get(),
         };
-        if self.refused.contains(now, key) {
+        if self.refused.contains(now, key, offset) {
             return Insert::Refused;
         }
         let index = match self.datagrams.iter().position(|datagram| datagram.key == key) {
@@ -165,8 +166,8 @@ impl<'p> Reassembly<'p> {
             Fit::New => {}
             Fit::Duplicate => return Insert::Duplicate,
             Fit::Overlap => {
-                let refused = self.remove(index);
-                self.refused.note(key, refused.deadline);
+                self.remove(index);
+                self.refused.note(now, key);
                 return Insert::Overlap;
             }
         }

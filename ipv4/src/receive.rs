@@ -106,6 +106,11 @@ impl<E> Ipv4<'_, E> {
         };
         counters.reassembled += 1;
         let mut packet = self.packet(frame, fragment.header, header, payload);
+        // Whatever a device says of checksums, it says of a frame, and nobody below has seen the datagram whole.
+        // "Verified" on a fragment is the word of whoever sent it (a kernel that cut what it had in one piece, a guest
+        // that passes on what it heard); "blank" is from a place to the end of the frame, which is not that of the
+        // datagram. Both are no reason not to look.
+        packet.verify_checksum = true;
         // The header is the first fragment's; congestion met by any fragment was met by the whole.
         packet.tos = header.get(1).copied().unwrap_or_default();
         packet.ttl = header.get(8).copied().unwrap_or_default();

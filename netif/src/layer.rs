@@ -39,6 +39,9 @@ impl<T> Rx<T> {
 
 /// What is known of the checksums inside a received frame, beside the IPv4 header's, which is
 /// always verified.
+///
+/// Of a fragment of an IPv4 datagram it says nothing: a device sees frames, and the checksum is the datagram's. Linux
+/// has fragments that it made itself as verified, and hands on what a guest says of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
     /// Nobody looked at them: verify.

@@ -1,5 +1,7 @@
 //! Datagrams that were refused because fragments overlapped.
 
+use core::time::Duration;
+
 use netif::Instant;
 
 use super::Key;
@@ -7,7 +9,12 @@ use super::Key;
 /// How many are remembered; one more replaces the oldest.
 const REMEMBERED: usize = 16;
 
-/// What still comes of a refused datagram is dropped too (RFC 5722 4), until its time is over.
+/// How long what still comes of a refused datagram may be under way behind what came. No longer, for a
+/// sender may use the number again, and anybody can forge an overlap.
+const HOLDS: Duration = Duration::from_secs(1);
+
+/// What still comes of a refused datagram is dropped too (RFC 5722 4), until its time is over or another
+/// datagram with its number begins.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
     keys: [Option<(Key, Instant)>; REMEMBERED],
@@ -17,15 +24,27 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Notes that fragments of `key` are to be dropped before `until`.
-    pub(super) fn note(&mut self, key: Key, until: Instant) {
-        self.until = self.until.max(until);
-        self.keys[self.next] = Some((key, until));
+    /// Notes that fragments of `key` are to be dropped for a while.
+    pub(super) fn note(&mut self, now: Instant, key: Key) {
+        self.until = now + HOLDS;
+        self.keys[self.next] = Some((key, self.until));
         self.next = (self.next + 1) % REMEMBERED;
     }
 
-    pub(super) fn contains(&self, now: Instant, key: Key) -> bool {
-        now < self.until
-            && self.keys.iter().flatten().any(|&(refused, until)| refused == key && now < until)
+    /// Whether a fragment of `key` is to be dropped. The first of a datagram, with `offset` 0, is not, and
+    /// nothing after it.
+    pub(super) fn contains(&mut self, now: Instant, key: Key, offset: usize) -> bool {
+        if self.until <= now {
+            return false;
+        }
+        let is_refused = |&(refused, until): &(Key, Instant)| refused == key && now < until;
+        let place = self.keys.iter_mut().find(|place| place.as_ref().is_some_and(is_refused));
+        match place {
+            Some(place) if offset == 0 => {
+                *place = None;
+                false
+            }
+            place => place.is_some(),
+        }
     }
 }

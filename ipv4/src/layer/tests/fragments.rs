@@ -67,28 +67,91 @@ fn piece(fields: &Fields, offset: usize, length: usize, more: bool) -> Vec<u8> {
 
 /// RFC 5722 4: with the fragments that were there go those that are still to come.
 #[test]
-fn what_still_comes_of_a_refused_datagram_is_dropped_until_its_time_is_over() {
+fn what_still_comes_of_a_refused_datagram_is_dropped_for_a_second() {
+    with_host(|wire, mut host, region| {
+        let mut hear = |milliseconds, offset, length, more| {
+            wire.push(frame(OUR_MAC, &piece(&fields(), offset, length, more)));
+            let received = host.receive(Instant::from_millis(milliseconds), region).unwrap();
+            (received.item().is_some(), host.next_deadline().is_some())
+        };
+        assert_eq!(hear(0, 0, 16, true), (false, true));
+        // Nothing of it takes memory any more.
+        assert_eq!(hear(10, 8, 16, true), (false, false));
+        assert_eq!(hear(20, 24, 16, true), (false, false));
+        assert_eq!(hear(1009, 40, 8, false), (false, false));
+        assert_eq!(hear(1010, 16, 8, false), (false, true));
+        assert_eq!(hear(1011, 0, 16, true), (true, false));
+        assert_eq!(
+            counters(&host),
+            [
+                ("packets_rx", 1),
+                ("fragments_rx", 6),
+                ("reassembled", 1),
+                ("fragments_refused", 2),
+                ("reassembly_overlaps", 1)
+            ]
+        );
+    });
+}
+
+/// A sender with one identification for all its datagrams loses those that are mixed with the one of which a
+/// fragment was lost, and no others.
+#[test]
+fn a_constant_identification_costs_what_was_mixed() {
     with_host(|wire, mut host, region| {
         let mut hear = |offset, length, more| {
             receive(&mut host, wire, OUR_MAC, &piece(&fields(), offset, length, more), region)
+                .map(|packet| packet.payload.len())
         };
-        assert!(hear(0, 16, true).is_none());
-        assert!(hear(8, 16, true).is_none());
-        // A whole datagram of the same identification, the last that can pass for the first one.
-        assert!(hear(0, 16, true).is_none() && hear(16, 8, false).is_none());
-        assert_eq!(
-            counters(&host),
-            [("fragments_rx", 4), ("fragments_refused", 2), ("reassembly_overlaps", 1)]
-        );
-        // Nothing of it takes memory.
-        assert_eq!(host.next_deadline(), None);
-        let later = Instant::from_millis(30_000);
-        for (offset, length, more) in [(0, 16, true), (16, 8, false)] {
-            wire.push(frame(OUR_MAC, &piece(&fields(), offset, length, more)));
-            let received = host.receive(later, region).unwrap();
-            assert_eq!(received.item().is_some(), !more);
+        // Of 56 bytes; the last fragment is lost.
+        assert_eq!((hear(0, 24, true), hear(24, 24, true)), (None, None));
+        // Of 40: its second fragment is another than the one that is there. What follows is still of it.
+        assert_eq!((hear(0, 24, true), hear(24, 8, true), hear(32, 8, false)), (None, None, None));
+        for _ in 0..3 {
+            assert_eq!((hear(0, 24, true), hear(24, 16, false)), (None, Some(40)));
+        }
+        assert_eq!((host.stats().reassembly_overlaps, host.stats().fragments_refused), (1, 1));
+    });
+}
+
+/// A forged fragment costs the datagram that it overlaps, and not those that follow with its number.
+#[test]
+fn a_forged_fragment_costs_one_datagram() {
+    with_host(|wire, mut host, region| {
+        let mut hear = |offset, length, more| {
+            receive(&mut host, wire, OUR_MAC, &piece(&fields(), offset, length, more), region)
+                .map(|packet| packet.payload.len())
+        };
+        assert_eq!(hear(8, 24, true), None);
+        assert_eq!((hear(0, 16, true), hear(16, 16, true), hear(32, 8, false)), (None, None, None));
+        for _ in 0..3 {
+            assert_eq!((hear(0, 16, true), hear(16, 16, true)), (None, None));
+            assert_eq!(hear(32, 8, false), Some(40));
         }
     });
+}
+
+/// Whatever a device says of a fragment, it has not seen the whole: a damaged one must not pass.
+#[test]
+fn a_datagram_in_fragments_is_verified_whatever_is_said_of_them() {
+    const ALL: [Checksums; 3] = [Checksums::NotChecked, Checksums::Verified, Checksums::Blank];
+    for (first, last) in ALL.iter().flat_map(|first| ALL.map(|last| (*first, last))) {
+        with_pool(64, |pool| {
+            let (global, region) = (Region::new(pool, "global"), Region::new(pool, "packet"));
+            let (wire, end) = Wire::new(OUR_MAC);
+            let flags = [first, last].into();
+            let link = Neighbours(Ethernet::new(end), flags);
+            let mut host = Ipv4::new(link, Cidr::new(OURS, 24).unwrap(), 1, &global).unwrap();
+            assert!(
+                receive(&mut host, &wire, OUR_MAC, &piece(&fields(), 0, 8, true), &region)
+                    .is_none()
+            );
+            let packet =
+                receive(&mut host, &wire, OUR_MAC, &piece(&fields(), 8, 8, false), &region)
+                    .unwrap();
+            assert!(packet.verify_checksum, "{first:?} {last:?}");
+        });
+    }
 }
 
 /// RFC 3168 5.3: the four codepoints of ECN on the first and on the last of two fragments.

@@ -88,6 +88,14 @@ pub(super) fn cases() -> Vec<Case> {
             "the same place, other bytes",
             [first.clone(), request.with(0, MORE, &[0xee; 16]), second.clone(), last.clone()],
         ),
+        case(
+            "a fragment that overlaps, and another datagram with its number",
+            [&first, &request.piece(8, 24), &first, &second, &last].map(Vec::clone),
+        ),
+        case(
+            "a fragment that is forged, and two datagrams with its number",
+            [&request.piece(8, 24), &first, &first, &second, &last].map(Vec::clone),
+        ),
         case("teardrop", [request.with(0, MORE, &[7; 24]), request.with(16, 0, &[7; 4])]),
         case(
             "two ends, the second further",

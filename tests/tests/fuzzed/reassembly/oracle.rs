@@ -12,6 +12,8 @@ use super::Fragment;
 const LONGEST: usize = 65_535;
 /// How many datagrams that were refused are remembered.
 const REMEMBERED: usize = 16;
+/// How long what still comes of them is dropped.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// What a fragment is to do.
 #[derive(Debug)]
@@ -128,8 +130,13 @@ impl Oracle {
         if length == 0 || (more && length % 8 != 0) || header.len() + end > LONGEST {
             return Expected::Malformed;
         }
-        if self.refused.iter().any(|&(key, until)| key == fragment.key && now < until) {
-            return Expected::Refused;
+        let is_refused = |&(key, until): &(Key, Instant)| key == fragment.key && now < until;
+        if let Some(place) = self.refused.iter_mut().find(|place| is_refused(place)) {
+            if offset != 0 {
+                return Expected::Refused;
+            }
+            // Another datagram begins; the place stays taken.
+            place.1 = Instant::ZERO;
         }
         let known = self.waiting.iter().position(|whole| whole.key == fragment.key);
         let index = known.unwrap_or_else(|| {
@@ -151,7 +158,7 @@ impl Oracle {
             None => !more && end < highest,
         };
         if overlaps || contradicts {
-            self.refused.push_back((fragment.key, whole.opened + self.timeout));
+            self.refused.push_back((fragment.key, now + REFUSED));
             if self.refused.len() > REMEMBERED {
                 self.refused.pop_front();
             }
