@@ -46,7 +46,8 @@ netif::counters! {
         errors_not_ours,
         /// Errors about a fragment other than the first, ignored.
         errors_of_fragments,
-        /// MTUs below 68 in errors that were handed up, not passed down.
+        /// MTUs in errors that cannot be true: below 68, or not below the length of the packet, or the packet
+        /// had no DF. Handed up as 0.
         bad_mtus,
         /// Source quenches, ignored.
         source_quenches,
@@ -126,15 +127,13 @@ impl<I: Network> Icmp<I> {
             }
             MessageType::ECHO_REQUEST => {
                 self.counters.echo_requests += 1;
-                let outgoing =
-                    Outgoing { tos: packet.tos, ..Outgoing::new(packet.source, Protocol::ICMP) };
-                self.transmit(now, outgoing, header.echo_reply(data), &data)?;
+                self.transmit(now, packet, packet.tos, header.echo_reply(data), &data)?;
             }
             MessageType::ECHO_REPLY => self.counters.echo_replies += 1,
             MessageType::SOURCE_QUENCH => self.counters.source_quenches += 1,
             MessageType::REDIRECT => self.counters.redirects += 1,
             _ => match header.problem() {
-                Some(problem) => return Ok(self.error(now, packet.source, problem, data)),
+                Some(problem) => return Ok(self.error(packet.source, problem, data)),
                 None => self.counters.unknown_types += 1,
             },
         }
@@ -144,9 +143,8 @@ impl<I: Network> Icmp<I> {
     /// Makes a report of a received error.
     fn error<'r>(
         &mut self,
-        now: Instant,
         reporter: IpAddr,
-        problem: Problem,
+        mut problem: Problem,
         quote: &'r [u8],
     ) -> Option<Report<'r>> {
         let (packet, header) = match quote::original(quote, self.network.address()) {
@@ -160,23 +158,30 @@ impl<I: Network> Icmp<I> {
                 return None;
             }
         };
-        if let Problem::FragmentationNeeded(reported) = problem {
-            match header.path_mtu(reported) {
-                Some(mtu) => self.network.packet_too_big(now, packet.destination, mtu),
-                None => self.counters.bad_mtus += 1,
-            }
+        if let Problem::FragmentationNeeded(mtu) = &mut problem {
+            let path_mtu = header.path_mtu(*mtu).unwrap_or(0);
+            self.counters.bad_mtus += u64::from(path_mtu == 0);
+            *mtu = path_mtu;
         }
         self.counters.errors_rx += 1;
         Some(Report { problem, reporter: Some(reporter), packet })
     }
 
+    /// Sends a message about `packet` to its sender. It has no DF: an error that says that it is too big for
+    /// a path could not be told from a forged one.
     fn transmit(
         &mut self,
         now: Instant,
-        outgoing: Outgoing,
+        packet: &Packet<'_>,
+        tos: u8,
         header: IcmpHeader,
         payload: &dyn Payload,
     ) -> Result<(), I::Error> {
+        let outgoing = Outgoing {
+            tos,
+            routers_fragment: true,
+            ..Outgoing::new(packet.source, Protocol::ICMP)
+        };
         netif::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
         match self.network.send(now, outgoing, &(header, payload) as &dyn Payload)? {
             Sent::Yes => self.counters.messages_tx += 1,
@@ -288,8 +293,7 @@ impl<I: Network> Network for Icmp<I> {
             return Ok(());
         }
         self.counters.errors_tx += 1;
-        let outgoing = Outgoing::new(packet.source, Protocol::ICMP);
-        self.transmit(now, outgoing, IcmpHeader::error(problem, &quote), &quote)
+        self.transmit(now, packet, 0, IcmpHeader::error(problem, &quote), &quote)
     }
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {

@@ -11,6 +11,9 @@ const LEAST_PAYLOAD: usize = 8;
 /// The MTU that every link has (RFC 791 3.2); a smaller one is a lie (RFC 1191 3).
 const MIN_MTU: u16 = 68;
 
+/// The flags and the offset of a whole packet that no router may fragment.
+const DONT_FRAGMENT: u16 = 0x4000;
+
 /// The MTUs of the links that there are, in a router's stead that does not say (RFC 1191 7.1).
 const PLATEAUS: [u16; 11] =
     [65_535, 32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
@@ -62,13 +65,16 @@ impl OriginalHeader {
     /// The MTU that a router meant when it said that this packet was too big for `reported` bytes.
     ///
     /// An old router says 0: then it is the largest plateau below the packet's length (RFC 1191 5).
-    /// Nothing if it cannot be true.
-    pub(crate) fn path_mtu(&self, reported: u16) -> Option<usize> {
+    /// Nothing if it cannot be true: no link has the MTU, the packet would have fitted, or was a fragment or
+    /// without DF, so that the router would have cut it.
+    pub(crate) fn path_mtu(&self, reported: u16) -> Option<u16> {
+        let length = self.total_length.get();
         let mtu = match reported {
-            0 => *PLATEAUS.iter().find(|&&mtu| mtu < self.total_length.get())?,
+            0 => *PLATEAUS.iter().find(|&&mtu| mtu < length)?,
             mtu => mtu,
         };
-        (mtu >= MIN_MTU).then_some(usize::from(mtu))
+        let whole = self.flags_offset.get() == DONT_FRAGMENT;
+        (whole && (MIN_MTU..length).contains(&mtu)).then_some(mtu)
     }
 }
 
@@ -203,12 +209,15 @@ mod tests {
 
     #[test]
     fn the_path_mtu() {
-        let packet = |length: u16| {
+        let packet = |length: u16, flags: u8| {
             let [high, low] = length.to_be_bytes();
-            with(&[(2, high), (3, low)])
+            with(&[(2, high), (3, low), (6, flags)])
         };
         for (length, reported, mtu) in [
             (1500, 1400, Some(1400)),
+            (1500, 1499, Some(1499)),
+            (1500, 1500, None),
+            (1500, 65_535, None),
             (1500, 68, Some(68)),
             (1500, 67, None),
             (1500, 1, None),
@@ -218,10 +227,16 @@ mod tests {
             (300, 0, Some(296)),
             (69, 0, Some(68)),
             (68, 0, None),
+            (68, 68, None),
         ] {
-            let bytes = packet(length);
+            let bytes = packet(length, 0x40);
             let header = OriginalHeader::of(&bytes).unwrap();
             assert_eq!(header.path_mtu(reported), mtu, "{length} {reported}");
+            // Without DF, or with fragments that follow.
+            for flags in [0, 0x20, 0x60] {
+                let bytes = packet(length, flags);
+                assert_eq!(OriginalHeader::of(&bytes).unwrap().path_mtu(reported), None);
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ netif::counters! {
         reports_unheard,
         /// Errors that quote no UDP header, ignored.
         reports_malformed,
+        /// MTUs of paths in errors about datagrams from a port that nothing is bound to: not believed.
+        paths_unconfirmed,
     }
 }
 
@@ -146,7 +148,8 @@ impl<I: Network> Udp<'_, I> {
         self.network.max_payload().min(usize::from(u16::MAX)).saturating_sub(HEADER_LEN)
     }
 
-    /// Sends a datagram that nobody asked for, with the default TTL and TOS 0.
+    /// Sends a datagram that nobody asked for, with the default TTL and TOS 0. Routers may fragment it if nothing
+    /// is bound to `source_port`: then what they say of the path's MTU would not be believed.
     ///
     /// # Errors
     /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
@@ -162,11 +165,32 @@ impl<I: Network> Udp<'_, I> {
     }
 
     /// Sends a datagram that nobody asked for, with the TTL and TOS of `outgoing`, and in fragments
-    /// or not (RFC 1122 4.1.4); its protocol is UDP, whatever it says.
+    /// or not (RFC 1122 4.1.4); its protocol is UDP, whatever it says. Routers may fragment it, too, if nothing is
+    /// bound to `source_port`.
     ///
     /// # Errors
     /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
     pub fn send_with(
+        &mut self,
+        now: Instant,
+        source_port: u16,
+        destination_port: u16,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, I::Error> {
+        let routers_fragment = outgoing.routers_fragment || !self.is_bound(source_port);
+        let outgoing = Outgoing { routers_fragment, ..outgoing };
+        self.transmit(now, source_port, destination_port, outgoing, payload)
+    }
+
+    /// Whether a service is bound to `port`, or the counters are.
+    pub(crate) fn is_bound(&self, port: u16) -> bool {
+        self.ports.is_bound(port) || self.counters_port == Some(port)
+    }
+
+    /// Sends a datagram from a port that something is bound to, or one that routers may fragment.
+    #[inline]
+    pub(crate) fn transmit(
         &mut self,
         now: Instant,
         source_port: u16,
@@ -221,7 +245,7 @@ impl<I: Network> Layer for Udp<'_, I> {
                 if report.packet.protocol == Protocol::UDP
                     && report.packet.source == self.network.address() =>
             {
-                self.report(&report);
+                self.report(now, &report);
                 Ok(Rx::Kept)
             }
             other => Ok(other),

@@ -68,6 +68,11 @@ impl<'g> Ports<'g> {
         self.places[index].0.as_mut()
     }
 
+    /// Whether a service is bound to the port.
+    pub(crate) fn is_bound(&self, port: u16) -> bool {
+        self.search(port).is_ok()
+    }
+
     /// The pool that what is bound lives on.
     pub(crate) fn pool(&self) -> &'g Pool<'g> {
         self.pool

@@ -4,7 +4,7 @@
 use core::{fmt, net::SocketAddr};
 
 use netif::Instant;
-use network::{Network, Packet, Problem, Report};
+use network::{Network, Outgoing, Packet, Problem, Protocol, Report};
 use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
 
@@ -83,7 +83,8 @@ impl<I: Network> Udp<'_, I> {
             return Ok(());
         }
         // Counted already, if it was refused; the next client is served as if nothing had been.
-        let _ = self.send(now, port, client, reply)?;
+        let outgoing = Outgoing::new(client.ip(), Protocol::UDP);
+        let _ = self.transmit(now, port, client.port(), outgoing, reply)?;
         Ok(())
     }
 
@@ -123,14 +124,23 @@ impl<I: Network> Udp<'_, I> {
         self.reply(now, port, client, text)
     }
 
-    /// Tells who sent a datagram that it did not arrive.
-    pub(crate) fn report(&mut self, report: &Report<'_>) {
+    /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
+    /// bound port was too big for it.
+    #[cold]
+    pub(crate) fn report(&mut self, now: Instant, report: &Report<'_>) {
         let Report { problem, reporter, packet } = *report;
         let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
             self.counters.reports_malformed += 1;
             return;
         };
         self.counters.reports += 1;
+        if let Problem::FragmentationNeeded(mtu) = problem {
+            if self.is_bound(header.source_port.get()) {
+                self.network.packet_too_big(now, packet.destination, mtu.into());
+            } else {
+                self.counters.paths_unconfirmed += 1;
+            }
+        }
         let Some(listener) = self.ports.listener(header.source_port.get()) else {
             self.counters.reports_unheard += 1;
             return;

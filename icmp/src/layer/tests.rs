@@ -25,6 +25,11 @@ const OUR_PACKET: [u8; 32] = [
     0x1f, 0x90, 0x13, 0x88, 0, 12, 0, 0, 1, 2, 3, 4, // UDP
 ];
 
+/// How a message goes to the peer: without DF.
+fn outgoing(tos: u8) -> Outgoing {
+    Outgoing { tos, routers_fragment: true, ..Outgoing::new(PEER, Protocol::ICMP) }
+}
+
 fn layer() -> Icmp<Fake> {
     Icmp::new(Fake::default())
 }

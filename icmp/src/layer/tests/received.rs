@@ -6,8 +6,7 @@ use super::*;
 fn echo_request() {
     let mut layer = layer();
     assert_eq!(receive_icmp(&mut layer, &ECHO_REQUEST), None);
-    let outgoing = Outgoing::new(PEER, Protocol::ICMP);
-    assert_eq!(layer.network.sent, [(outgoing, ECHO_REPLY.to_vec())]);
+    assert_eq!(layer.network.sent, [(outgoing(0), ECHO_REPLY.to_vec())]);
     assert_eq!((layer.stats().echo_requests, layer.stats().messages_tx), (1, 1));
 }
 
@@ -28,8 +27,7 @@ fn an_echo_reply_has_the_service_type_of_the_request_and_code_0() {
     let mut item = packet(Protocol::ICMP, message(8, 9, [1, 2, 3, 4], b""));
     item.tos = 0xb8;
     receive(&mut layer, Delivery::Packet(item));
-    let outgoing = Outgoing { tos: 0xb8, ..Outgoing::new(PEER, Protocol::ICMP) };
-    assert_eq!(layer.network.sent, [(outgoing, message(0, 0, [1, 2, 3, 4], b"").to_vec())]);
+    assert_eq!(layer.network.sent, [(outgoing(0xb8), message(0, 0, [1, 2, 3, 4], b"").to_vec())]);
 }
 
 #[test]
@@ -115,20 +113,30 @@ fn what_is_handed_up_is_not_a_copy() {
     });
 }
 
+/// The transport knows what it sent, and passes the MTU down if it was that.
 #[test]
-fn fragmentation_needed_lowers_the_path_and_is_handed_up() {
+fn fragmentation_needed_is_handed_up_with_what_can_be_true_of_it() {
     let mut layer = layer();
     let mut full = OUR_PACKET;
     full[2..4].copy_from_slice(&1500u16.to_be_bytes());
-    for (mtu, passed_down) in [(1400, Some(1400)), (68, Some(68)), (67, None), (0, Some(1492))] {
-        layer.network.too_big.clear();
-        let [high, low] = u16::to_be_bytes(mtu);
-        let up = receive_icmp(&mut layer, message(3, 4, [0, 0, high, low], &full)).unwrap();
-        assert!(up.starts_with(&format!("fragmentation needed, MTU {mtu} from 10.0.0.1")), "{up}");
-        let expected: Vec<_> = passed_down.map(|mtu| (PEER, mtu)).into_iter().collect();
-        assert_eq!(layer.network.too_big, expected);
+    let mut hear = |packet: &[u8], said: u16, meant: u16| {
+        let [high, low] = said.to_be_bytes();
+        let up = receive_icmp(&mut layer, message(3, 4, [0, 0, high, low], packet)).unwrap();
+        assert!(
+            up.starts_with(&format!("fragmentation needed, MTU {meant} from 10.0.0.1")),
+            "{up}"
+        );
+    };
+    full[6] = 0x40;
+    for (said, meant) in [(1400, 1400), (68, 68), (67, 0), (0, 1492), (1499, 1499), (1500, 0)] {
+        hear(&full, said, meant);
     }
-    assert_eq!((layer.stats().bad_mtus, layer.stats().errors_rx), (1, 4));
+    // Nobody says so of what may be fragmented.
+    full[6] = 0;
+    hear(&full, 1400, 0);
+    hear(&full, 0, 0);
+    assert!(layer.network.too_big.is_empty());
+    assert_eq!((layer.stats().bad_mtus, layer.stats().errors_rx), (4, 8));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn write_errors() {
     let mut layer = layer();
     layer.reject(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PORT_UNREACHABLE).unwrap();
     let expected = [&[3, 3, 0xc5, 0xd2, 0, 0, 0, 0], &HEADER[..], &DATAGRAM].concat();
-    assert_eq!(layer.network.sent, [(Outgoing::new(PEER, Protocol::ICMP), expected)]);
+    assert_eq!(layer.network.sent, [(outgoing(0), expected)]);
     assert_eq!((layer.stats().errors_tx, layer.stats().messages_tx), (1, 1));
 }
 
@@ -172,8 +172,8 @@ fn a_bad_header_is_told_to_the_sender_and_kept() {
         let mut layer = layer();
         let report = Report { problem, reporter: None, packet: udp() };
         assert_eq!(receive(&mut layer, Delivery::Report(report)), None);
-        let [(outgoing, sent)] = &layer.network.sent[..] else { panic!("one error") };
-        assert_eq!(*outgoing, Outgoing::new(PEER, Protocol::ICMP));
+        let [(to, sent)] = &layer.network.sent[..] else { panic!("one error") };
+        assert_eq!(*to, outgoing(0));
         assert_eq!([&sent[..2], &sent[4..8]].concat(), bytes);
         assert_eq!(sent[8..], [&HEADER[..], &DATAGRAM].concat());
     }

@@ -33,7 +33,7 @@ fn all_counters_are_listed_those_that_are_zero_too() {
         }
         assert!(all.lines().any(|line| line.starts_with("region packet ")), "{all}");
         // The network's counter, ours, the pool, and two regions.
-        assert_eq!(all.lines().count(), 1 + 15 + 1 + 2, "{all}");
+        assert_eq!(all.lines().count(), 1 + 16 + 1 + 2, "{all}");
     });
 }
 

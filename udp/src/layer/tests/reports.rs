@@ -81,6 +81,31 @@ fn a_port_that_does_not_listen_is_counted() {
     });
 }
 
+/// RFC 1191 3. Anybody can say so of a datagram that nobody here sent.
+#[test]
+fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
+    with_listener(|mut udp, region, heard| {
+        udp.serve_counters(Some(9100)).unwrap();
+        let too_big = |port: u16| {
+            let [high, low] = port.to_be_bytes();
+            let quote = vec![high, low, 0x13, 0x88, 5, 0, 0, 0].leak();
+            Report { problem: Problem::FragmentationNeeded(1400), ..report(quote) }
+        };
+        for (port, confirmed) in [(8080, true), (8081, false), (9100, true), (0, false)] {
+            udp.network.too_big.clear();
+            assert!(keeps(&mut udp, region, too_big(port)));
+            let expected: &[_] = if confirmed { &[(PEER, 1400)] } else { &[] };
+            assert_eq!(udp.network.too_big, expected, "port {port}");
+        }
+        assert_eq!((udp.stats().paths_unconfirmed, udp.stats().reports), (2, 4));
+        assert_eq!(heard.take().unwrap().problem, Problem::FragmentationNeeded(1400));
+        // Another problem says nothing of the path.
+        udp.network.too_big.clear();
+        assert!(keeps(&mut udp, region, report(&QUOTED)));
+        assert_eq!((udp.network.too_big.len(), udp.stats().paths_unconfirmed), (0, 2));
+    });
+}
+
 #[test]
 fn a_quote_without_a_header_is_counted() {
     with_listener(|mut udp, region, heard| {

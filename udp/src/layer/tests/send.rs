@@ -2,9 +2,17 @@
 
 use super::*;
 
+/// A layer with a service on port 8080.
+fn with_service(test: impl FnOnce(Udp<'_, Fake>, &Region<'_>)) {
+    with_layer(|mut udp, region| {
+        udp.bind(8080, |request, _region| Ok(request)).unwrap();
+        test(udp, region);
+    });
+}
+
 #[test]
 fn a_datagram_is_sent() {
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
         let bytes = [0x1f, 0x90, 0x13, 0x88, 0, 11, 0xf1, 0x43, b'b', b'y', b'e'].to_vec();
         assert_eq!(udp.network.sent, [(Outgoing::new(PEER, Protocol::UDP), bytes)]);
@@ -14,7 +22,7 @@ fn a_datagram_is_sent() {
 
 #[test]
 fn a_checksum_that_the_interface_fills_in_is_left_blank() {
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         udp.network.blank_below = 12;
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye!"), Ok(Sent::Yes));
@@ -26,7 +34,7 @@ fn a_checksum_that_the_interface_fills_in_is_left_blank() {
 
 #[test]
 fn a_datagram_in_pieces_is_sent_as_one() {
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         assert_eq!(udp.send(NOW, 8080, CLIENT, (b"in ", (b"three", b" pieces"))), Ok(Sent::Yes));
         assert_eq!(reply(&mut udp), b"in three pieces");
     });
@@ -34,7 +42,7 @@ fn a_datagram_in_pieces_is_sent_as_one() {
 
 #[test]
 fn ttl_tos_and_fragments_can_be_chosen() {
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         let outgoing = Outgoing {
             ttl: Some(1),
             tos: 0x10,
@@ -51,7 +59,7 @@ fn ttl_tos_and_fragments_can_be_chosen() {
 #[test]
 fn the_longest_is_sent_and_a_longer_one_is_refused() {
     static BYTES: [u8; 70_000] = [7; 70_000];
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         assert_eq!(udp.max_datagram(), 65_507);
         assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_507]), Ok(Sent::Yes));
         assert_eq!(reply(&mut udp), &BYTES[..65_507]);
@@ -70,11 +78,28 @@ fn the_longest_is_sent_and_a_longer_one_is_refused() {
 
 #[test]
 fn what_the_network_refuses_is_told() {
-    with_layer(|mut udp, _| {
+    with_service(|mut udp, _| {
         udp.network.unreachable = Some(PEER);
         let refused = Sent::Refused(Refusal::NoRoute(PEER));
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"x"), Ok(refused));
         assert_eq!((udp.stats().not_sent, udp.stats().datagrams_tx), (1, 0));
+    });
+}
+
+/// Nobody would confirm an error about what comes from there.
+#[test]
+fn routers_may_fragment_what_no_port_here_sends() {
+    with_service(|mut udp, _| {
+        udp.serve_counters(Some(9100)).unwrap();
+        for (port, routers_fragment) in [(8080, false), (8081, true), (9100, false), (0, true)] {
+            assert_eq!(udp.send(NOW, port, CLIENT, b"x"), Ok(Sent::Yes));
+            let (outgoing, _) = udp.network.sent.pop().unwrap();
+            let expected = Outgoing { routers_fragment, ..Outgoing::new(PEER, Protocol::UDP) };
+            assert_eq!(outgoing, expected, "port {port}");
+        }
+        let outgoing = Outgoing { routers_fragment: true, ..Outgoing::new(PEER, Protocol::UDP) };
+        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"x"), Ok(Sent::Yes));
+        assert_eq!(udp.network.sent[0].0, outgoing);
     });
 }
 
