@@ -25,7 +25,7 @@ const TO_ECHO: [u8; 13] = [0x13, 0x88, 0x1f, 0x90, 0, 13, 0, 0, b'h', b'e', b'l'
 
 type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
 
-/// A host with the address 10.0.0.2/24 and an echo on port 8080.
+/// A host with the address 10.0.0.2/24, a gateway and an echo on port 8080.
 struct Host<'g> {
     tower: Tower<'g>,
     wire: Wire,
@@ -41,6 +41,7 @@ impl<'g> Host<'g> {
         arp.insert_static([10, 0, 0, 1].into(), MacAddr(PEER_MAC)).unwrap();
         let ipv4 =
             Ipv4::new(if probing { arp.with_probing() } else { arp }, cidr, 1, memory).unwrap();
+        let ipv4 = ipv4.with_gateway(Some([10, 0, 0, 1].into()));
         let mut tower = Udp::new(Icmp::new(ipv4), memory).unwrap();
         tower.bind(8080, |request, _region| Ok(request)).unwrap();
         Self { tower, wire, now: Instant::from_millis(1), pool: memory.pool().unwrap() }
@@ -62,7 +63,7 @@ impl<'g> Host<'g> {
         let packet = |frame: Vec<u8>| {
             assert_eq!(frame[..12], [PEER_MAC, OUR_MAC].concat());
             let length = u16::from_be_bytes([frame[16], frame[17]]);
-            frame[14..14 + usize::from(length)].to_vec()
+            without_number(frame[14..14 + usize::from(length)].to_vec())
         };
         frames.map(packet).collect()
     }
@@ -89,6 +90,17 @@ impl<'g> Host<'g> {
         });
         found.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
     }
+}
+
+/// A packet, with identification 0 if it is a whole message of ICMP, which has one that nobody can predict.
+fn without_number(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet[9] == ICMP && packet[6..8] == [0, 0] {
+        packet[4..6].fill(0);
+        packet[10..12].fill(0);
+        let checksum = Checksum::new().add(&packet[..20]).finish();
+        packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    }
+    packet
 }
 
 fn with_host(test: impl FnOnce(&mut Host<'_>)) {
@@ -133,10 +145,12 @@ fn icmp(head: [u8; 8], rest: &[u8]) -> Vec<u8> {
     message
 }
 
-/// What the host sends: a packet of TTL 64 and TOS 0 in one piece, from 10.0.0.2 to 10.0.0.1.
+/// What the host sends: a packet of TTL 64 and TOS 0 in one piece, from 10.0.0.2 to 10.0.0.1, with DF if it is
+/// not one of ICMP.
 fn sent(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let flags = if protocol == ICMP { 0 } else { 0x40 };
     ip_with(protocol, &[], payload, |header| {
-        (header[4..9]).copy_from_slice(&[0, 0, 0x40, 0, 64]);
+        (header[4..9]).copy_from_slice(&[0, 0, flags, 0, 64]);
         (header[15], header[19]) = (2, 1);
     })
 }
@@ -295,6 +309,74 @@ fn the_path_only_ever_gets_smaller() {
         host.now += Duration::from_secs(600);
         assert_eq!(host.hears(OUR_MAC, &request).len(), 1);
     });
+}
+
+/// RFC 1191 3: what nobody here can have sent says nothing of a path.
+#[test]
+fn a_path_mtu_is_believed_of_what_was_sent_alone() {
+    with_host(|host| {
+        let datagram = [&[0x13, 0x88, 0x1f, 0x90, 3, 0xf0, 0, 0][..], &[7; 1000]].concat();
+        let request = ip(UDP, &[], &datagram);
+        let whole = host.answer(&request);
+        let with = |at: usize, byte: u8| {
+            let mut quote = whole[..28].to_vec();
+            quote[at] = byte;
+            quote
+        };
+        for (name, quote, mtu) in [
+            ("of a protocol that is not spoken", with(9, 6), 600),
+            ("of a ping", with(9, ICMP), 600),
+            ("of a port that is not bound", with(21, 0x91), 600),
+            ("of a packet without DF", with(6, 0), 600),
+            ("of a packet that fits", whole[..28].to_vec(), 1028),
+            ("of a packet of another", with(15, 9), 600),
+        ] {
+            let [high, low] = u16::to_be_bytes(mtu);
+            let too_big = icmp([3, 4, 0, 0, 0, 0, high, low], &quote);
+            assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &too_big)), [[0; 0]; 0]);
+            assert_eq!(host.answer(&request), whole, "{name}");
+        }
+        assert_eq!(host.counter("icmp", "unwanted_errors"), 2);
+        assert_eq!(host.counter("icmp", "bad_mtus"), 2);
+        assert_eq!(host.counter("icmp", "errors_not_ours"), 1);
+        assert_eq!(host.counter("udp", "paths_unconfirmed"), 1);
+    });
+}
+
+/// A router with a link of 1,400 bytes: what does not fit and may be fragmented passes in pieces, and of what
+/// may not its sender is told. Says whether the packet arrives.
+fn passes_router(host: &mut Host<'_>, packet: &[u8]) -> bool {
+    let (fits, dont_fragment) = (packet.len() <= 1400, packet[6] & 0x40 != 0);
+    if !fits && dont_fragment {
+        let too_big = icmp([3, 4, 0, 0, 0, 0, 5, 0x78], &packet[..28]);
+        assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &too_big)), [[0; 0]; 0]);
+    }
+    fits || !dont_fragment
+}
+
+/// Each client asks twice at most, for the first reply may be the one that finds what its path takes, in turn.
+#[test]
+fn many_clients_behind_a_smaller_link_all_get_replies() {
+    for clients in [17, 10_000] {
+        with_host(|host| {
+            let datagram = [&[0x13, 0x88, 0x1f, 0x90, 5, 0xb2, 0, 0][..], &[7; 1450]].concat();
+            let mut rounds = [0; 3];
+            for replies in &mut rounds {
+                for client in 0..clients {
+                    let [high, low] = u16::to_be_bytes(client);
+                    let request = ip_with(UDP, &[], &datagram, |header| {
+                        header[12..16].copy_from_slice(&[192, 0, high, low]);
+                    });
+                    let reply = host.hears(OUR_MAC, &request);
+                    assert!(!reply.is_empty());
+                    // Not all pieces have to be told of.
+                    let passed = reply.iter().filter(|piece| passes_router(host, piece)).count();
+                    *replies += usize::from(passed == reply.len());
+                }
+            }
+            assert_eq!(rounds[1..], [usize::from(clients); 2]);
+        });
+    }
 }
 
 #[test]

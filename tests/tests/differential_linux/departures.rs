@@ -286,6 +286,23 @@ pub(crate) const DEPARTURES: &[Departure] = &[
         },
     },
     Departure {
+        name: "an MTU of what does not need it",
+        why: "RFC 1191 3: a router says so of a packet that has DF and is longer than its next link takes. Linux \
+              looks at neither",
+        parts: true,
+        explains: |exchange| {
+            let mut packets = exchange.heard.iter().filter_map(|frame| Packet::of(frame));
+            packets.any(|packet| {
+                let message = packet.payload();
+                let said = message.get(6..8);
+                packet.protocol() == 1
+                    && message.get(..2) == Some(&[3, 4])
+                    && (message.get(14).is_some_and(|flags| flags & 0x40 == 0)
+                        || message.get(10..12) <= said)
+            })
+        },
+    },
+    Departure {
         name: "an MTU that is none",
         why: "RFC 1191 5 leaves open what is made of a router that says 0, and 3 forbids less than 68. We take the \
               next plateau, and believe no less than 68; Linux takes both for its least MTU",

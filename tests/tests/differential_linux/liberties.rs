@@ -14,15 +14,6 @@ pub(crate) struct Liberty {
 
 pub(crate) const LIBERTIES: &[Liberty] = &[
     Liberty {
-        name: "DF of ICMP",
-        why: "RFC 6864 4: whoever sends a datagram in one piece may make it atomic, or not. We do, to find \
-              the MTU of a path; Linux does for UDP, and not for ICMP",
-        take: |_, frame| match own(frame, |packet| !packet.is_fragment()) {
-            Some(_) => vec![take(&mut frame[IP + 6], 0x40)],
-            None => Vec::new(),
-        },
-    },
-    Liberty {
         name: "type of service of errors",
         why: "RFC 1122 3.2.2: an error SHOULD have type of service 0, and ours has. Linux has that of the \
               packet, with the precedence of a router (RFC 1812 4.3.2.5)",

@@ -98,6 +98,13 @@ fn ipv4() -> Vec<(&'static str, Vec<u8>)> {
 fn icmp() -> Vec<(&'static str, Vec<u8>)> {
     let datagram = frames::udp((OURS.1, 8080), (PEER.1, 4000), b"reply");
     let sent = Ipv4::new(OURS.1, PEER.1, frames::UDP).packet(&datagram);
+    // As much of a longer one as an error quotes.
+    let large = Ipv4 {
+        flags_offset: frames::DONT_FRAGMENT,
+        total_length: Some(1028),
+        ..Ipv4::new(OURS.1, PEER.1, frames::UDP)
+    }
+    .packet(&datagram);
     let error = |kind, code, word: [u8; 4], quote: &[u8]| {
         with(1, &frames::icmp(kind, code, &[&word[..], quote].concat()))
     };
@@ -110,9 +117,10 @@ fn icmp() -> Vec<(&'static str, Vec<u8>)> {
         ("echo_request", with(0, &echo)),
         ("echo_request_broadcast", with(8, &echo)),
         ("extended_rfc4884", error(11, 0, [0, 8, 0, 0], &[&sent[..], &[0x20, 0, 0, 0]].concat())),
-        ("fragmentation_needed_67", error(3, 4, [0, 0, 0, 67], &sent)),
-        ("fragmentation_needed", error(3, 4, [0, 0, 2, 0x40], &sent)),
-        ("fragmentation_needed_old_router", error(3, 4, [0; 4], &sent)),
+        ("fragmentation_needed_67", error(3, 4, [0, 0, 0, 67], &large)),
+        ("fragmentation_needed", error(3, 4, [0, 0, 2, 0x40], &large)),
+        ("fragmentation_needed_old_router", error(3, 4, [0; 4], &large)),
+        ("fragmentation_needed_without_df", error(3, 4, [0, 0, 2, 0x40], &sent)),
         ("parameter_problem", error(12, 0, [20, 0, 0, 0], &options.packet(&datagram))),
         ("port_unreachable", error(3, 3, [0; 4], &sent[..28])),
         ("quote_cut", error(3, 3, [0; 4], &sent[..27])),

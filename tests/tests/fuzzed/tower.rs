@@ -123,6 +123,7 @@ impl<'g> Host<'g> {
         }
         self.packet.reset();
         self.ledger.small_mtus = self.counter("ipv4", "small_mtus") > 0;
+        self.ledger.displaced = self.counter("ipv4", "paths_displaced") > 0;
         self.ledger.check(self.now, self.wire.drain());
         self.check();
     }
@@ -169,6 +170,7 @@ impl<'g> Host<'g> {
     /// Sends a datagram that nobody asked for.
     fn sends(&mut self, port: u16, to: (Ipv4Addr, u16), outgoing: Outgoing, payload: &[u8]) {
         let before = self.counter("udp", "not_sent");
+        self.ledger.spoke.push(port);
         let Ok(sent) = self.tower.send_with(self.now, port, to.1, outgoing, payload);
         let refused = matches!(sent, Sent::Refused(_));
         assert_eq!(self.counter("udp", "not_sent") - before, u64::from(refused));

@@ -16,6 +16,8 @@ pub type Mac = [u8; 6];
 pub const BROADCAST: Mac = [0xff; 6];
 /// "More fragments" among the flags of IPv4 (RFC 791 3.1).
 pub const MORE: u16 = 0x2000;
+/// "Don't fragment" among them.
+pub const DONT_FRAGMENT: u16 = 0x4000;
 
 /// An Ethernet II frame.
 pub fn ethernet(destination: Mac, source: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {

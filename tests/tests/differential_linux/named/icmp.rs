@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use tests::Random;
-use xtask::soak::frames::{self, ICMP, Ipv4, UDP, ethernet};
+use xtask::soak::frames::{self, DONT_FRAGMENT, ICMP, Ipv4, UDP, ethernet};
 
 use super::{Case, case, headers::ip_with, udp::datagram};
 use crate::differential_linux::frames::{
@@ -32,14 +32,22 @@ pub(super) fn echo(data: &[u8]) -> Vec<u8> {
 
 /// What we would have sent to the peer's client.
 fn reply(length: usize) -> Vec<u8> {
-    let bytes = frames::udp((US, PORT), (PEER, 5000), &vec![7; length]);
-    Ipv4::new(US, PEER, UDP).packet(&bytes)
+    from(PORT, DONT_FRAGMENT, length)
+}
+
+fn from(port: u16, flags: u16, length: usize) -> Vec<u8> {
+    let bytes = frames::udp((US, port), (PEER, 5000), &vec![7; length]);
+    Ipv4 { flags_offset: flags, ..Ipv4::new(US, PEER, UDP) }.packet(&bytes)
 }
 
 /// A packet of the peer that is too long for a link of `mtu` bytes, and one that is not.
 fn after_too_big(mtu: u16) -> [Vec<u8>; 5] {
+    after_too_big_of(&reply(1000), mtu)
+}
+
+fn after_too_big_of(packet: &[u8], mtu: u16) -> [Vec<u8>; 5] {
     let [high, low] = mtu.to_be_bytes();
-    let said = [&[0, 0, high, low], &reply(1000)[..28]].concat();
+    let said = [&[0, 0, high, low], &packet[..28]].concat();
     let request = |length: usize| super::udp::carries(&datagram(PORT, &vec![7; length]));
     [request(1000), message(3, 4, &said), request(1000), request(400), request(20)]
 }
@@ -148,6 +156,13 @@ pub(super) fn cases() -> Vec<Case> {
     }
     for mtu in [67, 1, 0, 1500, 65_535] {
         cases.push(case(format!("an MTU that is none: {mtu}"), after_too_big(mtu)).alone());
+    }
+    for (name, packet) in [
+        ("an MTU of what a closed port sent", from(CLOSED, DONT_FRAGMENT, 1000)),
+        ("an MTU of what routers may fragment", from(PORT, 0, 1000)),
+        ("an MTU of what fits", reply(500)),
+    ] {
+        cases.push(case(name, after_too_big_of(&packet, 600)).alone());
     }
     let [large, larger_mtu, ..] = after_too_big(1400);
     let [_, smaller_mtu, ..] = after_too_big(600);

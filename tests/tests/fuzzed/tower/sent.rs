@@ -32,6 +32,10 @@ pub(super) struct Ledger {
     probing: bool,
     /// Whether a path was said to take less than packets are made for.
     pub(super) small_mtus: bool,
+    /// Whether a path was forgotten before its time.
+    pub(super) displaced: bool,
+    /// The ports from which something was sent that nobody asked for: without DF, if no service was there.
+    pub(super) spoke: Vec<u16>,
     /// The frame that was heard last.
     pub(super) heard: Vec<u8>,
     /// The packet that was sent last, for an error to quote.
@@ -54,6 +58,8 @@ impl Ledger {
             cidr,
             probing,
             small_mtus: false,
+            displaced: false,
+            spoke: Vec::new(),
             heard: Vec::new(),
             packet: Vec::new(),
             asked: Vec::new(),
@@ -143,9 +149,14 @@ impl Ledger {
         if !is_fragment {
             if header.dont_fragment() {
                 assert_eq!(header.identification(), 0, "what is whole is atomic (RFC 6864)");
-            } else {
-                assert!(self.small_mtus && length <= FLOOR, "{length} bytes without DF");
+            } else if header.protocol().0 != frames::ICMP {
+                let may_be_less = self.small_mtus && length <= FLOOR || self.displaced;
+                let port = u16::from_be_bytes([bytes[0], bytes[1]]);
+                let allowed = may_be_less || self.spoke.contains(&port);
+                assert!(allowed, "{length} bytes without DF from port {port}");
             }
+            let is_icmp = header.protocol().0 == frames::ICMP;
+            assert!(!(is_icmp && header.dont_fragment()), "nobody believes an error about it");
             self.whole(now, to, &header, bytes);
             return length;
         }

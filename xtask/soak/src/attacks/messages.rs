@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    super::frames::{self, BROADCAST, Ipv4, ethernet, icmp, udp},
+    super::frames::{self, BROADCAST, DONT_FRAGMENT, Ipv4, ethernet, icmp, udp},
     Attack,
-    Moved::{AtLeast, Each, Not},
+    Moved::{AtLeast, Each, Not, Per},
     Target,
 };
 
@@ -103,7 +103,7 @@ pub(super) const ICMP: &[Attack] = &[
         |target, random| {
             messages(target, 500, |_| {
                 let mtu = 1 + random.below(67) as u16;
-                icmp(UNREACHABLE, FRAGMENTATION_NEEDED, &error(&ours(target, target.host), mtu))
+                too_big(&large(target, target.host, target.port), mtu)
             })
         },
         &[("icmp.bad_mtus", Each)],
@@ -113,24 +113,56 @@ pub(super) const ICMP: &[Attack] = &[
         |target, random| {
             messages(target, 500, |number| {
                 let mtu = if number == 499 { 68 } else { 68 + random.below(1400) as u16 };
-                icmp(UNREACHABLE, FRAGMENTATION_NEEDED, &error(&ours(target, target.host), mtu))
+                too_big(&large(target, target.host, target.port), mtu)
             })
         },
-        &[("icmp.errors_rx", Each), ("icmp.bad_mtus", Not), ("ipv4.small_mtus", AtLeast(100))],
+        &[
+            ("icmp.errors_rx", Each),
+            ("icmp.bad_mtus", Not),
+            ("udp.paths_unconfirmed", Not),
+            ("ipv4.small_mtus", AtLeast(100)),
+        ],
     ),
-    // More paths than are remembered.
+    // About a packet that no router has to cut: one that fits, and one without DF.
+    Attack::new(
+        "icmp_path_mtu_that_cannot_be",
+        |target, _| {
+            messages(target, 500, |number| {
+                let mut packet = large(target, target.host, target.port);
+                if number % 2 == 0 {
+                    packet[6] = 0;
+                }
+                too_big(&packet, [552, 1500][number % 2])
+            })
+        },
+        &[("icmp.bad_mtus", Each), ("ipv4.small_mtus", Not)],
+    ),
+    // About a protocol that is not spoken, and about a port that is not bound.
+    Attack::new(
+        "icmp_path_mtu_of_what_was_not_sent",
+        |target, _| {
+            messages(target, 500, |number| {
+                let mut packet = large(target, target.host, 9);
+                if number % 2 == 0 {
+                    packet[9] = 6;
+                }
+                too_big(&packet, 68)
+            })
+        },
+        &[
+            ("icmp.unwanted_errors", Per(2)),
+            ("udp.paths_unconfirmed", Per(2)),
+            ("ipv4.small_mtus", Not),
+        ],
+    ),
     Attack::new(
         "icmp_path_mtu_of_many",
         |target, _| {
             messages(target, 500, |number| {
-                icmp(
-                    UNREACHABLE,
-                    FRAGMENTATION_NEEDED,
-                    &error(&ours(target, target.stranger(number)), 576),
-                )
+                too_big(&large(target, target.stranger(number), target.port), 576)
             })
         },
-        &[("icmp.errors_rx", Each)],
+        &[("icmp.errors_rx", Each), ("udp.paths_unconfirmed", Not)],
     ),
 ];
 
@@ -258,4 +290,16 @@ fn error(quoted: &[u8], mtu: u16) -> Vec<u8> {
 fn ours(target: &Target, client: Ipv4Addr) -> Vec<u8> {
     let datagram = udp((target.address, target.port), (client, 4000), &[7; 100]);
     Ipv4::new(target.address, client, frames::UDP).packet(&datagram)
+}
+
+/// A packet as the service might have sent it to `client` from `port`: 1,480 bytes, with DF.
+fn large(target: &Target, client: Ipv4Addr, port: u16) -> Vec<u8> {
+    let datagram = udp((target.address, port), (client, 4000), &[7; 1452]);
+    let header = Ipv4::new(target.address, client, frames::UDP);
+    Ipv4 { identification: 0, flags_offset: DONT_FRAGMENT, ..header }.packet(&datagram)
+}
+
+/// The message that a packet was too big for a link.
+fn too_big(packet: &[u8], mtu: u16) -> Vec<u8> {
+    icmp(UNREACHABLE, FRAGMENTATION_NEEDED, &error(packet, mtu))
 }
