@@ -73,7 +73,7 @@ impl<'g> Paths<'g> {
             && mtu >= LEAST
         {
             // No link takes more than 65,535 bytes.
-            let mtu = (mtu as u16).max(FLOOR - 1);
+            let mtu = (mtu.min(usize::from(u16::MAX)) as u16).max(FLOOR - 1);
             noted.below_floor = mtu < FLOOR;
             if now < row.until {
                 if row.destination != destination {

@@ -59,6 +59,7 @@ fn packets_are_made_for_no_less_than_the_floor() {
             (552, false, LESS),
             (1400, false, LESS),
             (0, false, LESS),
+            (1 << 20 | 100, false, LESS),
         ]
         .into_iter()
         .enumerate()
