@@ -49,6 +49,14 @@ impl Datagram {
     }
 }
 
+/// Whether the frame has a fragment of an IPv4 datagram (RFC 791 3.1: an offset, or more to come).
+#[inline]
+pub(crate) fn is_fragment(frame: &[u8]) -> bool {
+    frame
+        .first_chunk::<ALL>()
+        .is_some_and(|headers| word_at(headers, 12) == 0x0800 && word_at(headers, 20) & 0x3fff != 0)
+}
+
 /// The two bytes at `at` of a frame that has them, as a number.
 #[inline]
 pub(crate) fn word_at(frame: &[u8], at: usize) -> u16 {

@@ -49,8 +49,8 @@ pub enum Checksums {
     NotChecked,
     /// The device verified them.
     Verified,
-    /// They are blank, because the frame never left this host: nothing to verify. The interface has set that of
-    /// a UDP datagram to 0, which says that there is none.
+    /// They are blank, because the frame never left this host: nothing to verify. In the place of a checksum there is 0,
+    /// or the sum of the pseudo header, as the sender left it.
     Blank,
 }
 
