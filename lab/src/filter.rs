@@ -2,7 +2,7 @@
 //! they decode builds them.
 //!
 //! The program reads lines on standard input. For each it writes the lines that stand for it, and then a line with
-//! nothing but [`END`].
+//! nothing but a zero byte.
 
 use std::{
     env,

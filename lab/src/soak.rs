@@ -1,5 +1,5 @@
 //! A service that is asked and attacked in a lab: where it is, and how it is started. What is asked, and the attacks, are
-//! the crate [`soak`](::soak)'s.
+//! the crate `soak`'s.
 
 use std::path::Path;
 
