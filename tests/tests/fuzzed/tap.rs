@@ -50,6 +50,8 @@ pub(crate) fn run(input: &[u8]) {
     let packet = Ipv4HeaderSlice::from_slice(whole.payload_slice()).expect("it is IPv4");
     let at = 14 + packet.slice().len() + 8;
     let end = 14 + usize::from(packet.total_len());
+    let udp_len = usize::from(u16::from_be_bytes([frame[at - 4], frame[at - 3]]));
+    assert_eq!(at - 8 + udp_len, end, "the lengths of the headers do not agree");
     let mut payload: Vec<u8> = Vec::new();
     for (number, (one, checksums)) in came.iter().enumerate() {
         assert!(one.len() - 14 <= mtu, "{} bytes for an MTU of {mtu}", one.len());

@@ -42,6 +42,8 @@ struct Other<'i> {
     answer: RefCell<Option<(u32, Answer)>>,
     /// It has said nothing but what it should.
     honest: Cell<bool>,
+    /// Its first lie was the header of a message that no daemon sends.
+    impossible: Cell<bool>,
 }
 
 impl Other<'_> {
@@ -135,8 +137,11 @@ impl Other<'_> {
             }
             // What the header says is not so.
             7 => {
-                self.honest.set(false);
+                let is_first = self.honest.replace(false) && self.says.borrow().is_empty();
                 let (kind, off, length) = (input.byte() % 20, input.byte(), input.word());
+                // Too long, or the answer to a request that is still to come.
+                let is_future = u32::from(kind) != EVENT && off > 2;
+                self.impossible.set(is_first && (usize::from(length) > LONGEST || is_future));
                 let taken = usize::from(input.byte());
                 let id = id.wrapping_add(u32::from(off)).wrapping_sub(2);
                 self.say(kind.into(), id, length.into(), input.take(taken));
@@ -199,6 +204,7 @@ pub(crate) fn run(input: &[u8]) {
         answered: Cell::new(0),
         answer: RefCell::default(),
         honest: Cell::new(true),
+        impossible: Cell::new(false),
     };
     let store = Store::new(&rings, &daemon);
     let mut watches: Vec<Watch> = Vec::new();
@@ -240,6 +246,7 @@ pub(crate) fn run(input: &[u8]) {
         assert!(!was_broken || store.is_broken(), "what is broken stays so");
         assert!(!(was_broken && step % 6 < 4) || error == Some(StoreError::Broken));
         assert!(!store.is_broken() || !daemon.honest.get(), "broken, though it was honest");
+        assert!(store.is_broken() || !daemon.impossible.get(), "it was believed");
         if let Some(StoreError::TooLong(length)) = error {
             assert!(length as usize <= LONGEST, "{length} bytes are no message");
         }
