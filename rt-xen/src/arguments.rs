@@ -4,7 +4,8 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use rt::{Error, split::split_once};
+use netif::split::split_once;
+use rt::Error;
 use rt_regions::Region;
 
 /// The most arguments that there can be.

@@ -13,7 +13,7 @@ use core::{
     time::Duration,
 };
 
-use rt::split::split;
+use netif::split::split;
 
 use crate::{
     events::{Channel, Peer},
@@ -47,7 +47,7 @@ pub(crate) struct Console<'s, P> {
     input: Reader<'s>,
     peer: P,
     /// How many lines were lost since the last one that was not.
-    dropped: Cell<u32>,
+    dropped: Cell<u64>,
     /// The last line has waited in vain.
     stuck: Cell<bool>,
     /// A line is being written: who comes in between and lets it go on writes nothing.

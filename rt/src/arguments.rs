@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use netif::split::split_once;
+
 use crate::{Error, Settings, config::ARGUMENTS};
 
 /// As much of a value as a message shows, in bytes.
@@ -45,10 +47,8 @@ pub(crate) fn read<'a>(args: &mut dyn Iterator<Item = &'a str>) -> Result<Settin
         if matches!(arg, "--help" | "-h") {
             return Err(Error::help(crate::config::USAGE));
         }
-        let mut given = match arg.split_once('=') {
-            Some((name, value)) => Given { name, value: Some(value) },
-            None => Given { name: arg, value: None },
-        };
+        let (name, value) = split_once(arg, b'=');
+        let mut given = Given { name, value };
         let known = ARGUMENTS.iter().zip(&mut all).find(|(known, _)| {
             known.name == given.name && !(known.expected.is_empty() && given.value.is_some())
         });

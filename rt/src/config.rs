@@ -2,7 +2,7 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use netif::{Layer, MacAddr};
+use netif::{Dotted, Layer, MacAddr, split::split};
 use network::{Cidr, Networks, ParseNetworksError};
 
 use crate::{
@@ -41,7 +41,7 @@ arguments! {
     "--ipv4-gateway" "=ADDRESS    where to send what is not in our network (nowhere)",
         "the address of a host: 10.0.0.1",
         |config, value| {
-            let address = network::parse_ipv4(value).ok_or("")?;
+            let address = netif::parse_ipv4(value).ok_or("")?;
             config.gateway = Some(address);
             // Whether it is one in our network is seen when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
@@ -157,6 +157,7 @@ impl<'a> Settings<'a> {
         if let Some(gateway) = gateway
             && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
         {
+            let gateway = Dotted(gateway);
             return Err(bad(format_args!(
                 "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
@@ -167,7 +168,7 @@ impl<'a> Settings<'a> {
     /// The error of a program whose counters cannot be served at the port of `--stats-port` (status 2), where
     /// `reason` says why.
     pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
-        let port = self.stats_port.unwrap_or_default();
+        let port = u64::from(self.stats_port.unwrap_or_default());
         bad(format_args!("--stats-port={port}: {reason}: expected another"))
     }
 
@@ -182,7 +183,7 @@ impl<'a> Settings<'a> {
     /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
     fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
         let log = self.log;
-        for layer in log.split(',').filter(|layer| !layer.is_empty()) {
+        for layer in split(log, b',').filter(|layer| !layer.is_empty()) {
             if !has_log {
                 return Err(bad(format_args!(
                     "--log={log}: built without its log, which `--features defmt` adds"
