@@ -146,13 +146,18 @@ impl<'a> Settings<'a> {
     /// # Errors
     /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0); the
     /// message says which and what would be right.
+    #[inline(never)]
     pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        arguments::read(&mut args.into_iter())?.check()
+        let mut config = Settings::default();
+        arguments::read(&mut config, &mut args.into_iter())?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Refuses what is right alone but not together.
-    fn check(self) -> Result<Self, Error> {
-        let Self { ipv4, gateway, .. } = self;
+    #[inline(never)]
+    fn check(&self) -> Result<(), Error> {
+        let &Self { ipv4, gateway, .. } = self;
         // A gateway outside our network is on our link all the same: where each host is a network of its own.
         if let Some(gateway) = gateway
             && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
@@ -162,11 +167,12 @@ impl<'a> Settings<'a> {
                 "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The error of a program whose counters cannot be served at the port of `--stats-port` (status 2), where
     /// `reason` says why.
+    #[inline(never)]
     pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
         let port = u64::from(self.stats_port.unwrap_or_default());
         bad(format_args!("--stats-port={port}: {reason}: expected another"))
@@ -181,6 +187,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
+    #[inline(never)]
     fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
         let log = self.log;
         for layer in split(log, b',').filter(|layer| !layer.is_empty()) {

@@ -26,7 +26,7 @@ impl Error {
 
     /// An error of status 0, which says `text`, of as many lines as it has.
     pub fn help(text: &'static str) -> Self {
-        Self { help: text, ..Self::new(0, "") }
+        Self { status: 0, help: text, length: 0, message: [0; LONGEST] }
     }
 
     /// The error with this message; one copy of the code for all kinds of messages.
