@@ -34,7 +34,7 @@ impl Error {
     fn format(status: u8, message: fmt::Arguments<'_>) -> Self {
         let mut error = Self { status, help: "", length: 0, message: [0; LONGEST] };
         // It cannot fail; a longer message is cut, at a character.
-        let _ = error.write_fmt(message);
+        let _ = netif::format(message, &mut |piece| error.write_str(piece));
         while !netif::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
             error.length -= 1;
         }
