@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, net::Ipv4Addr};
 
-use netif::MacAddr;
+use netif::{Dotted, MacAddr};
 
 /// Another station has our address (RFC 5227, 2.1.1), or wanted it while we did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub struct AddressInUse {
 
 impl fmt::Display for AddressInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the address {} is in use by the station {}", self.address, self.by)
+        let address = Dotted(self.address);
+        write!(f, "the address {address} is in use by the station {}", self.by)
     }
 }
 

@@ -48,7 +48,7 @@ fn read_of<'r>(
     key: &str,
     room: &'r mut Room,
 ) -> Result<&'r [u8], StoreError> {
-    read(guest, format_args!("device/vif/{number}/{key}"), room)
+    read(guest, format_args!("device/vif/{}/{key}", u64::from(number)), room)
 }
 
 /// The number that a value is in decimal.
@@ -221,12 +221,13 @@ impl Device {
 
     /// Writes a number for the backend.
     pub(crate) fn write(&self, guest: &dyn Guest, key: &str, value: u32) -> Result<(), StoreError> {
-        guest.write(format_args!("device/vif/{}/{key}", self.number), format_args!("{value}"))
+        let (number, value) = (u64::from(self.number), u64::from(value));
+        guest.write(format_args!("device/vif/{number}/{key}"), format_args!("{value}"))
     }
 
     /// Writes down for people why the device was closed, where Linux does too.
     pub(crate) fn write_error(&self, guest: &dyn Guest, error: &dyn fmt::Display) {
-        let path = format_args!("error/device/vif/{}/error", self.number);
+        let path = format_args!("error/device/vif/{}/error", u64::from(self.number));
         // Who may not write this goes on without.
         let _ = guest.write(path, format_args!("{error}"));
     }

@@ -29,7 +29,8 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        // All numbers are shown in 64 bits: one copy of the code that does it.
+        match *self {
             Self::Name(name) => write!(
                 f,
                 "'{name}' is not the number of a network device: 0 is the first in the domain's \
@@ -41,13 +42,15 @@ impl fmt::Display for Error {
             ),
             Self::NoDevice(Some(number)) => write!(
                 f,
-                "this domain has no network device {number}: see 'xl network-list DOMAIN', or \
-                 leave the choice out"
+                "this domain has no network device {}: see 'xl network-list DOMAIN', or \
+                 leave the choice out",
+                u64::from(number)
             ),
             Self::Device(number, key) => write!(
                 f,
                 "network device {number}: '{key}' in xenstore is missing or wrong; see \
-                 'xenstore-ls' below device/vif/{number} and its backend"
+                 'xenstore-ls' below device/vif/{number} and its backend",
+                number = u64::from(number)
             ),
             Self::Store(error) => write!(f, "network device: {error}"),
             Self::Memory(exhausted) => {
@@ -147,15 +150,23 @@ pub enum Lie {
 impl fmt::Display for Lie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the backend's ring is wrong: ")?;
-        match self {
-            Self::Index(index) => write!(f, "response index {index} is not one that was asked for"),
-            Self::Id(id) => write!(f, "response to request {id}, which is not under way here"),
+        match *self {
+            Self::Index(index) => {
+                write!(f, "response index {} is not one that was asked for", u64::from(index))
+            }
+            Self::Id(id) => {
+                write!(f, "response to request {}, which is not under way here", u64::from(id))
+            }
             Self::Bounds(offset, length) => {
+                let (offset, length) = (u64::from(offset), u64::from(length));
                 write!(f, "{length} bytes at offset {offset} are not in one page")
             }
-            Self::Status(status) => write!(f, "transmit status {status}"),
-            Self::Flags(flags) => write!(f, "receive flags {flags:#x}"),
-            Self::Extra(kind) => write!(f, "extra information of type {kind}"),
+            Self::Status(status) => {
+                let sign = if status < 0 { "-" } else { "" };
+                write!(f, "transmit status {sign}{}", u64::from(status.unsigned_abs()))
+            }
+            Self::Flags(flags) => write!(f, "receive flags {:#x}", u64::from(flags)),
+            Self::Extra(kind) => write!(f, "extra information of type {}", u64::from(kind)),
             Self::Endless => f.write_str("a frame that is longer than all the buffers"),
         }
     }

@@ -245,6 +245,8 @@ impl RxQueue {
     }
 
     /// Copies the pieces of the frame into one, and posts their pages again.
+    // On its own: most frames are one piece.
+    #[inline(never)]
     fn assemble<'r>(
         &mut self,
         guest: &impl Guest,

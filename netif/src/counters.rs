@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::split::split;
+
 /// One counter of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
@@ -70,7 +72,7 @@ pub fn visit_counters(
     visit: &mut dyn FnMut(Counter),
 ) {
     let values = values.as_chunks().0.iter().copied().map(u64::from_ne_bytes);
-    for (name, value) in names.split(' ').zip(values) {
+    for (name, value) in split(names, b' ').zip(values) {
         visit(Counter { layer, name, value });
     }
 }

@@ -13,7 +13,7 @@ mod packet;
 mod token_bucket;
 
 pub use checksum::Checksum;
-pub use cidr::{Cidr, ParseCidrError, parse_ipv4};
+pub use cidr::{Cidr, ParseCidrError};
 pub use keyed::{KeyedHash, TableHash};
 pub use networks::{Networks, ParseNetworksError};
 pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};

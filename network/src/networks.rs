@@ -2,6 +2,8 @@
 
 use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 
+use netif::split::split;
+
 use crate::Cidr;
 
 /// A few networks of IPv4: up to eight that are given with commas between, `10.0.0.0/8,192.0.2.7/32`, and
@@ -25,7 +27,7 @@ impl Networks {
     #[inline]
     pub fn set(&mut self, text: &str) -> bool {
         let mut free = self.0[..Self::MOST].iter_mut();
-        text.split(',').all(|cidr| {
+        split(text, b',').all(|cidr| {
             free.next().is_some_and(|place| {
                 *place = cidr.parse().ok();
                 place.is_some()

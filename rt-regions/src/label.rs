@@ -170,7 +170,7 @@ impl fmt::Display for Label {
             self.large_objects(),
         )?;
         match self.place() {
-            Some(place) => write!(f, " at {}:{}", place.file(), place.line()),
+            Some(place) => write!(f, " at {}:{}", place.file(), u64::from(place.line())),
             None => Ok(()),
         }
     }

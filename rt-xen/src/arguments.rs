@@ -4,7 +4,8 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use rt::{Error, split::split_once};
+use netif::split::split_once;
+use rt::Error;
 use rt_regions::Region;
 
 /// The most arguments that there can be.
@@ -26,6 +27,7 @@ impl<'r> Arguments<'r> {
     /// # Errors
     /// Too many arguments, a quote without its second, an argument that has no meaning on this platform
     /// (status 2), no room in the region (status 1).
+    #[inline(never)]
     pub(crate) fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
         let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
         let (mut start, mut length, mut count) = (0, 0, 0);

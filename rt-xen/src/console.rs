@@ -13,7 +13,7 @@ use core::{
     time::Duration,
 };
 
-use rt::split::split;
+use netif::split::split;
 
 use crate::{
     events::{Channel, Peer},
@@ -47,7 +47,7 @@ pub(crate) struct Console<'s, P> {
     input: Reader<'s>,
     peer: P,
     /// How many lines were lost since the last one that was not.
-    dropped: Cell<u32>,
+    dropped: Cell<u64>,
     /// The last line has waited in vain.
     stuck: Cell<bool>,
     /// A line is being written: who comes in between and lets it go on writes nothing.
@@ -94,12 +94,15 @@ impl<'s, P: Peer> Console<'s, P> {
         let lost = if dropped > 0 { lost } else { format_args!("") };
         let mut length = Length(0);
         // Counting does not fail, unless what is printed says so; then its line ends there.
-        let _ = length.write_fmt(lost).and_then(|()| length.write_fmt(line));
+        let mut count = |piece: &str| length.write_str(piece);
+        let _ = netif::format(lost, &mut count).and_then(|()| netif::format(line, &mut count));
         match self.room((length.0 + END.len()).min(self.output.size())) {
             Ok(Some(space)) => {
                 let mut text = Text(space);
                 // Stops where there is no more room than for the end.
-                let _ = text.write_fmt(lost).and_then(|()| text.write_fmt(line));
+                let mut write = |piece: &str| text.write_str(piece);
+                let _ =
+                    netif::format(lost, &mut write).and_then(|()| netif::format(line, &mut write));
                 text.0.write(END.as_bytes());
                 text.0.publish();
                 self.dropped.set(0);

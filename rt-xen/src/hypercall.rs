@@ -7,7 +7,7 @@ use core::{
     fmt,
 };
 
-use rt::split::split;
+use netif::split::split;
 
 /// An error that Xen returns (`errno.h`), as a positive number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Self::all().find(|(_, errno)| errno == self) {
             Some((name, _)) => f.write_str(name),
-            None => write!(f, "error {}", self.0),
+            None => write!(f, "error {}", u64::from(self.0)),
         }
     }
 }

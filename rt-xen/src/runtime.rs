@@ -1,6 +1,6 @@
 //! A guest of Xen as a platform.
 
-use core::{fmt, slice, time::Duration};
+use core::{fmt, ptr::NonNull, slice, time::Duration};
 
 use netif::Instant;
 use rt::{Error, Runtime, Wake};
@@ -50,6 +50,7 @@ impl Rt {
     /// # Errors
     /// A bad command line (status 2); what Xen or xenstore refuses, weak entropy where strong is asked for
     /// (status 1).
+    #[inline(never)]
     pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
         let Machine { xen, command_line, pool, memory, .. } = machine;
         xen.no_callback().map_err(|errno| cannot("turn interrupts for events off", errno))?;
@@ -229,15 +230,24 @@ unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEnt
 /// `T` is what is in the page: no more than a page, and atomics alone.
 unsafe fn ring<T>(xen: Xen, param: HvmParam) -> Result<Option<&'static T>, Error> {
     const { assert!(size_of::<T>() <= PAGE_SIZE) };
+    // SAFETY: mapped as long as the guest runs, and a `T`, as the caller promises.
+    Ok(ring_page(xen, param)?.map(|page| unsafe { page.cast().as_ref() }))
+}
+
+/// Where the page of a ring is mapped that Xen has made; nothing if it has not.
+#[inline(never)]
+fn ring_page(xen: Xen, param: HvmParam) -> Result<Option<NonNull<u8>>, Error> {
     let frame = xen.hvm_param(param).map_err(|errno| cannot("find the page of a ring", errno))?;
     if frame == 0 {
         return Ok(None);
     }
-    let page = shared_page(frame).ok_or_else(|| {
-        Error::new(1, format_args!("Xen put a ring where nothing is mapped: frame {frame:#x}"))
-    })?;
-    // SAFETY: mapped as long as the guest runs, and a `T`, as the caller promises.
-    Ok(Some(unsafe { page.cast().as_ref() }))
+    match shared_page(frame) {
+        None => {
+            let nowhere = format_args!("Xen put a ring where nothing is mapped: frame {frame:#x}");
+            Err(Error::new(1, nowhere))
+        }
+        page => Ok(page),
+    }
 }
 
 /// The event channel of a ring; nothing if it has none.

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use netif::split::split_once;
+
 use crate::{Error, Settings, config::ARGUMENTS};
 
 /// As much of a value as a message shows, in bytes.
@@ -37,18 +39,20 @@ impl fmt::Display for Given<'_> {
     }
 }
 
-/// Reads all arguments.
-pub(crate) fn read<'a>(args: &mut dyn Iterator<Item = &'a str>) -> Result<Settings<'a>, Error> {
-    let mut config = Settings::default();
+/// Reads all arguments into `config`.
+// On its own: an `Error` is large, and where functions are built into each other it is moved in pieces.
+#[inline(never)]
+pub(crate) fn read<'a>(
+    config: &mut Settings<'a>,
+    args: &mut dyn Iterator<Item = &'a str>,
+) -> Result<(), Error> {
     let mut all = [None; ARGUMENTS.len()];
     while let Some(arg) = args.next() {
         if matches!(arg, "--help" | "-h") {
             return Err(Error::help(crate::config::USAGE));
         }
-        let mut given = match arg.split_once('=') {
-            Some((name, value)) => Given { name, value: Some(value) },
-            None => Given { name: arg, value: None },
-        };
+        let (name, value) = split_once(arg, b'=');
+        let mut given = Given { name, value };
         let known = ARGUMENTS.iter().zip(&mut all).find(|(known, _)| {
             known.name == given.name && !(known.expected.is_empty() && given.value.is_some())
         });
@@ -58,20 +62,19 @@ pub(crate) fn read<'a>(args: &mut dyn Iterator<Item = &'a str>) -> Result<Settin
         if !expected.is_empty() && given.value.is_none() {
             // What begins with two dashes is the next argument.
             given.value = args.next().filter(|value| !value.starts_with("--"));
-            if given.value.is_none() {
-                return Err(bad(format_args!(
-                    "{given}: its value is missing: expected {expected}"
-                )));
-            }
         }
-        if let Some(first) = first.replace(given) {
+        let result = if !expected.is_empty() && given.value.is_none() {
+            Err("its value is missing: ")
+        } else if let Some(first) = first.replace(given) {
             return Err(bad(format_args!("{first} and {given}: given twice, expected once")));
-        }
-        if let Err(reason) = set(&mut config, given.value.unwrap_or_default()) {
+        } else {
+            set(config, given.value.unwrap_or_default())
+        };
+        if let Err(reason) = result {
             return Err(bad(format_args!("{given}: {reason}expected {expected}")));
         }
     }
-    Ok(config)
+    Ok(())
 }
 
 /// The error of a program that was called wrongly.

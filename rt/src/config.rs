@@ -2,7 +2,7 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use netif::{Layer, MacAddr};
+use netif::{Dotted, Layer, MacAddr, split::split};
 use network::{Cidr, Networks, ParseNetworksError};
 
 use crate::{
@@ -41,7 +41,7 @@ arguments! {
     "--ipv4-gateway" "=ADDRESS    where to send what is not in our network (nowhere)",
         "the address of a host: 10.0.0.1",
         |config, value| {
-            let address = network::parse_ipv4(value).ok_or("")?;
+            let address = netif::parse_ipv4(value).ok_or("")?;
             config.gateway = Some(address);
             // Whether it is one in our network is seen when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
@@ -146,28 +146,35 @@ impl<'a> Settings<'a> {
     /// # Errors
     /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0); the
     /// message says which and what would be right.
+    #[inline(never)]
     pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        arguments::read(&mut args.into_iter())?.check()
+        let mut config = Settings::default();
+        arguments::read(&mut config, &mut args.into_iter())?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Refuses what is right alone but not together.
-    fn check(self) -> Result<Self, Error> {
-        let Self { ipv4, gateway, .. } = self;
+    #[inline(never)]
+    fn check(&self) -> Result<(), Error> {
+        let &Self { ipv4, gateway, .. } = self;
         // A gateway outside our network is on our link all the same: where each host is a network of its own.
         if let Some(gateway) = gateway
             && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
         {
+            let gateway = Dotted(gateway);
             return Err(bad(format_args!(
                 "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The error of a program whose counters cannot be served at the port of `--stats-port` (status 2), where
     /// `reason` says why.
+    #[inline(never)]
     pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
-        let port = self.stats_port.unwrap_or_default();
+        let port = u64::from(self.stats_port.unwrap_or_default());
         bad(format_args!("--stats-port={port}: {reason}: expected another"))
     }
 
@@ -180,9 +187,10 @@ impl<'a> Settings<'a> {
     }
 
     /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
+    #[inline(never)]
     fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
         let log = self.log;
-        for layer in log.split(',').filter(|layer| !layer.is_empty()) {
+        for layer in split(log, b',').filter(|layer| !layer.is_empty()) {
             if !has_log {
                 return Err(bad(format_args!(
                     "--log={log}: built without its log, which `--features defmt` adds"

@@ -26,7 +26,7 @@ impl Error {
 
     /// An error of status 0, which says `text`, of as many lines as it has.
     pub fn help(text: &'static str) -> Self {
-        Self { help: text, ..Self::new(0, "") }
+        Self { status: 0, help: text, length: 0, message: [0; LONGEST] }
     }
 
     /// The error with this message; one copy of the code for all kinds of messages.
@@ -34,7 +34,7 @@ impl Error {
     fn format(status: u8, message: fmt::Arguments<'_>) -> Self {
         let mut error = Self { status, help: "", length: 0, message: [0; LONGEST] };
         // It cannot fail; a longer message is cut, at a character.
-        let _ = error.write_fmt(message);
+        let _ = netif::format(message, &mut |piece| error.write_str(piece));
         while !netif::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
             error.length -= 1;
         }

@@ -9,7 +9,6 @@ mod arguments;
 mod config;
 mod error;
 mod runtime;
-pub mod split;
 
 pub use config::{Config, Settings};
 pub use error::Error;

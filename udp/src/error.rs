@@ -25,10 +25,12 @@ pub enum BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match *self {
             Self::Zero => f.write_str("no service can be bound to port 0"),
-            Self::InUse(port) => write!(f, "a service is bound to port {port} already"),
-            Self::NotBound(port) => write!(f, "no service is bound to port {port}"),
+            Self::InUse(port) => {
+                write!(f, "a service is bound to port {} already", u64::from(port))
+            }
+            Self::NotBound(port) => write!(f, "no service is bound to port {}", u64::from(port)),
             Self::Full { most } => write!(f, "all {most} places for ports are taken"),
             Self::Exhausted(_) => f.write_str("no memory for what the service keeps"),
         }

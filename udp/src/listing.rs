@@ -60,6 +60,8 @@ impl<I: Network> Udp<'_, I> {
     }
 
     /// Answers a request for the counters.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn serve_listing(
         &mut self,
         now: Instant,

@@ -51,6 +51,7 @@ impl<L: Link> Arp<'_, L> {
 
     /// Does what is due.
     #[cold]
+    #[inline(never)]
     pub(super) fn run(&mut self, now: Instant) -> Result<(), L::Error> {
         // Before each probe: one that cannot leave is none.
         self.detection.look(now, self.link.link_up(), self.link.link_interval());

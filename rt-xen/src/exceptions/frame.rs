@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use rt::split::split;
+use netif::split::split;
 
 use crate::boot::Layout;
 

@@ -195,7 +195,7 @@ impl<'s, P: Peer> Client<'s, P> {
         path: fmt::Arguments<'_>,
         watch: &Watch,
     ) -> Result<(), StoreError> {
-        self.order(kind, path, format_args!("{}\0", watch.0))
+        self.order(kind, path, format_args!("{}\0", u64::from(watch.0)))
     }
 
     /// Sends a request whose reply says no more than that it was done.

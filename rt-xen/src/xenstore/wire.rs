@@ -77,12 +77,14 @@ impl Request {
         rest: fmt::Arguments<'_>,
     ) -> Result<&[u8], StoreError> {
         let too_long = |fmt::Error| StoreError::RequestTooLong;
-        self.write_fmt(path).map_err(too_long)?;
+        netif::format(path, &mut |piece| self.write_str(piece)).map_err(too_long)?;
         // One within the path would be its end.
-        if self.bytes[Header::SIZE..self.length].contains(&0) {
+        #[expect(clippy::manual_contains, reason = "`contains` is much more code, for long texts")]
+        if self.bytes[Header::SIZE..self.length].iter().any(|byte| *byte == 0) {
             return Err(StoreError::Refused(Errno::EINVAL));
         }
-        self.write_fmt(format_args!("\0{rest}")).map_err(too_long)?;
+        let rest = format_args!("\0{rest}");
+        netif::format(rest, &mut |piece| self.write_str(piece)).map_err(too_long)?;
         let len = (self.length - Header::SIZE) as u32;
         let header = Header { kind: kind as u32, req_id, tx_id: 0, len };
         self.bytes[..Header::SIZE].copy_from_slice(&header.emit());

@@ -1,0 +1,39 @@
+//! Formatting with one copy of what `core` makes for each type that is written to.
+
+use core::fmt::{self, Write};
+
+/// Hands the pieces of `text` to `write`, one after the other, until it fails.
+///
+/// # Errors
+/// That of `write`, or of what is formatted.
+#[inline(never)]
+pub fn format(text: fmt::Arguments<'_>, write: &mut dyn FnMut(&str) -> fmt::Result) -> fmt::Result {
+    Pieces(write).write_fmt(text)
+}
+
+struct Pieces<'a>(&'a mut dyn FnMut(&str) -> fmt::Result);
+
+impl Write for Pieces<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        (self.0)(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+
+    use super::*;
+
+    #[test]
+    fn it_formats_until_it_fails() {
+        let mut text = String::new();
+        let mut write = |piece: &str| match piece {
+            "no" => Err(fmt::Error),
+            piece => text.write_str(piece),
+        };
+        assert!(format(format_args!("{}-{:>3}{}", 1, 2, 'ß'), &mut write).is_ok());
+        assert!(format(format_args!(" a {} b", "no"), &mut write).is_err());
+        assert_eq!(text, "1-  2ß a ");
+    }
+}
