@@ -251,7 +251,7 @@ mod tests {
     fn a_number_is_digits_alone() {
         for (value, expected) in [
             ("0", Some(0)),
-            ("007", Some(7)),
+            ("007", None),
             ("4294967295", Some(u32::MAX)),
             ("4294967296", None),
             ("99999999999", None),

@@ -286,7 +286,8 @@ fn log_line() {
 fn panic_with_backtrace() {
     let output = run("panic", &[]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("on purpose") && said.contains("stack backtrace:"), "{said}");
+    // By name: the symbols were read while that was allowed.
+    assert!(said.contains("on purpose") && said.contains("rt_unix::start"), "{said}");
     // Status 101 where it unwinds, SIGABRT where it does not.
     assert_ne!(output.status.signal(), Some(BAD_CALL), "{said}");
 }

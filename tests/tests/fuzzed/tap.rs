@@ -32,7 +32,10 @@ pub(crate) fn run(input: &[u8]) {
         return;
     }
     let (header, frame) = read.split_at(HEADER);
-    let blank = header[0] & 1 != 0;
+    // Of a fragment no checksum is blank.
+    let is_fragment =
+        frame.len() >= 42 && frame[12..14] == [8, 0] && (frame[20] & 0x3f, frame[21]) != (0, 0);
+    let blank = header[0] & 1 != 0 && !is_fragment;
     let most = mtu + 18;
     if header[1] == 0 {
         let [(one, checksums)] = &came[..] else { panic!("{} frames of one", came.len()) };

@@ -43,6 +43,10 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
 /// The longest that anything waits: an address that was given up ten times is probed for anew after 60
 /// seconds, which takes up to 7 (RFC 5227).
 const LONGEST_WAIT: Duration = Duration::from_secs(70);
+/// How long it takes at most to find out which station has an address, in milliseconds.
+const DISPUTE: u64 = 500;
+/// After how many milliseconds the client answers, each time.
+const TICK: u64 = 50;
 
 struct Host<'g> {
     tower: Tower<'g>,
@@ -195,6 +199,12 @@ impl<'g> Host<'g> {
         let ask = frames::arp(1, CLIENT, ([0; 6], OURS.1));
         self.hears(&frames::ethernet(frames::BROADCAST, CLIENT.0, 0x0806, &ask));
         assert_eq!(self.ledger.arp_replies.pop(), Some(CLIENT), "the client gets no answer");
+        // Another station may have been known at its address: both are asked, and the client answers.
+        let answer = frames::arp(2, CLIENT, (OURS.0, OURS.1));
+        for _ in 0..DISPUTE / TICK {
+            self.waits(Duration::from_millis(TICK));
+            self.hears(&frames::ethernet(OURS.0, CLIENT.0, 0x0806, &answer));
+        }
         let datagram = frames::udp((CLIENT.1, 4000), (OURS.1, ECHO), b"hello");
         let packet = frames::Ipv4::new(CLIENT.1, OURS.1, frames::UDP).packet(&datagram);
         self.ledger.datagrams.clear();

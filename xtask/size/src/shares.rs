@@ -135,6 +135,6 @@ mod tests {
             name.contains("size6shares") && name.contains("crate_of")
         });
         let address = object::ObjectSymbol::address(ours.expect("a symbol of this file"));
-        assert_eq!(owner(&lines, address), "xtask");
+        assert_eq!(owner(&lines, address), "size");
     }
 }
