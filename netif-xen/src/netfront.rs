@@ -94,6 +94,8 @@ impl<G: Guest> Netfront<G> {
     ///
     /// # Errors
     /// See [`Error`]. That the backend does not connect is none.
+    // Not in the frame of the program's main, as `new` is not.
+    #[inline(never)]
     pub fn attach(
         guest: G,
         number: Option<u32>,

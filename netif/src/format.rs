@@ -32,8 +32,9 @@ mod tests {
             "no" => Err(fmt::Error),
             piece => text.write_str(piece),
         };
-        assert!(format(format_args!("{}-{:>3}{}", 1, 2, 'ß'), &mut write).is_ok());
-        assert!(format(format_args!(" a {} b", "no"), &mut write).is_err());
+        let (number, letter, no) = (2, 'ß', "no");
+        assert!(format(format_args!("1-{number:>3}{letter}"), &mut write).is_ok());
+        assert!(format(format_args!(" a {no} b"), &mut write).is_err());
         assert_eq!(text, "1-  2ß a ");
     }
 }

@@ -60,7 +60,6 @@ impl<I: Network> Udp<'_, I> {
     }
 
     /// Answers a request for the counters.
-    #[cold]
     #[inline(never)]
     pub(crate) fn serve_listing(
         &mut self,
