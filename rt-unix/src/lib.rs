@@ -63,15 +63,6 @@ pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> 
     ExitCode::from(status)
 }
 
-/// Has the standard library read the symbols of the program where a panic is to show its calls by name
-/// (`RUST_BACKTRACE`): later it may open no file.
-fn read_symbols() {
-    let trace = Backtrace::capture();
-    if trace.status() == BacktraceStatus::Captured {
-        drop(trace.to_string());
-    }
-}
-
 /// Says why the process panics. The hook of the standard library would wait for a reader.
 fn say_panic(panic: &panic::PanicHookInfo<'_>) {
     words::begin_last_words();

@@ -151,7 +151,6 @@ impl Runtime for Rt {
         // The first look at the clock finds the vDSO, which takes a call and a file that are refused later: without
         // it, each further look would be a system call.
         let _ = now();
-        crate::read_symbols();
         #[cfg(feature = "defmt")]
         crate::log::open_program();
         sandbox::enter()

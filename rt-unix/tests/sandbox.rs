@@ -286,8 +286,8 @@ fn log_line() {
 fn panic_with_backtrace() {
     let output = run("panic", &[]);
     let said = String::from_utf8_lossy(&output.stderr);
-    // By name: the symbols were read while that was allowed.
-    assert!(said.contains("on purpose") && said.contains("rt_unix::start"), "{said}");
+    // Without names: the symbols would have to be read before, and take more memory than a small service.
+    assert!(said.contains("on purpose") && said.contains("   0: <unknown>"), "{said}");
     // Status 101 where it unwinds, SIGABRT where it does not.
     assert_ne!(output.status.signal(), Some(BAD_CALL), "{said}");
 }
