@@ -94,7 +94,7 @@ impl<'g> Host<'g> {
         loop {
             match self.arp.receive(self.now, &region).unwrap() {
                 Rx::Item(frame) => seen.push(frame.ethertype),
-                Rx::Kept => {}
+                Rx::Handled => {}
                 Rx::Idle => return seen,
             }
             region.reset();

@@ -242,12 +242,12 @@ impl<L: Link> Layer for Arp<'_, L> {
         }
         match self.link.receive(now, region)? {
             Rx::Item(frame) if frame.ethertype == EtherType::ARP => {
-                self.hear(now, &frame)?;
-                Ok(Rx::Kept)
+                self.process(now, &frame)?;
+                Ok(Rx::Handled)
             }
             Rx::Item(frame) if frame.ethertype == EtherType::IPV4 && !self.has_address() => {
                 self.counters.no_address_rx += 1;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             // Where the event tells that frames leave again, or no longer.
             Rx::Idle
@@ -255,14 +255,14 @@ impl<L: Link> Layer for Arp<'_, L> {
                     && self.link.link_up() != self.detection.link_up() =>
             {
                 self.detection.look(now, !self.detection.link_up(), None);
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             other => Ok(other),
         }
     }
 
-    fn refuse(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), L::Error> {
-        self.link.refuse(now, frame)
+    fn unclaimed(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), L::Error> {
+        self.link.unclaimed(now, frame)
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -13,7 +13,7 @@ use crate::{
 
 impl<L: Link> Arp<'_, L> {
     /// Takes a frame with an ARP packet.
-    pub(crate) fn hear(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
+    pub(crate) fn process(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
         let Ok(packet) = ArpPacket::parse(frame.payload) else {
             self.counters.malformed += 1;
             return Ok(());

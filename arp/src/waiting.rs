@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 
 use ethernet::EtherType;
 use netif::{Instant, Payload};
-use rt_regions::{PAGE_SIZE, Parcels, Pool, Region};
+use rt_regions::{ChunkQueue, PAGE_SIZE, Pool, Region};
 
 /// The number of neighbours that packets wait for at once.
 pub const MAX_WAITING: usize = 16;
@@ -22,7 +22,7 @@ const POOL_SHARE: usize = 8;
 const OVERHEAD: usize = 64;
 
 /// The packets for one neighbour, in order, each with its `EtherType` as the number.
-pub(crate) type Queue<'g> = Parcels<'g, Neighbour>;
+pub(crate) type Queue<'g> = ChunkQueue<'g, Neighbour>;
 
 /// Whom packets wait for.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl<'g> Waiting<'g> {
             Some(queue) => queue,
             None => {
                 let region = Region::new(self.pool?, "arp-waiting").with_cap(MAX_WAITING_BYTES);
-                Parcels::new(region, Neighbour { address, since: now, packets: 0 }).ok()?
+                ChunkQueue::new(region, Neighbour { address, since: now, packets: 0 }).ok()?
             }
         };
         let copy = |room: &mut [u8]| payload.copy_to(0, room);
@@ -140,7 +140,7 @@ impl<'g> Waiting<'g> {
     }
 
     fn pages_of(&self, index: usize) -> usize {
-        self.queues[index].as_ref().map_or(0, Parcels::pages)
+        self.queues[index].as_ref().map_or(0, ChunkQueue::pages)
     }
 
     /// The pages that all queues hold.

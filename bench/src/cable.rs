@@ -59,7 +59,7 @@ impl Netif for Cable {
             region.fill(LONGEST, |room| (Some(room[..frame.len()].write_copy_of_slice(frame)), ()));
         Ok(match filled {
             Ok((Some(bytes), ())) => Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }),
-            Ok((None, ())) | Err(_) => Rx::Kept,
+            Ok((None, ())) | Err(_) => Rx::Handled,
         })
     }
 

@@ -119,13 +119,13 @@ impl<N: Netif> Layer for Ethernet<N> {
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, N::Error> {
         Ok(match self.netif.receive(region)? {
-            Rx::Item(frame) => self.filter(frame).map_or(Rx::Kept, Rx::Item),
-            Rx::Kept => Rx::Kept,
+            Rx::Item(frame) => self.filter(frame).map_or(Rx::Handled, Rx::Item),
+            Rx::Handled => Rx::Handled,
             Rx::Idle => Rx::Idle,
         })
     }
 
-    fn refuse(&mut self, _now: Instant, frame: Frame<'_>) -> Result<(), N::Error> {
+    fn unclaimed(&mut self, _now: Instant, frame: Frame<'_>) -> Result<(), N::Error> {
         netif::log!(self.log, "ethernet: nobody wanted {}", frame.ethertype);
         self.counters.unknown_ethertype += 1;
         Ok(())

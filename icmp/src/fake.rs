@@ -7,7 +7,7 @@ use core::{
 use std::{collections::VecDeque, string::String, vec, vec::Vec};
 
 use netif::{Counter, Instant, Layer, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::{Finite, Region};
 
 pub(crate) const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
@@ -78,7 +78,7 @@ impl Layer for Fake {
         Ok(self.incoming.pop_front().map_or(Rx::Idle, Rx::Item))
     }
 
-    fn refuse(&mut self, _: Instant, item: Delivery<'_>) -> Result<(), Broken> {
+    fn unclaimed(&mut self, _: Instant, item: Delivery<'_>) -> Result<(), Broken> {
         panic!("{item:?} was refused")
     }
 
@@ -115,15 +115,15 @@ impl Network for Fake {
             return Err(Broken);
         }
         if self.refuses {
-            return Ok(Sent::Refused(Refusal::NoRoute(outgoing.destination)));
+            return Ok(Sent::NotSent(SendError::NoRoute(outgoing.destination)));
         }
         let mut bytes = vec![0; payload.len()];
         payload.copy_to(0, &mut bytes);
         self.sent.push((outgoing, bytes));
-        Ok(Sent::Yes)
+        Ok(Sent::Queued)
     }
 
-    fn reject(&mut self, _: Instant, _: &Packet<'_>, problem: Problem) -> Result<(), Broken> {
+    fn send_error(&mut self, _: Instant, _: &Packet<'_>, problem: Problem) -> Result<(), Broken> {
         panic!("rejecting ({problem}) is what Icmp is for")
     }
 

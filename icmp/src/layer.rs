@@ -3,7 +3,9 @@
 use core::net::IpAddr;
 
 use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent, TokenBucket};
+use network::{
+    Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent, TokenBucket,
+};
 use rt_regions::Region;
 
 use crate::{
@@ -108,7 +110,7 @@ impl<I: Network> Icmp<I> {
         &mut self,
         now: Instant,
         packet: &Packet<'r>,
-    ) -> Result<Option<Report<'r>>, I::Error> {
+    ) -> Result<Option<IcmpError<'r>>, I::Error> {
         let (header, data) = match IcmpHeader::parse(packet.payload, packet.verify_checksum) {
             Ok(parts) => parts,
             Err(error) => {
@@ -146,7 +148,7 @@ impl<I: Network> Icmp<I> {
         reporter: IpAddr,
         mut problem: Problem,
         quote: &'r [u8],
-    ) -> Option<Report<'r>> {
+    ) -> Option<IcmpError<'r>> {
         let (packet, header) = match quote::original(quote, self.network.address()) {
             Ok(original) => original,
             Err(unusable) => {
@@ -164,7 +166,7 @@ impl<I: Network> Icmp<I> {
             *mtu = path_mtu;
         }
         self.counters.errors_rx += 1;
-        Some(Report { problem, reporter: Some(reporter), packet })
+        Some(IcmpError { problem, reporter: Some(reporter), packet })
     }
 
     /// Sends a message about `packet` to its sender. It has no DF: an error that says that it is too big for
@@ -184,8 +186,8 @@ impl<I: Network> Icmp<I> {
         };
         netif::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
         match self.network.send(now, outgoing, &(header, payload) as &dyn Payload)? {
-            Sent::Yes => self.counters.messages_tx += 1,
-            Sent::Refused(_) => self.counters.not_sent += 1,
+            Sent::Queued => self.counters.messages_tx += 1,
+            Sent::NotSent(_) => self.counters.not_sent += 1,
         }
         Ok(())
     }
@@ -208,26 +210,26 @@ impl<I: Network> Layer for Icmp<I> {
         match self.network.receive(now, region)? {
             Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::ICMP => {
                 let report = self.message(now, &packet)?;
-                Ok(report.map_or(Rx::Kept, |report| Rx::Item(Delivery::Report(report))))
+                Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))))
             }
             // The network below found fault with somebody's packet: its sender is told.
-            Rx::Item(Delivery::Report(Report { problem, reporter: None, packet }))
+            Rx::Item(Delivery::Error(IcmpError { problem, reporter: None, packet }))
                 if packet.source != self.network.address() =>
             {
-                self.reject(now, &packet, problem)?;
-                Ok(Rx::Kept)
+                self.send_error(now, &packet, problem)?;
+                Ok(Rx::Handled)
             }
             other => Ok(other),
         }
     }
 
-    fn refuse(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
+    fn unclaimed(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
         match item {
             Delivery::Packet(packet) => {
                 self.counters.unknown_protocol += 1;
-                self.reject(now, &packet, Problem::PROTOCOL_UNREACHABLE)
+                self.send_error(now, &packet, Problem::PROTOCOL_UNREACHABLE)
             }
-            Delivery::Report(_) => {
+            Delivery::Error(_) => {
                 self.counters.unwanted_errors += 1;
                 Ok(())
             }
@@ -278,7 +280,7 @@ impl<I: Network> Network for Icmp<I> {
         }
     }
 
-    fn reject(
+    fn send_error(
         &mut self,
         now: Instant,
         packet: &Packet<'_>,

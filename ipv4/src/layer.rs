@@ -70,7 +70,7 @@ netif::counters! {
         /// Handed up, and nobody wanted the protocol.
         unknown_protocol,
         /// Not sent: too long, with no route, or to an address that cannot be sent to.
-        refused,
+        not_sent,
     }
 }
 
@@ -184,27 +184,27 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
         if let Some(datagram) = self.reassembly.expire(now) {
             self.counters.reassembly_timeouts += 1;
             let report = self.report(&datagram, region);
-            return Ok(report.map_or(Rx::Kept, |report| Rx::Item(Delivery::Report(report))));
+            return Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))));
         }
         let frame = match self.link.receive(now, region)? {
             Rx::Item(frame) => frame,
-            Rx::Kept => return Ok(Rx::Kept),
+            Rx::Handled => return Ok(Rx::Handled),
             Rx::Idle => return Ok(Rx::Idle),
         };
         if frame.ethertype != EtherType::IPV4 {
-            self.link.refuse(now, frame)?;
-            return Ok(Rx::Kept);
+            self.link.unclaimed(now, frame)?;
+            return Ok(Rx::Handled);
         }
-        let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Kept) };
+        let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Handled) };
         netif::log!(self.log, "ipv4: received {}", parsed.header);
         if let Err(problem) = options::check(parsed.header_bytes) {
             let report = self.header_problem(&frame, &parsed, problem);
-            return Ok(Rx::Item(Delivery::Report(report)));
+            return Ok(Rx::Item(Delivery::Error(report)));
         }
         let packet = if parsed.header.is_fragment() {
             match self.reassemble(now, &frame, &parsed, region) {
                 Some(packet) => packet,
-                None => return Ok(Rx::Kept),
+                None => return Ok(Rx::Handled),
             }
         } else {
             self.packet(&frame, parsed.header, parsed.header_bytes, parsed.payload)
@@ -213,7 +213,7 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
         Ok(Rx::Item(Delivery::Packet(packet)))
     }
 
-    fn refuse(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
+    fn unclaimed(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
         if let Delivery::Packet(packet) = item {
             netif::log!(self.log, "ipv4: nobody wanted {}", packet.protocol);
             self.counters.unknown_protocol += 1;

@@ -10,7 +10,7 @@ use core::{net::Ipv4Addr, time::Duration};
 
 use netif::Instant;
 use network::Protocol;
-use rt_regions::{Exhausted, PAGE_SIZE, Parcels, Pool, Region, RegionVec};
+use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
 
 use crate::wire::{MAX_PACKET_LEN, Parsed};
 
@@ -196,7 +196,7 @@ impl<'p> Reassembly<'p> {
             self.evict(oldest);
         }
         self.make_room(key, size_of::<Known>());
-        let fragments = Parcels::new(Region::new(self.pool, "ipv4.reassembly"), Known::new())?;
+        let fragments = ChunkQueue::new(Region::new(self.pool, "ipv4.reassembly"), Known::new())?;
         let deadline = now + self.limits.timeout;
         self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
         self.datagrams.push(Datagram { key, deadline, fragments })?;

@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use ethernet::Frame;
 use netif::Instant;
-use network::{Packet, Problem, Protocol, Report};
+use network::{IcmpError, Packet, Problem, Protocol};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
@@ -147,13 +147,13 @@ impl<E> Ipv4<'_, E> {
         frame: &Frame<'r>,
         parsed: &Parsed<'r>,
         problem: Problem,
-    ) -> Report<'r> {
+    ) -> IcmpError<'r> {
         match problem {
             Problem::SOURCE_ROUTE_FAILED => self.counters.source_routed += 1,
             _ => self.counters.bad_options += 1,
         }
         let packet = self.packet(frame, parsed.header, parsed.header_bytes, parsed.payload);
-        Report { problem, reporter: None, packet }
+        IcmpError { problem, reporter: None, packet }
     }
 
     /// Word about a datagram whose time is over, if its first fragment had come (RFC 792).
@@ -161,7 +161,7 @@ impl<E> Ipv4<'_, E> {
         &self,
         datagram: &Datagram<'_>,
         region: &'r Region<'_>,
-    ) -> Option<Report<'r>> {
+    ) -> Option<IcmpError<'r>> {
         let header = region.alloc_slice(datagram.header()?).ok()?;
         let (_, first) = datagram.fragments().find(|(offset, _)| *offset == 0)?;
         let payload = region.alloc_slice(&first[..first.len().min(8)]).ok()?;
@@ -177,7 +177,7 @@ impl<E> Ipv4<'_, E> {
             header,
             payload,
         };
-        Some(Report { problem: Problem::ReassemblyTimeExceeded, reporter: None, packet })
+        Some(IcmpError { problem: Problem::ReassemblyTimeExceeded, reporter: None, packet })
     }
 }
 

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use arp::Resolve;
 use ethernet::EtherType;
 use netif::{Instant, MacAddr, Offloads, Payload};
-use network::{Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
+use network::{Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 
 use crate::{
     Ipv4, ids, multicast_mac,
@@ -49,23 +49,23 @@ impl<E: Resolve> Ipv4<'_, E> {
     }
 
     /// The neighbour that leads to `destination`; none for a broadcast or multicast.
-    fn route(&self, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
+    fn route(&self, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, SendError> {
         let address = IpAddr::V4(destination);
         // The first two leave no host (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of the
         // last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
         if matches!(destination.octets()[0], 0 | 127 | 240..) && !destination.is_broadcast() {
-            return Err(Refusal::BadAddress(address));
+            return Err(SendError::BadAddress(address));
         }
         if self.is_broadcast(destination) || destination.is_multicast() {
             return Ok(None);
         }
         if destination == self.cidr.address() || self.cidr.network() == Some(destination) {
-            return Err(Refusal::BadAddress(address));
+            return Err(SendError::BadAddress(address));
         }
         if self.cidr.contains(destination) {
             return Ok(Some(destination));
         }
-        self.gateway.map(Some).ok_or(Refusal::NoRoute(address))
+        self.gateway.map(Some).ok_or(SendError::NoRoute(address))
     }
 
     /// The TTL of a packet: never 0 (RFC 1122 3.2.1.7), and no further than this link for a multicast
@@ -98,7 +98,7 @@ impl<E: Resolve> Ipv4<'_, E> {
         outgoing: Outgoing,
         destination: Ipv4Addr,
         payload: &impl Payload,
-    ) -> Result<Result<(), Refusal>, E::Error> {
+    ) -> Result<Result<(), SendError>, E::Error> {
         let neighbour = match self.route(destination) {
             Ok(neighbour) => neighbour,
             Err(refusal) => return Ok(Err(refusal)),
@@ -111,7 +111,7 @@ impl<E: Resolve> Ipv4<'_, E> {
         let whole = HEADER_LEN + length <= mtu && (outgoing.dont_fragment || !routers_fragment);
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
-            return Ok(Err(Refusal::TooLong { length, most }));
+            return Ok(Err(SendError::TooLong { length, most }));
         }
         // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
         let identification = match whole {
@@ -195,19 +195,19 @@ impl<E: Resolve> Network for Ipv4<'_, E> {
     ) -> Result<Sent, E::Error> {
         let sent = match outgoing.destination {
             IpAddr::V4(destination) => self.send_pieces(now, outgoing, destination, &payload)?,
-            other @ IpAddr::V6(_) => Err(Refusal::BadAddress(other)),
+            other @ IpAddr::V6(_) => Err(SendError::BadAddress(other)),
         };
         Ok(match sent {
-            Ok(()) => Sent::Yes,
+            Ok(()) => Sent::Queued,
             Err(refusal) => {
-                self.counters.refused += 1;
-                Sent::Refused(refusal)
+                self.counters.not_sent += 1;
+                Sent::NotSent(refusal)
             }
         })
     }
 
     /// This layer alone has no way to tell: `Icmp` has.
-    fn reject(
+    fn send_error(
         &mut self,
         _now: Instant,
         _packet: &Packet<'_>,

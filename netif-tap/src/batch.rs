@@ -5,7 +5,7 @@ use netif::Payload;
 use zerocopy::IntoBytes;
 
 use crate::{
-    device::Help,
+    device::OffloadLevel,
     headers::{self, Datagram, ETHERNET, LONGEST_PACKET, UDP},
     virtio,
 };
@@ -21,7 +21,7 @@ pub(crate) const LARGEST_HEADER: usize = ETHERNET + 4;
 pub(crate) struct Batch<'b> {
     /// The header of virtio, and the frame.
     buffer: &'b mut [u8],
-    help: Help,
+    help: OffloadLevel,
     mtu: usize,
     /// The length of the frame, or of all the datagrams as one, in bytes; 0 if there is none.
     length: usize,
@@ -50,17 +50,19 @@ pub(crate) struct TooLong;
 
 impl<'b> Batch<'b> {
     /// The length of the buffer that frames of an MTU of `mtu` bytes need.
-    pub(crate) fn buffer_len(help: Help, mtu: usize) -> usize {
+    pub(crate) fn buffer_len(help: OffloadLevel, mtu: usize) -> usize {
         let longest = mtu + LARGEST_HEADER;
         virtio::HEADER_LEN
             + match help {
-                Help::None | Help::Checksums => longest,
-                Help::Fragments | Help::Segments => longest.max(LARGEST_HEADER + LONGEST_PACKET),
+                OffloadLevel::None | OffloadLevel::Checksums => longest,
+                OffloadLevel::Fragments | OffloadLevel::Segments => {
+                    longest.max(LARGEST_HEADER + LONGEST_PACKET)
+                }
             }
     }
 
     /// Nothing, with room in `buffer`, which has at least the length of [`buffer_len`](Self::buffer_len).
-    pub(crate) fn new(buffer: &'b mut [u8], help: Help, mtu: usize) -> Self {
+    pub(crate) fn new(buffer: &'b mut [u8], help: OffloadLevel, mtu: usize) -> Self {
         let kind = Kind::Plain;
         Self { buffer, help, mtu, length: 0, frames: 0, frame_length: 0, kind }
     }
@@ -119,7 +121,7 @@ impl<'b> Batch<'b> {
     /// Finds out what is in.
     fn examine(&mut self) -> Result<bool, TooLong> {
         self.kind = Kind::Plain;
-        if self.help == Help::None {
+        if self.help == OffloadLevel::None {
             return if self.length > self.mtu + LARGEST_HEADER { Err(TooLong) } else { Ok(false) };
         }
         let frame = &self.buffer[virtio::HEADER_LEN..][..self.length];
@@ -129,14 +131,14 @@ impl<'b> Batch<'b> {
             let is_blank = frame[transport + 6..transport + 8] == [0, 0];
             // Without options, and with leave to cut.
             if is_long
-                && self.help >= Help::Fragments
+                && self.help >= OffloadLevel::Fragments
                 && transport == headers::ALL - UDP
                 && frame[20] & 0x40 == 0
             {
                 self.kind = Kind::Long(datagram);
                 return Ok(false);
             } else if !is_long && is_blank {
-                let is_open = self.help == Help::Segments
+                let is_open = self.help == OffloadLevel::Segments
                     && transport == headers::ALL - UDP
                     && datagram.payload() > 0;
                 self.kind = if is_open { Kind::Open(datagram) } else { Kind::Blank(datagram) };
@@ -148,7 +150,7 @@ impl<'b> Batch<'b> {
 
     /// All of it, as it is to be written.
     pub(crate) fn bytes(&mut self) -> &[u8] {
-        if self.help == Help::None {
+        if self.help == OffloadLevel::None {
             return &self.buffer[virtio::HEADER_LEN..][..self.length];
         }
         let (head, frame) = self.buffer.split_at_mut(virtio::HEADER_LEN);

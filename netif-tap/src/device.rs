@@ -88,7 +88,7 @@ impl InterfaceRequest {
 
 /// What the kernel does for the frames of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Help {
+pub(crate) enum OffloadLevel {
     /// Nothing: it gives and takes frames as they are on a wire.
     None,
     /// Each frame has a header before it. Checksums may be blank, both ways.
@@ -101,8 +101,11 @@ pub(crate) enum Help {
 
 /// Opens the TAP device `name`, creating it if there is none; reading and writing never block. The kernel
 /// helps as far as it can, but no more than `most`.
-pub(crate) fn open(name: &'static str, most: Help) -> Result<(OwnedFd, Help), Error> {
-    if most != Help::None {
+pub(crate) fn open(
+    name: &'static str,
+    most: OffloadLevel,
+) -> Result<(OwnedFd, OffloadLevel), Error> {
+    if most != OffloadLevel::None {
         match attach(name, FLAGS | VNET_HDR) {
             Ok(device) => {
                 if let Some(help) = negotiate(&device, most) {
@@ -116,20 +119,20 @@ pub(crate) fn open(name: &'static str, most: Help) -> Result<(OwnedFd, Help), Er
     }
     let device = attach(name, FLAGS)?;
     take_back(&device);
-    Ok((device, Help::None))
+    Ok((device, OffloadLevel::None))
 }
 
 /// Agrees with the kernel on what it does; none if it cannot be had with a header.
-fn negotiate(device: &OwnedFd, most: Help) -> Option<Help> {
+fn negotiate(device: &OwnedFd, most: OffloadLevel) -> Option<OffloadLevel> {
     let length = i32::try_from(virtio::HEADER_LEN).ok()?;
     // SAFETY: TUNSETVNETHDRSZ reads an int.
     let call = unsafe { Setter::<TUNSETVNETHDRSZ, i32>::new(length) };
     // SAFETY: likewise.
     unsafe { ioctl(device, call) }.ok()?;
-    if most == Help::Segments && set_offload(device, CSUM | USO).is_ok() {
-        return Some(Help::Segments);
+    if most == OffloadLevel::Segments && set_offload(device, CSUM | USO).is_ok() {
+        return Some(OffloadLevel::Segments);
     }
-    set_offload(device, CSUM).ok().map(|()| most.min(Help::Fragments))
+    set_offload(device, CSUM).ok().map(|()| most.min(OffloadLevel::Fragments))
 }
 
 /// Has the kernel leave nothing undone from now on. The device keeps what was agreed on even if it is opened
@@ -223,8 +226,12 @@ mod tests {
         for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "tap%d", "a\0", "sixteen-bytes-16"]
         {
             assert_eq!(InterfaceRequest::about(name).err(), Some(Error::Name(name)), "{name:?}");
-            assert_eq!(open(name, Help::None).err(), Some(Error::Name(name)), "{name:?}");
-            assert_eq!(open(name, Help::Segments).err(), Some(Error::Name(name)), "{name:?}");
+            assert_eq!(open(name, OffloadLevel::None).err(), Some(Error::Name(name)), "{name:?}");
+            assert_eq!(
+                open(name, OffloadLevel::Segments).err(),
+                Some(Error::Name(name)),
+                "{name:?}"
+            );
         }
         let request = InterfaceRequest::about("fifteen-bytes-5").ok().unwrap();
         assert_eq!(&request.name, b"fifteen-bytes-5\0");

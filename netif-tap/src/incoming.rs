@@ -7,7 +7,7 @@ use zerocopy::FromBytes;
 
 use crate::{
     batch::LARGEST_HEADER,
-    device::Help,
+    device::OffloadLevel,
     headers::{self, Datagram, ETHERNET, LONGEST_PACKET, UDP},
     virtio::{self, Header},
 };
@@ -53,11 +53,11 @@ pub(crate) enum Refused {
 impl<'b> Incoming<'b> {
     /// The length of the buffer that frames of an MTU of `mtu` bytes need: one byte more than the longest, so
     /// that a frame which was cut off can be told from one which just fits.
-    pub(crate) fn buffer_len(help: Help, mtu: usize) -> usize {
+    pub(crate) fn buffer_len(help: OffloadLevel, mtu: usize) -> usize {
         let longest = match help {
-            Help::None => return 0,
-            Help::Checksums | Help::Fragments => mtu,
-            Help::Segments => mtu.max(LONGEST_PACKET),
+            OffloadLevel::None => return 0,
+            OffloadLevel::Checksums | OffloadLevel::Fragments => mtu,
+            OffloadLevel::Segments => mtu.max(LONGEST_PACKET),
         };
         virtio::HEADER_LEN + LARGEST_HEADER + longest + 1
     }

@@ -19,7 +19,7 @@ use rustix::{
 use crate::{
     Counters, Error, Event,
     batch::{Batch, LARGEST_HEADER},
-    device::{self, Help},
+    device::{self, OffloadLevel},
     headers::ETHERNET,
     incoming::{Incoming, Loaded, Refused},
 };
@@ -28,7 +28,7 @@ use crate::{
 const PROMPT: Duration = Duration::from_micros(20);
 /// How often the device is asked again after a frame before it counts as having no other: for about 5 us, which
 /// falling asleep and being woken takes as well.
-const PATIENCE: u32 = 32;
+const SPIN_READS: u32 = 32;
 /// How often it is asked whether the interface is up: nothing else tells.
 const LINK_INTERVAL: Duration = Duration::from_secs(1);
 /// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
@@ -43,7 +43,7 @@ pub struct Tap {
     event: Event,
     mac: MacAddr,
     mtu: usize,
-    help: Help,
+    help: OffloadLevel,
     /// What was read and not yet handed up.
     incoming: Incoming<'static>,
     /// What is to be written.
@@ -51,7 +51,7 @@ pub struct Tap {
     /// When a frame was last given to be sent.
     last_sent: Duration,
     /// How often the device is still asked again.
-    patience: u32,
+    spins_left: u32,
     counters: Counters,
 }
 
@@ -113,19 +113,27 @@ impl Tap {
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
         let pages = memory.pool().map_or(0, |pool| pool.pages());
-        let lengths =
-            [Incoming::buffer_len(Help::Segments, 0), Batch::buffer_len(Help::Segments, 0)];
+        let lengths = [
+            Incoming::buffer_len(OffloadLevel::Segments, 0),
+            Batch::buffer_len(OffloadLevel::Segments, 0),
+        ];
         let buffers = lengths.iter().sum::<usize>().div_ceil(PAGE_SIZE);
         let most = match offloads {
-            false => Help::None,
-            true if pages < POOL_SHARE * buffers => Help::Checksums,
-            true => Help::Segments,
+            false => OffloadLevel::None,
+            true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
+            true => OffloadLevel::Segments,
         };
         let (device, help) = device::open(name, most)?;
         let mtu = device::mtu(name)?;
-        if mtu < LEAST_MTU && help != Help::None {
+        if mtu < LEAST_MTU && help != OffloadLevel::None {
             drop(device);
-            return Self::new(device::open(name, Help::None)?.0, Help::None, mac, mtu, memory);
+            return Self::new(
+                device::open(name, OffloadLevel::None)?.0,
+                OffloadLevel::None,
+                mac,
+                mtu,
+                memory,
+            );
         }
         Self::new(device, help, mac, mtu, memory)
     }
@@ -134,7 +142,7 @@ impl Tap {
     /// at a write, and never blocks.
     fn new(
         device: OwnedFd,
-        help: Help,
+        help: OffloadLevel,
         mac: MacAddr,
         mtu: usize,
         memory: &'static Region<'static>,
@@ -152,7 +160,7 @@ impl Tap {
             incoming: Incoming::new(incoming, mtu),
             batch: Batch::new(batch, help, mtu),
             last_sent: Duration::ZERO,
-            patience: 0,
+            spins_left: 0,
             counters: Counters::default(),
         })
     }
@@ -163,7 +171,7 @@ impl Tap {
         match io::retry_on_intr(|| io::read(self.event, &mut [0; 1])) {
             Ok(_) => {
                 self.counters.rx_no_room += 1;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             Err(Errno::AGAIN) => Ok(Rx::Idle),
             Err(errno) => Err(broken("read", errno)),
@@ -188,7 +196,7 @@ impl Tap {
             }
             (_, Ok(())) => {
                 self.counters.rx_too_long += 1;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             (_, Err(Errno::AGAIN)) => Ok(Rx::Idle),
             (_, Err(errno)) => Err(broken("read", errno)),
@@ -215,11 +223,11 @@ impl Tap {
             }
             Err(Refused::TooLong) => {
                 self.counters.rx_too_long += 1;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             Err(Refused::NotCut) => {
                 self.counters.rx_not_cut += 1;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
         }
     }
@@ -228,7 +236,7 @@ impl Tap {
     fn next_of_many<'r>(&mut self, region: &'r Region<'_>) -> Rx<RxFrame<'r>> {
         match self.incoming.next(region) {
             Some(frame) => self.received(frame, Checksums::Blank),
-            None => Rx::Kept,
+            None => Rx::Handled,
         }
     }
 
@@ -239,9 +247,9 @@ impl Tap {
     ) -> Rx<RxFrame<'r>> {
         let Ok(bytes) = frame else {
             self.counters.rx_no_room += 1;
-            return Rx::Kept;
+            return Rx::Handled;
         };
-        self.patience = PATIENCE;
+        self.spins_left = SPIN_READS;
         self.counters.frames_rx += 1;
         self.counters.bytes_rx += bytes.len() as u64;
         Rx::Item(RxFrame { bytes, checksums })
@@ -295,8 +303,8 @@ impl Netif for Tap {
     #[inline]
     fn offloads(&self) -> Offloads {
         Offloads {
-            udp_checksum: self.help != Help::None,
-            udp_fragmentation: self.help >= Help::Fragments,
+            udp_checksum: self.help != OffloadLevel::None,
+            udp_fragmentation: self.help >= OffloadLevel::Fragments,
         }
     }
 
@@ -317,7 +325,7 @@ impl Netif for Tap {
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
         loop {
             let received = match self.help {
-                Help::None => self.receive_plain(region)?,
+                OffloadLevel::None => self.receive_plain(region)?,
                 _ if self.incoming.is_empty() => {
                     // The last one was not answered.
                     self.flush()?;
@@ -327,7 +335,7 @@ impl Netif for Tap {
             };
             match received {
                 // Who has just had a frame often gets the next one before it could have fallen asleep.
-                Rx::Idle if self.patience > 0 => self.patience -= 1,
+                Rx::Idle if self.spins_left > 0 => self.spins_left -= 1,
                 received => return Ok(received),
             }
         }
@@ -360,7 +368,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         // Nobody is left to be told of a broken device.
         let _ = self.flush();
-        if self.help != Help::None {
+        if self.help != OffloadLevel::None {
             device::take_back(self.event);
         }
     }

@@ -4,7 +4,7 @@ use netif::Checksums;
 use rt_regions::Region;
 
 use crate::{
-    device::Help,
+    device::OffloadLevel,
     incoming::{Incoming, Loaded, Refused},
 };
 
@@ -45,5 +45,5 @@ pub fn receive(
 
 /// The length of the buffer that frames of an MTU of `mtu` bytes need, with all offloads.
 pub fn buffer_len(mtu: usize) -> usize {
-    Incoming::buffer_len(Help::Segments, mtu)
+    Incoming::buffer_len(OffloadLevel::Segments, mtu)
 }

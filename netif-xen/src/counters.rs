@@ -42,7 +42,7 @@ netif::counters! {
         mac_differs,
         /// Connections that failed: xenstore, the grant table or Xen refused something.
         setup_errors,
-        /// Connections closed because the backend wrote what cannot be, see [`Lie`](crate::Lie).
-        backend_lied,
+        /// Connections closed because the backend wrote what cannot be, see [`ProtocolViolation`](crate::ProtocolViolation).
+        backend_violations,
     }
 }

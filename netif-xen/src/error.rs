@@ -7,7 +7,7 @@ use rt_xen::{Errno, GrantError, StoreError};
 
 /// Why an interface could not be opened or connected; the message says what to do about it.
 ///
-/// What the backend does is none of these: see [`Lie`].
+/// What the backend does is none of these: see [`ProtocolViolation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -130,7 +130,7 @@ impl From<Errno> for Broken {
 /// backend has closed its end and begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Lie {
+pub enum ProtocolViolation {
     /// More responses than requests, or fewer than before: `rsp_prod` is this.
     Index(u32),
     /// A response to a request that was not made, or was answered before: its number.
@@ -147,7 +147,7 @@ pub enum Lie {
     Endless,
 }
 
-impl fmt::Display for Lie {
+impl fmt::Display for ProtocolViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the backend's ring is wrong: ")?;
         match *self {
@@ -172,4 +172,4 @@ impl fmt::Display for Lie {
     }
 }
 
-impl error::Error for Lie {}
+impl error::Error for ProtocolViolation {}

@@ -18,5 +18,5 @@ mod tx;
 mod wire;
 
 pub use counters::Counters;
-pub use error::{Broken, Error, Lie};
+pub use error::{Broken, Error, ProtocolViolation};
 pub use netfront::Netfront;

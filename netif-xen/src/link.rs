@@ -3,7 +3,7 @@
 use rt_xen::{Guest, Watch};
 
 use crate::{
-    Error, Lie,
+    Error, ProtocolViolation,
     device::{self, Device},
     netfront::{Interface, LARGEST_HEADER},
     state::{Action, Front, XenbusState},
@@ -162,8 +162,8 @@ impl Interface {
 
     /// Closes the connection to a backend that writes what cannot be.
     #[cold]
-    pub(crate) fn unmask(&mut self, guest: &dyn Guest, lie: Lie) {
-        self.counters.backend_lied += 1;
+    pub(crate) fn fail_backend(&mut self, guest: &dyn Guest, lie: ProtocolViolation) {
+        self.counters.backend_violations += 1;
         self.last_lie = Some(lie);
         if let Some(device) = &self.device {
             device.write_error(guest, &lie);

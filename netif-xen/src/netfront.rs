@@ -8,7 +8,7 @@ use rt_regions::Region;
 use rt_xen::{Event, Guest, Port, Watch};
 
 use crate::{
-    Broken, Counters, Error, Lie,
+    Broken, Counters, Error, ProtocolViolation,
     device::{self, Device},
     rx::{Received, RxQueue},
     state::Front,
@@ -27,7 +27,7 @@ pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
 pub(crate) const NAME: &str = "netfront";
 
 /// How long [`Netfront::attach`] waits for the backend, whose host runs a script first.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many receive requests are written before the backend is shown them, while frames are waiting.
 const BATCH: u32 = 8;
@@ -63,7 +63,7 @@ pub(crate) struct Interface {
     pub(crate) start: u32,
     pub(crate) counters: Counters,
     pub(crate) last_error: Option<Error>,
-    pub(crate) last_lie: Option<Lie>,
+    pub(crate) last_lie: Option<ProtocolViolation>,
 }
 
 impl<G: Guest> Netfront<G> {
@@ -130,7 +130,7 @@ impl<G: Guest> Netfront<G> {
     }
 
     /// What a backend wrote last that cannot be.
-    pub fn last_lie(&self) -> Option<Lie> {
+    pub fn last_lie(&self) -> Option<ProtocolViolation> {
         self.interface.last_lie
     }
 
@@ -179,7 +179,7 @@ impl Interface {
         let properties = device.properties(guest)?;
         self.mac = mac.unwrap_or(properties.mac);
         self.mtu = properties.mtu;
-        let deadline = guest.now() + PATIENCE;
+        let deadline = guest.now() + CONNECT_TIMEOUT;
         while !self.is_connected() && guest.now() < deadline {
             if self.has_news(guest) {
                 self.follow(guest);
@@ -249,7 +249,7 @@ impl Interface {
                 Ok(true) => {
                     self.counters.frames_tx += 1;
                     self.counters.bytes_tx += length as u64;
-                    if self.tx.is_half_unsettled() {
+                    if self.tx.is_half_unnotified() {
                         self.notify(guest)?;
                     }
                     return Ok(());
@@ -261,7 +261,7 @@ impl Interface {
                 }
                 Err(lie) => {
                     self.counters.tx_interface_down += 1;
-                    self.unmask(guest, lie);
+                    self.fail_backend(guest, lie);
                     return Ok(());
                 }
             }
@@ -275,7 +275,7 @@ impl Interface {
             // Nothing tells when a backend lets go of a page.
             self.sweep(guest);
         }
-        if self.is_behind { Rx::Kept } else { Rx::Idle }
+        if self.is_behind { Rx::Handled } else { Rx::Idle }
     }
 
     /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
@@ -287,7 +287,7 @@ impl Interface {
         self.notify(guest)?;
         let Some(ring) = &mut self.rx.ring else { return Ok(false) };
         Ok(ring.final_check().unwrap_or_else(|lie| {
-            self.unmask(guest, lie);
+            self.fail_backend(guest, lie);
             true
         }))
     }
@@ -333,15 +333,15 @@ impl<G: Guest> Netif for Netfront<G> {
             }
             Ok(Received::Lost) => {
                 interface.show_buffers(BATCH);
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             Ok(Received::Nothing) if interface.settle(guest)? || interface.is_behind => {
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             Ok(Received::Nothing) => Ok(Rx::Idle),
             Err(lie) => {
-                interface.unmask(guest, lie);
-                Ok(Rx::Kept)
+                interface.fail_backend(guest, lie);
+                Ok(Rx::Handled)
             }
         }
     }

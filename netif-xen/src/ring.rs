@@ -8,7 +8,7 @@ use core::{
     sync::atomic::{AtomicU32, Ordering, fence},
 };
 
-use crate::Lie;
+use crate::ProtocolViolation;
 
 /// The number of requests that a ring has room for: a power of two (`__RING_SIZE`), the same for both
 /// rings of a network device, whose slots have 8 and 12 bytes.
@@ -153,7 +153,9 @@ impl<const WORDS: usize> FrontRing<WORDS> {
     /// # Errors
     /// The other end says that there are more responses than requests.
     #[inline]
-    pub(crate) fn pop<const N: usize>(&mut self) -> Result<Option<(usize, [u32; N])>, Lie> {
+    pub(crate) fn pop<const N: usize>(
+        &mut self,
+    ) -> Result<Option<(usize, [u32; N])>, ProtocolViolation> {
         const { assert!(N <= WORDS) };
         if self.seen == self.consumed && !self.look()? {
             return Ok(None);
@@ -167,11 +169,11 @@ impl<const WORDS: usize> FrontRing<WORDS> {
     }
 
     /// Whether there are responses, as the other end says now.
-    fn look(&mut self) -> Result<bool, Lie> {
+    fn look(&mut self) -> Result<bool, ProtocolViolation> {
         let produced = self.index(Index::ResponsesProduced).load(Ordering::Acquire);
         let waiting = produced.wrapping_sub(self.consumed);
         if waiting > self.published.wrapping_sub(self.consumed) {
-            return Err(Lie::Index(produced));
+            return Err(ProtocolViolation::Index(produced));
         }
         self.seen = produced;
         Ok(waiting > 0)
@@ -182,7 +184,7 @@ impl<const WORDS: usize> FrontRing<WORDS> {
     ///
     /// # Errors
     /// The other end says that there are more responses than requests.
-    pub(crate) fn final_check(&mut self) -> Result<bool, Lie> {
+    pub(crate) fn final_check(&mut self) -> Result<bool, ProtocolViolation> {
         self.index(Index::ResponseEvent).store(self.consumed.wrapping_add(1), Ordering::Relaxed);
         // It must see what we ask for before we see that there is nothing.
         fence(Ordering::SeqCst);

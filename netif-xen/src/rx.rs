@@ -8,7 +8,7 @@ use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
-    Counters, Error, Lie,
+    Counters, Error, ProtocolViolation,
     buffer::Buffers,
     netfront::{HEADER, NAME},
     ring::{FrontRing, SIZE},
@@ -134,13 +134,17 @@ impl RxQueue {
         region: &'r Region<'_>,
         longest: usize,
         counters: &mut Counters,
-    ) -> Result<Received<'r>, Lie> {
+    ) -> Result<Received<'r>, ProtocolViolation> {
         loop {
             let Some(ring) = &mut self.ring else { return Ok(Received::Nothing) };
             let Some((slot, words)) = ring.pop::<2>()? else {
                 // All that it has are pieces of one frame: the next one can never come.
                 let endless = self.arriving.slots > 0 && ring.outstanding() == 0;
-                return if endless { Err(Lie::Endless) } else { Ok(Received::Nothing) };
+                return if endless {
+                    Err(ProtocolViolation::Endless)
+                } else {
+                    Ok(Received::Nothing)
+                };
             };
             let response = RxResponse::parse(words);
             let id = self.slots[slot];
@@ -156,7 +160,7 @@ impl RxQueue {
             } else if self.arriving.extra {
                 let extra = ExtraInfo::parse(words);
                 if !matches!(extra.kind, ExtraInfo::GSO | ExtraInfo::HASH) {
-                    return Err(Lie::Extra(extra.kind));
+                    return Err(ProtocolViolation::Extra(extra.kind));
                 }
                 self.arriving.slots += 1;
                 self.arriving.extra = extra.more;
@@ -164,7 +168,7 @@ impl RxQueue {
             } else {
                 check(response, id)?;
                 if response.flags & rx_flag::EXTRA_INFO != 0 {
-                    return Err(Lie::Flags(response.flags));
+                    return Err(ProtocolViolation::Flags(response.flags));
                 }
                 self.piece(guest, response);
             }
@@ -337,16 +341,16 @@ impl RxQueue {
 
 /// Checks what a response says against what was asked.
 #[inline]
-fn check(response: RxResponse, asked: u16) -> Result<(), Lie> {
+fn check(response: RxResponse, asked: u16) -> Result<(), ProtocolViolation> {
     if response.id != asked {
-        return Err(Lie::Id(response.id));
+        return Err(ProtocolViolation::Id(response.id));
     }
     if response.flags & !rx_flag::KNOWN != 0 {
-        return Err(Lie::Flags(response.flags));
+        return Err(ProtocolViolation::Flags(response.flags));
     }
     let length = response.status.max(0).unsigned_abs();
     if usize::from(response.offset) + usize::from(length) > PAGE_SIZE {
-        return Err(Lie::Bounds(response.offset, length));
+        return Err(ProtocolViolation::Bounds(response.offset, length));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
-    Counters, Error, Lie,
+    Counters, Error, ProtocolViolation,
     buffer::Buffers,
     ring::{FrontRing, SIZE},
     wire::{TxRequest, TxResponse, tx_flag},
@@ -136,7 +136,7 @@ impl TxQueue {
         frame: &dyn Payload,
         length: usize,
         counters: &mut Counters,
-    ) -> Result<bool, Lie> {
+    ) -> Result<bool, ProtocolViolation> {
         let room = self.room();
         let pieces = length.div_ceil(room);
         if self.free_count < pieces.max(self.usable / 2) {
@@ -201,15 +201,15 @@ impl TxQueue {
     }
 
     /// Takes the responses to what was sent.
-    fn reap(&mut self, counters: &mut Counters) -> Result<(), Lie> {
+    fn reap(&mut self, counters: &mut Counters) -> Result<(), ProtocolViolation> {
         let Some(ring) = &mut self.ring else { return Ok(()) };
         while let Some((_, words)) = ring.pop::<1>()? {
             let TxResponse { id, status } = TxResponse::parse(words);
             let Some(is_under_way @ true) = self.under_way.get_mut(usize::from(id)) else {
-                return Err(Lie::Id(id));
+                return Err(ProtocolViolation::Id(id));
             };
             if status > 0 {
-                return Err(Lie::Status(status));
+                return Err(ProtocolViolation::Status(status));
             }
             *is_under_way = false;
             counters.tx_refused += u64::from(status < 0);
@@ -223,7 +223,7 @@ impl TxQueue {
 
     /// Whether so much was published since the backend was last notified that it should begin now.
     #[inline]
-    pub(crate) fn is_half_unsettled(&self) -> bool {
+    pub(crate) fn is_half_unnotified(&self) -> bool {
         self.ring.as_ref().is_some_and(|ring| ring.unsettled() as usize > self.usable / 2)
     }
 

@@ -13,7 +13,7 @@ pub enum Rx<T> {
     /// Nothing is waiting: sleep until the event or the deadline.
     Idle,
     /// Something was there, and a layer below kept it: ask again at once.
-    Kept,
+    Handled,
     /// The next item.
     Item(T),
 }
@@ -23,7 +23,7 @@ impl<T> Rx<T> {
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Rx<U> {
         match self {
             Self::Idle => Rx::Idle,
-            Self::Kept => Rx::Kept,
+            Self::Handled => Rx::Handled,
             Self::Item(item) => Rx::Item(change(item)),
         }
     }
@@ -32,7 +32,7 @@ impl<T> Rx<T> {
     pub fn item(self) -> Option<T> {
         match self {
             Self::Item(item) => Some(item),
-            Self::Idle | Self::Kept => None,
+            Self::Idle | Self::Handled => None,
         }
     }
 }
@@ -103,7 +103,7 @@ pub trait Netif {
     /// What to wait on.
     fn event(&self) -> Self::Event;
 
-    /// The next frame, in `region`. [`Rx::Kept`] says that a frame was there and was lost (no room
+    /// The next frame, in `region`. [`Rx::Handled`] says that a frame was there and was lost (no room
     /// in the region, say); it is in the counters.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ pub trait Layer {
     ///
     /// # Errors
     /// The device is broken.
-    fn refuse(&mut self, now: Instant, item: Self::Item<'_>) -> Result<(), Self::Error>;
+    fn unclaimed(&mut self, now: Instant, item: Self::Item<'_>) -> Result<(), Self::Error>;
 
     /// When [`receive`](Self::receive) is to be called even though nothing has arrived.
     fn next_deadline(&self) -> Option<Instant>;

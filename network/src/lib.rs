@@ -16,7 +16,7 @@ pub use checksum::Checksum;
 pub use cidr::{Cidr, ParseCidrError};
 pub use keyed::{KeyedHash, TableHash};
 pub use networks::{Networks, ParseNetworksError};
-pub use packet::{Delivery, Outgoing, Packet, Problem, Protocol, Report};
+pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
 pub use token_bucket::TokenBucket;
 
 use core::{error::Error, fmt, net::IpAddr};
@@ -41,7 +41,7 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// Sends a packet, in fragments where it does not fit the link.
     ///
     /// # Errors
-    /// The device is broken. What only this packet suffers is [`Sent::Refused`].
+    /// The device is broken. What only this packet suffers is [`Sent::NotSent`].
     fn send(
         &mut self,
         now: Instant,
@@ -54,7 +54,7 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     ///
     /// # Errors
     /// The device is broken.
-    fn reject(
+    fn send_error(
         &mut self,
         now: Instant,
         packet: &Packet<'_>,
@@ -74,15 +74,15 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
 #[must_use]
 pub enum Sent {
     /// It is on its way, or waits for the neighbour's hardware address.
-    Yes,
+    Queued,
     /// It was not sent; the device is well.
-    Refused(Refusal),
+    NotSent(SendError),
 }
 
 /// Why a packet was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum SendError {
     /// The payload is longer than a packet can carry, or than the path takes and `dont_fragment` is set.
     TooLong {
         /// Its length in bytes.
@@ -96,7 +96,7 @@ pub enum Refusal {
     BadAddress(IpAddr),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { length, most } => {
@@ -110,4 +110,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Error for Refusal {}
+impl Error for SendError {}

@@ -148,7 +148,7 @@ impl fmt::Display for Problem {
 
 /// Word that something went wrong with a packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'r> {
+pub struct IcmpError<'r> {
     /// What went wrong.
     pub problem: Problem,
     /// The host or router that said so; nothing if this host found out by itself.
@@ -165,5 +165,5 @@ pub enum Delivery<'r> {
     Packet(Packet<'r>),
     /// Word about a packet: one of ours from an ICMP error, or one to us that could not be put
     /// together again.
-    Report(Report<'r>),
+    Error(IcmpError<'r>),
 }

@@ -3,13 +3,13 @@
 //!
 //! `cargo run -p rt-regions --example merge_sort`
 
-use rt_regions::{Exhausted, List, PAGE_SIZE, Place, Pool, Region};
+use rt_regions::{Exhausted, List, PAGE_SIZE, Pool, Region, StorageMode};
 
 /// The integers of `list`, the smallest first, at `place`. The list itself may be anywhere but in a
 /// place that is to be reset: that does not compile.
 pub(crate) fn sort<'r>(
     list: List<'_, i64>,
-    place: Place<'r, '_>,
+    place: StorageMode<'r, '_>,
 ) -> Result<List<'r, i64>, Exhausted> {
     sorted(list, place.enter(), Order::Ascending)
 }
@@ -86,8 +86,8 @@ pub(crate) fn run(count: i64, pool_pages: usize) -> Result<(Vec<i64>, usize), Ex
         list = list.before(number * 7919 % 10_007, &input)?;
     }
     // The result is wanted once more: the second call may reset the place of the first.
-    sort(list, Place::Bot(&mut output))?;
-    let sorted = sort(list, Place::Bot(&mut output))?;
+    sort(list, StorageMode::Bot(&mut output))?;
+    let sorted = sort(list, StorageMode::Bot(&mut output))?;
     Ok((sorted.iter().copied().collect(), pool.most_pages_used()))
 }
 

@@ -8,31 +8,33 @@ mod alloc;
 #[cfg(feature = "allocator-api2")]
 mod allocator;
 mod budget;
+mod chunk_queue;
 mod dropping;
 mod error;
 mod finite;
-mod label;
 mod list;
-mod own;
 mod page;
-mod place;
 mod pool;
 #[cfg(feature = "profile")]
 mod profile;
 mod region;
+mod region_box;
+mod region_stats;
 mod scope;
+mod storage_mode;
 mod vec;
 
+pub use chunk_queue::ChunkQueue;
 pub use error::{Exhausted, Limit};
 pub use finite::Finite;
-pub use label::Label;
 pub use list::{Iter, List};
-pub use own::{Parcels, RegionBox};
 pub use page::Page;
-pub use place::Place;
 pub use pool::{PAGE_SIZE, Pool};
 #[cfg(feature = "profile")]
 pub use profile::Profile;
 pub use region::Region;
+pub use region_box::RegionBox;
+pub use region_stats::RegionStats;
 pub use scope::Scope;
+pub use storage_mode::StorageMode;
 pub use vec::{RegionVec, Text};

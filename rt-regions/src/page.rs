@@ -5,9 +5,9 @@ use core::{fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
 use crate::{
     Exhausted, Limit, Pool, Region,
-    label::Label,
     pool::{Chain, PAGE_SIZE},
     region::POISON,
+    region_stats::RegionStats,
 };
 
 /// A page of a pool that is on no free list and in no region, but its holder's.
@@ -20,7 +20,7 @@ use crate::{
 /// ends the loan before the page is dropped, adopted or lent out as a slice.
 pub struct Page<'p> {
     pool: &'p Pool<'p>,
-    label: &'p Label,
+    label: &'p RegionStats,
     /// INVARIANT: this page of `pool` is this value's alone.
     index: u32,
 }
@@ -61,7 +61,7 @@ impl Pool<'_> {
     }
 
     #[cold]
-    fn no_page(&self, region: &'static str, label: &Label) -> Exhausted {
+    fn no_page(&self, region: &'static str, label: &RegionStats) -> Exhausted {
         label.refuse();
         let used = label.pages() * PAGE_SIZE;
         let allowed = used + self.free_pages() * PAGE_SIZE;

@@ -14,7 +14,7 @@ mod runs;
 
 use core::{cell::Cell, fmt, marker::PhantomData, mem, ptr::NonNull};
 
-use crate::label::{Label, Labels};
+use crate::region_stats::{Labels, RegionStats};
 
 /// The size of a page in bytes: what Xen grants, and what the hardware maps.
 pub const PAGE_SIZE: usize = 4096;
@@ -165,7 +165,7 @@ impl<'m> Pool<'m> {
     }
 
     /// The counters of every region name that was ever used, in the order of first use.
-    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+    pub fn labels(&self) -> impl Iterator<Item = &RegionStats> {
         self.labels.iter()
     }
 
@@ -173,7 +173,7 @@ impl<'m> Pool<'m> {
         &self,
         name: &'static str,
         place: &'static core::panic::Location<'static>,
-    ) -> &Label {
+    ) -> &RegionStats {
         self.labels.find(name, place)
     }
 
@@ -186,7 +186,7 @@ impl<'m> Pool<'m> {
 
     /// The labels of the regions and [pages](crate::Page) that are in use. When a program has ended
     /// all its regions, what is listed here was forgotten (`core::mem::forget`), and so were its pages.
-    pub fn open_regions(&self) -> impl Iterator<Item = &Label> {
+    pub fn open_regions(&self) -> impl Iterator<Item = &RegionStats> {
         self.labels().filter(|label| label.live() > 0)
     }
 

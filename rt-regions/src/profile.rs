@@ -5,7 +5,7 @@
 
 use core::{fmt, panic::Location};
 
-use crate::{Exhausted, Label, Pool, Region};
+use crate::{Exhausted, Pool, Region, RegionStats};
 
 /// How many labels a pool has at most.
 const LABELS: usize = 48;
@@ -32,7 +32,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(label: &Label) -> Self {
+    fn of(label: &RegionStats) -> Self {
         // A pool has fewer than 2^32 pages, and as many regions.
         Self {
             used: label.bytes(),
@@ -190,8 +190,8 @@ impl<'r> Profile<'r> {
     /// Writes the series as CSV (RFC 4180, but with a line feed alone at the end of a line): a
     /// header, then one line for each sample and label. `peak` is the most pages that the regions of
     /// this name held together since the sample before, and `most` the most they ever held; the other
-    /// numbers are those at the tick. `used` and `waste` are bytes, see [`Label::bytes`] and
-    /// [`Label::waste`]; `place` is where the name was first used, see [`Label::place`].
+    /// numbers are those at the tick. `used` and `waste` are bytes, see [`RegionStats::bytes`] and
+    /// [`RegionStats::waste`]; `place` is where the name was first used, see [`RegionStats::place`].
     ///
     /// # Errors
     /// Those of `out`.

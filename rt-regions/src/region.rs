@@ -8,8 +8,8 @@ use crate::{
     Exhausted, Limit, Pool,
     budget::Budget,
     dropping::{Defer, Dropping},
-    label::Label,
     pool::{CLASSES, Chain, NONE, PAGE_SIZE},
+    region_stats::RegionStats,
     scope::Mark,
 };
 
@@ -37,7 +37,7 @@ pub struct Region<'p> {
     /// The end of the current chunk.
     pub(crate) end: Cell<*mut u8>,
     /// Where the pages come from and who counts them; nothing for a finite region.
-    pub(crate) source: Option<(&'p Pool<'p>, &'p Label)>,
+    pub(crate) source: Option<(&'p Pool<'p>, &'p RegionStats)>,
     pub(crate) name: &'static str,
     /// The single pages, the current one last.
     ///
@@ -94,7 +94,7 @@ impl<'p> Region<'p> {
     }
 
     fn empty(
-        source: Option<(&'p Pool<'p>, &'p Label)>,
+        source: Option<(&'p Pool<'p>, &'p RegionStats)>,
         name: &'static str,
         budget: Budget<'p>,
     ) -> Self {
@@ -231,7 +231,7 @@ impl<'p> Region<'p> {
     /// Gives back the runs and all the pages but the last, which is the current chunk, and the one that is
     /// in the processor's caches.
     #[cold]
-    fn give_all_but_last(&self, pool: &Pool<'_>, label: &Label) {
+    fn give_all_but_last(&self, pool: &Pool<'_>, label: &RegionStats) {
         let Chain { first, last } = self.pages.get();
         if first != last {
             self.pages.set(Chain { first: last, last });
@@ -294,7 +294,7 @@ impl<'p> Region<'p> {
 
     /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).
     #[inline]
-    pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &Label, pages: Chain, count: u32) {
+    pub(crate) fn give_back(&self, pool: &Pool<'_>, label: &RegionStats, pages: Chain, count: u32) {
         if count > 0 {
             self.wipe(pool, pages);
             pool.give_pages(pages, count);
@@ -305,7 +305,7 @@ impl<'p> Region<'p> {
 
     /// Gives runs back. O(1) but for [`wipe`](Self::wipe).
     #[inline]
-    pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &Label, runs: Chain, pages: u32) {
+    pub(crate) fn give_runs(&self, pool: &Pool<'_>, label: &RegionStats, runs: Chain, pages: u32) {
         if pages > 0 {
             self.wipe(pool, runs);
             pool.give_runs(runs, pages);

@@ -5,7 +5,7 @@ mod common;
 use std::mem::MaybeUninit;
 
 use common::{is_full_of, rounds, with_pool};
-use rt_regions::{Exhausted, Finite, Label, Limit, PAGE_SIZE, Page, Pool, Region, RegionVec};
+use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE, Page, Pool, Region, RegionStats, RegionVec};
 
 /// A page that is full of one byte.
 fn full<'p>(pool: &'p Pool<'p>, byte: u8) -> Page<'p> {
@@ -14,7 +14,7 @@ fn full<'p>(pool: &'p Pool<'p>, byte: u8) -> Page<'p> {
     page
 }
 
-fn label<'p>(pool: &'p Pool<'_>, name: &str) -> &'p Label {
+fn label<'p>(pool: &'p Pool<'_>, name: &str) -> &'p RegionStats {
     pool.labels().find(|label| label.name() == name).unwrap()
 }
 
@@ -227,6 +227,6 @@ fn a_forgotten_page_is_listed() {
     let mut memory = Box::new_uninit_slice(8 * PAGE_SIZE);
     let pool = Pool::new(&mut memory);
     std::mem::forget(pool.page("forgotten").unwrap());
-    assert_eq!(pool.open_regions().map(Label::name).collect::<Vec<_>>(), ["forgotten"]);
+    assert_eq!(pool.open_regions().map(RegionStats::name).collect::<Vec<_>>(), ["forgotten"]);
     assert_eq!(pool.free_pages(), pool.pages() - 1);
 }

@@ -146,7 +146,7 @@ fn more_names_than_places_are_counted_together() {
         }
         // The same words at another address are the same name.
         drop(Region::new(pool, &TEXT[..TEXT.len() - 1]));
-        let opened: Vec<u64> = pool.labels().map(rt_regions::Label::opened).collect();
+        let opened: Vec<u64> = pool.labels().map(rt_regions::RegionStats::opened).collect();
         assert_eq!((opened.len(), opened.iter().sum::<u64>()), (48, 101));
         assert_eq!((opened[1], opened[47]), (2, 53));
     });

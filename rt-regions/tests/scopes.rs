@@ -3,7 +3,7 @@
 mod common;
 
 use common::{rounds, with_pool};
-use rt_regions::{PAGE_SIZE, Place, Region, RegionVec};
+use rt_regions::{PAGE_SIZE, Region, RegionVec, StorageMode};
 
 #[test]
 fn a_scope_gives_back_what_it_took_and_nothing_else() {
@@ -63,13 +63,13 @@ fn a_scope_ends_by_errors_and_panics_too() {
 
 #[test]
 fn a_place_is_the_top_or_the_bottom() {
-    fn squares<'r>(count: u64, place: Place<'r, '_>) -> &'r [u64] {
+    fn squares<'r>(count: u64, place: StorageMode<'r, '_>) -> &'r [u64] {
         place.enter().alloc_slice_with(count as usize, |i| (i * i) as u64).unwrap()
     }
     with_pool(8, |pool| {
         let mut region = Region::new(pool, "r");
         let first = squares(400, (&region).into());
-        let second = squares(400, Place::Top(&region));
+        let second = squares(400, StorageMode::Top(&region));
         assert_eq!((first[3], second[4], region.pages()), (9, 16, 2));
         for _ in 0..10 {
             assert_eq!(squares(400, (&mut region).into())[5], 25);

@@ -11,7 +11,7 @@ use std::{
 
 use common::{is_full_of, with_pool};
 use rt_regions::{
-    Exhausted, Finite, PAGE_SIZE, Page, Parcels, Place, Pool, Region, RegionBox, RegionVec,
+    ChunkQueue, Exhausted, Finite, PAGE_SIZE, Page, Pool, Region, RegionBox, RegionVec, StorageMode,
 };
 
 /// Counts that it was dropped, and panics, unless there is a panic already.
@@ -150,7 +150,7 @@ type End = fn(&mut Region<'_>);
 #[test]
 fn a_region_that_is_emptied_is_empty() {
     let ends: [(End, usize); 3] =
-        [(|r| r.reset(), 1), (|r| r.release(), 0), (|r| _ = Place::Bot(r).enter(), 1)];
+        [(|r| r.reset(), 1), (|r| r.release(), 0), (|r| _ = StorageMode::Bot(r).enter(), 1)];
     for (end, kept) in ends {
         with_pool(16, |pool| {
             let mut region = Region::new(pool, "r").with_zeroing();
@@ -282,7 +282,7 @@ fn closures_that_panic_leave_the_region_whole() {
             bursts(|| region.fill(length, |_| -> (_, ()) { burst() }).map(drop));
             bursts(|| region.format(format_args!("{}{Bursts}", "x".repeat(length))).map(drop));
             bursts(|| -> Result<(), Exhausted> {
-                let mut parcels = Parcels::new(region.child("parcels"), ())?;
+                let mut parcels = ChunkQueue::new(region.child("parcels"), ())?;
                 parcels.push(1, b"one")?;
                 bursts(|| parcels.push_with(2, length, |_| burst()));
                 parcels.push(3, b"three")?;

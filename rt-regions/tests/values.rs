@@ -5,7 +5,7 @@ mod common;
 use std::{cell::Cell, mem::MaybeUninit};
 
 use common::{is_full_of, rounds, with_pool};
-use rt_regions::{Finite, List, PAGE_SIZE, Parcels, Region, RegionBox, RegionVec};
+use rt_regions::{ChunkQueue, Finite, List, PAGE_SIZE, Region, RegionBox, RegionVec};
 
 #[test]
 fn values_keep_what_was_written_and_are_aligned() {
@@ -165,7 +165,7 @@ fn a_box_owns_its_region() {
 #[test]
 fn parcels_come_out_as_they_went_in() {
     with_pool(64, |pool| {
-        let mut parcels = Parcels::new(Region::new(pool, "parcels"), 7u64).unwrap();
+        let mut parcels = ChunkQueue::new(Region::new(pool, "parcels"), 7u64).unwrap();
         let bytes = |number: u32| vec![number as u8; number as usize * 37];
         for number in 0..60 {
             parcels.push(number, &bytes(number)).unwrap();
@@ -187,7 +187,7 @@ fn parcels_come_out_as_they_went_in() {
 #[test]
 fn parcels_without_room_are_as_they_were() {
     with_pool(8, |pool| {
-        let mut parcels = Parcels::new(Region::new(pool, "p").with_cap(PAGE_SIZE), ()).unwrap();
+        let mut parcels = ChunkQueue::new(Region::new(pool, "p").with_cap(PAGE_SIZE), ()).unwrap();
         parcels.push(1, b"one").unwrap();
         assert!(parcels.push(2, &[0; PAGE_SIZE]).is_err());
         parcels.push_with(3, 5, |room| room[0] = b'x').unwrap();
@@ -205,7 +205,7 @@ fn parcels_are_gathered_at_their_places() {
     };
     with_pool(16, |pool| {
         for _ in 0..rounds(2000, 5) {
-            let mut parcels = Parcels::new(Region::new(pool, "parcels"), ()).unwrap();
+            let mut parcels = ChunkQueue::new(Region::new(pool, "parcels"), ()).unwrap();
             let mut expected = [0; LENGTH];
             // In order, overlapping, with gaps, beyond the end, empty: whatever chance gives.
             for piece in 1..=below(12) as u8 {
@@ -219,7 +219,7 @@ fn parcels_are_gathered_at_their_places() {
             assert_eq!(parcels.gather(LENGTH, &region).unwrap(), expected);
             assert!(parcels.gather(0, &region).unwrap().is_empty());
         }
-        let parcels = Parcels::new(Region::new(pool, "parcels"), ()).unwrap();
+        let parcels = ChunkQueue::new(Region::new(pool, "parcels"), ()).unwrap();
         let small = Region::new(pool, "small").with_cap(PAGE_SIZE);
         assert!(parcels.gather(2 * PAGE_SIZE, &small).is_err());
     });

@@ -65,7 +65,7 @@ impl Rt {
             say(format_args!("{words}"));
         }
         let (pool, memory) = memory::open(plan.memory)?;
-        let signals = Signals::hear()
+        let signals = Signals::install()
             .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
         Ok(Self {
             arguments: arguments.rest,
@@ -110,11 +110,11 @@ impl Runtime for Rt {
         if !fds[1].revents().is_empty() {
             self.signals.woken();
         }
-        Ok(self.asked())
+        Ok(self.pending_request())
     }
 
     #[inline]
-    fn asked(&mut self) -> Wake {
+    fn pending_request(&mut self) -> Wake {
         self.signals.take()
     }
 

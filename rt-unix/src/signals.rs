@@ -23,7 +23,7 @@ const STOP: u8 = 1;
 const REPORT: u8 = 2;
 
 /// How long a program may take to hear that it is to end, before the next signal ends it for it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What was asked by signals, and not yet taken up.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Hears the signals of this process from now on, for as long as it runs.
-    pub(crate) fn hear() -> io::Result<&'static Self> {
+    pub(crate) fn install() -> io::Result<&'static Self> {
         let (wake, bell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let signals: &'static Self = Box::leak(Box::new(Self {
             asked: AtomicU8::new(0),
@@ -69,7 +69,7 @@ impl Signals {
         if what == STOP && self.asked.load(Ordering::Acquire) & STOP == 0 {
             self.since.store(now.as_nanos(), Ordering::Relaxed);
         } else if what == STOP
-            && now.since(Instant::from_nanos(self.since.load(Ordering::Relaxed))) > PATIENCE
+            && now.since(Instant::from_nanos(self.since.load(Ordering::Relaxed))) > END_TIMEOUT
         {
             // The program does not come round to look: what would have happened without us.
             let _ = low_level::emulate_default_handler(signal);

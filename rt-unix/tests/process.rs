@@ -61,7 +61,7 @@ fn serve(rt: &mut Rt) -> Result<(), Error> {
 fn busy(rt: &mut Rt) -> Result<(), Error> {
     println!("ready");
     loop {
-        match rt.asked() {
+        match rt.pending_request() {
             Wake::Continue => {}
             Wake::Report => rt.print(format_args!("report")),
             Wake::Stop => return Ok(()),
@@ -74,7 +74,7 @@ fn chatter(rt: &mut Rt) -> Result<(), Error> {
     println!("ready");
     let words = "words ".repeat(20);
     loop {
-        match rt.asked() {
+        match rt.pending_request() {
             Wake::Continue => thread::sleep(Duration::from_millis(1)),
             Wake::Report => {
                 (0..2000).for_each(|number| rt.print(format_args!("{number} {words}")));

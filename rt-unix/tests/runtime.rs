@@ -78,7 +78,7 @@ fn the_event_ends_a_wait_that_goes_on_and_one_that_begins() {
 
 #[test]
 fn nothing_is_asked_without_a_signal() {
-    assert_eq!(rt().asked(), Wake::Continue);
+    assert_eq!(rt().pending_request(), Wake::Continue);
 }
 
 #[test]

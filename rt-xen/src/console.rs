@@ -2,7 +2,7 @@
 //! thrown away.
 //!
 //! A console that nobody reads must not stop a service. A line for which the ring has no room waits once,
-//! for [`PATIENCE`]; if that was in vain it is dropped, and those after it are dropped without waiting,
+//! for [`WRITE_TIMEOUT`]; if that was in vain it is dropped, and those after it are dropped without waiting,
 //! until there is room again. The next line that goes out is preceded by the number of those that did not.
 
 use core::cell::Cell;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a line waits for room. `xenconsoled` takes what is there within a few milliseconds.
-const PATIENCE: Duration = Duration::from_millis(200);
+const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// What ends a line: on the terminal at the other end nobody else goes back to the left.
 const END: &str = "\r\n";
@@ -118,7 +118,7 @@ impl<'s, P: Peer> Console<'s, P> {
 
     /// Space for `length` bytes or more, when there is some, or nothing.
     fn room(&self, length: usize) -> Result<Option<Space<'_, 's>>, BrokenRing> {
-        let deadline = self.peer.now() + PATIENCE;
+        let deadline = self.peer.now() + WRITE_TIMEOUT;
         loop {
             let space = self.output.space()?;
             if space.free() >= length {
@@ -135,7 +135,7 @@ impl<'s, P: Peer> Console<'s, P> {
     /// Waits until all lines are read, for as long as a line waits for room. To be called before the domain
     /// ends: the ring goes with it.
     pub(crate) fn flush(&self) {
-        let deadline = self.peer.now() + PATIENCE;
+        let deadline = self.peer.now() + WRITE_TIMEOUT;
         self.peer.notify();
         while self.peer.now() < deadline
             && self.output.space().is_ok_and(|space| space.free() < self.output.size())
@@ -146,7 +146,7 @@ impl<'s, P: Peer> Console<'s, P> {
 
     /// Throws away what was typed, if there is any, so that whoever types is not kept waiting.
     pub(crate) fn listen(&self) {
-        if self.peer.has_called() && self.input.discard().is_ok_and(|length| length > 0) {
+        if self.peer.take_pending() && self.input.discard().is_ok_and(|length| length > 0) {
             self.peer.notify();
         }
     }

@@ -56,7 +56,7 @@ impl<X: EventCalls> Domain<X> {
     /// Takes what xenstore has to say. Cheap if that is nothing.
     #[inline]
     pub(crate) fn listen(&self) {
-        if self.store.has_called() {
+        if self.store.take_pending() {
             self.hear();
         }
     }

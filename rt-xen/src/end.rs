@@ -13,7 +13,9 @@ use x86_64::{
     structures::DescriptorTablePointer,
 };
 
-use crate::{calls::Calls, clock::time_stamp, early, hypervisor, memory, operations::Shutdown};
+use crate::{
+    stack_trace::StackTrace, clock::time_stamp, early, hypervisor, memory, operations::Shutdown,
+};
 
 /// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
 const QEMU_SLEEP_PORT: u16 = 0x604;
@@ -62,15 +64,15 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let stack = (&raw const here).addr() as u64;
     match info.location() {
         Some(place) if cfg!(feature = "panic-messages") => {
-            last_words(format_args!("panic at {place}: {}", info.message()), stack)
+            report_crash(format_args!("panic at {place}: {}", info.message()), stack)
         }
-        _ => last_words(format_args!("panic"), stack),
+        _ => report_crash(format_args!("panic"), stack),
     }
 }
 
 /// Says why the guest ends, where it was by the addresses on its stack from `stack` on, then what its regions
 /// hold; then the domain has crashed. One that cannot even say that has crashed at once.
-pub(crate) fn last_words(reason: fmt::Arguments<'_>, stack: u64) -> ! {
+pub(crate) fn report_crash(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     if !ENDING.swap(true, Ordering::Relaxed) {
         tell(early::print_last, reason, stack);
         memory::report(early::print_last);
@@ -95,7 +97,7 @@ pub(crate) fn tell_place(reason: fmt::Arguments<'_>, stack: u64) {
 #[inline(never)]
 fn tell(print: fn(fmt::Arguments<'_>), reason: fmt::Arguments<'_>, stack: u64) {
     print(reason);
-    print(format_args!("{}", Calls::above(stack)));
+    print(format_args!("{}", StackTrace::above(stack)));
 }
 
 /// Something that the guest needs is not there.

@@ -97,7 +97,7 @@ pub(crate) trait Peer {
 
     /// Whether the other side may have done something to the ring since this was last asked, or since the
     /// last sleep. To be asked before looking at the ring. One load if not.
-    fn has_called(&self) -> bool;
+    fn take_pending(&self) -> bool;
 }
 
 /// The other side of a ring that has an event channel.
@@ -126,7 +126,7 @@ impl<X: EventCalls> Peer for Channel<'_, X> {
     }
 
     #[inline]
-    fn has_called(&self) -> bool {
+    fn take_pending(&self) -> bool {
         self.events.is_pending(self.port) && self.events.take(self.port)
     }
 }
@@ -218,10 +218,10 @@ mod tests {
         let channel = Channel { events, clock: &clock, port: Port(9) };
         shared.set_pending(Port(9));
         shared.set_pending(Port(8));
-        assert!(channel.has_called() && !channel.has_called());
+        assert!(channel.take_pending() && !channel.take_pending());
         shared.set_pending(Port(9));
         channel.sleep(Instant::from_nanos(77));
-        assert!(!channel.has_called());
+        assert!(!channel.take_pending());
         channel.notify();
         assert!(events.is_pending(Port(8)));
         assert_eq!(*calls.0.borrow(), vec![Call::Poll(vec![9], 77), Call::Send(9)]);

@@ -213,7 +213,7 @@ extern "C" fn tell(frame: &Frame) {
     if frame.vector() == NON_MASKABLE_INTERRUPT {
         end::tell_place(words, frame.rsp());
     } else {
-        end::last_words(words, frame.rsp());
+        end::report_crash(words, frame.rsp());
     }
 }
 

@@ -8,7 +8,6 @@ mod arguments;
 mod boot;
 mod boot_time;
 mod bytes;
-mod calls;
 mod clock;
 mod console;
 mod domain;
@@ -30,6 +29,7 @@ mod ring;
 mod runtime;
 mod shared_info;
 mod shutdown;
+mod stack_trace;
 mod start;
 #[doc(hidden)]
 pub mod testing;

@@ -124,7 +124,7 @@ impl Rt {
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Wake {
-        self.control.asked(&self.domain.store, early::print)
+        self.control.pending_request(&self.domain.store, early::print)
     }
 
     /// How the domain is to end when the service does: as the operator has asked.
@@ -143,7 +143,7 @@ impl Runtime for Rt {
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
-        match self.asked() {
+        match self.pending_request() {
             Wake::Continue => {}
             wake => return Ok(wake),
         }
@@ -153,11 +153,11 @@ impl Runtime for Rt {
             let broken = StoreError::Broken;
             self.print(format_args!("{broken}: xl shutdown, xl reboot and xl sysrq are not heard"));
         }
-        Ok(self.asked())
+        Ok(self.pending_request())
     }
 
     #[inline]
-    fn asked(&mut self) -> Wake {
+    fn pending_request(&mut self) -> Wake {
         self.domain.listen();
         if self.control.is_asked(&self.domain.store) { self.answer() } else { Wake::Continue }
     }

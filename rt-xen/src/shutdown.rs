@@ -51,7 +51,7 @@ impl Control {
 
     /// What was asked since the last call: the end before the statistics. What cannot be done is said to
     /// `print`.
-    pub(crate) fn asked<P: Peer>(
+    pub(crate) fn pending_request<P: Peer>(
         &self,
         store: &Client<'_, P>,
         print: impl FnMut(fmt::Arguments<'_>),
@@ -161,10 +161,10 @@ mod tests {
         }
         daemon.run();
         let mut said = Vec::new();
-        let wake = control.asked(client, |line| said.push(line.to_string()));
+        let wake = control.pending_request(client, |line| said.push(line.to_string()));
         // The echo of our own acknowledgement asks for nothing.
         daemon.run();
-        assert_eq!(control.asked(client, |line| panic!("{line}")), Wake::Continue);
+        assert_eq!(control.pending_request(client, |line| panic!("{line}")), Wake::Continue);
         (wake, said)
     }
 

@@ -39,7 +39,7 @@ pub trait Runtime {
 
     /// What the program was asked for since the last call, without waiting. Cheap: called for every
     /// packet.
-    fn asked(&mut self) -> Wake;
+    fn pending_request(&mut self) -> Wake;
 
     /// Fills `out` with bytes that nobody can predict.
     ///
@@ -177,13 +177,13 @@ pub trait Runtime {
         packet.reset();
         let now = self.now();
         match tower.receive(now, packet)? {
-            Rx::Item(item) => tower.refuse(now, item)?,
-            Rx::Kept => {}
+            Rx::Item(item) => tower.unclaimed(now, item)?,
+            Rx::Handled => {}
             // Asked for each time: an interface that comes back may have another.
             Rx::Idle => return self.wait(&tower.event(), tower.next_deadline()),
         }
         self.packet_served(now);
-        Ok(self.asked())
+        Ok(self.pending_request())
     }
 }
 

@@ -26,7 +26,7 @@ impl<N: Netif> Netif for Lossy<N> {
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, N::Error> {
         Ok(match self.netif.receive(region)? {
-            Rx::Item(_) if self.random.once_in(self.one_in) => Rx::Kept,
+            Rx::Item(_) if self.random.once_in(self.one_in) => Rx::Handled,
             other => other,
         })
     }
@@ -147,7 +147,7 @@ impl<N: Netif> Netif for Trailing<N> {
         bytes.extend(self.random.bytes(tail));
         Ok(match region.alloc_slice(&bytes) {
             Ok(bytes) => Rx::Item(RxFrame { bytes, ..frame }),
-            Err(_) => Rx::Kept,
+            Err(_) => Rx::Handled,
         })
     }
 

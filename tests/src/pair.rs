@@ -134,7 +134,7 @@ impl Netif for End {
         let Some(frame) = self.incoming.borrow_mut().pop_front() else { return Ok(Rx::Idle) };
         Ok(match region.alloc_slice(&frame) {
             Ok(bytes) => Rx::Item(RxFrame { bytes, checksums: self.checksums }),
-            Err(_) => Rx::Kept,
+            Err(_) => Rx::Handled,
         })
     }
 

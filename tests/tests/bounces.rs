@@ -99,9 +99,9 @@ impl<'g> Host<'g> {
             let Ok(received) = self.tower.receive(now, &region);
             match received {
                 Rx::Item(item) => {
-                    let Ok(()) = self.tower.refuse(now, item);
+                    let Ok(()) = self.tower.unclaimed(now, item);
                 }
-                Rx::Kept => {}
+                Rx::Handled => {}
                 Rx::Idle => break,
             }
             region.reset();

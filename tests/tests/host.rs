@@ -54,8 +54,8 @@ impl<'g> Host<'g> {
         loop {
             match self.tower.receive(self.now, &region).unwrap() {
                 Rx::Idle => break,
-                Rx::Kept => {}
-                Rx::Item(item) => self.tower.refuse(self.now, item).unwrap(),
+                Rx::Handled => {}
+                Rx::Item(item) => self.tower.unclaimed(self.now, item).unwrap(),
             }
             region.reset();
         }
@@ -284,7 +284,7 @@ fn an_unreachable_is_a_hint_and_stops_nothing() {
             assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &message)), [[0; 0]; 0]);
             assert_eq!(host.answer(&request), reply);
         }
-        assert_eq!(host.counter("udp", "reports"), 6);
+        assert_eq!(host.counter("udp", "icmp_errors"), 6);
     });
 }
 

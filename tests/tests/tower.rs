@@ -44,8 +44,8 @@ impl<'g, N: Netif<Error = Infallible>> Host<'g, N> {
         loop {
             self.packet.reset();
             match self.stack.receive(now, &self.packet).unwrap() {
-                Rx::Item(item) => self.stack.refuse(now, item).unwrap(),
-                Rx::Kept => {}
+                Rx::Item(item) => self.stack.unclaimed(now, item).unwrap(),
+                Rx::Handled => {}
                 Rx::Idle => return busy,
             }
             busy = true;
@@ -102,7 +102,7 @@ fn settle<N: Netif<Error = Infallible>>(
 
 fn ask<N: Netif<Error = Infallible>>(client: &mut Host<'_, N>, now: Instant, request: &[u8]) {
     let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
-    assert_eq!(client.stack.send(now, 4000, to, request), Ok(Sent::Yes));
+    assert_eq!(client.stack.send(now, 4000, to, request), Ok(Sent::Queued));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn ping_of_any_size_is_answered() {
                 let to = network::Outgoing::new(SERVER.into(), network::Protocol::ICMP);
                 assert_eq!(
                     network::Network::send(&mut client.stack, Instant::ZERO, to, &request[..]),
-                    Ok(Sent::Yes)
+                    Ok(Sent::Queued)
                 );
                 settle(client, server, Instant::ZERO);
             }
@@ -218,13 +218,13 @@ fn a_closed_port_and_an_unknown_protocol_are_reported_to_the_sender() {
         |end, _| end,
         |client, server, _, _| {
             let to = SocketAddr::new(IpAddr::V4(SERVER), 9);
-            assert_eq!(client.stack.send(Instant::ZERO, 4000, to, b"anybody?"), Ok(Sent::Yes));
+            assert_eq!(client.stack.send(Instant::ZERO, 4000, to, b"anybody?"), Ok(Sent::Queued));
             settle(client, server, Instant::ZERO);
-            assert_eq!(client.counter("udp", "reports_unheard"), 1);
+            assert_eq!(client.counter("udp", "icmp_errors_unheard"), 1);
             let tcp = network::Outgoing::new(SERVER.into(), network::Protocol::TCP);
             assert_eq!(
                 network::Network::send(&mut client.stack, Instant::ZERO, tcp, [0; 20]),
-                Ok(Sent::Yes)
+                Ok(Sent::Queued)
             );
             settle(client, server, Instant::ZERO);
             assert_eq!(server.counter("icmp", "errors_tx"), 2);
@@ -244,7 +244,7 @@ fn a_request_from_nowhere_delays_nobody() {
                 // The reply of a service is sent just so.
                 assert_eq!(
                     server.stack.send(Instant::ZERO, 8080, nowhere, [1; 8192]),
-                    Ok(Sent::Yes)
+                    Ok(Sent::Queued)
                 );
             }
             for second in 0..10u32 {

@@ -7,7 +7,7 @@ use core::{
 use std::{collections::VecDeque, mem::MaybeUninit, string::String, vec, vec::Vec};
 
 use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Refusal, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 pub(crate) const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
@@ -104,7 +104,7 @@ impl Layer for Fake {
         Ok(self.incoming.pop_front().map_or(Rx::Idle, Rx::Item))
     }
 
-    fn refuse(&mut self, _: Instant, _: Delivery<'_>) -> Result<(), Broken> {
+    fn unclaimed(&mut self, _: Instant, _: Delivery<'_>) -> Result<(), Broken> {
         self.refused += 1;
         Ok(())
     }
@@ -147,16 +147,21 @@ impl Network for Fake {
             return Err(Broken);
         }
         if self.unreachable == Some(outgoing.destination) {
-            return Ok(Sent::Refused(Refusal::NoRoute(outgoing.destination)));
+            return Ok(Sent::NotSent(SendError::NoRoute(outgoing.destination)));
         }
         assert!(payload.len() <= self.max_payload);
         let mut bytes = vec![0; payload.len()];
         payload.copy_to(0, &mut bytes);
         self.sent.push((outgoing, bytes));
-        Ok(Sent::Yes)
+        Ok(Sent::Queued)
     }
 
-    fn reject(&mut self, _: Instant, packet: &Packet<'_>, problem: Problem) -> Result<(), Broken> {
+    fn send_error(
+        &mut self,
+        _: Instant,
+        packet: &Packet<'_>,
+        problem: Problem,
+    ) -> Result<(), Broken> {
         self.rejected.push((packet.source, problem));
         Ok(())
     }

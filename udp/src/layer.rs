@@ -5,13 +5,13 @@ use core::net::{IpAddr, SocketAddr};
 use managed::ManagedSlice;
 use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
 use network::{
-    Delivery, Network, Networks, Outgoing, Packet, Problem, Protocol, Refusal, Sent, TokenBucket,
+    Delivery, Network, Networks, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
 };
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    BindError, Bound, Datagram, HEADER_LEN, Place, Reply, UdpHeader, Undelivered, listing::Listing,
-    ports::Ports,
+    BindError, Bound, Datagram, HEADER_LEN, PortSlot, Reply, UdpHeader, Undelivered,
+    listing::Listing, ports::Ports,
 };
 
 /// The ports that [`Udp::new`] makes room for.
@@ -61,11 +61,11 @@ netif::counters! {
         /// Not sent: there were too many lines that say why there is no reply, or too long listings of counters.
         replies_limited,
         /// Errors about datagrams of ours.
-        reports,
+        icmp_errors,
         /// Errors about datagrams of ours from a port where nobody listens for them.
-        reports_unheard,
+        icmp_errors_unheard,
         /// Errors that quote no UDP header, ignored.
-        reports_malformed,
+        icmp_errors_malformed,
         /// MTUs of paths in errors about datagrams from a port that nothing is bound to: not believed.
         paths_unconfirmed,
     }
@@ -95,7 +95,7 @@ impl<'g, I> Udp<'g, I> {
     /// `region` has no room for the table, or no pool.
     pub fn new(network: I, seed: u128, region: &'g Region<'_>) -> Result<Self, Exhausted> {
         let pool = region.require_pool()?;
-        let places = region.alloc_slice_with(DEFAULT_PLACES, |_| Place::EMPTY)?;
+        let places = region.alloc_slice_with(DEFAULT_PLACES, |_| PortSlot::EMPTY)?;
         Ok(Self::with_storage(network, seed, places, pool))
     }
 
@@ -104,7 +104,7 @@ impl<'g, I> Udp<'g, I> {
     pub fn with_storage(
         network: I,
         seed: u128,
-        storage: impl Into<ManagedSlice<'g, Place<'g>>>,
+        storage: impl Into<ManagedSlice<'g, PortSlot<'g>>>,
         pool: &'g Pool<'g>,
     ) -> Self {
         let ports = Ports::new(storage.into(), pool);
@@ -172,7 +172,7 @@ impl<'g, I> Udp<'g, I> {
     ///
     /// # Errors
     /// [`BindError`]: among others, no service is bound to the port.
-    pub fn on_report<L>(&mut self, port: u16, listener: L) -> Result<(), BindError>
+    pub fn on_error<L>(&mut self, port: u16, listener: L) -> Result<(), BindError>
     where
         L: for<'r> FnMut(Undelivered<'r>) + 'g,
     {
@@ -206,7 +206,7 @@ impl<I: Network> Udp<'_, I> {
     /// is bound to `source_port`: then what they say of the path's MTU would not be believed.
     ///
     /// # Errors
-    /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
+    /// The device is broken. What only this datagram suffers is [`Sent::NotSent`].
     pub fn send(
         &mut self,
         now: Instant,
@@ -223,7 +223,7 @@ impl<I: Network> Udp<'_, I> {
     /// bound to `source_port`.
     ///
     /// # Errors
-    /// The device is broken. What only this datagram suffers is [`Sent::Refused`].
+    /// The device is broken. What only this datagram suffers is [`Sent::NotSent`].
     pub fn send_with(
         &mut self,
         now: Instant,
@@ -249,7 +249,7 @@ impl<I: Network> Udp<'_, I> {
     ) -> Result<Sent, I::Error> {
         let (length, most) = (payload.len(), self.max_datagram());
         let sent = if length > most {
-            Sent::Refused(Refusal::TooLong { length, most })
+            Sent::NotSent(SendError::TooLong { length, most })
         } else {
             let source = SocketAddr::new(self.network.address(), source_port);
             let destination = SocketAddr::new(outgoing.destination, destination_port);
@@ -264,8 +264,8 @@ impl<I: Network> Udp<'_, I> {
             self.network.send(now, outgoing, (header, payload))?
         };
         match sent {
-            Sent::Yes => self.counters.datagrams_tx += 1,
-            Sent::Refused(_) => self.counters.not_sent += 1,
+            Sent::Queued => self.counters.datagrams_tx += 1,
+            Sent::NotSent(_) => self.counters.not_sent += 1,
         }
         Ok(sent)
     }
@@ -288,21 +288,21 @@ impl<I: Network> Layer for Udp<'_, I> {
         match self.network.receive(now, region)? {
             Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::UDP => {
                 self.serve(now, &packet, region)?;
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
-            Rx::Item(Delivery::Report(report))
+            Rx::Item(Delivery::Error(report))
                 if report.packet.protocol == Protocol::UDP
                     && report.packet.source == self.network.address() =>
             {
                 self.report(now, &report);
-                Ok(Rx::Kept)
+                Ok(Rx::Handled)
             }
             other => Ok(other),
         }
     }
 
-    fn refuse(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
-        self.network.refuse(now, item)
+    fn unclaimed(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
+        self.network.unclaimed(now, item)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -346,13 +346,13 @@ impl<I: Network> Network for Udp<'_, I> {
         self.network.send(now, outgoing, payload)
     }
 
-    fn reject(
+    fn send_error(
         &mut self,
         now: Instant,
         packet: &Packet<'_>,
         problem: Problem,
     ) -> Result<(), I::Error> {
-        self.network.reject(now, packet, problem)
+        self.network.send_error(now, packet, problem)
     }
 
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {

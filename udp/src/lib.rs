@@ -19,6 +19,6 @@ mod wire;
 pub use answers::Bound;
 pub use error::BindError;
 pub use layer::{Counters, Udp};
-pub use ports::Place;
+pub use ports::PortSlot;
 pub use service::{Datagram, Failure, Reply, Undelivered};
 pub use wire::{HEADER_LEN, ParseError, UdpHeader};

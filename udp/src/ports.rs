@@ -24,9 +24,9 @@ struct Binding<'g> {
 /// Room for one port in the table of [`Udp`](crate::Udp).
 ///
 /// It has no destructor, so that a table can lie in a region: the table empties it instead.
-pub struct Place<'g>(ManuallyDrop<Option<Binding<'g>>>);
+pub struct PortSlot<'g>(ManuallyDrop<Option<Binding<'g>>>);
 
-impl Place<'_> {
+impl PortSlot<'_> {
     /// Room that is free.
     pub const EMPTY: Self = Self(ManuallyDrop::new(None));
 
@@ -35,7 +35,7 @@ impl Place<'_> {
     }
 }
 
-impl fmt::Debug for Place<'_> {
+impl fmt::Debug for PortSlot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port() {
             Some(port) => write!(f, "port {port}"),
@@ -47,21 +47,21 @@ impl fmt::Debug for Place<'_> {
 /// The bound ports. Gives all that is bound back when it goes.
 pub(crate) struct Ports<'g> {
     /// The first `bound` places are taken, in the order of their ports; the others are free.
-    places: ManagedSlice<'g, Place<'g>>,
+    places: ManagedSlice<'g, PortSlot<'g>>,
     bound: usize,
     pool: &'g Pool<'g>,
 }
 
 impl<'g> Ports<'g> {
     /// A table in `places`, all of them free. What is bound goes into regions on `pool`.
-    pub(crate) fn new(places: ManagedSlice<'g, Place<'g>>, pool: &'g Pool<'g>) -> Self {
+    pub(crate) fn new(places: ManagedSlice<'g, PortSlot<'g>>, pool: &'g Pool<'g>) -> Self {
         Self { places, bound: 0, pool }
     }
 
     /// Where the port is, or where it belongs.
     #[inline]
     fn search(&self, port: u16) -> Result<usize, usize> {
-        self.places[..self.bound].binary_search_by_key(&Some(port), Place::port)
+        self.places[..self.bound].binary_search_by_key(&Some(port), PortSlot::port)
     }
 
     fn find(&mut self, port: u16) -> Option<&mut Binding<'g>> {
@@ -118,7 +118,7 @@ impl<'g> Ports<'g> {
     {
         let pool = self.pool;
         let binding = self.find(port).ok_or(BindError::NotBound(port))?;
-        let listener = RegionBox::new(Region::new(pool, "udp.reports"), listener)?
+        let listener = RegionBox::new(Region::new(pool, "udp.errors"), listener)?
             .unsize(|listener| listener as &mut Listener<'g>);
         binding.listener = Some(listener);
         Ok(())

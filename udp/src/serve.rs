@@ -4,7 +4,7 @@
 use core::{fmt, net::SocketAddr};
 
 use netif::Instant;
-use network::{Network, Outgoing, Packet, Problem, Protocol, Report};
+use network::{IcmpError, Network, Outgoing, Packet, Problem, Protocol};
 use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
 
@@ -64,7 +64,7 @@ impl<I: Network> Udp<'_, I> {
                 return if packet.broadcast {
                     Ok(())
                 } else {
-                    self.network.reject(now, packet, Problem::PORT_UNREACHABLE)
+                    self.network.send_error(now, packet, Problem::PORT_UNREACHABLE)
                 };
             }
         };
@@ -156,13 +156,13 @@ impl<I: Network> Udp<'_, I> {
     /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
     /// bound port was too big for it.
     #[cold]
-    pub(crate) fn report(&mut self, now: Instant, report: &Report<'_>) {
-        let Report { problem, reporter, packet } = *report;
+    pub(crate) fn report(&mut self, now: Instant, report: &IcmpError<'_>) {
+        let IcmpError { problem, reporter, packet } = *report;
         let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
-            self.counters.reports_malformed += 1;
+            self.counters.icmp_errors_malformed += 1;
             return;
         };
-        self.counters.reports += 1;
+        self.counters.icmp_errors += 1;
         if let Problem::FragmentationNeeded(mtu) = problem {
             if self.is_bound(header.source_port.get()) {
                 self.network.packet_too_big(now, packet.destination, mtu.into());
@@ -171,7 +171,7 @@ impl<I: Network> Udp<'_, I> {
             }
         }
         let Some(listener) = self.ports.listener(header.source_port.get()) else {
-            self.counters.reports_unheard += 1;
+            self.counters.icmp_errors_unheard += 1;
             return;
         };
         let length = usize::from(header.length.get()).saturating_sub(HEADER_LEN);

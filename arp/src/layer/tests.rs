@@ -192,7 +192,7 @@ fn other_frames_are_handed_up_and_refused_below() {
         let region = Region::new(host.pool, "packet");
         let frame = host.arp.receive(host.now, &region).unwrap().item().unwrap();
         assert_eq!((frame.ethertype, frame.payload), (EtherType(0x88cc), &[5, 6, 7][..]));
-        host.arp.refuse(host.now, frame).unwrap();
+        host.arp.unclaimed(host.now, frame).unwrap();
         assert_eq!(host.arp.link().stats().unknown_ethertype, 1);
         assert_eq!(host.sent(), [""; 0]);
     });

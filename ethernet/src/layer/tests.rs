@@ -47,7 +47,7 @@ fn frames_for_others_are_dropped() {
     let (wire, mut layer) = layer();
     for destination in [PEER, GROUP, MacAddr::UNSPECIFIED] {
         wire.push(frame(destination, PEER, 0x0800, &[1]));
-        assert_eq!(receive(&mut layer), Rx::Kept);
+        assert_eq!(receive(&mut layer), Rx::Handled);
     }
     assert_eq!((layer.stats().not_for_us, layer.stats().frames_rx), (3, 0));
 }
@@ -57,7 +57,7 @@ fn frames_from_groups_or_from_ourselves_are_dropped() {
     let (wire, mut layer) = layer();
     for source in [GROUP, MacAddr::BROADCAST, MacAddr::UNSPECIFIED, OURS] {
         wire.push(frame(OURS, source, 0x0800, &[1]));
-        assert_eq!(receive(&mut layer), Rx::Kept);
+        assert_eq!(receive(&mut layer), Rx::Handled);
     }
     assert_eq!(layer.stats().bad_source, 4);
 }
@@ -71,7 +71,7 @@ fn a_group_is_heard_while_it_is_joined() {
     assert_eq!(receive(&mut layer), Rx::Item((GROUP, 0x0800, vec![7])));
     layer.leave(GROUP);
     wire.push(frame(GROUP, PEER, 0x0800, &[7]));
-    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!(receive(&mut layer), Rx::Handled);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn runts_are_counted_and_dropped() {
     let (wire, mut layer) = layer();
     for length in 0..14 {
         wire.push(vec![0xff; length]);
-        assert_eq!(receive(&mut layer), Rx::Kept);
+        assert_eq!(receive(&mut layer), Rx::Handled);
     }
     assert_eq!(layer.stats().runts, 14);
 }
@@ -102,11 +102,11 @@ fn frames_of_a_spanning_tree_are_not_malformed() {
     let bridges = MacAddr([1, 0x80, 0xc2, 0, 0, 0]);
     let hello = [&[0x42, 0x42, 3][..], &[0; 43]].concat();
     wire.push(frame(bridges, PEER, 38, &hello));
-    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!(receive(&mut layer), Rx::Handled);
     assert_eq!((layer.stats().llc, layer.stats().malformed), (1, 0));
     // A length beyond the frame is.
     wire.push(frame(bridges, PEER, 47, &hello));
-    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!(receive(&mut layer), Rx::Handled);
     assert_eq!((layer.stats().llc, layer.stats().malformed), (1, 1));
 }
 
@@ -118,7 +118,7 @@ fn unknown_ethertypes_are_handed_up_and_counted_when_they_come_back() {
         let region = Region::new(pool, "packet");
         let frame = layer.receive(Instant::ZERO, &region).unwrap().item().unwrap();
         assert_eq!(frame.ethertype, EtherType(0x88cc));
-        layer.refuse(Instant::ZERO, frame).unwrap();
+        layer.unclaimed(Instant::ZERO, frame).unwrap();
     });
     assert_eq!(layer.stats().unknown_ethertype, 1);
 }
@@ -160,7 +160,7 @@ fn the_state_of_the_checksums_is_handed_up() {
 fn counters_are_listed_and_the_log_has_a_name() {
     let (wire, mut layer) = layer();
     wire.push(vec![0; 3]);
-    assert_eq!(receive(&mut layer), Rx::Kept);
+    assert_eq!(receive(&mut layer), Rx::Handled);
     let mut listed = Vec::new();
     layer.counters(&mut |counter| listed.push(std::format!("{counter}")));
     assert!(listed.contains(&"ethernet.runts 1".into()), "{listed:?}");

@@ -46,10 +46,10 @@ fn message(message_type: u8, code: u8, rest: [u8; 4], payload: &[u8]) -> &'stati
 fn receive(layer: &mut Icmp<Fake>, item: Delivery<'static>) -> Option<String> {
     layer.network.incoming.push_back(item);
     with_region(|region| match layer.receive(NOW, region).unwrap() {
-        Rx::Kept => None,
+        Rx::Handled => None,
         Rx::Idle => panic!("something was there"),
         Rx::Item(Delivery::Packet(packet)) => Some(format!("{packet:?}")),
-        Rx::Item(Delivery::Report(Report { problem, reporter, packet })) => {
+        Rx::Item(Delivery::Error(IcmpError { problem, reporter, packet })) => {
             let Packet { source, destination, protocol, payload, .. } = packet;
             let from = reporter.map_or("us".into(), |reporter| format!("{reporter}"));
             let head = format!("{problem} from {from}: {source} > {destination}");
@@ -88,7 +88,7 @@ fn the_layer_below_is_asked_for_what_it_knows() {
     assert_eq!(layer.next_deadline(), Some(Instant::from_millis(9)));
     layer.packet_too_big(NOW, PEER, 1400);
     let outgoing = Outgoing::new(PEER, Protocol::UDP);
-    assert_eq!(layer.send(NOW, outgoing, b"data"), Ok(Sent::Yes));
+    assert_eq!(layer.send(NOW, outgoing, b"data"), Ok(Sent::Queued));
     assert_eq!(layer.network().too_big, [(PEER, 1400)]);
     assert_eq!(layer.network().sent, [(outgoing, b"data".to_vec())]);
 }

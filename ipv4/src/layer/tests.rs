@@ -8,7 +8,7 @@ use std::{
 use ::tests::{End, Wire, with_pool};
 use ethernet::{Ethernet, Frame, Link};
 use netif::{Checksums, MacAddr, Payload};
-use network::{Network, Outgoing, Problem, Protocol, Refusal, Sent};
+use network::{Network, Outgoing, Problem, Protocol, SendError, Sent};
 use zerocopy::IntoBytes;
 
 use super::*;
@@ -55,8 +55,8 @@ impl Layer for Neighbours {
             .map(|frame| Frame { checksums: said.unwrap_or(frame.checksums), ..frame }))
     }
 
-    fn refuse(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Self::Error> {
-        self.0.refuse(now, frame)
+    fn unclaimed(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Self::Error> {
+        self.0.unclaimed(now, frame)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -168,8 +168,8 @@ fn receive<'r>(
     wire.push(frame(mac, bytes));
     match host.receive(Instant::ZERO, region).unwrap() {
         Rx::Item(Delivery::Packet(packet)) => Some(packet),
-        Rx::Item(Delivery::Report(report)) => panic!("{report:?}"),
-        Rx::Kept => None,
+        Rx::Item(Delivery::Error(report)) => panic!("{report:?}"),
+        Rx::Handled => None,
         Rx::Idle => panic!("the frame was there"),
     }
 }

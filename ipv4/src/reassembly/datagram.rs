@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use netif::Instant;
 use network::Protocol;
-use rt_regions::{Exhausted, Parcels, Region};
+use rt_regions::{ChunkQueue, Exhausted, Region};
 
 use super::map::Map;
 use crate::wire::{MAX_HEADER_LEN, MAX_PACKET_LEN, Parsed};
@@ -33,7 +33,7 @@ pub struct Datagram<'p> {
     pub(super) key: Key,
     pub(super) deadline: Instant,
     /// The pieces, numbered by their offset, beside what is known of the datagram.
-    pub(super) fragments: Parcels<'p, Known>,
+    pub(super) fragments: ChunkQueue<'p, Known>,
 }
 
 #[derive(Debug)]

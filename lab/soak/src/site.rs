@@ -29,7 +29,7 @@ const REASSEMBLIES: usize = 256;
 /// How many frames are sent before the service is waited for: fewer than its queue holds.
 const BATCH: usize = 200;
 /// How long the good client waits before it asks again.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the good client asks: nothing, a little, a full frame, fragments, many fragments.
 const GOOD_REQUESTS: [usize; 6] = [0, 5, 1472, 1473, 8192, 60_000];
 
@@ -222,7 +222,7 @@ impl Site {
             let asked = Instant::now();
             // A socket for each, so that a late reply cannot be taken for another.
             let socket = self.connect(self.target.port)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
             let mut reply = vec![0; 1 << 16];
             let mut ask = || -> Result<usize> {
                 socket.send(&request).context("the good client cannot send")?;

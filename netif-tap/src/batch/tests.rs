@@ -14,7 +14,7 @@ use crate::{
 
 const MTU: usize = 1500;
 
-fn with_batch<T>(help: Help, mtu: usize, test: impl FnOnce(Batch<'_>) -> T) -> T {
+fn with_batch<T>(help: OffloadLevel, mtu: usize, test: impl FnOnce(Batch<'_>) -> T) -> T {
     test(Batch::new(&mut vec![0xee; Batch::buffer_len(help, mtu)], help, mtu))
 }
 
@@ -27,7 +27,7 @@ fn joined(batch: &mut Batch<'_>, frames: &[Vec<u8>]) -> Vec<bool> {
 
 #[test]
 fn two_datagrams_become_one_write() {
-    with_batch(Help::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
         assert_eq!(joined(&mut batch, &[frame(b"one."), frame(b"two.")]), [true]);
         assert_eq!(batch.count(), (2, 92));
         let mut expected = Header::datagrams(34, 4).as_bytes().to_vec();
@@ -44,9 +44,9 @@ fn two_datagrams_become_one_write() {
 
 #[test]
 fn one_datagram_goes_as_it_is_with_a_blank_checksum() {
-    for help in [Help::Checksums, Help::Fragments, Help::Segments] {
+    for help in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
         with_batch(help, MTU, |mut batch| {
-            assert_eq!(batch.put(&&frame(b"one.")[..]), Ok(help == Help::Segments));
+            assert_eq!(batch.put(&&frame(b"one.")[..]), Ok(help == OffloadLevel::Segments));
             let mut expected = frame(b"one.");
             expected[40..42].copy_from_slice(&[0x14, 0x20]);
             let bytes = batch.bytes();
@@ -60,7 +60,7 @@ fn one_datagram_goes_as_it_is_with_a_blank_checksum() {
 
 #[test]
 fn without_help_a_frame_goes_byte_for_byte() {
-    with_batch(Help::None, 100, |mut batch| {
+    with_batch(OffloadLevel::None, 100, |mut batch| {
         assert_eq!(batch.longest(), 118);
         for frame in [frame(b""), frame(b"one."), vec![7; 14], vec![7; 118]] {
             assert_eq!(batch.put(&&frame[..]), Ok(false));
@@ -77,7 +77,7 @@ fn what_is_no_datagram_with_a_blank_checksum_is_not_touched() {
     let mut fragment = frame(b"fragment");
     fragment[20] = 0x20;
     for frame in [vec![7; 14], vec![7; MTU + LARGEST_HEADER], summed, fragment] {
-        with_batch(Help::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
             assert_eq!(batch.put(&&frame[..]), Ok(false));
             assert!(!batch.join(&&frame[..]));
             let bytes = batch.bytes();
@@ -89,7 +89,7 @@ fn what_is_no_datagram_with_a_blank_checksum_is_not_touched() {
 #[test]
 fn a_long_datagram_is_left_to_the_kernel_to_cut() {
     for (mtu, size) in [(1500, 1480), (1499, 1472), (68, 48)] {
-        with_batch(Help::Fragments, mtu, |mut batch| {
+        with_batch(OffloadLevel::Fragments, mtu, |mut batch| {
             let mut long = frame(&[7; 8192]);
             long[20] = 0;
             assert_eq!(batch.put(&&long[..]), Ok(false));
@@ -111,9 +111,9 @@ fn what_the_kernel_would_not_cut_is_refused() {
     (options[14], options[20]) = (0x46, 0);
     options[17] += 4;
     for (help, frame) in [
-        (Help::Segments, &whole), // DF is set.
-        (Help::Segments, &options),
-        (Help::Segments, &vec![7; MTU + LARGEST_HEADER + 1]),
+        (OffloadLevel::Segments, &whole), // DF is set.
+        (OffloadLevel::Segments, &options),
+        (OffloadLevel::Segments, &vec![7; MTU + LARGEST_HEADER + 1]),
     ] {
         with_batch(help, MTU, |mut batch| {
             assert_eq!(batch.put(&&frame[..]), Err(TooLong));
@@ -132,17 +132,17 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
     };
     // Every byte of the headers: addresses, TOS, identification, TTL, ports, a checksum that is not blank.
     for at in 0..headers::ALL {
-        with_batch(Help::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
             assert_eq!(joined(&mut batch, &[first.clone(), changed(at)]), [false], "{at}");
         });
     }
     for other in [frame(b"four"), frame(b"longer"), frame(b""), vec![0; 14]] {
-        with_batch(Help::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
             let frames = [first.clone(), other, first.clone()];
             assert_eq!(joined(&mut batch, &frames), [false, true]);
         });
     }
-    with_batch(Help::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
         assert_eq!(batch.put(&&frame(b"")[..]), Ok(false), "nothing can be cut into nothing");
     });
 }
@@ -150,7 +150,7 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
 #[test]
 fn what_fills_short_frames_up_is_not_sent_between_them() {
     let padded = |payload| [frame(payload), vec![0xaa; 14]].concat();
-    with_batch(Help::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
         assert_eq!(batch.put(&&padded(b"one.")[..]), Ok(true));
         assert_eq!(batch.bytes().len(), 10 + 60);
         let frames = [padded(b"one."), padded(b"two."), padded(b"six.")];
@@ -164,7 +164,7 @@ fn what_fills_short_frames_up_is_not_sent_between_them() {
 #[test]
 fn a_write_is_no_longer_than_a_packet_can_be() {
     for (size, most) in [(64, MOST), (505, MOST), (512, 127), (1472, 44)] {
-        with_batch(Help::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
             let frames = vec![frame(&vec![7; size]); 200];
             let count = 1 + joined(&mut batch, &frames).iter().filter(|joined| **joined).count();
             assert_eq!(count, most, "{size}");
@@ -236,7 +236,7 @@ fn frames(random: &mut Random) -> Vec<Vec<u8>> {
 
 /// What comes out is what went in, in the same order, each datagram with a right checksum.
 fn all_come_out(frames: &[Vec<u8>]) -> usize {
-    with_batch(Help::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
         let (mut out, mut again, mut writes) = (Vec::new(), Vec::new(), 0);
         let mut write = |batch: &mut Batch<'_>| {
             if !batch.is_empty() {
@@ -271,7 +271,7 @@ fn cut_again(bytes: &[u8]) -> Vec<Vec<u8>> {
         return vec![bytes[10..].to_vec()];
     }
     let mut memory = vec![core::mem::MaybeUninit::uninit(); 1 << 20];
-    let mut buffer = vec![0; Incoming::buffer_len(Help::Segments, MTU)];
+    let mut buffer = vec![0; Incoming::buffer_len(OffloadLevel::Segments, MTU)];
     let pool = Pool::new(&mut memory);
     let (region, mut out) = (Region::new(&pool, "packet"), Vec::new());
     let mut incoming = Incoming::new(&mut buffer, MTU);

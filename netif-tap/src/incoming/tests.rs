@@ -16,7 +16,7 @@ fn load<T>(
     mtu: usize,
     test: impl FnOnce(Result<Loaded, Refused>, &mut Incoming<'_>) -> T,
 ) -> T {
-    let mut buffer = vec![0xee; Incoming::buffer_len(Help::Segments, mtu)];
+    let mut buffer = vec![0xee; Incoming::buffer_len(OffloadLevel::Segments, mtu)];
     let mut incoming = Incoming::new(&mut buffer, mtu);
     let read = [header.as_bytes(), frame].concat();
     let room = incoming.buffer();
@@ -94,7 +94,7 @@ fn a_frame_that_is_too_long_is_refused() {
 
 #[test]
 fn less_than_a_header_is_refused() {
-    let mut buffer = vec![0; Incoming::buffer_len(Help::Checksums, MTU)];
+    let mut buffer = vec![0; Incoming::buffer_len(OffloadLevel::Checksums, MTU)];
     let mut incoming = Incoming::new(&mut buffer, MTU);
     for read in 0..virtio::HEADER_LEN {
         assert_eq!(incoming.load(read), Err(Refused::NotCut), "{read}");

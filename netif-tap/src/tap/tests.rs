@@ -22,7 +22,7 @@ fn region(pages: usize) -> &'static Region<'static> {
 fn link() -> (Tap, OwnedFd) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, peer) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    (Tap::new(ours, Help::None, MAC, MTU, region(4)).unwrap(), peer)
+    (Tap::new(ours, OffloadLevel::None, MAC, MTU, region(4)).unwrap(), peer)
 }
 
 fn frame(length: usize) -> Vec<u8> {
@@ -52,10 +52,10 @@ fn after_a_frame_the_device_is_asked_again_so_often_and_then_once() {
     let region = region(1);
     for _ in 0..2 {
         let Rx::Idle = tap.receive(region).unwrap() else { panic!("nothing was sent") };
-        assert_eq!(tap.patience, 0);
+        assert_eq!(tap.spins_left, 0);
         io::write(&peer, &frame(60)).unwrap();
         assert!(tap.receive(region).unwrap().item().is_some());
-        assert_eq!(tap.patience, PATIENCE);
+        assert_eq!(tap.spins_left, SPIN_READS);
         let Rx::Idle = tap.receive(region).unwrap() else { panic!("one frame was sent") };
     }
 }
@@ -67,8 +67,8 @@ fn a_frame_that_is_too_long_is_dropped_and_counted_and_the_next_one_is_received(
     for length in [LONGEST + 1, 4 * LONGEST, 60] {
         io::write(&peer, &frame(length)).unwrap();
     }
-    let Rx::Kept = tap.receive(region).unwrap() else { panic!("one byte too long") };
-    let Rx::Kept = tap.receive(region).unwrap() else { panic!("far too long") };
+    let Rx::Handled = tap.receive(region).unwrap() else { panic!("one byte too long") };
+    let Rx::Handled = tap.receive(region).unwrap() else { panic!("far too long") };
     assert_eq!(tap.receive(region).unwrap().item().unwrap().bytes, frame(60));
     assert_eq!((tap.counters.rx_too_long, tap.counters.frames_rx), (2, 1));
 }
@@ -81,7 +81,7 @@ fn a_frame_without_room_is_lost_and_counted_and_the_next_one_is_received() {
     let Rx::Idle = tap.receive(&small).unwrap() else { panic!("nothing was sent") };
     io::write(&peer, &frame(60)).unwrap();
     io::write(&peer, &frame(61)).unwrap();
-    let Rx::Kept = tap.receive(&small).unwrap() else { panic!("there was no room") };
+    let Rx::Handled = tap.receive(&small).unwrap() else { panic!("there was no room") };
     assert_eq!(tap.receive(region(1)).unwrap().item().unwrap().bytes, frame(61));
     assert_eq!((tap.counters.rx_no_room, tap.counters.frames_rx), (1, 1));
 }
@@ -143,6 +143,6 @@ fn the_counters_are_listed_under_the_name_of_the_layer() {
 fn a_device_without_memory_says_which_region_was_full() {
     let flags = SocketFlags::NONBLOCK;
     let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    let error = Tap::new(ours, Help::None, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
+    let error = Tap::new(ours, OffloadLevel::None, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
     assert!(matches!(error, Error::Memory(exhausted) if exhausted.region == "test"), "{error}");
 }

@@ -66,8 +66,8 @@ fn more_responses_than_requests_is_a_lie() {
             ring.publish();
             let produced = start.wrapping_add(answered);
             shared.set(Index::ResponsesProduced, produced);
-            assert_eq!(ring.pop::<1>(), Err(Lie::Index(produced)));
-            assert_eq!(ring.final_check(), Err(Lie::Index(produced)));
+            assert_eq!(ring.pop::<1>(), Err(ProtocolViolation::Index(produced)));
+            assert_eq!(ring.final_check(), Err(ProtocolViolation::Index(produced)));
         }
         // What was written and not published was not asked.
         let shared = Shared::new();
@@ -90,7 +90,7 @@ fn an_index_that_goes_back_is_a_lie() {
     assert!(ring.pop::<1>().unwrap().is_some());
     assert!(ring.pop::<1>().unwrap().is_some());
     shared.set(Index::ResponsesProduced, 8);
-    assert_eq!(ring.pop::<1>(), Err(Lie::Index(8)));
+    assert_eq!(ring.pop::<1>(), Err(ProtocolViolation::Index(8)));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn the_backend_closes_and_comes_back_again_and_again() {
     }
     host.packet.release();
     assert_eq!(host.world.pool().free_pages(), free);
-    assert_eq!(host.counter("backend_lied"), 0);
+    assert_eq!(host.counter("backend_violations"), 0);
     host.end();
 }
 
@@ -307,7 +307,7 @@ fn a_device_that_keeps_changing_does_not_keep_the_guest_from_its_packets() {
     let mut host = Host::new();
     for _ in 0..1000 {
         host.world.store(|store| store.set("device/vif/0/state", "1"));
-        assert!(matches!(host.netfront.receive(&host.packet), Ok(Rx::Kept | Rx::Idle)));
+        assert!(matches!(host.netfront.receive(&host.packet), Ok(Rx::Handled | Rx::Idle)));
     }
     assert!(goes_through(&mut host));
     host.end();

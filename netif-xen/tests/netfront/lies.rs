@@ -1,7 +1,7 @@
 //! A backend that writes what cannot be: the connection is closed, and begins anew.
 
 use netif::Netif;
-use netif_xen::Lie;
+use netif_xen::ProtocolViolation;
 
 use crate::{
     simulated::{backend::Backend, ring::SIZE},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Lets the backend write what cannot be, and sees that it is noticed, and that all goes on after it.
-fn unmask(lie: Lie, act: impl FnOnce(&mut Backend)) {
+fn fail_backend(lie: ProtocolViolation, act: impl FnOnce(&mut Backend)) {
     let mut host = Host::new();
     host.netfront.transmit(&frame(60, 1)[..]).unwrap();
     host.settle();
@@ -19,7 +19,7 @@ fn unmask(lie: Lie, act: impl FnOnce(&mut Backend)) {
         host.netfront.transmit(&frame(60, number)[..]).unwrap();
     }
     host.receive();
-    assert_eq!((host.counter("backend_lied"), host.netfront.last_lie()), (1, Some(lie)));
+    assert_eq!((host.counter("backend_violations"), host.netfront.last_lie()), (1, Some(lie)));
     assert!(received.is_empty() && !host.netfront.is_connected());
     assert_eq!(host.backend.borrow().front("state"), Some(6));
     let reason = host.world.store(|store| store.text("error/device/vif/0/error"));
@@ -47,23 +47,23 @@ fn answer(backend: &mut Backend, id: u32, offset: u32, flags: u32, status: i16) 
 
 #[test]
 fn more_responses_than_requests() {
-    unmask(Lie::Index(1000), |backend| {
+    fail_backend(ProtocolViolation::Index(1000), |backend| {
         backend.rx.unwrap().word(2).store(1000, std::sync::atomic::Ordering::SeqCst);
     });
-    unmask(Lie::Index(u32::MAX), |backend| {
+    fail_backend(ProtocolViolation::Index(u32::MAX), |backend| {
         backend.rx.unwrap().word(2).store(u32::MAX, std::sync::atomic::Ordering::SeqCst);
     });
-    unmask(Lie::Index(SIZE + 7), |backend| {
+    fail_backend(ProtocolViolation::Index(SIZE + 7), |backend| {
         backend.tx.unwrap().word(2).store(SIZE + 7, std::sync::atomic::Ordering::SeqCst);
     });
 }
 
 #[test]
 fn a_response_to_a_request_that_was_not_made() {
-    unmask(Lie::Id(1), |backend| answer(backend, 1, 0, 0, 60));
-    unmask(Lie::Id(0xffff), |backend| answer(backend, 0xffff, 0, 0, 60));
+    fail_backend(ProtocolViolation::Id(1), |backend| answer(backend, 1, 0, 0, 60));
+    fail_backend(ProtocolViolation::Id(0xffff), |backend| answer(backend, 0xffff, 0, 0, 60));
     for id in [0, 5, 255, 256, 0xffff] {
-        unmask(Lie::Id(id), |backend| {
+        fail_backend(ProtocolViolation::Id(id), |backend| {
             let tx = backend.tx.as_mut().unwrap();
             // As many as we sent are answered already; after the next request so is this one.
             tx.responses_produced = tx.responses_produced.wrapping_sub(1);
@@ -75,7 +75,7 @@ fn a_response_to_a_request_that_was_not_made() {
 #[test]
 fn a_piece_that_leaves_its_page() {
     for (offset, length) in [(4096, 1), (4000, 97), (65_535, 60), (0, 4097), (1, i16::MAX)] {
-        unmask(Lie::Bounds(offset, length as u16), |backend| {
+        fail_backend(ProtocolViolation::Bounds(offset, length as u16), |backend| {
             answer(backend, 0, offset.into(), 0, length);
         });
     }
@@ -84,7 +84,7 @@ fn a_piece_that_leaves_its_page() {
 #[test]
 fn a_status_that_cannot_be() {
     for status in [1, 2, i16::MAX] {
-        unmask(Lie::Status(status), |backend| {
+        fail_backend(ProtocolViolation::Status(status), |backend| {
             backend.tx_status = status;
             let tx = backend.tx.as_mut().unwrap();
             tx.responses_produced = tx.responses_produced.wrapping_sub(1);
@@ -100,9 +100,11 @@ fn a_status_that_cannot_be() {
 #[test]
 fn flags_that_cannot_be() {
     for flags in [16, 32, 0x8000] {
-        unmask(Lie::Flags(flags), |backend| answer(backend, 0, 0, flags.into(), 60));
+        fail_backend(ProtocolViolation::Flags(flags), |backend| {
+            answer(backend, 0, 0, flags.into(), 60)
+        });
     }
-    unmask(Lie::Flags(8), |backend| {
+    fail_backend(ProtocolViolation::Flags(8), |backend| {
         answer(backend, 0, 0, 4, 60);
         answer(backend, 0, 0, 8, 60);
     });
@@ -111,7 +113,7 @@ fn flags_that_cannot_be() {
 #[test]
 fn extra_information_that_was_not_negotiated() {
     for kind in [0, 2, 3, 5, 255] {
-        unmask(Lie::Extra(kind), |backend| {
+        fail_backend(ProtocolViolation::Extra(kind), |backend| {
             answer(backend, 0, 0, 8, 60);
             let rx = backend.rx.as_mut().unwrap();
             rx.pop().unwrap();
@@ -122,12 +124,12 @@ fn extra_information_that_was_not_negotiated() {
 
 #[test]
 fn a_frame_without_an_end() {
-    unmask(Lie::Endless, |backend| {
+    fail_backend(ProtocolViolation::Endless, |backend| {
         while backend.rx.unwrap().waiting() > 0 {
             answer(backend, 0, 0, 4, 1);
         }
     });
-    unmask(Lie::Endless, |backend| {
+    fail_backend(ProtocolViolation::Endless, |backend| {
         answer(backend, 0, 0, 8, 60);
         while backend.rx.unwrap().waiting() > 0 {
             let rx = backend.rx.as_mut().unwrap();

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use netif::{Instant, Netif};
-use netif_xen::Lie;
+use netif_xen::ProtocolViolation;
 use rt_xen::Guest;
 use tests::Random;
 
@@ -247,8 +247,8 @@ fn a_lie_during_the_wait_closes_the_connection() {
             }
         });
         host.netfront.transmit(&frame(60, 1)[..]).unwrap();
-        assert_eq!(host.netfront.last_lie(), Some(Lie::Index(index)));
-        assert_eq!((host.counter("backend_lied"), host.counter("tx_interface_down")), (1, 1));
+        assert_eq!(host.netfront.last_lie(), Some(ProtocolViolation::Index(index)));
+        assert_eq!((host.counter("backend_violations"), host.counter("tx_interface_down")), (1, 1));
         assert_eq!(host.counter("tx_queue_full"), 0);
         assert!(!host.netfront.is_connected());
         host.end();
@@ -286,6 +286,6 @@ fn answers_in_any_order_that_come_late_lose_frames_which_are_counted_and_the_rin
     host.netfront.transmit(&frame(60, 9)[..]).unwrap();
     host.settle();
     assert_eq!(host.sent().len() as u64, sent + 1);
-    assert_eq!(host.counter("backend_lied"), 0);
+    assert_eq!(host.counter("backend_violations"), 0);
     host.end();
 }

@@ -63,7 +63,7 @@ impl Host {
                     assert!(!self.world.is_granted(frame.bytes), "a frame in a page that is lent");
                     frames.push((frame.bytes.to_vec(), frame.checksums));
                 }
-                Rx::Kept => {}
+                Rx::Handled => {}
                 Rx::Idle => return frames,
             }
         }

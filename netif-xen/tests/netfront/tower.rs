@@ -39,8 +39,8 @@ fn turn(stack: &mut impl Layer, packet: &mut Region<'_>) {
     loop {
         packet.reset();
         match stack.receive(Instant::ZERO, packet).unwrap() {
-            Rx::Item(item) => stack.refuse(Instant::ZERO, item).unwrap(),
-            Rx::Kept => {}
+            Rx::Item(item) => stack.unclaimed(Instant::ZERO, item).unwrap(),
+            Rx::Handled => {}
             Rx::Idle => return,
         }
     }
@@ -77,7 +77,7 @@ fn a_service_in_a_domain_of_2_mib_answers_datagrams_of_every_size() {
         for size in [0, 1, 18, 64, 1472, 1473, 8192, 29_202, 60_000, 65_507].repeat(20) {
             let request = random.bytes(size);
             let to = SocketAddr::new(IpAddr::V4(SERVER), 8080);
-            assert_eq!(client.send(Instant::ZERO, 4000, to, &request[..]), Ok(Sent::Yes));
+            assert_eq!(client.send(Instant::ZERO, 4000, to, &request[..]), Ok(Sent::Queued));
             for _ in 0..6 {
                 for bytes in wire.drain() {
                     backend
@@ -100,7 +100,7 @@ fn a_service_in_a_domain_of_2_mib_answers_datagrams_of_every_size() {
     });
     let mut lost = 0;
     server.counters(&mut |counter| {
-        let is_loss = matches!(counter.name, "rx_no_room" | "tx_queue_full" | "backend_lied");
+        let is_loss = matches!(counter.name, "rx_no_room" | "tx_queue_full" | "backend_violations");
         lost += counter.value * u64::from(counter.layer == "netfront" && is_loss);
     });
     assert_eq!(lost, 0);

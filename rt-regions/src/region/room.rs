@@ -3,7 +3,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{Filled, LARGEST, Region};
-use crate::{Exhausted, Limit, Pool, label::Label, pool::PAGE_SIZE};
+use crate::{Exhausted, Limit, Pool, pool::PAGE_SIZE, region_stats::RegionStats};
 
 impl Region<'_> {
     /// How many bytes of the current chunk are free.
@@ -77,7 +77,7 @@ impl Region<'_> {
         page: u32,
         size: usize,
         pool: &Pool<'_>,
-        label: &Label,
+        label: &RegionStats,
     ) -> NonNull<u8> {
         self.save();
         let chain = self.pages.get();
@@ -98,7 +98,12 @@ impl Region<'_> {
     }
 
     /// A run of pages for an object that is larger than a page.
-    fn new_run(&self, size: usize, pool: &Pool<'_>, label: &Label) -> Result<NonNull<u8>, Limit> {
+    fn new_run(
+        &self,
+        size: usize,
+        pool: &Pool<'_>,
+        label: &RegionStats,
+    ) -> Result<NonNull<u8>, Limit> {
         let class = size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize;
         let run = self.take(class, pool, label)?;
         self.save();
@@ -112,7 +117,7 @@ impl Region<'_> {
 
     /// Takes 2^`class` pages, if cap and pool allow it.
     #[inline]
-    fn take(&self, class: usize, pool: &Pool<'_>, label: &Label) -> Result<u32, Limit> {
+    fn take(&self, class: usize, pool: &Pool<'_>, label: &RegionStats) -> Result<u32, Limit> {
         let count = 1 << class;
         if !self.budget.allows(count) {
             return Err(Limit::Cap);
@@ -124,7 +129,7 @@ impl Region<'_> {
     }
 
     /// Counts what the pages before the current one and the runs hold now.
-    pub(crate) fn count(&self, label: &Label, now: Filled) {
+    pub(crate) fn count(&self, label: &RegionStats, now: Filled) {
         let before = self.filled.replace(now);
         if before != now {
             label.fill(before, now);

@@ -1,6 +1,6 @@
 //! What a program holds in regions: each thing is full of a pattern of its own.
 
-use rt_regions::{PAGE_SIZE, Page, Parcels, Region, RegionBox, RegionVec};
+use rt_regions::{ChunkQueue, PAGE_SIZE, Page, Region, RegionBox, RegionVec};
 
 use super::expected::{Id, Model};
 
@@ -18,7 +18,7 @@ pub(crate) enum What<'r> {
     Vec(Id, RegionVec<'r, u16>),
     Box(Id, RegionBox<'r, [u8]>),
     /// With the number and the length of each.
-    Parcels(Id, Parcels<'r, u64>, Vec<(u32, usize)>),
+    ChunkQueue(Id, ChunkQueue<'r, u64>, Vec<(u32, usize)>),
     /// A region that is open, and the places in it that were taken: nobody refers to them.
     Region(Id, Region<'r>, Vec<(usize, usize)>),
     /// All of it is written.
@@ -94,7 +94,7 @@ impl<'r> Held<'r> {
             What::Box(id, value) => {
                 model.owns(*id, value.as_ptr().addr()) && is_pattern(value, seed)
             }
-            What::Parcels(id, parcels, expected) => {
+            What::ChunkQueue(id, parcels, expected) => {
                 let mut found = parcels.iter();
                 let all = expected.iter().all(|&(number, length)| {
                     found.next().is_some_and(|(its_number, bytes)| {
@@ -124,7 +124,7 @@ impl<'r> Held<'r> {
             What::Text(text) => format!("text of {seed}: {text:?}"),
             What::Vec(_, vec) => format!("vector of {seed}: {vec:?}"),
             What::Box(_, value) => format!("box of {seed}: {value:?}"),
-            What::Parcels(_, parcels, expected) => {
+            What::ChunkQueue(_, parcels, expected) => {
                 let found: Vec<_> = parcels.iter().collect();
                 format!("parcels of {seed}: {expected:?} expected: {found:?}")
             }
@@ -148,7 +148,7 @@ impl<'r> Held<'r> {
                 drop(value);
                 model.close(id);
             }
-            What::Parcels(id, parcels, _) => {
+            What::ChunkQueue(id, parcels, _) => {
                 for (_, bytes) in parcels.iter() {
                     model.release(bytes.as_ptr().addr(), bytes.len());
                 }

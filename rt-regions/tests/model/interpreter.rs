@@ -17,7 +17,7 @@ use drops::Drops;
 use expected::{Id, Limits, Model};
 use held::Held;
 use panics::{panic_as_planned, panics};
-use rt_regions::{Finite, PAGE_SIZE, Place, Pool, Region, Scope};
+use rt_regions::{Finite, PAGE_SIZE, Pool, Region, Scope, StorageMode};
 
 /// How deep regions nest.
 const DEPTH: usize = 4;
@@ -180,8 +180,8 @@ impl Machine<'_, '_> {
         let panicked = panics(|| match way {
             0 => region.release(),
             1 => {
-                self.model.check_region(id, Place::Top(region).enter());
-                Place::Bot(region).enter();
+                self.model.check_region(id, StorageMode::Top(region).enter());
+                StorageMode::Bot(region).enter();
             }
             _ => region.reset(),
         });

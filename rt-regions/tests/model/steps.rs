@@ -2,7 +2,7 @@
 
 use std::{alloc::Layout, mem::MaybeUninit};
 
-use rt_regions::{Exhausted, PAGE_SIZE, Parcels, Region, RegionBox, RegionVec};
+use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Region, RegionBox, RegionVec};
 
 use super::{
     Machine, Open,
@@ -254,11 +254,11 @@ impl Machine<'_, '_> {
         let (id, region) = self.open_within(open, 4);
         let seed = self.seed();
         let name = region.name();
-        match Parcels::new(region, u64::from(seed)) {
+        match ChunkQueue::new(region, u64::from(seed)) {
             Ok(parcels) => {
                 let address = std::ptr::from_ref(parcels.value()).addr();
                 self.model.took_unknown(id, parcels.pages(), address);
-                Some(Held { what: What::Parcels(id, parcels, Vec::new()), seed })
+                Some(Held { what: What::ChunkQueue(id, parcels, Vec::new()), seed })
             }
             Err(exhausted) => {
                 self.model.refused(id, 1, name, &exhausted);
@@ -301,7 +301,7 @@ impl Machine<'_, '_> {
         let kind = self.program.below(8);
         match &mut held.what {
             What::Vec(id, vec) => self.use_vector(*id, vec, held.seed, kind, size),
-            What::Parcels(id, parcels, pushed) => {
+            What::ChunkQueue(id, parcels, pushed) => {
                 let number = u32::from(self.seed());
                 let bytes: Vec<u8> =
                     (0..size).map(|index| held::byte(number as u16, index)).collect();
@@ -391,7 +391,7 @@ impl Held<'_> {
     /// Whether more can be done with it than look at it.
     fn is_open(&self) -> bool {
         match self.what {
-            What::Vec(..) | What::Parcels(..) | What::Region(..) => true,
+            What::Vec(..) | What::ChunkQueue(..) | What::Region(..) => true,
             #[cfg(feature = "allocator-api2")]
             What::Block(_) => true,
             _ => false,

@@ -88,7 +88,7 @@ impl Peer for &Daemon<'_> {
         self.read();
     }
 
-    fn has_called(&self) -> bool {
+    fn take_pending(&self) -> bool {
         self.typed.replace(false)
     }
 }
@@ -133,7 +133,7 @@ fn nobody_reading_costs_one_wait_and_is_said_afterwards() {
     }
     // 20 lines of 100 bytes have room.
     assert_eq!(console.dropped.get(), 980);
-    assert_eq!(u128::from(daemon.sleeps.get()), PATIENCE.as_millis() / 10);
+    assert_eq!(u128::from(daemon.sleeps.get()), WRITE_TIMEOUT.as_millis() / 10);
     let (dropped, stuck) = (console.dropped.clone(), console.stuck.clone());
     daemon.reads = Reads::All;
     daemon.read();
@@ -158,7 +158,7 @@ fn when_there_is_room_again_a_line_waits_again() {
         let produced = interface.out_prod.load(Ordering::Relaxed);
         interface.out_cons.store(produced, Ordering::Relaxed);
     }
-    assert_eq!(u128::from(daemon.sleeps.get()), 2 * PATIENCE.as_millis() / 10);
+    assert_eq!(u128::from(daemon.sleeps.get()), 2 * WRITE_TIMEOUT.as_millis() / 10);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn the_end_waits_for_a_reader_but_not_forever() {
         let console = Console::new(&interface, &daemon);
         console.print(format_args!("the end"));
         console.flush();
-        let sleeps = if reads == Reads::All { 1 } else { PATIENCE.as_millis() / 10 };
+        let sleeps = if reads == Reads::All { 1 } else { WRITE_TIMEOUT.as_millis() / 10 };
         assert_eq!(u128::from(daemon.sleeps.get()), sleeps);
     }
 }

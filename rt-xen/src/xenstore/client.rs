@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long a reply is waited for. It takes milliseconds, or longer on a host that is busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most that is taken at once, in bytes: many times more than xenstore has to say before it is told
 /// that there is room again.
@@ -160,8 +160,8 @@ impl<'s, P: Peer> Client<'s, P> {
     /// Whether something may have come that was not listened to; asking takes note of it, so whoever is told has to
     /// [`hear`](Self::hear).
     #[inline]
-    pub(crate) fn has_called(&self) -> bool {
-        self.peer.has_called()
+    pub(crate) fn take_pending(&self) -> bool {
+        self.peer.take_pending()
     }
 
     /// Whether any watch has fired since this was last asked: then whoever has a watch is to be asked
@@ -173,7 +173,7 @@ impl<'s, P: Peer> Client<'s, P> {
 
     /// Takes what has come. One load if nothing has.
     pub(crate) fn listen(&self) {
-        if self.has_called() {
+        if self.take_pending() {
             self.hear();
         }
     }
@@ -225,7 +225,7 @@ impl<'s, P: Peer> Client<'s, P> {
         let id = self.next_id.get();
         let mut request = Request::new();
         let message = request.write(kind, id, path, rest)?;
-        let deadline = self.peer.now() + PATIENCE;
+        let deadline = self.peer.now() + REPLY_TIMEOUT;
         self.send(message, deadline)?;
         self.next_id.set(id.wrapping_add(1));
         let mut awaited = Awaited { kind, id, buffer, result: None };

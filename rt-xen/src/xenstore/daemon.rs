@@ -245,7 +245,7 @@ impl Peer for &Daemon<'_> {
         }
     }
 
-    fn has_called(&self) -> bool {
+    fn take_pending(&self) -> bool {
         self.called.take()
     }
 }

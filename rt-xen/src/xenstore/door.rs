@@ -81,7 +81,7 @@ impl<D: Daemon> Peer for Side<'_, D> {
         self.1.wait(self.0, deadline);
     }
 
-    fn has_called(&self) -> bool {
+    fn take_pending(&self) -> bool {
         true
     }
 }

@@ -78,7 +78,7 @@ fn spin(rt: &mut Rt) {
     let root = |square: f64| (0..30).fold(square, |root, _| (root + square / root) / 2.0);
     let expected = root(2.0);
     rt.print(format_args!("spinning"));
-    while rt.asked() != Wake::Stop {
+    while rt.pending_request() != Wake::Stop {
         for _ in 0..1000 {
             assert!(root(black_box(2.0)) == expected, "something has changed a register");
         }

@@ -23,7 +23,7 @@ use super::frames::{OUR_MAC, PEER, PEER_MAC, PORT, Packet, US, to_us};
 /// The device, in its namespace.
 const DEVICE: &str = "tap0";
 /// How long Linux may take to answer a ping.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The identifier of our own pings, which no test sends.
 const PING: [u8; 2] = [0xc0, 0xde];
 
@@ -95,7 +95,7 @@ impl Kernel {
     fn wait_until_up(&mut self) {
         let start = Instant::now();
         while !self.ping(Duration::from_millis(20), &mut Vec::new()) {
-            assert!(start.elapsed() < PATIENCE, "Linux does not answer on {DEVICE}");
+            assert!(start.elapsed() < REPLY_TIMEOUT, "Linux does not answer on {DEVICE}");
         }
         // Answers to pings that seemed lost.
         while self.receive().is_some() {}
@@ -129,9 +129,9 @@ impl Kernel {
     /// is sent now.
     fn answers(&mut self) -> Vec<Vec<u8>> {
         let mut answers = Vec::new();
-        assert!(self.ping(PATIENCE, &mut answers), "Linux no longer answers");
+        assert!(self.ping(REPLY_TIMEOUT, &mut answers), "Linux no longer answers");
         if self.serve() {
-            assert!(self.ping(PATIENCE, &mut answers), "Linux no longer answers");
+            assert!(self.ping(REPLY_TIMEOUT, &mut answers), "Linux no longer answers");
         }
         answers
     }
@@ -178,7 +178,7 @@ impl Kernel {
                 assert!(frame.checksums.must_verify(), "a frame as it would be on a wire");
                 Some(frame.bytes.to_vec())
             }
-            Rx::Kept => panic!("a frame of Linux did not fit"),
+            Rx::Handled => panic!("a frame of Linux did not fit"),
             Rx::Idle => None,
         }
     }

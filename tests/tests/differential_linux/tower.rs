@@ -56,8 +56,8 @@ pub(crate) fn with_tower<T>(test: impl FnOnce(&mut Tower<'_>) -> T) -> T {
             loop {
                 match udp.receive(now, &region).expect("memory does not break") {
                     Rx::Idle => break,
-                    Rx::Kept => {}
-                    Rx::Item(item) => udp.refuse(now, item).expect("memory does not break"),
+                    Rx::Handled => {}
+                    Rx::Item(item) => udp.unclaimed(now, item).expect("memory does not break"),
                 }
                 region.reset();
             }

@@ -77,9 +77,9 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
             self.packet.reset();
             match self.stack.receive(self.now, &self.packet) {
                 Ok(Rx::Item(item)) => {
-                    let Ok(()) = self.stack.refuse(self.now, item);
+                    let Ok(()) = self.stack.unclaimed(self.now, item);
                 }
-                Ok(Rx::Kept) => {}
+                Ok(Rx::Handled) => {}
                 Ok(Rx::Idle) => break,
             }
         }

@@ -119,9 +119,9 @@ impl<'g> Host<'g> {
             let Ok(received) = self.tower.receive(self.now, &self.packet);
             match received {
                 Rx::Item(item) => {
-                    let Ok(()) = self.tower.refuse(self.now, item);
+                    let Ok(()) = self.tower.unclaimed(self.now, item);
                 }
-                Rx::Kept => {}
+                Rx::Handled => {}
                 Rx::Idle => break,
             }
             rounds += 1;
@@ -150,7 +150,7 @@ impl<'g> Host<'g> {
                 "arp-waiting" => {
                     (MAX_WAITING, (pool.pages() / 8).max(MAX_WAITING_BYTES / PAGE_SIZE))
                 }
-                "udp.service" | "udp.reports" => (self.bound, self.bound),
+                "udp.service" | "udp.errors" => (self.bound, self.bound),
                 // The page that stays with it.
                 "packet" => (1, 1),
                 "global" => continue,
@@ -178,7 +178,7 @@ impl<'g> Host<'g> {
         let before = self.counter("udp", "not_sent");
         self.ledger.spoke.push(port);
         let Ok(sent) = self.tower.send_with(self.now, port, to.1, outgoing, payload);
-        let refused = matches!(sent, Sent::Refused(_));
+        let refused = matches!(sent, Sent::NotSent(_));
         assert_eq!(self.counter("udp", "not_sent") - before, u64::from(refused));
         self.turn(0);
     }

@@ -12,7 +12,7 @@ use tests::Random;
 use super::attack::{assert_bounded, assert_same, settled, with_site};
 
 /// How long a reply may take before it counts as lost.
-const PATIENCE: Duration = Duration::from_millis(500);
+const REPLY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many frames are sent at once by a flood that keeps to a rate: no more than the queue of a TAP
 /// device holds beside a datagram.
 const BURST: usize = 20;
@@ -58,7 +58,7 @@ fn under_flood(site: &Site, rate: Option<usize>, size: usize, requests: usize) -
     thread::scope(|scope| {
         let flood = scope.spawn(|| flood(&target, rate, &over));
         let socket = site.connect(target.port).expect("a socket can be opened");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        socket.set_read_timeout(Some(REPLY_TIMEOUT)).expect("a timeout can be set");
         let (mut random, mut came, mut replies) = (Random::new(7), vec![0; 1 << 16], 0);
         let start = Instant::now();
         for _ in 0..requests {

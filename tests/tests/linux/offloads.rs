@@ -269,8 +269,8 @@ impl Host {
             self.packet.reset();
             let now = self.now();
             match self.udp.receive(now, &self.packet).expect("the device works") {
-                Rx::Item(item) => self.udp.refuse(now, item).expect("the device works"),
-                Rx::Kept => {}
+                Rx::Item(item) => self.udp.unclaimed(now, item).expect("the device works"),
+                Rx::Handled => {}
                 Rx::Idle => thread::sleep(Duration::from_millis(1)),
             }
         }

@@ -17,7 +17,7 @@ pub(crate) const FACTORIAL: u16 = 8080;
 pub(crate) const PORT: u16 = 8080;
 
 /// How long a reply may take, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The program of a service, built for release.
 pub(crate) fn program(app: &str) -> &'static Path {
@@ -72,7 +72,7 @@ impl Drop for Said {
 /// A socket that is connected to the service and does not wait for ever.
 pub(crate) fn connect(lab: &Lab, port: u16) -> UdpSocket {
     let socket = lab.connect(port).expect("a socket can be opened");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    socket.set_read_timeout(Some(REPLY_TIMEOUT)).expect("a timeout can be set");
     socket
 }
 

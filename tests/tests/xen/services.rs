@@ -237,7 +237,7 @@ pub(crate) fn many_requests_at_once() {
             let rate = f64::from(times) / asked.elapsed.as_secs_f64();
             println!("{length} bytes, {window} at a time: {rate:.0} a second");
         }
-        assert_eq!(counter(machine, "eth0.netfront.backend_lied"), 0);
+        assert_eq!(counter(machine, "eth0.netfront.backend_violations"), 0);
         assert_eq!(counter(machine, "eth0.udp.bad_checksum"), 0);
     });
 }
@@ -289,7 +289,7 @@ pub(crate) fn its_network_goes_and_comes_under_load() {
         });
         assert_eq!(domain.id().expect("xl knows it"), id, "it was started again");
         assert_eq!(counter(machine, "eth0.netfront.connections"), 6);
-        assert_eq!(counter(machine, "eth0.netfront.backend_lied"), 0);
+        assert_eq!(counter(machine, "eth0.netfront.backend_violations"), 0);
         assert_eq!(counter(machine, "eth0.netfront.pages_left_out"), 0);
     });
 }

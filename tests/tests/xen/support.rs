@@ -13,7 +13,7 @@ pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// The port of most services.
 pub(crate) const PORT: u16 = 8080;
 /// How long a reply may take, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 static MACHINE: Mutex<Option<Arc<Machine>>> = Mutex::new(None);
 
@@ -36,5 +36,5 @@ pub(crate) fn end() {
 /// Asks a guest's port this often, `window` requests at a time.
 pub(crate) fn requests(port: u16, times: u32, window: u32) -> Ask {
     let to = SocketAddrV4::new(GUEST, port);
-    Ask { to, times, window, limit: PATIENCE, expected: false, length: 0 }
+    Ask { to, times, window, limit: REPLY_TIMEOUT, expected: false, length: 0 }
 }

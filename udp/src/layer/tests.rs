@@ -1,7 +1,7 @@
 use core::{cell::Cell, error::Error};
 use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
 
-use network::{Cidr, Packet, Problem, Report};
+use network::{Cidr, IcmpError, Packet, Problem};
 use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE};
 
 use super::*;
@@ -27,7 +27,7 @@ fn with_layer<R>(test: impl for<'g> FnOnce(Udp<'g, Fake>, &'g Region<'g>) -> R) 
     with_pool(16, |pool| {
         let table = Region::new(pool, "table");
         let packet = Region::new(pool, "packet").with_cap(8 * PAGE_SIZE);
-        let places = table.alloc_slice_with(4, |_| Place::EMPTY).unwrap();
+        let places = table.alloc_slice_with(4, |_| PortSlot::EMPTY).unwrap();
         test(Udp::with_storage(Fake::default(), 7, places, pool), &packet)
     })
 }
@@ -62,7 +62,7 @@ fn request(payload: &[u8]) -> Packet<'static> {
 fn receive(udp: &mut Udp<'_, Fake>, region: &Region<'_>, packet: Packet<'static>) {
     udp.network.incoming.push_back(Delivery::Packet(packet));
     let received = udp.receive(NOW, region).unwrap();
-    assert!(matches!(received, Rx::Kept), "{received:?}");
+    assert!(matches!(received, Rx::Handled), "{received:?}");
 }
 
 /// The payload of the one datagram that was sent since the last call, from `SERVICE` to `CLIENT`.

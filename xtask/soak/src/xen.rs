@@ -243,9 +243,11 @@ impl Guest {
             line.and_then(|(_, value)| value.parse().ok())
                 .with_context(|| format!("no counter {DRIVER}{name} in: {text}"))
         };
-        for (name, expected) in
-            [("connections", outcome.networks_lost + 1), ("backend_lied", 0), ("pages_left_out", 0)]
-        {
+        for (name, expected) in [
+            ("connections", outcome.networks_lost + 1),
+            ("backend_violations", 0),
+            ("pages_left_out", 0),
+        ] {
             let is = value(name)?;
             if is != expected {
                 outcome.faults.push(format!("{DRIVER}{name} is {is}, and has to be {expected}"));

@@ -105,7 +105,7 @@ fn what_is_handed_up_is_not_a_copy() {
     let payload = message(3, 3, [0; 4], &OUR_PACKET);
     layer.network.incoming.push_back(Delivery::Packet(packet(Protocol::ICMP, payload)));
     with_region(|region| {
-        let Ok(Rx::Item(Delivery::Report(report))) = layer.receive(NOW, region) else {
+        let Ok(Rx::Item(Delivery::Error(report))) = layer.receive(NOW, region) else {
             panic!("not handed up")
         };
         assert!(core::ptr::eq(report.packet.header, &payload[8..28]));

@@ -11,7 +11,7 @@ fn udp() -> Packet<'static> {
 /// What is sent when `packet` is rejected.
 fn rejected(packet: &Packet<'_>) -> Vec<Vec<u8>> {
     let mut layer = layer();
-    layer.reject(NOW, packet, Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, packet, Problem::PORT_UNREACHABLE).unwrap();
     let sent = layer.network.sent.len() as u64;
     assert_eq!((layer.stats().errors_tx, layer.stats().errors_forbidden), (sent, 1 - sent));
     layer.network.sent.into_iter().map(|(_, bytes)| bytes).collect()
@@ -20,7 +20,7 @@ fn rejected(packet: &Packet<'_>) -> Vec<Vec<u8>> {
 #[test]
 fn write_errors() {
     let mut layer = layer();
-    layer.reject(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PORT_UNREACHABLE).unwrap();
     let expected = [&[3, 3, 0xc5, 0xd2, 0, 0, 0, 0], &HEADER[..], &DATAGRAM].concat();
     assert_eq!(layer.network.sent, [(outgoing(0), expected)]);
     assert_eq!((layer.stats().errors_tx, layer.stats().messages_tx), (1, 1));
@@ -35,7 +35,7 @@ fn every_error_is_valid_for_whom_it_is_sent_to() {
         Problem::Parameter(20),
     ] {
         let mut layer = layer();
-        layer.reject(NOW, &udp(), problem).unwrap();
+        layer.send_error(NOW, &udp(), problem).unwrap();
         let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
         assert_eq!(header.problem(), Some(problem));
         let (packet, _) = quote::original(quoted, PEER).unwrap();
@@ -116,7 +116,7 @@ fn errors_are_limited() {
         let now = NOW + core::time::Duration::from_millis(millis);
         let before = layer.network.sent.len();
         for _ in 0..times {
-            layer.reject(now, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+            layer.send_error(now, &udp(), Problem::PORT_UNREACHABLE).unwrap();
         }
         layer.network.sent.len() - before
     };
@@ -138,7 +138,7 @@ fn how_many_errors_others_had_cannot_be_counted() {
     let answered = |seed, others: usize| {
         let mut layer = Icmp::new(Fake::default(), seed);
         for _ in 0..others + 100 {
-            layer.reject(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+            layer.send_error(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
         }
         layer.network.sent.len().saturating_sub(others)
     };
@@ -159,9 +159,9 @@ fn forbidden_errors_do_not_count_against_the_limit() {
     let mut layer = layer();
     let forbidden = Packet { broadcast: true, ..udp() };
     for _ in 0..1000 {
-        layer.reject(NOW, &forbidden, Problem::PORT_UNREACHABLE).unwrap();
+        layer.send_error(NOW, &forbidden, Problem::PORT_UNREACHABLE).unwrap();
     }
-    layer.reject(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
     assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1000));
 }
 
@@ -178,14 +178,14 @@ fn echo_is_answered_whatever_the_limit_of_errors() {
 fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
     let mut layer = layer();
     let problem = Problem::ReassemblyTimeExceeded;
-    let report = Report { problem, reporter: None, packet: udp() };
-    assert_eq!(receive(&mut layer, Delivery::Report(report)), None);
+    let report = IcmpError { problem, reporter: None, packet: udp() };
+    assert_eq!(receive(&mut layer, Delivery::Error(report)), None);
     let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
     assert_eq!((header.message_type, header.code), (MessageType::TIME_EXCEEDED, 1));
     assert_eq!(quoted, [&HEADER[..], &DATAGRAM].concat());
     // The rules hold here too.
     let packet = Packet { broadcast: true, ..udp() };
-    receive(&mut layer, Delivery::Report(Report { packet, ..report }));
+    receive(&mut layer, Delivery::Error(IcmpError { packet, ..report }));
     assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1));
 }
 
@@ -196,8 +196,8 @@ fn a_bad_header_is_told_to_the_sender_and_kept() {
         (Problem::SOURCE_ROUTE_FAILED, [3, 5, 0, 0, 0, 0]),
     ] {
         let mut layer = layer();
-        let report = Report { problem, reporter: None, packet: udp() };
-        assert_eq!(receive(&mut layer, Delivery::Report(report)), None);
+        let report = IcmpError { problem, reporter: None, packet: udp() };
+        assert_eq!(receive(&mut layer, Delivery::Error(report)), None);
         let [(to, sent)] = &layer.network.sent[..] else { panic!("one error") };
         assert_eq!(*to, outgoing(0));
         assert_eq!([&sent[..2], &sent[4..8]].concat(), bytes);
@@ -210,13 +210,13 @@ fn other_reports_from_below_are_handed_up() {
     let mut layer = layer();
     // About a packet of our own: that is for the transport.
     let ours = Packet { source: OURS, destination: PEER, ..udp() };
-    let report = Report { problem: Problem::Unreachable(1), reporter: None, packet: ours };
-    let up = receive(&mut layer, Delivery::Report(report)).unwrap();
+    let report = IcmpError { problem: Problem::Unreachable(1), reporter: None, packet: ours };
+    let up = receive(&mut layer, Delivery::Error(report)).unwrap();
     assert!(up.starts_with("host unreachable from us: 10.0.0.2 > 10.0.0.1 udp"), "{up}");
     // Somebody else's time ran out: that is nothing for us to tell.
     let problem = Problem::ReassemblyTimeExceeded;
-    let report = Report { problem, reporter: Some(ROUTER), packet: udp() };
-    assert!(receive(&mut layer, Delivery::Report(report)).is_some());
+    let report = IcmpError { problem, reporter: Some(ROUTER), packet: udp() };
+    assert!(receive(&mut layer, Delivery::Error(report)).is_some());
     assert!(layer.network.sent.is_empty());
 }
 
@@ -224,10 +224,10 @@ fn other_reports_from_below_are_handed_up() {
 fn what_nobody_wants_is_answered_by_protocol_unreachable() {
     let mut layer = layer();
     let item = packet(Protocol(132), &DATAGRAM);
-    layer.refuse(NOW, Delivery::Packet(item)).unwrap();
+    layer.unclaimed(NOW, Delivery::Packet(item)).unwrap();
     assert_eq!(layer.network.sent[0].1[..2], [3, 2]);
-    let report = Report { problem: Problem::TtlExceeded, reporter: Some(ROUTER), packet: item };
-    layer.refuse(NOW, Delivery::Report(report)).unwrap();
+    let report = IcmpError { problem: Problem::TtlExceeded, reporter: Some(ROUTER), packet: item };
+    layer.unclaimed(NOW, Delivery::Error(report)).unwrap();
     assert_eq!(layer.network.sent.len(), 1);
     assert_eq!((layer.stats().unknown_protocol, layer.stats().unwanted_errors), (1, 1));
 }

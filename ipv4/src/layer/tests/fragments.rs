@@ -18,9 +18,9 @@ fn a_datagram_that_times_out_is_reported_if_its_beginning_had_come() {
         let mut reports = 0;
         loop {
             let report = match host.receive(limit, region).unwrap() {
-                Rx::Item(Delivery::Report(report)) => report,
+                Rx::Item(Delivery::Error(report)) => report,
                 Rx::Item(Delivery::Packet(packet)) => panic!("{packet:?}"),
-                Rx::Kept => continue,
+                Rx::Handled => continue,
                 Rx::Idle => break,
             };
             assert_eq!(report.problem, Problem::ReassemblyTimeExceeded);

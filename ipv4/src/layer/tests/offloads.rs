@@ -32,7 +32,7 @@ fn a_long_datagram_goes_in_one_piece_that_may_be_cut() {
     with_offloads(ALL, |wire, mut host| {
         for destination in [PEER, FAR] {
             let outgoing = Outgoing::new(destination.into(), Protocol::UDP);
-            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Yes));
+            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Queued));
             let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
             assert_eq!((payload.len(), header.total_length.get()), (8200, 8220));
             assert!(!header.dont_fragment() && !header.is_fragment());
@@ -46,7 +46,7 @@ fn a_long_datagram_goes_in_one_piece_that_may_be_cut() {
 fn what_fits_is_atomic_as_before() {
     with_offloads(ALL, |wire, mut host| {
         let outgoing = Outgoing::new(PEER.into(), Protocol::UDP);
-        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
         let [(_, header, _)] = &sent(wire)[..] else { panic!("one packet") };
         assert!(header.dont_fragment() && header.identification.get() == 0);
     });
@@ -57,7 +57,7 @@ fn other_protocols_and_interfaces_get_fragments() {
     for (offloads, protocol) in [(ALL, Protocol::ICMP), (CHECKSUM, Protocol::UDP)] {
         with_offloads(offloads, |wire, mut host| {
             let outgoing = Outgoing::new(PEER.into(), protocol);
-            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Yes));
+            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Queued));
             assert_eq!((sent(wire).len(), host.stats().fragmented), (6, 1));
         });
     }
@@ -69,7 +69,7 @@ fn a_path_with_a_smaller_mtu_gets_fragments_of_ours() {
     with_offloads(ALL, |wire, mut host| {
         host.packet_too_big(Instant::ZERO, FAR.into(), 600);
         let outgoing = Outgoing::new(FAR.into(), Protocol::UDP);
-        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Yes));
+        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
         let sent = sent(wire);
         assert_eq!(sent.len(), 3);
         assert!(sent.iter().all(|(_, header, _)| header.total_length.get() <= 600));
@@ -81,8 +81,8 @@ fn a_packet_that_must_not_be_cut_is_refused_as_before() {
     with_offloads(ALL, |wire, mut host| {
         let outgoing = Outgoing::new(PEER.into(), Protocol::UDP);
         let whole = Outgoing { dont_fragment: true, ..outgoing };
-        let refused = Refusal::TooLong { length: 1481, most: 1480 };
-        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::Refused(refused)));
+        let refused = SendError::TooLong { length: 1481, most: 1480 };
+        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::NotSent(refused)));
         assert!(sent(wire).is_empty());
     });
 }

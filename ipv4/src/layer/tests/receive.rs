@@ -135,7 +135,7 @@ fn what_the_device_says_of_checksums_is_handed_up() {
 fn other_ethertypes_go_back_down() {
     with_host(|wire, mut host, region| {
         wire.push([&OUR_MAC.0[..], &PEER_MAC.0, &[0x86, 0xdd, 1, 2]].concat());
-        assert!(matches!(host.receive(Instant::ZERO, region), Ok(Rx::Kept)));
+        assert!(matches!(host.receive(Instant::ZERO, region), Ok(Rx::Handled)));
         assert_eq!(host.link().0.stats().unknown_ethertype, 1);
         assert!(matches!(host.receive(Instant::ZERO, region), Ok(Rx::Idle)));
     });
@@ -184,7 +184,7 @@ fn what_is_wrong_with_options_is_reported_and_not_handed_up() {
         ] {
             let bytes = with_options(options);
             wire.push(frame(OUR_MAC, &bytes));
-            let Ok(Rx::Item(Delivery::Report(report))) = host.receive(Instant::ZERO, region) else {
+            let Ok(Rx::Item(Delivery::Error(report))) = host.receive(Instant::ZERO, region) else {
                 panic!("{options:?}")
             };
             assert_eq!((report.problem, report.reporter), (problem, None));

@@ -72,7 +72,7 @@ pub(super) const ICMP: &[Attack] = &[
             let quoted = Ipv4::new(target.host, target.address, frames::UDP).packet(&[0; 8]);
             messages(target, 500, |_| icmp(UNREACHABLE, 3, &error(&quoted, 0)))
         },
-        &[("icmp.errors_not_ours", Each), ("udp.reports", Not)],
+        &[("icmp.errors_not_ours", Each), ("udp.icmp_errors", Not)],
     ),
     Attack::new(
         "icmp_errors_of_nothing",
@@ -82,7 +82,7 @@ pub(super) const ICMP: &[Attack] = &[
                 icmp(UNREACHABLE, 3, &error(&random.bytes(length), 0))
             })
         },
-        &[("icmp.malformed_errors", Each), ("udp.reports", Not)],
+        &[("icmp.malformed_errors", Each), ("udp.icmp_errors", Not)],
     ),
     // Nobody can tell them from true ones: they are hints, and end nothing (RFC 1122 3.2.2.1).
     Attack::new(
@@ -96,7 +96,7 @@ pub(super) const ICMP: &[Attack] = &[
                 )
             })
         },
-        &[("icmp.errors_rx", Each), ("udp.reports", Each)],
+        &[("icmp.errors_rx", Each), ("udp.icmp_errors", Each)],
     ),
     Attack::new(
         "icmp_path_mtu_below_68",

@@ -81,7 +81,7 @@ impl Hostile<'_> {
             frames_rx: count("frames_rx"),
             frames_tx: count("frames_tx"),
             connections: count("connections"),
-            lies: count("backend_lied"),
+            lies: count("backend_violations"),
             in_use: count("rx_in_use"),
         };
         for number in 0..100_u8 {

@@ -1,4 +1,4 @@
-use rt_regions::{Page, Parcels, Pool, Region, RegionBox, RegionVec, Text};
+use rt_regions::{Page, ChunkQueue, Pool, Region, RegionBox, RegionVec, Text};
 
 /// Who is `Send` has two impls and nobody can tell which is meant: that does not compile.
 trait OneThread<Which> {
@@ -21,7 +21,7 @@ fn main() {
     <RegionVec<'_, u8> as OneThread<_>>::CHECKED;
     <Text<'_> as OneThread<_>>::CHECKED;
     <RegionBox<'_, u8> as OneThread<_>>::CHECKED;
-    <Parcels<'_, u8> as OneThread<_>>::CHECKED;
+    <ChunkQueue<'_, u8> as OneThread<_>>::CHECKED;
     <Page<'_> as OneThread<_>>::CHECKED;
 
     let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];

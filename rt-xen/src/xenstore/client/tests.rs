@@ -151,7 +151,7 @@ fn silence_ends_and_a_late_reply_is_not_taken_for_another_one() {
     daemon.set("other", "2");
     assert_eq!(read(&client, "device/vif/0/backend"), Err(StoreError::Silent));
     assert_eq!(read(&client, "nowhere"), Err(StoreError::Silent));
-    assert_eq!(Peer::now(&&daemon).as_nanos(), 2 * PATIENCE.as_nanos() as u64 + 1);
+    assert_eq!(Peer::now(&&daemon).as_nanos(), 2 * REPLY_TIMEOUT.as_nanos() as u64 + 1);
     daemon.hear();
     assert_eq!(read(&client, "other").unwrap(), "2");
     // A reply half of which has come before it was given up.

@@ -8,7 +8,7 @@ use std::{
 use ::icmp::{Icmp, IcmpHeader};
 use etherparse::Ipv4HeaderSlice;
 use netif::{Counter, Instant, Layer, Payload, Rx};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Report, Sent};
+use network::{Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Finite, Region};
 
 use super::{FIX_CHECKSUM, OURS, SOURCE, UNVERIFIED, bytes, shown};
@@ -51,7 +51,7 @@ impl Layer for Once<'_> {
         Ok(Rx::Item(Delivery::Packet(Packet { header, payload, ..packet })))
     }
 
-    fn refuse(&mut self, _: Instant, _: Delivery<'_>) -> Result<(), Infallible> {
+    fn unclaimed(&mut self, _: Instant, _: Delivery<'_>) -> Result<(), Infallible> {
         Ok(())
     }
 
@@ -82,10 +82,10 @@ impl Network for Once<'_> {
         payload: impl Payload,
     ) -> Result<Sent, Infallible> {
         self.sent.push((outgoing, bytes(payload)));
-        Ok(Sent::Yes)
+        Ok(Sent::Queued)
     }
 
-    fn reject(&mut self, _: Instant, _: &Packet<'_>, _: Problem) -> Result<(), Infallible> {
+    fn send_error(&mut self, _: Instant, _: &Packet<'_>, _: Problem) -> Result<(), Infallible> {
         panic!("that is what Icmp is for")
     }
 
@@ -151,7 +151,7 @@ pub(crate) fn icmp(input: &[u8]) {
     let is_error = sound && matches!((message[0], message[1]), (3 | 12, _) | (11, 0 | 1));
     let wanted = is_error.then(|| quoted(&message[8..])).flatten();
     match received {
-        Rx::Item(Delivery::Report(report)) => {
+        Rx::Item(Delivery::Error(report)) => {
             let (header, payload, to) = wanted.expect("the quote is of a packet of ours");
             assert_eq!((report.packet.header, report.packet.payload), (header, payload));
             assert_eq!(report.packet.destination, IpAddr::V4(to));
@@ -173,7 +173,7 @@ fn quoted(quote: &[u8]) -> Option<(&[u8], &[u8], Ipv4Addr)> {
 }
 
 /// The MTU of a path is told where a router said one that can be, or one follows (RFC 1191).
-fn check_path(message: &[u8], report: &Report<'_>) {
+fn check_path(message: &[u8], report: &IcmpError<'_>) {
     let Problem::FragmentationNeeded(told) = report.problem else {
         assert_ne!((message[0], message[1]), (3, 4));
         return;
@@ -208,7 +208,7 @@ fn reject(settings: u8, bytes: &[u8]) {
         payload,
     };
     let mut layer = Icmp::new(Once { packet: None, sent: Vec::new(), paths: Vec::new() }, 7);
-    let Ok(()) = layer.reject(Instant::ZERO, &packet, Problem::Parameter(settings));
+    let Ok(()) = layer.send_error(Instant::ZERO, &packet, Problem::Parameter(settings));
     let Some((outgoing, error)) = layer.network().sent.first() else { return };
     assert!(!broadcast && outgoing.destination == IpAddr::V4(source));
     assert!(!source.is_broadcast() && !source.is_multicast() && !source.is_loopback());

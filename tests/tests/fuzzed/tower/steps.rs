@@ -245,7 +245,7 @@ impl Host<'_> {
         let port = OTHERS[usize::from(what >> 2) % OTHERS.len()];
         match what & 3 {
             0 => drop(self.tower.unbind(port)),
-            1 => drop(self.tower.on_report(port, |_| {})),
+            1 => drop(self.tower.on_error(port, |_| {})),
             2 => drop(self.tower.bind(port, |request, _| Ok(request))),
             _ => drop(self.tower.bind(port, |_, _| Err(Failure::Silent))),
         }

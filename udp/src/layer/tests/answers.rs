@@ -164,7 +164,7 @@ fn how_many_lines_others_had_cannot_be_counted() {
     let burst = |seed| {
         with_pool(16, |pool| {
             let region = Region::new(pool, "packet");
-            let mut places = [const { Place::EMPTY }; 1];
+            let mut places = [const { PortSlot::EMPTY }; 1];
             let mut udp = Udp::with_storage(Fake::default(), seed, &mut places[..], pool);
             udp.bind(8080, |_, _| Err(Failure::Refused("no"))).unwrap();
             for _ in 0..100 {
@@ -212,7 +212,7 @@ fn listings_are_limited_in_bytes() {
             region.reset();
             let bytes = datagram(CLIENT, SocketAddr::new(OURS, 9100), b"").leak();
             udp.network.incoming.push_back(Delivery::Packet(packet(bytes)));
-            assert!(matches!(udp.receive(now, &region), Ok(Rx::Kept)));
+            assert!(matches!(udp.receive(now, &region), Ok(Rx::Handled)));
             core::mem::take(&mut udp.network.sent)
                 .iter()
                 .map(|(_, bytes)| bytes.len())

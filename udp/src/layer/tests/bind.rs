@@ -57,12 +57,12 @@ fn any_order_of_binding_and_unbinding_finds_the_right_service() {
 fn a_port_can_be_bound_and_unbound_for_ever() {
     with_pool(4, |pool| {
         let memory = Region::new(pool, "memory").with_cap(2 * PAGE_SIZE);
-        let places = memory.alloc_slice_with(1, |_| Place::EMPTY).unwrap();
+        let places = memory.alloc_slice_with(1, |_| PortSlot::EMPTY).unwrap();
         let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
         let free = pool.free_pages();
         for round in 0..10_000u32 {
             udp.bind(8080, move |_, region| Ok(region.alloc_slice(&round.to_be_bytes())?)).unwrap();
-            udp.on_report(8080, move |_| assert!(round < 10_000)).unwrap();
+            udp.on_error(8080, move |_| assert!(round < 10_000)).unwrap();
             assert_eq!(pool.free_pages(), free - 2);
             assert!(udp.unbind(8080) && !udp.unbind(8080));
             assert_eq!(pool.free_pages(), free);
@@ -75,7 +75,7 @@ fn a_port_can_be_bound_and_unbound_for_ever() {
 fn what_is_bound_goes_with_the_layer() {
     with_pool(8, |pool| {
         let memory = Region::new(pool, "memory");
-        let places = memory.alloc_slice_with(2, |_| Place::EMPTY).unwrap();
+        let places = memory.alloc_slice_with(2, |_| PortSlot::EMPTY).unwrap();
         let free = pool.free_pages();
         let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
         let port = 8080u16;
@@ -91,7 +91,7 @@ fn a_table_can_lie_on_the_stack_and_a_service_can_borrow() {
     with_pool(2, |pool| {
         let region = Region::new(pool, "packet");
         let served = Cell::new(0);
-        let mut places = [const { Place::EMPTY }; 1];
+        let mut places = [const { PortSlot::EMPTY }; 1];
         let mut udp = Udp::with_storage(Fake::default(), 7, &mut places[..], pool);
         udp.bind(8080, |request, _region| {
             served.set(served.get() + 1);
@@ -107,7 +107,7 @@ fn a_table_can_lie_on_the_stack_and_a_service_can_borrow() {
 fn no_memory_is_an_error_and_nothing_is_bound() {
     with_pool(2, |pool| {
         let memory = Region::new(pool, "memory");
-        let places = memory.alloc_slice_with(2, |_| Place::EMPTY).unwrap();
+        let places = memory.alloc_slice_with(2, |_| PortSlot::EMPTY).unwrap();
         let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
         while memory.alloc([0u8; PAGE_SIZE]).is_ok() {}
         let kept = [0u8; 100];
@@ -140,6 +140,6 @@ fn what_a_table_holds_can_be_printed() {
     with_layer(|mut udp, _| {
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
         udp.bind(53, |request, _region| Ok(request)).unwrap();
-        assert_eq!(format!("{:?} {:?}", udp.ports, Place::EMPTY), "[port 53, port 8080] free");
+        assert_eq!(format!("{:?} {:?}", udp.ports, PortSlot::EMPTY), "[port 53, port 8080] free");
     });
 }

@@ -27,7 +27,7 @@ fn other_protocols_are_handed_up() {
             udp.network.incoming.push_back(Delivery::Packet(item));
             let Ok(Rx::Item(up)) = udp.receive(NOW, region) else { panic!("{protocol} was kept") };
             assert_eq!(format!("{up:?}"), format!("{:?}", Delivery::Packet(item)));
-            udp.refuse(NOW, up).unwrap();
+            udp.unclaimed(NOW, up).unwrap();
         }
         assert_eq!(udp.network().refused, 3);
         assert_eq!(*udp.stats(), Counters::default());

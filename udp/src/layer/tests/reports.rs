@@ -7,17 +7,17 @@ const QUOTED: [u8; 8] = [0x1f, 0x90, 0x13, 0x88, 0, 12, 0, 0];
 
 const ROUTER: Option<IpAddr> = Some(IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 254)));
 
-fn report(payload: &'static [u8]) -> Report<'static> {
+fn report(payload: &'static [u8]) -> IcmpError<'static> {
     let packet = Packet { source: OURS, destination: PEER, ..packet(payload) };
-    Report { problem: Problem::PORT_UNREACHABLE, reporter: ROUTER, packet }
+    IcmpError { problem: Problem::PORT_UNREACHABLE, reporter: ROUTER, packet }
 }
 
 /// Whether the layer keeps the report.
-fn keeps(udp: &mut Udp<'_, Fake>, region: &Region<'_>, report: Report<'static>) -> bool {
-    udp.network.incoming.push_back(Delivery::Report(report));
+fn keeps(udp: &mut Udp<'_, Fake>, region: &Region<'_>, report: IcmpError<'static>) -> bool {
+    udp.network.incoming.push_back(Delivery::Error(report));
     match udp.receive(NOW, region).unwrap() {
-        Rx::Kept => true,
-        Rx::Item(Delivery::Report(_)) => false,
+        Rx::Handled => true,
+        Rx::Item(Delivery::Error(_)) => false,
         other => panic!("{other:?}"),
     }
 }
@@ -30,7 +30,7 @@ fn with_listener(
     let heard: &'static Cell<_> = heard;
     with_layer(|mut udp, region| {
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
-        udp.on_report(8080, |Undelivered { problem, reporter, destination, payload }| {
+        udp.on_error(8080, |Undelivered { problem, reporter, destination, payload }| {
             let payload = payload.to_vec().leak();
             heard.set(Some(Undelivered { problem, reporter, destination, payload }));
         })
@@ -50,7 +50,7 @@ fn a_service_hears_that_its_datagram_did_not_arrive() {
             payload: b"",
         };
         assert_eq!(heard.take(), Some(undelivered));
-        assert_eq!((udp.stats().reports, udp.stats().reports_unheard), (1, 0));
+        assert_eq!((udp.stats().icmp_errors, udp.stats().icmp_errors_unheard), (1, 0));
         assert!(udp.network.sent.is_empty());
     });
 }
@@ -72,12 +72,12 @@ fn a_port_that_does_not_listen_is_counted() {
         assert!(keeps(&mut udp, region, report(&[0x1f, 0x91, 0x13, 0x88, 0, 12, 0, 0])));
         udp.bind(8081, |request, _region| Ok(request)).unwrap();
         assert!(keeps(&mut udp, region, report(&[0x1f, 0x91, 0x13, 0x88, 0, 12, 0, 0])));
-        assert_eq!((heard.take(), udp.stats().reports_unheard), (None, 2));
+        assert_eq!((heard.take(), udp.stats().icmp_errors_unheard), (None, 2));
         // The listener goes with the service.
         assert!(udp.unbind(8080));
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
         assert!(keeps(&mut udp, region, report(&QUOTED)));
-        assert_eq!((heard.take(), udp.stats().reports_unheard), (None, 3));
+        assert_eq!((heard.take(), udp.stats().icmp_errors_unheard), (None, 3));
     });
 }
 
@@ -89,7 +89,7 @@ fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
         let too_big = |port: u16| {
             let [high, low] = port.to_be_bytes();
             let quote = vec![high, low, 0x13, 0x88, 5, 0, 0, 0].leak();
-            Report { problem: Problem::FragmentationNeeded(1400), ..report(quote) }
+            IcmpError { problem: Problem::FragmentationNeeded(1400), ..report(quote) }
         };
         for (port, confirmed) in [(8080, true), (8081, false), (9100, true), (0, false)] {
             udp.network.too_big.clear();
@@ -97,7 +97,7 @@ fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
             let expected: &[_] = if confirmed { &[(PEER, 1400)] } else { &[] };
             assert_eq!(udp.network.too_big, expected, "port {port}");
         }
-        assert_eq!((udp.stats().paths_unconfirmed, udp.stats().reports), (2, 4));
+        assert_eq!((udp.stats().paths_unconfirmed, udp.stats().icmp_errors), (2, 4));
         assert_eq!(heard.take().unwrap().problem, Problem::FragmentationNeeded(1400));
         // Another problem says nothing of the path.
         udp.network.too_big.clear();
@@ -112,8 +112,8 @@ fn a_quote_without_a_header_is_counted() {
         for length in 0..8 {
             assert!(keeps(&mut udp, region, report(&QUOTED[..length])));
         }
-        assert_eq!((heard.take(), udp.stats().reports_malformed), (None, 8));
-        assert_eq!(udp.stats().reports, 0);
+        assert_eq!((heard.take(), udp.stats().icmp_errors_malformed), (None, 8));
+        assert_eq!(udp.stats().icmp_errors, 0);
     });
 }
 
@@ -122,21 +122,21 @@ fn reports_about_others_are_handed_up() {
     with_listener(|mut udp, region, heard| {
         let ours = report(&QUOTED);
         let tcp = Packet { protocol: Protocol::TCP, ..ours.packet };
-        assert!(!keeps(&mut udp, region, Report { packet: tcp, ..ours }));
+        assert!(!keeps(&mut udp, region, IcmpError { packet: tcp, ..ours }));
         // One to us, say, that could not be put together.
         let theirs = Packet { source: PEER, destination: OURS, ..ours.packet };
-        assert!(!keeps(&mut udp, region, Report { packet: theirs, reporter: None, ..ours }));
-        assert_eq!((heard.take(), udp.stats().reports), (None, 0));
+        assert!(!keeps(&mut udp, region, IcmpError { packet: theirs, reporter: None, ..ours }));
+        assert_eq!((heard.take(), udp.stats().icmp_errors), (None, 0));
     });
 }
 
 #[test]
 fn a_listener_is_replaced_and_needs_a_service() {
     with_listener(|mut udp, region, heard| {
-        assert_eq!(udp.on_report(9, |_| {}), Err(BindError::NotBound(9)));
+        assert_eq!(udp.on_error(9, |_| {}), Err(BindError::NotBound(9)));
         assert_eq!(BindError::NotBound(9).to_string(), "no service is bound to port 9");
-        udp.on_report(8080, |_| {}).unwrap();
+        udp.on_error(8080, |_| {}).unwrap();
         assert!(keeps(&mut udp, region, report(&QUOTED)));
-        assert_eq!((heard.take(), udp.stats().reports_unheard), (None, 0));
+        assert_eq!((heard.take(), udp.stats().icmp_errors_unheard), (None, 0));
     });
 }

@@ -13,7 +13,7 @@ fn with_service(test: impl FnOnce(Udp<'_, Fake>, &Region<'_>)) {
 #[test]
 fn a_datagram_is_sent() {
     with_service(|mut udp, _| {
-        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
         let bytes = [0x1f, 0x90, 0x13, 0x88, 0, 11, 0xf1, 0x43, b'b', b'y', b'e'].to_vec();
         assert_eq!(udp.network.sent, [(Outgoing::new(PEER, Protocol::UDP), bytes)]);
         assert_eq!(udp.stats().datagrams_tx, 1);
@@ -24,8 +24,8 @@ fn a_datagram_is_sent() {
 fn a_checksum_that_the_interface_fills_in_is_left_blank() {
     with_service(|mut udp, _| {
         udp.network.blank_below = 12;
-        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Yes));
-        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye!"), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye!"), Ok(Sent::Queued));
         let [(_, blank), (_, summed)] = &udp.network.sent[..] else { panic!("two datagrams") };
         assert_eq!(blank[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0, 0]);
         assert_ne!(summed[6..8], [0, 0], "with its header it has 12 bytes");
@@ -35,7 +35,7 @@ fn a_checksum_that_the_interface_fills_in_is_left_blank() {
 #[test]
 fn a_datagram_in_pieces_is_sent_as_one() {
     with_service(|mut udp, _| {
-        assert_eq!(udp.send(NOW, 8080, CLIENT, (b"in ", (b"three", b" pieces"))), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, (b"in ", (b"three", b" pieces"))), Ok(Sent::Queued));
         assert_eq!(reply(&mut udp), b"in three pieces");
     });
 }
@@ -49,7 +49,7 @@ fn ttl_tos_and_fragments_can_be_chosen() {
             dont_fragment: true,
             ..Outgoing::new(PEER, Protocol(9))
         };
-        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"bye"), Ok(Sent::Yes));
+        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"bye"), Ok(Sent::Queued));
         let (sent, bytes) = &udp.network.sent[0];
         assert_eq!(*sent, Outgoing { protocol: Protocol::UDP, ..outgoing });
         assert_eq!(bytes[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0xf1, 0x43]);
@@ -61,17 +61,17 @@ fn the_longest_is_sent_and_a_longer_one_is_refused() {
     static BYTES: [u8; 70_000] = [7; 70_000];
     with_service(|mut udp, _| {
         assert_eq!(udp.max_datagram(), 65_507);
-        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_507]), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_507]), Ok(Sent::Queued));
         assert_eq!(reply(&mut udp), &BYTES[..65_507]);
         for length in [65_508, 65_528, 70_000] {
-            let refused = Sent::Refused(Refusal::TooLong { length, most: 65_507 });
+            let refused = Sent::NotSent(SendError::TooLong { length, most: 65_507 });
             assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..length]), Ok(refused));
         }
         assert_eq!(udp.stats().not_sent, 3);
         // The length field ends before a network that carries more.
         udp.network.max_payload = 1 << 20;
         assert_eq!(udp.max_datagram(), 65_527);
-        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_527]), Ok(Sent::Yes));
+        assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_527]), Ok(Sent::Queued));
         assert_eq!(udp.network.sent[0].1[4..6], [0xff, 0xff]);
     });
 }
@@ -80,7 +80,7 @@ fn the_longest_is_sent_and_a_longer_one_is_refused() {
 fn what_the_network_refuses_is_told() {
     with_service(|mut udp, _| {
         udp.network.unreachable = Some(PEER);
-        let refused = Sent::Refused(Refusal::NoRoute(PEER));
+        let refused = Sent::NotSent(SendError::NoRoute(PEER));
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"x"), Ok(refused));
         assert_eq!((udp.stats().not_sent, udp.stats().datagrams_tx), (1, 0));
     });
@@ -92,13 +92,13 @@ fn routers_may_fragment_what_no_port_here_sends() {
     with_service(|mut udp, _| {
         udp.serve_counters(Some(9100), own()).unwrap();
         for (port, routers_fragment) in [(8080, false), (8081, true), (9100, false), (0, true)] {
-            assert_eq!(udp.send(NOW, port, CLIENT, b"x"), Ok(Sent::Yes));
+            assert_eq!(udp.send(NOW, port, CLIENT, b"x"), Ok(Sent::Queued));
             let (outgoing, _) = udp.network.sent.pop().unwrap();
             let expected = Outgoing { routers_fragment, ..Outgoing::new(PEER, Protocol::UDP) };
             assert_eq!(outgoing, expected, "port {port}");
         }
         let outgoing = Outgoing { routers_fragment: true, ..Outgoing::new(PEER, Protocol::UDP) };
-        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"x"), Ok(Sent::Yes));
+        assert_eq!(udp.send_with(NOW, 8080, 5000, outgoing, b"x"), Ok(Sent::Queued));
         assert_eq!(udp.network.sent[0].0, outgoing);
     });
 }
@@ -108,8 +108,8 @@ fn routers_may_fragment_what_no_port_here_sends() {
 fn other_transports_send_through_this_one() {
     with_layer(|mut udp, _| {
         let outgoing = Outgoing::new(PEER, Protocol::TCP);
-        assert_eq!(Network::send(&mut udp, NOW, outgoing, b"segment"), Ok(Sent::Yes));
-        udp.reject(NOW, &packet(&REQUEST), Problem::PORT_UNREACHABLE).unwrap();
+        assert_eq!(Network::send(&mut udp, NOW, outgoing, b"segment"), Ok(Sent::Queued));
+        udp.send_error(NOW, &packet(&REQUEST), Problem::PORT_UNREACHABLE).unwrap();
         udp.packet_too_big(NOW, PEER, 1400);
         assert_eq!((udp.address(), udp.max_payload(), udp.event()), (OURS, 65_515, 7));
         assert_eq!(udp.next_deadline(), Some(Instant::from_millis(9)));

@@ -9,7 +9,7 @@ use crate::{pool::PAGE_SIZE, region::Filled};
 const NAMES: usize = 48;
 
 /// The counters of all the regions of one name.
-pub struct Label {
+pub struct RegionStats {
     name: Cell<&'static str>,
     place: Cell<Option<&'static Location<'static>>>,
     opened: Cell<u64>,
@@ -26,7 +26,7 @@ pub struct Label {
     large: Cell<u64>,
 }
 
-impl Label {
+impl RegionStats {
     const fn empty() -> Self {
         Self {
             name: Cell::new("(others)"),
@@ -147,14 +147,14 @@ impl Label {
     }
 }
 
-impl fmt::Debug for Label {
+impl fmt::Debug for RegionStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
 /// One line: the counters, then the name and the place in the source.
-impl fmt::Display for Label {
+impl fmt::Display for RegionStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -181,7 +181,7 @@ const RECENT: usize = 32;
 
 /// The labels of a pool. The last one is shared by all the names that found no place.
 pub(crate) struct Labels {
-    labels: [Label; NAMES],
+    labels: [RegionStats; NAMES],
     /// Names that were looked up, each in the place that its address gives it, and the indices of
     /// their labels.
     recent: [Cell<(&'static str, u8)>; RECENT],
@@ -190,12 +190,12 @@ pub(crate) struct Labels {
 impl Labels {
     pub(crate) const fn new() -> Self {
         Self {
-            labels: [const { Label::empty() }; NAMES],
+            labels: [const { RegionStats::empty() }; NAMES],
             recent: [const { Cell::new(("", NAMES as u8 - 1)) }; RECENT],
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Label> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RegionStats> {
         let (others, labels) = self.labels.split_last().unwrap_or((&self.labels[0], &[]));
         let is_used = others.opened.get() > 0 || others.refused.get() > 0;
         let used = labels.iter().take_while(|label| label.place.get().is_some());
@@ -203,7 +203,11 @@ impl Labels {
     }
 
     #[inline]
-    pub(crate) fn find(&self, name: &'static str, place: &'static Location<'static>) -> &Label {
+    pub(crate) fn find(
+        &self,
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) -> &RegionStats {
         // Names that stand beside each other are to have different places: Knuth's multiplicative hash.
         let hash = (name.as_ptr().addr() as u32).wrapping_mul(0x9e37_79b9);
         let recent = &self.recent[(hash >> (32 - RECENT.ilog2())) as usize];
@@ -222,8 +226,8 @@ impl Labels {
     #[cold]
     fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> u8 {
         let known = &self.labels[..NAMES - 1];
-        let by_address = |label: &Label| core::ptr::eq(label.name(), name);
-        let by_words = |label: &Label| label.place().is_none() || label.name() == name;
+        let by_address = |label: &RegionStats| core::ptr::eq(label.name(), name);
+        let by_words = |label: &RegionStats| label.place().is_none() || label.name() == name;
         let used = known.iter().take_while(|label| label.place().is_some());
         let found = used.clone().position(by_address).or_else(|| known.iter().position(by_words));
         let index = found.unwrap_or(NAMES - 1);

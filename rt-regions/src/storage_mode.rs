@@ -6,17 +6,17 @@ use crate::Region;
 ///
 /// The region calculus has three storage modes. `attop` is `&Region` here, `atbot` is
 /// [`Region::reset`] through `&mut Region`, and `sat` ("somewhere, the caller knows") is this. That a
-/// region is reset only when nothing in it is used any more needs no analysis: [`Place::Bot`] takes the
+/// region is reset only when nothing in it is used any more needs no analysis: [`StorageMode::Bot`] takes the
 /// region mutably, which does not compile while anything in it is borrowed.
 #[derive(Debug)]
-pub enum Place<'r, 'p> {
+pub enum StorageMode<'r, 'p> {
     /// At the top: after what the region holds.
     Top(&'r Region<'p>),
     /// At the bottom: the region is reset first.
     Bot(&'r mut Region<'p>),
 }
 
-impl<'r, 'p> Place<'r, 'p> {
+impl<'r, 'p> StorageMode<'r, 'p> {
     /// The region, ready for the result.
     pub fn enter(self) -> &'r Region<'p> {
         match self {
@@ -29,13 +29,13 @@ impl<'r, 'p> Place<'r, 'p> {
     }
 }
 
-impl<'r, 'p> From<&'r Region<'p>> for Place<'r, 'p> {
+impl<'r, 'p> From<&'r Region<'p>> for StorageMode<'r, 'p> {
     fn from(region: &'r Region<'p>) -> Self {
         Self::Top(region)
     }
 }
 
-impl<'r, 'p> From<&'r mut Region<'p>> for Place<'r, 'p> {
+impl<'r, 'p> From<&'r mut Region<'p>> for StorageMode<'r, 'p> {
     fn from(region: &'r mut Region<'p>) -> Self {
         Self::Bot(region)
     }

@@ -17,19 +17,19 @@ const MOST: usize = 32;
 /// Most are where a call returns to. Others are left from calls that are over, or are numbers that look like
 /// addresses; who reads them next to the program can tell those that follow no call.
 #[derive(Debug)]
-pub(crate) struct Calls {
+pub(crate) struct StackTrace {
     layout: Layout,
     from: u64,
 }
 
-impl Calls {
+impl StackTrace {
     /// Those of the running program, from the address `from` of its stack up.
     pub(crate) fn above(from: u64) -> Self {
         Self { layout: Layout::of_guest(), from }
     }
 }
 
-impl fmt::Display for Calls {
+impl fmt::Display for StackTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layout, from } = self;
         f.write_str("stack")?;

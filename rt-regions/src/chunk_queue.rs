@@ -1,69 +1,8 @@
-//! Regions that outlive a packet: a value that owns the region it lives in.
+//! What waits for more packets: byte strings in a region of their own.
 
-use core::{
-    alloc::Layout,
-    fmt,
-    mem::MaybeUninit,
-    ops::{Deref, DerefMut},
-    ptr::NonNull,
-};
+use core::{alloc::Layout, fmt, mem::MaybeUninit, ptr::NonNull};
 
-use crate::{Exhausted, Limit, Region, alloc::assert_plain};
-
-/// A value in a region of its own; when the box goes, the region goes.
-pub struct RegionBox<'p, T: ?Sized> {
-    /// INVARIANT: the value lives in `region`, which is neither reset nor lent while the box lives,
-    /// so nobody but the box refers to it.
-    value: NonNull<T>,
-    region: Region<'p>,
-}
-
-impl<'p, T> RegionBox<'p, T> {
-    /// Moves `value` into `region`, and the region into the box.
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    pub fn new(region: Region<'p>, value: T) -> Result<Self, Exhausted> {
-        let value = NonNull::from(region.alloc(value)?);
-        Ok(Self { value, region })
-    }
-
-    /// The same box with the value seen as something unsized: `boxed.unsize(|value| value as _)`.
-    ///
-    /// The box forgets what the value borrows, so that has to live as long as the pool.
-    pub fn unsize<U: ?Sized>(
-        mut self,
-        coerce: impl for<'a> FnOnce(&'a mut T) -> &'a mut U,
-    ) -> RegionBox<'p, U>
-    where
-        T: 'p,
-    {
-        let value = NonNull::from(coerce(&mut self));
-        RegionBox { value, region: self.region }
-    }
-}
-
-impl<T: ?Sized> Deref for RegionBox<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: by the invariant the value is there and only the box refers to it.
-        unsafe { self.value.as_ref() }
-    }
-}
-
-impl<T: ?Sized> DerefMut for RegionBox<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: by the invariant the value is there and only the box refers to it.
-        unsafe { self.value.as_mut() }
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RegionBox<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.deref().fmt(f)
-    }
-}
+use crate::{Exhausted, Limit, Region, RegionBox, alloc::assert_plain};
 
 /// A queue of byte strings, each with a number, in a region of its own, beside a value `T`.
 ///
@@ -71,11 +10,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RegionBox<'_, T> {
 /// offset), or the packets for a neighbour whose address is not yet known.
 ///
 /// ```
-/// use rt_regions::{Parcels, Pool, Region};
+/// use rt_regions::{ChunkQueue, Pool, Region};
 ///
 /// let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];
 /// let pool = Pool::new(&mut memory);
-/// let mut waiting = Parcels::new(Region::new(&pool, "waiting"), "for 10.0.0.7")?;
+/// let mut waiting = ChunkQueue::new(Region::new(&pool, "waiting"), "for 10.0.0.7")?;
 /// waiting.push(1, b"first")?;
 /// waiting.push(2, b"second")?;
 /// assert!(waiting.iter().eq([(1, &b"first"[..]), (2, &b"second"[..])]));
@@ -83,24 +22,24 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RegionBox<'_, T> {
 /// assert_eq!(pool.free_pages(), pool.pages());
 /// # Ok::<(), rt_regions::Exhausted>(())
 /// ```
-pub struct Parcels<'p, T> {
+pub struct ChunkQueue<'p, T> {
     head: RegionBox<'p, Head<T>>,
 }
 
 struct Head<T> {
     beside: T,
-    first: Option<NonNull<Parcel>>,
-    last: Option<NonNull<Parcel>>,
+    first: Option<NonNull<Chunk>>,
+    last: Option<NonNull<Chunk>>,
 }
 
-/// INVARIANT: `length` bytes, all written, follow the parcel in memory.
-struct Parcel {
-    next: Option<NonNull<Parcel>>,
+/// INVARIANT: `length` bytes, all written, follow the chunk in memory.
+struct Chunk {
+    next: Option<NonNull<Chunk>>,
     number: u32,
     length: u32,
 }
 
-impl<'p, T> Parcels<'p, T> {
+impl<'p, T> ChunkQueue<'p, T> {
     /// An empty queue beside `value`, both in `region`.
     ///
     /// # Errors
@@ -125,10 +64,10 @@ impl<'p, T> Parcels<'p, T> {
     /// # Errors
     /// [`Exhausted`]; the queue is as it was.
     pub fn push(&mut self, number: u32, bytes: &[u8]) -> Result<(), Exhausted> {
-        let (parcel, room) = self.allocate(bytes.len())?;
+        let (chunk, room) = self.allocate(bytes.len())?;
         room.write_copy_of_slice(bytes);
         // SAFETY: just allocated for as many bytes, all of which are written.
-        unsafe { self.append(parcel, number, bytes.len()) };
+        unsafe { self.append(chunk, number, bytes.len()) };
         Ok(())
     }
 
@@ -142,46 +81,46 @@ impl<'p, T> Parcels<'p, T> {
         length: usize,
         write: impl FnOnce(&mut [u8]),
     ) -> Result<(), Exhausted> {
-        let (parcel, room) = self.allocate(length)?;
+        let (chunk, room) = self.allocate(length)?;
         room.fill(MaybeUninit::new(0));
         // SAFETY: they are zero now.
         write(unsafe { room.assume_init_mut() });
         // SAFETY: just allocated for as many bytes, all of which are written.
-        unsafe { self.append(parcel, number, length) };
+        unsafe { self.append(chunk, number, length) };
         Ok(())
     }
 
-    /// Room for a parcel, and for the `length` bytes that follow it.
+    /// Room for a chunk, and for the `length` bytes that follow it.
     #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
     fn allocate(
         &self,
         length: usize,
-    ) -> Result<(NonNull<Parcel>, &mut [MaybeUninit<u8>]), Exhausted> {
-        let size = size_of::<Parcel>().saturating_add(length);
-        let place = match Layout::from_size_align(size, align_of::<Parcel>()) {
-            Ok(layout) => self.head.region.allocate(layout)?,
-            Err(_) => return Err(self.head.region.exhausted(size, Limit::Size)),
+    ) -> Result<(NonNull<Chunk>, &mut [MaybeUninit<u8>]), Exhausted> {
+        let size = size_of::<Chunk>().saturating_add(length);
+        let place = match Layout::from_size_align(size, align_of::<Chunk>()) {
+            Ok(layout) => self.head.region().allocate(layout)?,
+            Err(_) => return Err(self.head.region().exhausted(size, Limit::Size)),
         };
-        // SAFETY: the region has no object larger than u32::MAX, so `size` is the parcel and all
+        // SAFETY: the region has no object larger than u32::MAX, so `size` is the chunk and all
         // of `length`, and this is where the bytes begin.
-        let bytes = unsafe { place.add(size_of::<Parcel>()) };
+        let bytes = unsafe { place.add(size_of::<Chunk>()) };
         // SAFETY: `length` bytes from here on were just allocated, and are lent to nobody else.
         let room = unsafe { core::slice::from_raw_parts_mut(bytes.as_ptr().cast(), length) };
         Ok((place.cast(), room))
     }
 
-    /// Puts a parcel at the end.
+    /// Puts a chunk at the end.
     ///
     /// # Safety
     /// [`allocate`](Self::allocate) gave it for `length` bytes, and they are written.
-    unsafe fn append(&mut self, parcel: NonNull<Parcel>, number: u32, length: usize) {
+    unsafe fn append(&mut self, chunk: NonNull<Chunk>, number: u32, length: usize) {
         // SAFETY: aligned and allocated, as the caller promises.
-        unsafe { parcel.write(Parcel { next: None, number, length: length as u32 }) };
-        match self.head.last.replace(parcel) {
-            None => self.head.first = Some(parcel),
+        unsafe { chunk.write(Chunk { next: None, number, length: length as u32 }) };
+        match self.head.last.replace(chunk) {
+            None => self.head.first = Some(chunk),
             Some(mut last) => {
-                // SAFETY: a parcel of this queue, which lives in our region.
-                unsafe { last.as_mut() }.next = Some(parcel);
+                // SAFETY: a chunk of this queue, which lives in our region.
+                unsafe { last.as_mut() }.next = Some(chunk);
             }
         }
     }
@@ -217,30 +156,30 @@ impl<'p, T> Parcels<'p, T> {
 
     /// The byte strings in the order in which they were added, each with its number.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        // SAFETY: parcels of this queue live in our region, which is borrowed with `self`.
-        let follow = |parcel: NonNull<Parcel>| unsafe { parcel.as_ref() };
+        // SAFETY: chunks of this queue live in our region, which is borrowed with `self`.
+        let follow = |chunk: NonNull<Chunk>| unsafe { chunk.as_ref() };
         let mut next = self.head.first;
         core::iter::from_fn(move || {
             let place = next?;
-            let parcel = follow(place);
-            next = parcel.next;
-            // SAFETY: the bytes follow the parcel in the same allocation.
-            let bytes = unsafe { place.cast::<u8>().add(size_of::<Parcel>()) };
+            let chunk = follow(place);
+            next = chunk.next;
+            // SAFETY: the bytes follow the chunk in the same allocation.
+            let bytes = unsafe { place.cast::<u8>().add(size_of::<Chunk>()) };
             // SAFETY: by the invariant `length` written bytes follow, borrowed with `self`.
             let bytes =
-                unsafe { core::slice::from_raw_parts(bytes.as_ptr(), parcel.length as usize) };
-            Some((parcel.number, bytes))
+                unsafe { core::slice::from_raw_parts(bytes.as_ptr(), chunk.length as usize) };
+            Some((chunk.number, bytes))
         })
     }
 
     /// The pages that the queue holds.
     pub fn pages(&self) -> usize {
-        self.head.region.pages()
+        self.head.region().pages()
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Parcels<'_, T> {
+impl<T: fmt::Debug> fmt::Debug for ChunkQueue<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parcels").field("value", self.value()).finish_non_exhaustive()
+        f.debug_struct("ChunkQueue").field("value", self.value()).finish_non_exhaustive()
     }
 }
