@@ -3,8 +3,9 @@
 
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
+use layer::Instant;
 use managed::ManagedSlice;
-use netif::{Instant, MacAddr};
+use netif::MacAddr;
 use network::{KeyedHash, TableHash};
 
 use crate::{

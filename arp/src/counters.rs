@@ -1,6 +1,6 @@
 //! What the layer counts.
 
-netif::counters! {
+layer::counters! {
     /// What the ARP layer counted.
     pub struct Counters of "arp" {
         /// Requests received, probes and announcements among them.

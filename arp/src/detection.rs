@@ -9,12 +9,13 @@
 //!   within ten seconds makes us give it up (2.4 (b)); after a pause we probe for it again. A server may keep
 //!   it instead, once it is its own.
 
-use core::time::Duration;
+use core::{net::Ipv4Addr, time::Duration};
 
-use netif::{Instant, MacAddr};
+use layer::Instant;
+use netif::MacAddr;
 use network::KeyedHash;
 
-use crate::entry::NEVER;
+use crate::{AddressInUse, entry::NEVER};
 
 /// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
 const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ pub(crate) struct Detection {
     /// When the next one is due, or the end of a pause; it waits until frames leave.
     next: Instant,
     /// Whose the address is, if it is given up.
-    by: MacAddr,
+    by: AddressInUse,
     /// Whether frames leave. What does not leave is neither a probe nor an announcement.
     link_up: bool,
     /// When that is to be asked next.
@@ -103,7 +104,7 @@ impl Detection {
             state: State::Ours,
             count: ANNOUNCEMENTS,
             next: Instant::ZERO,
-            by: MacAddr::UNSPECIFIED,
+            by: AddressInUse { address: Ipv4Addr::UNSPECIFIED, by: MacAddr::UNSPECIFIED },
             link_up: true,
             next_look: NEVER,
             probing: false,
@@ -125,9 +126,9 @@ impl Detection {
         (self.state, self.probing, self.keeps) = (State::Begin, true, true);
     }
 
-    /// The station whose the address turned out to be.
-    pub(crate) fn taken(&self) -> Option<MacAddr> {
-        (self.state == State::GivenUp).then_some(self.by)
+    /// Whose the address turned out to be.
+    pub(crate) fn taken(&self) -> Option<&AddressInUse> {
+        (self.state == State::GivenUp).then_some(&self.by)
     }
 
     /// Begins anew, with another address. The conflicts that there were still count.
@@ -207,8 +208,8 @@ impl Detection {
         Some(Step::Announce)
     }
 
-    /// The station `by` says that the address is its own, or that it wants it.
-    pub(crate) fn conflict(&mut self, now: Instant, by: MacAddr) -> Verdict {
+    /// A station says that the address is its own, or that it wants it.
+    pub(crate) fn conflict(&mut self, now: Instant, by: AddressInUse) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
             State::GivenUp => return Verdict::NotOurs,

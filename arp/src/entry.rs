@@ -2,7 +2,8 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use netif::{Instant, MacAddr};
+use layer::Instant;
+use netif::MacAddr;
 
 /// When nothing is due.
 pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);

@@ -2,7 +2,8 @@
 
 use core::{error::Error, fmt, net::Ipv4Addr};
 
-use netif::{Dotted, MacAddr};
+use layer::Dotted;
+use netif::MacAddr;
 
 /// Another station has our address (RFC 5227, 2.1.1), or wanted it while we did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

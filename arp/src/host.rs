@@ -1,11 +1,16 @@
 //! A host on a cable, for the tests of this crate.
 
-use std::{format, string::String, vec::Vec};
+use std::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use ::tests::{End, Wire, with_pool};
 use core::{net::Ipv4Addr, time::Duration};
 use ethernet::{EtherType, Ethernet, EthernetHeader};
-use netif::{Instant, Layer, MacAddr, Rx};
+use layer::{Instant, Layer, Rx};
+use netif::MacAddr;
 use rt_regions::{Pool, Region};
 use zerocopy::IntoBytes;
 
@@ -153,6 +158,11 @@ impl<'g> Host<'g> {
             assert_eq!(self.turn(), []);
         }
         self.sent()
+    }
+
+    /// Whether the address is ours, or why it never will be.
+    pub(crate) fn ready(&self) -> Result<bool, String> {
+        self.arp.ready().map_err(|reason| reason.to_string())
     }
 
     pub(crate) fn stats(&self) -> Counters {

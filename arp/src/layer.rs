@@ -1,15 +1,16 @@
 //! The layer: a link that finds its neighbours.
 
-use core::{net::Ipv4Addr, time::Duration};
+use core::{fmt, net::Ipv4Addr, time::Duration};
 
 use ethernet::{EtherType, Frame, JoinError, Link};
+use layer::{Instant, Layer, Payload, Rx};
 use managed::ManagedSlice;
-use netif::{Counter, Instant, Layer, MacAddr, Payload, Rx};
+use netif::MacAddr;
 use network::Cidr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    AddressInUse, Counters, Entry, Resolve, StaticError, Timing,
+    Counters, Entry, Resolve, StaticError, Timing,
     cache::{Cache, Full, Resolution},
     detection::Detection,
     entry::NEVER,
@@ -92,25 +93,13 @@ impl<'g, L> Arp<'g, L> {
 
     /// The same layer, which, if it is to `probe`, asks before it uses an address, and keeps and defends it from
     /// then on, as without probing (RFC 5227, 2.1 and 2.4 (c)): for a server, which is to be at this address
-    /// or not at all. [`settled`](Self::settled) says which.
+    /// or not at all. [`ready`](Layer::ready) says which.
     #[must_use]
     pub fn with_probing_at_start(mut self, probe: bool) -> Self {
         if probe {
             self.detection.probe_at_start();
         }
         self
-    }
-
-    /// Whether our address has turned out to be ours; without probing it is from the beginning.
-    ///
-    /// # Errors
-    /// It is another's.
-    pub fn settled(&self) -> Result<bool, AddressInUse> {
-        let address = self.network.address();
-        match self.detection.taken() {
-            Some(by) => Err(AddressInUse { address, by }),
-            None => Ok(self.has_address()),
-        }
     }
 
     /// Whether our address is ours at the moment: always, without probing.
@@ -224,12 +213,18 @@ impl<L: Link> Arp<'_, L> {
 }
 
 impl<L: Link> Layer for Arp<'_, L> {
-    type Error = L::Error;
-    type Event = L::Event;
     type Item<'r> = Frame<'r>;
 
-    fn event(&self) -> L::Event {
-        self.link.event()
+    layer::forward!(link: L, "arp"; unclaimed);
+
+    /// Whether our address has turned out to be ours; without probing it is from the beginning. It will never be where it
+    /// is another's.
+    fn ready(&self) -> Result<bool, &dyn fmt::Display> {
+        match self.detection.taken() {
+            Some(in_use) => Err(in_use),
+            None if self.has_address() => self.link.ready(),
+            None => Ok(false),
+        }
     }
 
     fn receive<'r>(
@@ -261,26 +256,9 @@ impl<L: Link> Layer for Arp<'_, L> {
         }
     }
 
-    fn unclaimed(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), L::Error> {
-        self.link.unclaimed(now, frame)
-    }
-
     fn next_deadline(&self) -> Option<Instant> {
         let deadline = self.deadline();
         Instant::earliest((deadline < NEVER).then_some(deadline), self.link.next_deadline())
-    }
-
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.link.counters(visit);
-        self.counters.visit(visit);
-    }
-
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        let ours = matches!(layer, "arp" | "all");
-        if ours {
-            self.log = on;
-        }
-        self.link.set_log(layer, on) || ours
     }
 }
 

@@ -19,11 +19,11 @@ mod resolve;
 mod waiting;
 mod wire;
 
+pub use self::layer::{Arp, DEFAULT_ENTRIES};
 pub use cache::Full;
 pub use counters::Counters;
 pub use entry::{Entry, Timing};
 pub use error::{AddressInUse, StaticError};
-pub use layer::{Arp, DEFAULT_ENTRIES};
 pub use resolve::Resolve;
 pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES};
 pub use wire::{ArpPacket, Operation, PACKET_LEN, ParseError};

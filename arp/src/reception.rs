@@ -3,10 +3,11 @@
 use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Frame, Link};
-use netif::{Instant, MacAddr, Payload};
+use layer::{Instant, Payload};
+use netif::MacAddr;
 
 use crate::{
-    Arp, ArpPacket, Operation,
+    AddressInUse, Arp, ArpPacket, Operation,
     cache::{Claim, Full, Merged},
     detection::Verdict,
 };
@@ -18,7 +19,7 @@ impl<L: Link> Arp<'_, L> {
             self.counters.malformed += 1;
             return Ok(());
         };
-        netif::log!(self.log, "arp: received: {}", packet);
+        layer::log!(self.log, "arp: received: {}", packet);
         match packet.operation() {
             Operation::REQUEST => self.counters.requests_rx += 1,
             Operation::REPLY => self.counters.replies_rx += 1,
@@ -117,7 +118,8 @@ impl<L: Link> Arp<'_, L> {
 
     /// Somebody else uses our address, or wants to.
     fn conflict(&mut self, now: Instant, mac: MacAddr) -> Result<(), L::Error> {
-        let verdict = self.detection.conflict(now, mac);
+        let verdict =
+            self.detection.conflict(now, AddressInUse { address: self.network.address(), by: mac });
         if verdict == Verdict::NotOurs {
             return Ok(());
         }
@@ -125,13 +127,13 @@ impl<L: Link> Arp<'_, L> {
         match verdict {
             Verdict::Defend => {
                 let address = self.network.address();
-                netif::log!(self.log, "arp: our address {} is used by {}", address, mac);
+                layer::log!(self.log, "arp: our address {} is used by {}", address, mac);
                 self.counters.defences += 1;
                 return self.announce(now);
             }
             Verdict::GiveUp => {
                 let address = self.network.address();
-                netif::log!(self.log, "arp: {} is left to {}", address, mac);
+                layer::log!(self.log, "arp: {} is left to {}", address, mac);
                 self.counters.given_up += 1;
                 self.forget();
             }

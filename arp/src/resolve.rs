@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Link};
-use netif::{Instant, Payload};
+use layer::{Instant, Payload};
 
 /// A link layer that sends to IPv4 neighbours, finding their hardware addresses by itself.
 pub trait Resolve: Link {

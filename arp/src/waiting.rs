@@ -4,7 +4,7 @@
 use core::net::Ipv4Addr;
 
 use ethernet::EtherType;
-use netif::{Instant, Payload};
+use layer::{Instant, Payload};
 use rt_regions::{ChunkQueue, PAGE_SIZE, Pool, Region};
 
 /// The number of neighbours that packets wait for at once.

@@ -3,7 +3,8 @@
 use core::{fmt, net::Ipv4Addr};
 
 use ethernet::EtherType;
-use netif::{MacAddr, payload_of_bytes};
+use layer::payload_of_bytes;
+use netif::MacAddr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 
 /// The length of a packet in bytes.

@@ -2,7 +2,8 @@
 
 use std::{cell::Cell, convert::Infallible, hint::black_box, rc::Rc};
 
-use netif::{Checksums, MacAddr, Netif, Payload, Rx, RxFrame};
+use layer::{Payload, Rx};
+use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
 /// The MTU in bytes.

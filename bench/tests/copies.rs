@@ -14,7 +14,8 @@ use bench::{CLIENT, SERVER, frames};
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use netif::{Checksums, Instant, Layer, MacAddr, Netif, Payload, Rx, RxFrame};
+use layer::{Instant, Layer, Payload, Rx};
+use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
 

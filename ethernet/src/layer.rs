@@ -2,7 +2,8 @@
 
 use core::{fmt, time::Duration};
 
-use netif::{Counter, Instant, Layer, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
+use layer::{Counter, Instant, Layer, Payload, Rx};
+use netif::{MacAddr, Netif, Offloads, RxFrame};
 use rt_regions::Region;
 
 use crate::{EtherType, EthernetHeader, Frame, Link, MIN_PAYLOAD, ParseError};
@@ -13,7 +14,7 @@ pub const MAX_GROUPS: usize = 16;
 /// What fills a short frame up (RFC 894).
 const PADDING: [u8; MIN_PAYLOAD] = [0; MIN_PAYLOAD];
 
-netif::counters! {
+layer::counters! {
     /// What the Ethernet layer counted.
     pub struct Counters of "ethernet" {
         /// Frames handed up.
@@ -99,7 +100,7 @@ impl<N: Netif> Ethernet<N> {
             return None;
         }
         self.counters.frames_rx += 1;
-        netif::log!(self.log, "ethernet: received {}, {} bytes", header, payload.len());
+        layer::log!(self.log, "ethernet: received {}, {} bytes", header, payload.len());
         Some(Frame { destination, source, ethertype, payload, checksums: frame.checksums })
     }
 }
@@ -126,7 +127,7 @@ impl<N: Netif> Layer for Ethernet<N> {
     }
 
     fn unclaimed(&mut self, _now: Instant, frame: Frame<'_>) -> Result<(), N::Error> {
-        netif::log!(self.log, "ethernet: nobody wanted {}", frame.ethertype);
+        layer::log!(self.log, "ethernet: nobody wanted {}", frame.ethertype);
         self.counters.unknown_ethertype += 1;
         Ok(())
     }
@@ -203,10 +204,10 @@ impl<N: Netif> Link for Ethernet<N> {
             return Ok(());
         }
         let header = EthernetHeader::new(destination, self.netif.mac(), ethertype);
-        netif::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
+        layer::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
         self.counters.frames_tx += 1;
         let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
-        if padding.is_empty() && !netif::SMALL {
+        if padding.is_empty() && !layer::SMALL {
             self.netif.transmit((header, payload))
         } else {
             // Few frames are short: one copy of the code for all of them.

@@ -9,6 +9,6 @@ mod layer;
 mod link;
 mod wire;
 
-pub use layer::{Counters, Ethernet, JoinError, MAX_GROUPS};
+pub use self::layer::{Counters, Ethernet, JoinError, MAX_GROUPS};
 pub use link::{Frame, Link};
 pub use wire::{EtherType, EthernetHeader, HEADER_LEN, MIN_PAYLOAD, ParseError};

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use netif::{Checksums, Instant, Layer, MacAddr, Offloads, Payload};
+use layer::{Instant, Layer, Payload};
+use netif::{Checksums, MacAddr, Offloads};
 
 use crate::{EtherType, JoinError};
 

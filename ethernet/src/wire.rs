@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use netif::{MacAddr, payload_of_bytes};
+use layer::payload_of_bytes;
+use netif::MacAddr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 
 /// The length of the header in bytes.

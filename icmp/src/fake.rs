@@ -6,7 +6,7 @@ use core::{
 };
 use std::{collections::VecDeque, string::String, vec, vec::Vec};
 
-use netif::{Counter, Instant, Layer, Payload, Rx};
+use layer::{Counter, Instant, Layer, Payload, Rx};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::{Finite, Region};
 

@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
+use layer::{Instant, Layer, Payload, Rx};
+use netif::Offloads;
 use network::{
     Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent, TokenBucket,
 };
@@ -20,7 +21,7 @@ const ERRORS_PER_SECOND: u32 = 100;
 /// The errors that are sent at once.
 const ERROR_BURST: u32 = 50;
 
-netif::counters! {
+layer::counters! {
     /// What the ICMP layer counted.
     pub struct Counters of "icmp" {
         /// Messages received.
@@ -121,7 +122,7 @@ impl<I: Network> Icmp<I> {
                 return Ok(None);
             }
         };
-        netif::log!(self.log, "icmp: received {}, {} bytes", header, data.len());
+        layer::log!(self.log, "icmp: received {}, {} bytes", header, data.len());
         self.counters.messages_rx += 1;
         match header.message_type {
             MessageType::ECHO_REQUEST if packet.broadcast => {
@@ -184,7 +185,7 @@ impl<I: Network> Icmp<I> {
             routers_fragment: true,
             ..Outgoing::new(packet.source, Protocol::ICMP)
         };
-        netif::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
+        layer::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
         match self.network.send(now, outgoing, &(header, payload) as &dyn Payload)? {
             Sent::Queued => self.counters.messages_tx += 1,
             Sent::NotSent(_) => self.counters.not_sent += 1,
@@ -194,13 +195,9 @@ impl<I: Network> Icmp<I> {
 }
 
 impl<I: Network> Layer for Icmp<I> {
-    type Error = I::Error;
-    type Event = I::Event;
     type Item<'r> = Delivery<'r>;
 
-    fn event(&self) -> I::Event {
-        self.network.event()
-    }
+    layer::forward!(network: I, "icmp"; next_deadline, ready);
 
     fn receive<'r>(
         &mut self,
@@ -235,23 +232,6 @@ impl<I: Network> Layer for Icmp<I> {
             }
         }
     }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        self.network.next_deadline()
-    }
-
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.network.counters(visit);
-        self.counters.visit(visit);
-    }
-
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        let ours = matches!(layer, "icmp" | "all");
-        if ours {
-            self.log = on;
-        }
-        self.network.set_log(layer, on) || ours
-    }
 }
 
 impl<I: Network> Network for Icmp<I> {
@@ -273,7 +253,7 @@ impl<I: Network> Network for Icmp<I> {
         outgoing: Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, I::Error> {
-        if netif::SMALL {
+        if layer::SMALL {
             self.network.send(now, outgoing, &payload as &dyn Payload)
         } else {
             self.network.send(now, outgoing, payload)

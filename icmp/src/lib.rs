@@ -12,5 +12,5 @@ mod quote;
 mod rules;
 mod wire;
 
-pub use layer::{Counters, Icmp};
+pub use self::layer::{Counters, Icmp};
 pub use wire::{HEADER_LEN, IcmpHeader, MessageType, ParseError};

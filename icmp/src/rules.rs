@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use netif::Payload;
+use layer::Payload;
 use network::{Packet, Protocol};
 
 use crate::{HEADER_LEN, MessageType, quote::OriginalHeader};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::{Payload, payload_of_bytes};
+use layer::{Payload, payload_of_bytes};
 use network::{Checksum, Problem};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 

@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use arp::Resolve;
 use ethernet::EtherType;
-use netif::{Counter, Instant, Layer, Rx};
+use layer::{Instant, Layer, Rx};
 use network::{Cidr, Delivery, KeyedHash, TableHash};
 use rt_regions::{Exhausted, Region};
 
@@ -19,7 +19,7 @@ use crate::{
 /// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
 pub const DEFAULT_TTL: u8 = 64;
 
-netif::counters! {
+layer::counters! {
     /// What the IPv4 layer counted.
     pub struct Counters of "ipv4" {
         /// Packets handed up, whole.
@@ -168,13 +168,9 @@ impl<E> Ipv4<'_, E> {
 }
 
 impl<E: Resolve> Layer for Ipv4<'_, E> {
-    type Error = E::Error;
-    type Event = E::Event;
     type Item<'r> = Delivery<'r>;
 
-    fn event(&self) -> E::Event {
-        self.link.event()
-    }
+    layer::forward!(link: E, "ipv4"; ready);
 
     fn receive<'r>(
         &mut self,
@@ -196,7 +192,7 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
             return Ok(Rx::Handled);
         }
         let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Handled) };
-        netif::log!(self.log, "ipv4: received {}", parsed.header);
+        layer::log!(self.log, "ipv4: received {}", parsed.header);
         if let Err(problem) = options::check(parsed.header_bytes) {
             let report = self.header_problem(&frame, &parsed, problem);
             return Ok(Rx::Item(Delivery::Error(report)));
@@ -215,7 +211,7 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
 
     fn unclaimed(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
         if let Delivery::Packet(packet) = item {
-            netif::log!(self.log, "ipv4: nobody wanted {}", packet.protocol);
+            layer::log!(self.log, "ipv4: nobody wanted {}", packet.protocol);
             self.counters.unknown_protocol += 1;
         }
         Ok(())
@@ -223,19 +219,6 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
 
     fn next_deadline(&self) -> Option<Instant> {
         Instant::earliest(self.reassembly.next_deadline(), self.link.next_deadline())
-    }
-
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.link.counters(visit);
-        self.counters.visit(visit);
-    }
-
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        let ours = matches!(layer, "ipv4" | "all");
-        if ours {
-            self.log = on;
-        }
-        self.link.set_log(layer, on) || ours
     }
 }
 

@@ -16,7 +16,7 @@ mod rows;
 mod send;
 mod wire;
 
-pub use layer::{Counters, DEFAULT_TTL, Ipv4};
+pub use self::layer::{Counters, DEFAULT_TTL, Ipv4};
 pub use multicast::{ALL_HOSTS, JoinError, MAX_GROUPS, multicast_mac};
 pub use options::{IpOption, Options};
 pub use reassembly::{Datagram, Insert, Key, Limits, Reassembly};

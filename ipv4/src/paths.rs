@@ -7,7 +7,7 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use netif::Instant;
+use layer::Instant;
 use network::TableHash;
 
 use crate::rows::Row;

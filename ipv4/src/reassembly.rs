@@ -8,7 +8,7 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use netif::Instant;
+use layer::Instant;
 use network::Protocol;
 use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
 

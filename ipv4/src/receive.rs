@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use ethernet::Frame;
-use netif::Instant;
+use layer::Instant;
 use network::{IcmpError, Packet, Problem, Protocol};
 use rt_regions::{Exhausted, Region};
 

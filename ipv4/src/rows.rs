@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use netif::Instant;
+use layer::Instant;
 
 /// The fewest rows and the most; there are a power of two of them.
 pub(crate) const ROWS: (usize, usize) = (64, 4096);

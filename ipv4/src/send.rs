@@ -4,7 +4,8 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use arp::Resolve;
 use ethernet::EtherType;
-use netif::{Instant, MacAddr, Offloads, Payload};
+use layer::{Instant, Payload};
+use netif::{MacAddr, Offloads};
 use network::{Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 
 use crate::{
@@ -26,7 +27,7 @@ impl<E: Resolve> Ipv4<'_, E> {
         packet: (Ipv4Header, impl Payload),
     ) -> Result<(), E::Error> {
         self.counters.packets_tx += 1;
-        netif::log!(self.log, "ipv4: sent {}", packet.0);
+        layer::log!(self.log, "ipv4: sent {}", packet.0);
         match neighbour {
             Some(neighbour) => self.link.send_to(now, neighbour, EtherType::IPV4, packet),
             None => self.send_to_many(now, destination, &packet),

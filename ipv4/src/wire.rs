@@ -2,7 +2,7 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use netif::payload_of_bytes;
+use layer::payload_of_bytes;
 use network::{Checksum, Protocol};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 

@@ -1,7 +1,7 @@
 //! What is to be written next: a frame; a packet that the kernel cuts; or many equal datagrams of one flow,
 //! which the kernel takes as one.
 
-use netif::Payload;
+use layer::Payload;
 use zerocopy::IntoBytes;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! What is counted.
 
-netif::counters! {
+layer::counters! {
     /// What a TAP device counted.
     pub struct Counters of "tap" {
         /// Frames received.

@@ -6,7 +6,8 @@ use core::{
     time::Duration,
 };
 
-use netif::{Checksums, Counter, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
+use layer::{Counter, Payload, Rx};
+use netif::{Checksums, MacAddr, Netif, Offloads, RxFrame};
 use rt::{Config, Runtime};
 use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{

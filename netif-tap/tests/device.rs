@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netif::{MacAddr, Netif, Rx, RxFrame};
+use layer::Rx;
+use netif::{MacAddr, Netif, RxFrame};
 use netif_tap::{Error, Tap};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use rustix::{

@@ -11,7 +11,8 @@ mod simulated;
 
 use std::{cell::RefCell, fmt, ptr::NonNull, rc::Rc, time::Instant as Clock};
 
-use netif::{Instant, Netif, Rx};
+use layer::{Instant, Rx};
+use netif::Netif;
 use netif_xen::Netfront;
 use rt_regions::{Pool, Region};
 use rt_xen::{

@@ -1,6 +1,6 @@
 //! What the interface counts.
 
-netif::counters! {
+layer::counters! {
     /// What a network device of Xen counted.
     pub struct Counters of "netfront" {
         /// Frames received.

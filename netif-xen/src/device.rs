@@ -53,7 +53,7 @@ fn read_of<'r>(
 
 /// The number that a value is in decimal.
 pub(crate) fn number(value: &[u8]) -> Option<u32> {
-    netif::decimal(value, u32::MAX.into()).map(|number| number as u32)
+    layer::decimal(value, u32::MAX.into()).map(|number| number as u32)
 }
 
 /// The path of a backend.

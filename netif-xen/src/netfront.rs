@@ -2,7 +2,8 @@
 
 use core::{fmt, time::Duration};
 
-use netif::{Counter, MacAddr, Netif, Payload, Rx, RxFrame};
+use layer::{Counter, Payload, Rx};
+use netif::{MacAddr, Netif, RxFrame};
 use rt::Config;
 use rt_regions::Region;
 use rt_xen::{Event, Guest, Port, Watch};

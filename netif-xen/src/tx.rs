@@ -4,7 +4,7 @@
 //! What stands in these pages are frames that this backend was given before, or zeroes: nothing else of
 //! our memory can be seen by it.
 
-use netif::Payload;
+use layer::Payload;
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 

@@ -4,7 +4,8 @@ use core::convert::Infallible;
 
 use rt_regions::Region;
 
-use crate::{Netif, Payload, Rx, RxFrame};
+use crate::{Netif, RxFrame};
+use layer::{Payload, Rx};
 
 /// Who is shown the frames: a file that keeps them, say.
 pub trait Recorder {

@@ -52,7 +52,7 @@ macro_rules! forward {
             self.$netif.event()
         }
 
-        fn counters(&self, visit: &mut dyn FnMut($crate::Counter)) {
+        fn counters(&self, visit: &mut dyn FnMut(::layer::Counter)) {
             self.$netif.counters(visit);
         }
     };

@@ -6,32 +6,13 @@
 extern crate std;
 
 mod capture;
-mod counters;
-mod decimal;
-mod dotted;
-mod format;
 mod forward;
-mod layer;
-mod log;
 mod mac;
+mod netif;
 mod offloads;
-mod payload;
-mod report;
-pub mod split;
-mod time;
 
 pub use capture::{Capture, Recorder};
-pub use counters::{Counter, visit_counters};
-pub use decimal::decimal;
-pub use dotted::{Dotted, parse_ipv4};
-pub use format::format;
-pub use layer::{Checksums, Layer, Netif, Rx, RxFrame};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use offloads::Offloads;
-pub use payload::{Payload, SMALL, Slice};
-pub use report::{report, report_memory};
-pub use time::Instant;
 
-#[cfg(feature = "defmt")]
-#[doc(hidden)]
-pub use defmt;
+pub use crate::netif::{Checksums, Netif, RxFrame};

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use netif::Payload;
+use layer::Payload;
 
 use crate::Protocol;
 

@@ -21,7 +21,8 @@ pub use token_bucket::TokenBucket;
 
 use core::{error::Error, fmt, net::IpAddr};
 
-use netif::{Instant, Layer, Offloads, Payload};
+use layer::{Instant, Layer, Payload};
+use netif::Offloads;
 
 /// A layer that carries packets between hosts: `Ipv4`, and every layer above it that hands on what
 /// is not its own.

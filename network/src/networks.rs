@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 
-use netif::split::split;
+use layer::split::split;
 
 use crate::Cidr;
 

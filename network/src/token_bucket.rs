@@ -1,6 +1,6 @@
 //! How many of something go out in a time: a token bucket, as a pure value.
 
-use netif::Instant;
+use layer::Instant;
 
 use crate::KeyedHash;
 

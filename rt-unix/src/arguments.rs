@@ -119,7 +119,7 @@ impl Arguments {
             "--profile" if value.is_empty() => return Err("expected the name of a file"),
             "--profile" => self.profile = Some(value.into()),
             _ => {
-                self.profile_every = netif::decimal(value.as_bytes(), u32::MAX.into())
+                self.profile_every = layer::decimal(value.as_bytes(), u32::MAX.into())
                     .filter(|every| *every > 0)
                     .ok_or("expected a number of packets, 1 at least")?
                     as u32;
@@ -137,7 +137,7 @@ fn parse_size(text: &str) -> Option<usize> {
         (last, 'G' | 'g') => (&text[..last], 1 << 30),
         _ => (text, 1),
     };
-    let number = netif::decimal(digits.as_bytes(), usize::MAX as u64)?;
+    let number = layer::decimal(digits.as_bytes(), usize::MAX as u64)?;
     (number as usize).checked_mul(unit)
 }
 

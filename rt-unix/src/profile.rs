@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt::Error;
 use rt_regions::{Pool, Profile};
 use rustix::fs::OFlags;

@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use netif::Payload;
+use layer::Payload;
 use rt::Error;
 
 use crate::say;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt::{Error, Runtime, Wake};
 use rt_regions::{Pool, Region};
 use rustix::{

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt::Wake;
 use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::{

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use netif::Instant;
+use layer::Instant;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, Mode, OFlags, fstat, open},

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt::Wake;
 use rt_unix::{Event, Rt, Runtime as _};
 

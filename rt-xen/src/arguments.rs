@@ -4,7 +4,7 @@
 //! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
 //! `""` an empty one. There is no escape: an argument cannot hold a double quote.
 
-use netif::split::split_once;
+use layer::split::split_once;
 use rt::Error;
 use rt_regions::Region;
 

@@ -2,7 +2,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use netif::{Payload, Recorder};
+use layer::Payload;
+use netif::Recorder;
 
 use crate::{clock::Clock, early};
 

@@ -7,7 +7,7 @@ use core::{
     time::Duration,
 };
 
-use netif::Instant;
+use layer::Instant;
 
 use crate::shared_info::{SharedInfo, VcpuTimeInfo};
 

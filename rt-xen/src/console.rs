@@ -13,7 +13,7 @@ use core::{
     time::Duration,
 };
 
-use netif::split::split;
+use layer::split::split;
 
 use crate::{
     events::{Channel, Peer},
@@ -69,7 +69,7 @@ impl<'s, P: Peer> Console<'s, P> {
 
     /// The time now.
     #[cfg(feature = "defmt")]
-    pub(crate) fn now(&self) -> netif::Instant {
+    pub(crate) fn now(&self) -> layer::Instant {
         self.peer.now()
     }
 
@@ -95,14 +95,14 @@ impl<'s, P: Peer> Console<'s, P> {
         let mut length = Length(0);
         // Counting does not fail, unless what is printed says so; then its line ends there.
         let mut count = |piece: &str| length.write_str(piece);
-        let _ = netif::format(lost, &mut count).and_then(|()| netif::format(line, &mut count));
+        let _ = layer::format(lost, &mut count).and_then(|()| layer::format(line, &mut count));
         match self.room((length.0 + END.len()).min(self.output.size())) {
             Ok(Some(space)) => {
                 let mut text = Text(space);
                 // Stops where there is no more room than for the end.
                 let mut write = |piece: &str| text.write_str(piece);
                 let _ =
-                    netif::format(lost, &mut write).and_then(|()| netif::format(line, &mut write));
+                    layer::format(lost, &mut write).and_then(|()| layer::format(line, &mut write));
                 text.0.write(END.as_bytes());
                 text.0.publish();
                 self.dropped.set(0);

@@ -2,7 +2,7 @@
 
 use core::{fmt, ptr::NonNull};
 
-use netif::Instant;
+use layer::Instant;
 use rt_regions::{PAGE_SIZE, Pool};
 
 use crate::{

@@ -51,7 +51,7 @@ pub(crate) fn use_serial_port() {
 
 fn debug(line: fmt::Arguments<'_>) {
     // The ports take everything; what is printed may stop in the middle.
-    let _ = netif::format(format_args!("{line}\n"), &mut |piece| Ports.write_str(piece));
+    let _ = layer::format(format_args!("{line}\n"), &mut |piece| Ports.write_str(piece));
 }
 
 /// The ports that take a byte at any time.

@@ -14,7 +14,7 @@ use x86_64::{
 };
 
 use crate::{
-    stack_trace::StackTrace, clock::time_stamp, early, hypervisor, memory, operations::Shutdown,
+    clock::time_stamp, early, hypervisor, memory, operations::Shutdown, stack_trace::StackTrace,
 };
 
 /// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).

@@ -1,7 +1,7 @@
 //! Event channels (`event_channel.h`), which are only ever polled: all of them stay masked, and no
 //! interrupt is ever asked for.
 
-use netif::Instant;
+use layer::Instant;
 
 use crate::{
     DomainId, Errno, Port,

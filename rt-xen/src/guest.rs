@@ -2,7 +2,7 @@
 
 use core::{error, fmt, ptr::NonNull};
 
-use netif::Instant;
+use layer::Instant;
 use rt_regions::Pool;
 
 use crate::Errno;

@@ -7,7 +7,7 @@ use core::{
     fmt,
 };
 
-use netif::split::split;
+use layer::split::split;
 
 /// An error that Xen returns (`errno.h`), as a positive number.
 #[derive(Clone, Copy, PartialEq, Eq)]

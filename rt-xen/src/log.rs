@@ -82,7 +82,7 @@ impl Frame {
 mod tests {
     use std::string::ToString as _;
 
-    use netif::Instant;
+    use layer::Instant;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use core::{fmt, ptr::NonNull, slice, time::Duration};
 
-use netif::Instant;
+use layer::Instant;
 use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::split::split_once;
+use layer::split::split_once;
 
 use crate::{Error, Settings, config::ARGUMENTS};
 

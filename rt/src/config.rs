@@ -2,7 +2,8 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use netif::{Dotted, Layer, MacAddr, split::split};
+use layer::{Dotted, Layer, split::split};
+use netif::MacAddr;
 use network::{Cidr, Networks, ParseNetworksError};
 
 use crate::{
@@ -41,7 +42,7 @@ arguments! {
     "--ipv4-gateway" "=ADDRESS    where to send what is not in our network (nowhere)",
         "the address of a host: 10.0.0.1",
         |config, value| {
-            let address = netif::parse_ipv4(value).ok_or("")?;
+            let address = layer::parse_ipv4(value).ok_or("")?;
             config.gateway = Some(address);
             // Whether it is one in our network is seen when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
@@ -79,7 +80,7 @@ arguments! {
         };
     "--stats-port" "=PORT         the UDP port that answers with all counters (none)",
         "a port from 1 to 65535", |config, value| {
-            let port = netif::decimal(value.as_bytes(), u16::MAX.into()).filter(|port| *port > 0);
+            let port = layer::decimal(value.as_bytes(), u16::MAX.into()).filter(|port| *port > 0);
             config.stats_port = port.map(|port| port as u16);
             if port.is_some() { Ok(()) } else { Err("") }
         };

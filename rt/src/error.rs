@@ -34,8 +34,8 @@ impl Error {
     fn format(status: u8, message: fmt::Arguments<'_>) -> Self {
         let mut error = Self { status, help: "", length: 0, message: [0; LONGEST] };
         // It cannot fail; a longer message is cut, at a character.
-        let _ = netif::format(message, &mut |piece| error.write_str(piece));
-        while !netif::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
+        let _ = layer::format(message, &mut |piece| error.write_str(piece));
+        while !layer::SMALL && str::from_utf8(&error.message[..error.length]).is_err() {
             error.length -= 1;
         }
         error
@@ -70,7 +70,7 @@ impl Write for Error {
         let bytes = text.as_bytes();
         let mut hidden = false;
         for (at, &byte) in bytes.iter().enumerate() {
-            if netif::SMALL {
+            if layer::SMALL {
                 hidden = !matches!(byte, b' '..=b'~');
             } else if !matches!(byte, 0x80..0xc0) {
                 hidden = is_hidden(&bytes[at..]);

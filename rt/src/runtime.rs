@@ -1,8 +1,9 @@
 //! What a platform gives, and the loop that every service runs in.
 
-use core::{convert::Infallible, fmt};
+use core::fmt;
 
-use netif::{Instant, Layer, Recorder, Rx};
+use layer::{Instant, Layer, Rx};
+use netif::Recorder;
 use rt_regions::{Pool, Region};
 
 use crate::Error;
@@ -108,27 +109,14 @@ pub trait Runtime {
         Ok(u128::from_ne_bytes(bytes))
     }
 
-    /// Runs the tower until the program is asked to end; then prints its counters.
+    /// Runs the tower until the program is asked to end; then prints its counters. Says in a line when the tower is
+    /// [`ready`](Layer::ready) to serve: when it has an address that is its own, say.
     ///
     /// # Errors
-    /// The device is broken, or the platform.
-    fn run<L>(&mut self, tower: L) -> Result<(), Error>
+    /// The tower will never be ready; the device is broken, or the platform.
+    fn run<L>(&mut self, mut tower: L) -> Result<(), Error>
     where
         L: Layer<Event = Self::Event>,
-        Self: Sized,
-    {
-        self.run_if(tower, |_| Ok::<_, Infallible>(true))
-    }
-
-    /// The same for a tower that has something to find out before there is a service: whether our address is
-    /// ours, say. It is asked until it is `ready`, which is said in a line.
-    ///
-    /// # Errors
-    /// That of `ready`; or the device is broken, or the platform.
-    fn run_if<L, E>(&mut self, mut tower: L, ready: fn(&L) -> Result<bool, E>) -> Result<(), Error>
-    where
-        L: Layer<Event = Self::Event>,
-        E: core::error::Error,
         Self: Sized,
     {
         self.confine()?;
@@ -136,13 +124,13 @@ pub trait Runtime {
         let mut serving = false;
         let result = loop {
             if !serving {
-                match ready(&tower) {
+                match tower.ready() {
                     Ok(false) => {}
                     Ok(true) => {
                         self.print(format_args!("serving"));
                         serving = true;
                     }
-                    Err(error) => break Err(error.into()),
+                    Err(reason) => break Err(Error::new(1, format_args!("{reason}"))),
                 }
             }
             match self.turn(&mut tower, &mut packet) {
@@ -196,5 +184,5 @@ pub fn packet_region<'p>(pool: &'p Pool<'p>) -> Region<'p> {
 /// Prints the counters of every layer and the regions.
 fn report<L: Layer>(runtime: &mut impl Runtime, tower: &L) {
     let pool = runtime.pool();
-    netif::report(tower, pool, false, &mut |line| runtime.print(line));
+    layer::report(tower, pool, false, &mut |line| runtime.print(line));
 }

@@ -1,7 +1,8 @@
 //! A bad network, as wrappers: each takes an interface and is one, so any number of them stand
 //! between a layer and the device without either knowing.
 
-use netif::{Netif, Payload, Rx, RxFrame};
+use layer::{Payload, Rx};
+use netif::{Netif, RxFrame};
 use rt_regions::Region;
 
 use crate::Random;

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use netif::{Checksums, MacAddr, Netif, Offloads, Payload, Rx, RxFrame};
+use layer::{Payload, Rx};
+use netif::{Checksums, MacAddr, Netif, Offloads, RxFrame};
 use rt_regions::Region;
 
 /// The frames on their way in one direction.

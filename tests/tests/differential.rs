@@ -13,7 +13,8 @@ use etherparse::{
 };
 use icmp::IcmpHeader;
 use ipv4::{Fields, Ipv4Header};
-use netif::{MacAddr, Payload};
+use layer::Payload;
+use netif::MacAddr;
 use network::{Checksum, Packet, Problem, Protocol};
 use smoltcp::wire::{ArpPacket as OtherArp, ArpRepr, Icmpv4Packet, Ipv4Packet, UdpPacket};
 use tests::Random;

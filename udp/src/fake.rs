@@ -6,7 +6,8 @@ use core::{
 };
 use std::{collections::VecDeque, mem::MaybeUninit, string::String, vec, vec::Vec};
 
-use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
+use layer::{Counter, Instant, Layer, Payload, Rx};
+use netif::Offloads;
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 

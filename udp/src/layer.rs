@@ -2,8 +2,9 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use layer::{Instant, Layer, Payload, Rx};
 use managed::ManagedSlice;
-use netif::{Counter, Instant, Layer, Offloads, Payload, Rx};
+use netif::Offloads;
 use network::{
     Delivery, Network, Networks, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
 };
@@ -23,7 +24,7 @@ const LINES_PER_SECOND: u32 = 100;
 /// The lines that are sent at once.
 const LINE_BURST: u32 = 50;
 
-netif::counters! {
+layer::counters! {
     /// What the UDP layer counted.
     pub struct Counters of "udp" {
         /// Datagrams given to a service.
@@ -260,7 +261,7 @@ impl<I: Network> Udp<'_, I> {
                 }
                 _ => UdpHeader::new(source, destination, &payload),
             };
-            netif::log!(self.log, "udp: sends {}", header);
+            layer::log!(self.log, "udp: sends {}", header);
             self.network.send(now, outgoing, (header, payload))?
         };
         match sent {
@@ -272,13 +273,9 @@ impl<I: Network> Udp<'_, I> {
 }
 
 impl<I: Network> Layer for Udp<'_, I> {
-    type Error = I::Error;
-    type Event = I::Event;
     type Item<'r> = Delivery<'r>;
 
-    fn event(&self) -> I::Event {
-        self.network.event()
-    }
+    layer::forward!(network: I, "udp"; unclaimed, next_deadline, ready);
 
     fn receive<'r>(
         &mut self,
@@ -299,27 +296,6 @@ impl<I: Network> Layer for Udp<'_, I> {
             }
             other => Ok(other),
         }
-    }
-
-    fn unclaimed(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
-        self.network.unclaimed(now, item)
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        self.network.next_deadline()
-    }
-
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.network.counters(visit);
-        self.counters.visit(visit);
-    }
-
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        let ours = matches!(layer, "udp" | "all");
-        if ours {
-            self.log = on;
-        }
-        self.network.set_log(layer, on) || ours
     }
 }
 

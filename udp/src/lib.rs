@@ -16,9 +16,9 @@ mod serve;
 mod service;
 mod wire;
 
+pub use self::layer::{Counters, Udp};
 pub use answers::Bound;
 pub use error::BindError;
-pub use layer::{Counters, Udp};
 pub use ports::PortSlot;
 pub use service::{Datagram, Failure, Reply, Undelivered};
 pub use wire::{HEADER_LEN, ParseError, UdpHeader};

@@ -1,6 +1,6 @@
 //! The port that answers with all counters, for operators and their tools.
 
-use netif::Instant;
+use layer::Instant;
 use network::{Network, Networks, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
@@ -92,7 +92,7 @@ impl<I: Network> Udp<'_, I> {
             ));
         };
         let (mut text, mut result) = (Text::new(region), Ok(()));
-        netif::report(self, self.ports.pool(), true, &mut |line| {
+        layer::report(self, self.ports.pool(), true, &mut |line| {
             let mut room = Finite::<LONGEST_LINE>::new();
             let room = room.region("udp.line");
             let add = |line: &str| {

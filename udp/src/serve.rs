@@ -3,7 +3,7 @@
 
 use core::{fmt, net::SocketAddr};
 
-use netif::Instant;
+use layer::Instant;
 use network::{IcmpError, Network, Outgoing, Packet, Problem, Protocol};
 use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
@@ -44,7 +44,7 @@ impl<I: Network> Udp<'_, I> {
                 return Ok(());
             }
         };
-        netif::log!(self.log, "udp: received {}", header);
+        layer::log!(self.log, "udp: received {}", header);
         let source = SocketAddr::new(packet.source, header.source_port.get());
         let destination = SocketAddr::new(packet.destination, header.destination_port.get());
         if let Some(clients) = &self.clients

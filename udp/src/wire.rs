@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use netif::{Payload, payload_of_bytes};
+use layer::{Payload, payload_of_bytes};
 use network::{Checksum, Packet, Protocol};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 

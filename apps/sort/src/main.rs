@@ -38,5 +38,5 @@ fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))
         .map_err(|error| config.stats_error(error))?;
     config.log_on(rt, &mut udp)?;
-    rt.run_if(udp, |udp| udp.network().network().link().settled())
+    rt.run(udp)
 }

@@ -8,7 +8,8 @@
 
 use core::time::Duration;
 
-use netif::{Instant, MacAddr};
+use layer::Instant;
+use netif::MacAddr;
 
 use super::{Claim, Due, Merged};
 use crate::entry::{Entry, State};

@@ -14,7 +14,7 @@
 
 use core::{net::Ipv4Addr, ops::Range};
 
-use netif::Instant;
+use layer::Instant;
 
 use super::Cache;
 use crate::entry::{Entry, State};

@@ -1,7 +1,8 @@
-use std::{format, string::ToString, vec, vec::Vec};
+use std::{format, vec, vec::Vec};
 
 use ::tests::with_pool;
 use ethernet::{EtherType, EthernetHeader};
+use layer::Layer as _;
 use rt_regions::Region;
 use zerocopy::IntoBytes;
 
@@ -10,6 +11,8 @@ use crate::{AddressInUse, host::*};
 
 const ANNOUNCEMENT: &str = "ff:ff:ff:ff:ff:ff < 10.0.0.2 (02:00:0a:00:00:02) asks for 10.0.0.2";
 const PROBE: &str = "ff:ff:ff:ff:ff:ff < 0.0.0.0 (02:00:0a:00:00:02) asks for 10.0.0.2";
+
+const IN_USE: AddressInUse = AddressInUse { address: Ipv4Addr::new(10, 0, 0, 2), by: OTHER };
 
 const START: Instant = Instant::from_millis(1_000_000);
 
@@ -89,8 +92,8 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     for _ in 0..15 {
         assert_eq!(detection.due(now), None);
         attempts.push(now);
-        assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
-        assert_eq!(detection.conflict(now, OTHER), Verdict::NotOurs);
+        assert_eq!(detection.conflict(now, IN_USE), Verdict::GiveUp);
+        assert_eq!(detection.conflict(now, IN_USE), Verdict::NotOurs);
         let until = detection.next();
         assert_eq!(detection.due(Instant::from_nanos(until.as_nanos() - 1)), None);
         now = until;
@@ -100,7 +103,7 @@ fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     assert_eq!(waits[9..], [Duration::from_secs(60); 5]);
     // Another address does not make it forget them.
     detection.restart();
-    assert_eq!(detection.conflict(now, OTHER), Verdict::GiveUp);
+    assert_eq!(detection.conflict(now, IN_USE), Verdict::GiveUp);
     assert_eq!(detection.next(), now + RATE_LIMIT_INTERVAL);
 }
 
@@ -187,13 +190,11 @@ fn with_server(test: impl FnOnce(&mut Host<'_>)) {
 fn a_server_gives_up_where_its_address_is_anothers() {
     for (station, conflicting) in [(OTHER, reply(OTHER, US)), (PEER, probe(PEER))] {
         with_server(|host| {
-            assert_eq!(host.arp.settled(), Ok(false));
+            assert_eq!(host.ready(), Ok(false));
             host.passes(2);
             host.hears(conflicting.clone());
-            let error = host.arp.settled().unwrap_err();
-            assert_eq!(error, AddressInUse { address: US.into(), by: station });
             let words = format!("the address 10.0.0.2 is in use by the station {station}");
-            assert_eq!(error.to_string(), words);
+            assert_eq!(host.ready(), Err(words));
         });
     }
 }
@@ -203,17 +204,17 @@ fn a_server_keeps_the_address_that_was_free() {
     with_server(|host| {
         let sent = host.passes(10);
         assert_eq!(sent, [PROBE, PROBE, PROBE, ANNOUNCEMENT, ANNOUNCEMENT]);
-        assert_eq!(host.arp.settled(), Ok(true));
+        assert_eq!(host.ready(), Ok(true));
         assert_eq!(host.hears(announcement(OTHER, US)), [ANNOUNCEMENT]);
         // Another host would give it up here.
         assert_eq!(host.hears(announcement(OTHER, US)), [""; 0]);
-        assert_eq!((host.arp.settled(), host.stats().given_up), (Ok(true), 0));
+        assert_eq!((host.ready(), host.stats().given_up), (Ok(true), 0));
         assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
     });
     // Without probing it is ours at once.
     with_pool(64, |pool| {
         let region = Region::new(pool, "memory");
-        assert_eq!(Host::new(&region).arp.with_probing_at_start(false).settled(), Ok(true));
+        assert!(matches!(Host::new(&region).arp.with_probing_at_start(false).ready(), Ok(true)));
     });
 }
 

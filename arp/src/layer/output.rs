@@ -3,7 +3,8 @@
 use core::net::Ipv4Addr;
 
 use ethernet::{EtherType, Link};
-use netif::{Instant, MacAddr};
+use layer::Instant;
+use netif::MacAddr;
 
 use crate::{Arp, ArpPacket, cache::Due, detection::Step};
 
@@ -21,7 +22,7 @@ impl<L: Link> Arp<'_, L> {
         destination: MacAddr,
         packet: ArpPacket,
     ) -> Result<(), L::Error> {
-        netif::log!(self.log, "arp: sent: {}", packet);
+        layer::log!(self.log, "arp: sent: {}", packet);
         self.link.send(now, destination, EtherType::ARP, packet)
     }
 
@@ -66,11 +67,11 @@ impl<L: Link> Arp<'_, L> {
                 Due::Ask(address) => self.request(now, address, MacAddr::BROADCAST)?,
                 Due::Poll(address, mac) => self.request(now, address, mac)?,
                 Due::Changed(address) => {
-                    netif::log!(self.log, "arp: {} has moved", address);
+                    layer::log!(self.log, "arp: {} has moved", address);
                     self.counters.changed += 1;
                 }
                 Due::Silent(address) | Due::Lost(address) => {
-                    netif::log!(self.log, "arp: {} does not answer", address);
+                    layer::log!(self.log, "arp: {} does not answer", address);
                     self.counters.silent += 1;
                     self.counters.unanswered += self.waiting.discard(address);
                 }

@@ -7,7 +7,8 @@ use std::{
 
 use ::tests::{End, Wire, with_pool};
 use ethernet::{Ethernet, Frame, Link};
-use netif::{Checksums, MacAddr, Payload};
+use layer::Payload;
+use netif::{Checksums, MacAddr};
 use network::{Network, Outgoing, Problem, Protocol, SendError, Sent};
 use zerocopy::IntoBytes;
 
@@ -63,7 +64,7 @@ impl Layer for Neighbours {
         None
     }
 
-    fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+    fn counters(&self, visit: &mut dyn FnMut(layer::Counter)) {
         self.0.counters(visit);
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use netif::Instant;
+use layer::Instant;
 use network::Protocol;
 use rt_regions::{ChunkQueue, Exhausted, Region};
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use netif::Instant;
+use layer::Instant;
 
 use super::Key;
 

@@ -1,6 +1,7 @@
 //! The advisories that MirageOS had for its frontend: each would come back here.
 
-use netif::{Netif, Rx};
+use layer::Rx;
+use netif::Netif;
 use rt_regions::PAGE_SIZE;
 use rt_xen::Guest;
 

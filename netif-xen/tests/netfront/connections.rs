@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use netif::{MacAddr, Netif, Rx};
+use layer::Rx;
+use netif::{MacAddr, Netif};
 use netif_xen::{Error, Netfront};
 use rt::Config;
 use rt_xen::{Errno, GrantError, Guest, StoreError};

@@ -1,6 +1,7 @@
 //! Frames in and frames out, with a backend as it should be.
 
-use netif::{Checksums, Netif, Rx};
+use layer::Rx;
+use netif::{Checksums, Netif};
 use rt_regions::{Finite, Region};
 use rt_xen::Guest;
 use tests::Random;

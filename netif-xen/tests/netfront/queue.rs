@@ -2,7 +2,8 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use netif::{Instant, Netif};
+use layer::Instant;
+use netif::Netif;
 use netif_xen::ProtocolViolation;
 use rt_xen::Guest;
 use tests::Random;

@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use netif::{Checksums, MacAddr, Netif, Rx};
+use layer::Rx;
+use netif::{Checksums, MacAddr, Netif};
 use netif_xen::Netfront;
 use rt_regions::Region;
 use rt_xen::Guest;

@@ -18,7 +18,7 @@ use std::{
     rc::Rc,
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use rt_xen::{
     Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,

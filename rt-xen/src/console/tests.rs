@@ -1,6 +1,6 @@
 use std::{boxed::Box, cell::RefCell, format, string::String, vec::Vec};
 
-use netif::Instant;
+use layer::Instant;
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::split::split;
+use layer::split::split;
 
 use crate::boot::Layout;
 

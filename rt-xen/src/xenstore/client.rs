@@ -11,7 +11,7 @@ use core::{
     time::Duration,
 };
 
-use netif::Instant;
+use layer::Instant;
 
 use super::{
     incoming::Incoming,

@@ -13,7 +13,7 @@ use std::{
     vec::Vec,
 };
 
-use netif::Instant;
+use layer::Instant;
 
 use super::{client::XenstoreInterface, wire::Header};
 use crate::events::Peer;

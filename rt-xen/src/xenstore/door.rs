@@ -9,7 +9,7 @@ use core::{
     },
 };
 
-use netif::Instant;
+use layer::Instant;
 
 use super::client::{Client, XenstoreInterface};
 use crate::{StoreError, Watch, events::Peer};

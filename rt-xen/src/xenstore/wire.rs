@@ -77,14 +77,14 @@ impl Request {
         rest: fmt::Arguments<'_>,
     ) -> Result<&[u8], StoreError> {
         let too_long = |fmt::Error| StoreError::RequestTooLong;
-        netif::format(path, &mut |piece| self.write_str(piece)).map_err(too_long)?;
+        layer::format(path, &mut |piece| self.write_str(piece)).map_err(too_long)?;
         // One within the path would be its end.
         #[expect(clippy::manual_contains, reason = "`contains` is much more code, for long texts")]
         if self.bytes[Header::SIZE..self.length].iter().any(|byte| *byte == 0) {
             return Err(StoreError::Refused(Errno::EINVAL));
         }
         let rest = format_args!("\0{rest}");
-        netif::format(rest, &mut |piece| self.write_str(piece)).map_err(too_long)?;
+        layer::format(rest, &mut |piece| self.write_str(piece)).map_err(too_long)?;
         let len = (self.length - Header::SIZE) as u32;
         let header = Header { kind: kind as u32, req_id, tx_id: 0, len };
         self.bytes[..Header::SIZE].copy_from_slice(&header.emit());

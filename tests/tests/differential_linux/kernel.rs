@@ -14,7 +14,8 @@ use lab::{
     Network,
     soak::frames::{ICMP, Ipv4, icmp},
 };
-use netif::{MacAddr, Netif, Rx};
+use layer::Rx;
+use netif::{MacAddr, Netif};
 use netif_tap::Tap;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netif::{Instant, Layer};
+use layer::{Instant, Layer};
 use tests::{Wire, with_pool};
 
 use super::server::{

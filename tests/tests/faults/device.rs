@@ -2,7 +2,8 @@
 
 use std::{cell::Cell, convert::Infallible, rc::Rc};
 
-use netif::{MacAddr, Netif, Payload, Rx, RxFrame};
+use layer::{Payload, Rx};
+use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 use tests::{End, Wire, with_pool};
 

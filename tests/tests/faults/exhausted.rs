@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use netif::Instant;
+use layer::Instant;
 use rt_regions::{Pool, Region};
 use tests::{Wire, with_pool};
 

@@ -8,7 +8,8 @@ use ::ethernet::{EtherType, EthernetHeader};
 use ::ipv4::{Ipv4Header, Options};
 use ::udp::UdpHeader;
 use etherparse::{ArpPacketSlice, Ethernet2Slice, Ipv4HeaderSlice, UdpHeader as PeerUdp};
-use netif::{MacAddr, Payload};
+use layer::Payload;
+use netif::MacAddr;
 use network::{Packet, Protocol};
 
 use super::input::Input;

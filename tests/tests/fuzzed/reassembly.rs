@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ::ipv4::{Datagram, Fields, Insert, Ipv4Header, Key, Limits, Reassembly};
-use netif::Instant;
+use layer::Instant;
 use network::Protocol;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use tests::with_pool;

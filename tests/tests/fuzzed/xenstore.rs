@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
 };
 
-use netif::Instant;
+use layer::Instant;
 use rt_xen::{
     StoreError, Watch,
     testing::{Daemon, Rings, Store},

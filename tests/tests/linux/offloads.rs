@@ -16,7 +16,8 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use netif::{Capture, Layer as _, MacAddr, Payload, Recorder, Rx};
+use layer::{Layer as _, Payload, Rx};
+use netif::{Capture, MacAddr, Recorder};
 use netif_tap::Tap;
 use network::{Checksum, Cidr, Protocol};
 use nix::sys::socket::{
@@ -292,8 +293,8 @@ impl Host {
         panic!("no reply to {} bytes", request.len());
     }
 
-    fn now(&self) -> netif::Instant {
-        netif::Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
+    fn now(&self) -> layer::Instant {
+        layer::Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
     }
 }
 

@@ -15,29 +15,36 @@ use lab::cargo;
 
 use crate::metadata::metadata;
 
-/// The crates of the tower, and which of ours each may depend on, directly or not: a protocol names
-/// no platform, a platform names no protocol.
-pub const TOWER: [(&str, &[&str]); 10] = [
+/// The crates of the tower, which need neither `std` nor an allocator, and which of ours each may depend on, directly or
+/// not: a protocol names no platform, a platform names no protocol.
+pub const TOWER: [(&str, &[&str]); 13] = [
     ("rt-regions", &[]),
-    ("netif", &["rt-regions"]),
-    ("network", &["netif", "rt-regions"]),
-    ("ethernet", &["netif", "rt-regions"]),
-    ("arp", &["ethernet", "netif", "network", "rt-regions"]),
-    ("ipv4", &["arp", "ethernet", "netif", "network", "rt-regions"]),
-    ("icmp", &["netif", "network", "rt-regions"]),
-    ("udp", &["netif", "network", "rt-regions"]),
-    ("rt", &["netif", "network", "rt-regions"]),
-    ("netif-tap", &["netif", "network", "rt", "rt-regions"]),
+    ("layer", &["rt-regions"]),
+    ("netif", &["layer", "rt-regions"]),
+    ("network", &["layer", "netif", "rt-regions"]),
+    ("ethernet", &["layer", "netif", "rt-regions"]),
+    ("arp", &["ethernet", "layer", "netif", "network", "rt-regions"]),
+    ("ipv4", &["arp", "ethernet", "layer", "netif", "network", "rt-regions"]),
+    ("icmp", &["layer", "netif", "network", "rt-regions"]),
+    ("udp", &["layer", "netif", "network", "rt-regions"]),
+    ("rt", &["layer", "netif", "network", "rt-regions"]),
+    ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions"]),
+    ("rt-xen", &["layer", "netif", "rt", "network", "rt-regions"]),
+    ("netif-xen", &["layer", "netif", "network", "rt", "rt-regions", "rt-xen"]),
 ];
 
-/// Checks that every crate of the tower keeps to [`TOWER`].
+/// Platforms that stand on an operating system, and which of ours each may depend on.
+const HOSTED: [(&str, &[&str]); 1] =
+    [("rt-unix", &["layer", "netif", "network", "rt", "rt-regions"])];
+
+/// Checks that every crate of the tower, the platforms among them, keeps to what it may know.
 ///
 /// # Errors
 /// A crate depends on one that it must not know, or there is no such crate.
 pub fn check_dependencies() -> Result<()> {
     let metadata = metadata()?;
     let ours = dependencies(&metadata);
-    for (name, allowed) in TOWER {
+    for (name, allowed) in TOWER.into_iter().chain(HOSTED) {
         let mut known = BTreeSet::new();
         let mut to_visit = vec![name];
         while let Some(of) = to_visit.pop() {

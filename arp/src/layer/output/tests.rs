@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use ::tests::with_pool;
-use netif::Layer as _;
+use layer::Layer as _;
 use rt_regions::Region;
 
 use crate::host::*;
@@ -49,12 +49,12 @@ fn plug(host: &mut Host<'_>, link_up: bool) {
 fn silence_on_a_link_that_is_down_is_no_consent() {
     unplugged(Probing::AtStart, |host| {
         assert_eq!(host.lives(60_000), [""; 0]);
-        assert_eq!((host.arp.settled(), host.stats().probes_tx), (Ok(false), 0));
+        assert_eq!((host.ready(), host.stats().probes_tx), (Ok(false), 0));
         plug(host, true);
         // The first probe may wait for a second.
         assert_eq!(host.lives(2000)[0], PROBE);
         host.hears(reply(OTHER, US));
-        assert!(host.arp.settled().is_err());
+        assert!(host.ready().is_err());
     });
 }
 
@@ -70,11 +70,11 @@ fn probing_begins_anew_when_the_link_comes_back() {
         host.lives(1500);
         plug(host, true);
         let back = host.now;
-        while host.arp.settled() == Ok(false) {
+        while host.ready() == Ok(false) {
             host.lives(100);
         }
         assert!(host.now.since(back) >= 4 * SECOND);
-        assert_eq!((host.arp.settled(), host.stats().probes_tx), (Ok(true), 5));
+        assert_eq!((host.ready(), host.stats().probes_tx), (Ok(true), 5));
     });
 }
 
@@ -96,7 +96,7 @@ fn an_address_is_announced_when_the_link_comes_and_comes_back() {
                 let sent = host.lives(1000);
                 assert_eq!(sent, [ANNOUNCEMENT]);
                 assert_eq!(host.lives(5000), [ANNOUNCEMENT]);
-                assert_eq!(host.arp.settled(), Ok(true));
+                assert_eq!(host.ready(), Ok(true));
             }
             // It is kept, not asked for again.
             assert_eq!(host.stats().probes_tx, probes);

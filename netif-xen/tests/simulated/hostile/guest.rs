@@ -1,6 +1,7 @@
 //! What the guest does meanwhile, and how it all ends.
 
-use netif::{Netif, Rx};
+use layer::Rx;
+use netif::Netif;
 use rt_xen::Guest;
 
 use super::{Backend, Happened, Hostile, Kept, MAC, PAGES};

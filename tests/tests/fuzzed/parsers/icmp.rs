@@ -7,7 +7,7 @@ use std::{
 
 use ::icmp::{Icmp, IcmpHeader};
 use etherparse::Ipv4HeaderSlice;
-use netif::{Counter, Instant, Layer, Payload, Rx};
+use layer::{Counter, Instant, Layer, Payload, Rx};
 use network::{Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Finite, Region};
 

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use ::ipv4::Key;
-use netif::Instant;
+use layer::Instant;
 
 use super::Fragment;
 

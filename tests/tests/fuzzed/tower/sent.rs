@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use etherparse::{
     ArpPacketSlice, Ethernet2Slice, Icmpv4Slice, Ipv4HeaderSlice, UdpHeader, UdpSlice,
 };
-use netif::Instant;
+use layer::Instant;
 use network::Cidr;
 
 use super::OURS;

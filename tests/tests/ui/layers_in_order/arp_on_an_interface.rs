@@ -4,7 +4,7 @@ use rt_regions::{Exhausted, Region};
 
 fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
     let arp = Arp::new(interface, cidr, 7, region)?;
-    netif::Layer::next_deadline(&arp);
+    layer::Layer::next_deadline(&arp);
     Ok(())
 }
 

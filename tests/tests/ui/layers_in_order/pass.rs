@@ -10,7 +10,7 @@ fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), E
     let arp = Arp::new(Ethernet::new(interface), cidr, 7, region)?;
     let ipv4 = Ipv4::new(arp, cidr, 1, region)?;
     let udp = Udp::new(Icmp::new(ipv4, 7), 7, region)?;
-    netif::Layer::next_deadline(&udp);
+    layer::Layer::next_deadline(&udp);
     Ok(())
 }
 

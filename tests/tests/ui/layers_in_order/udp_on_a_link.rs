@@ -4,7 +4,7 @@ use udp::Udp;
 
 fn tower(interface: tests::End, region: &Region<'_>) -> Result<(), Exhausted> {
     let udp = Udp::new(Ethernet::new(interface), 7, region)?;
-    netif::Layer::next_deadline(&udp);
+    layer::Layer::next_deadline(&udp);
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-use netif::{Netif, Rx};
+use layer::Rx;
+use netif::Netif;
 use rt_regions::{Pool, Region};
 
 fn frame<'p>(interface: &mut tests::End, pool: &'p Pool<'p>) -> Option<&'p [u8]> {

@@ -1,4 +1,5 @@
-use netif::{Netif, Rx, RxFrame};
+use layer::Rx;
+use netif::{Netif, RxFrame};
 use rt_regions::Region;
 
 fn last_byte(interface: &mut tests::End, region: &mut Region<'_>) -> Option<u8> {

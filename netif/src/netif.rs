@@ -1,41 +1,11 @@
-//! What every layer is, and what stands under the lowest one.
+//! What stands under the lowest layer.
 
 use core::{error::Error, time::Duration};
 
+use layer::{Counter, Payload, Rx};
 use rt_regions::Region;
 
-use crate::{Counter, Instant, MacAddr, Offloads, Payload};
-
-/// The answer of a layer that was asked for the next item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Rx<T> {
-    /// Nothing is waiting: sleep until the event or the deadline.
-    Idle,
-    /// Something was there, and a layer below kept it: ask again at once.
-    Handled,
-    /// The next item.
-    Item(T),
-}
-
-impl<T> Rx<T> {
-    /// The same answer with `change` made to the item.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Rx<U> {
-        match self {
-            Self::Idle => Rx::Idle,
-            Self::Handled => Rx::Handled,
-            Self::Item(item) => Rx::Item(change(item)),
-        }
-    }
-
-    /// The item, if there is one.
-    pub fn item(self) -> Option<T> {
-        match self {
-            Self::Item(item) => Some(item),
-            Self::Idle | Self::Handled => None,
-        }
-    }
-}
+use crate::{MacAddr, Offloads};
 
 /// What is known of the checksums inside a received frame, beside the IPv4 header's, which is
 /// always verified.
@@ -121,60 +91,5 @@ pub trait Netif {
     /// Shows each counter of the device to `visit`.
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
         let _ = visit;
-    }
-}
-
-/// A layer is a filter. It owns the layer below, asks it for the next item, keeps what is its own
-/// and hands the rest up. Sending is the matter of the traits that extend this one (`Link`,
-/// `Network`).
-///
-/// No layer reads a clock: the time is an argument, and never goes back.
-pub trait Layer {
-    /// Why the device is broken; nothing else is an error.
-    type Error: Error;
-    /// What a runtime can wait on, see [`Netif::Event`].
-    type Event;
-    /// What is handed up: a frame, a packet.
-    type Item<'r>;
-
-    /// What to wait on.
-    fn event(&self) -> Self::Event;
-
-    /// Does what is due at `now` (a retry, an expiry), takes the next item from the layer below,
-    /// and handles it or hands it up. What is handed up lives in `region`.
-    ///
-    /// # Errors
-    /// The device is broken.
-    fn receive<'r>(
-        &mut self,
-        now: Instant,
-        region: &'r Region<'_>,
-    ) -> Result<Rx<Self::Item<'r>>, Self::Error>;
-
-    /// Takes back an item that was handed up and that nobody above wanted: counted, and answered
-    /// where the protocol has an answer for that.
-    ///
-    /// # Errors
-    /// The device is broken.
-    fn unclaimed(&mut self, now: Instant, item: Self::Item<'_>) -> Result<(), Self::Error>;
-
-    /// When [`receive`](Self::receive) is to be called even though nothing has arrived.
-    fn next_deadline(&self) -> Option<Instant>;
-
-    /// Shows each counter of this layer and of those below to `visit`, the lowest layer first.
-    fn counters(&self, visit: &mut dyn FnMut(Counter));
-
-    /// Turns the log of the layer called `layer` (`"arp"`, or `"all"`) on or off; says whether there
-    /// is such a layer.
-    fn set_log(&mut self, layer: &str, on: bool) -> bool;
-}
-
-impl Instant {
-    /// The earlier of two deadlines, either of which may be missing.
-    pub fn earliest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        match (one, other) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
     }
 }

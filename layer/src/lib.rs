@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod counters;
+mod decimal;
+mod dotted;
+mod format;
+mod forward;
+mod layer;
+mod log;
+mod payload;
+mod report;
+pub mod split;
+mod time;
+
+pub use counters::{Counter, visit_counters};
+pub use decimal::decimal;
+pub use dotted::{Dotted, parse_ipv4};
+pub use format::format;
+pub use payload::{Payload, SMALL, Slice};
+pub use report::{report, report_memory};
+pub use time::Instant;
+
+pub use crate::layer::{Layer, Rx};
+
+#[cfg(feature = "defmt")]
+#[doc(hidden)]
+pub use defmt;
