@@ -175,7 +175,7 @@ fn nobody_sends_to_nobody() {
         let six = Outgoing::new("::1".parse().unwrap(), Protocol::UDP);
         assert!(matches!(host.send(Instant::ZERO, six, b"x"), Ok(Sent::NotSent(_))));
         assert!(sent(wire).is_empty());
-        assert_eq!(counters(&host), [("refused", 8)]);
+        assert_eq!(counters(&host), [("not_sent", 8)]);
     });
 }
 
