@@ -45,7 +45,7 @@ impl<T> Rx<T> {
 pub trait Layer {
     /// Why the device is broken; nothing else is an error.
     type Error: Error;
-    /// What a runtime can wait on, see [`Netif::Event`].
+    /// What a runtime can wait on until an item may be waiting: a file descriptor, an event channel.
     type Event;
     /// What is handed up: a frame, a packet.
     type Item<'r>;

@@ -101,7 +101,7 @@ fn a_status_that_cannot_be() {
 fn flags_that_cannot_be() {
     for flags in [16, 32, 0x8000] {
         fail_backend(ProtocolViolation::Flags(flags), |backend| {
-            answer(backend, 0, 0, flags.into(), 60)
+            answer(backend, 0, 0, flags.into(), 60);
         });
     }
     fail_backend(ProtocolViolation::Flags(8), |backend| {
