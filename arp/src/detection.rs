@@ -116,12 +116,12 @@ impl Detection {
         }
     }
 
-    /// The same, but the address is probed for before it is used.
+    /// This detection, with the address probed for before it is used.
     pub(crate) const fn with_probing(self) -> Self {
         Self { state: State::Begin, probing: true, ..self }
     }
 
-    /// The same, but it is kept and defended once it is ours.
+    /// Probes for the address before it is used, and keeps and defends it once it is ours.
     pub(crate) const fn probe_at_start(&mut self) {
         (self.state, self.probing, self.keeps) = (State::Begin, true, true);
     }

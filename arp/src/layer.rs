@@ -79,7 +79,7 @@ impl<'g, L> Arp<'g, L> {
         }
     }
 
-    /// The same layer, which asks before it uses an address, and gives it up rather than share it
+    /// This layer, asking before it uses an address, and giving it up rather than share it
     /// (RFC 5227, 2.1 and 2.4 (b)).
     ///
     /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
@@ -91,7 +91,7 @@ impl<'g, L> Arp<'g, L> {
         Self { detection: self.detection.with_probing(), ..self }
     }
 
-    /// The same layer, which, if it is to `probe`, asks before it uses an address, and keeps and defends it from
+    /// This layer, asking before it uses an address if it is to `probe`, and keeping and defending it from
     /// then on, as without probing (RFC 5227, 2.1 and 2.4 (c)): for a server, which is to be at this address
     /// or not at all. [`ready`](Layer::ready) says which.
     #[must_use]

@@ -87,7 +87,7 @@ impl<I> Icmp<I> {
         Self { network, errors, counters: Counters::default(), log: false }
     }
 
-    /// The same layer with another limit for the errors that it sends: `per_second` in the long run,
+    /// This layer with another limit for the errors that it sends: `per_second` in the long run,
     /// `burst` at once. 0 for either: it sends none.
     #[must_use]
     pub fn with_error_rate(self, per_second: u32, burst: u32) -> Self {

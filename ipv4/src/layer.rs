@@ -110,7 +110,7 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
         Self::with_limits(link, cidr, secret, Limits::for_pool(pool), region)
     }
 
-    /// The same with other limits for reassembly.
+    /// The layer over `link` with limits for reassembly of one's own.
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
@@ -143,13 +143,13 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
 }
 
 impl<E> Ipv4<'_, E> {
-    /// The same with a gateway for what is not in our network.
+    /// This layer with a gateway for what is not in our network.
     #[must_use]
     pub fn with_gateway(self, gateway: Option<Ipv4Addr>) -> Self {
         Self { gateway, ..self }
     }
 
-    /// The same with another TTL than [`DEFAULT_TTL`] for what no transport sets one for; 0, which must
+    /// This layer with another TTL than [`DEFAULT_TTL`] for what no transport sets one for; 0, which must
     /// not be sent, counts as 1. What goes to a multicast group has 1 (RFC 1112 6.1).
     #[must_use]
     pub fn with_ttl(self, ttl: u8) -> Self {

@@ -76,7 +76,7 @@ impl<'lab> Service<'lab> {
         Ok(service)
     }
 
-    /// The same for a program that does not serve on the lab's TAP device.
+    /// Starts a program that does not serve on the lab's TAP device, and waits until it serves.
     ///
     /// # Errors
     /// Those of [`start`](Self::start).

@@ -19,7 +19,7 @@ pub enum Rx<T> {
 }
 
 impl<T> Rx<T> {
-    /// The same answer with `change` made to the item.
+    /// This answer with `change` made to the item.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Rx<U> {
         match self {
             Self::Idle => Rx::Idle,

@@ -93,9 +93,10 @@ pub(crate) enum OffloadLevel {
     None,
     /// Each frame has a header before it. Checksums may be blank, both ways.
     Checksums,
-    /// The same; and a datagram that is too long may be written, and the kernel cuts it into fragments.
+    /// Blank checksums are taken and given, and a datagram that is too long may be written: the kernel cuts it into
+    /// fragments.
     Fragments,
-    /// The same; and equal datagrams may be read and written as one.
+    /// All of that, and equal datagrams may be read and written as one.
     Segments,
 }
 

@@ -102,7 +102,7 @@ impl Tap {
         Self::attach_with(name, mac, false, memory)
     }
 
-    /// The same with the help of the kernel, as far as it has any, if `offloads` is true. With 3 MiB or more
+    /// Attaches to a TAP device with the help of the kernel, as far as it has any, if `offloads` is true. With 3 MiB or more
     /// behind `memory`, its buffers take 128 KiB.
     ///
     /// # Errors

@@ -65,12 +65,12 @@ impl Header {
         }
     }
 
-    /// The same, to be cut into fragments that carry `size` bytes each.
+    /// A datagram with a blank checksum, to be cut into fragments that carry `size` bytes each.
     pub(crate) fn to_fragment(transport: u16, size: u16) -> Self {
         Self { gso_type: GSO_UDP, ..Self::blank(transport).cut(transport, size) }
     }
 
-    /// The same, to be cut into datagrams with a payload of `size` bytes each.
+    /// A datagram with a blank checksum, to be cut into datagrams with a payload of `size` bytes each.
     pub(crate) fn datagrams(transport: u16, size: u16) -> Self {
         Self { gso_type: GSO_UDP_L4, ..Self::blank(transport).cut(transport, size) }
     }

@@ -106,11 +106,11 @@ impl<G: Guest> Netfront<G> {
         Self::attach_at(guest, number, mac, memory, 0)
     }
 
-    /// The same with the indices of the rings beginning at `start`, as they are after so many frames: for
+    /// Attaches with the indices of the rings beginning at `start`, as they are after so many frames: for
     /// tests.
     ///
     /// # Errors
-    /// The same.
+    /// The interface cannot be opened.
     #[doc(hidden)]
     pub fn attach_at(
         guest: G,

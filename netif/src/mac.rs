@@ -45,7 +45,7 @@ impl MacAddr {
         !self.is_group() && !matches!(self.0, [0, 0, 0, 0, 0, 0])
     }
 
-    /// The same address made locally administered and individual (IEEE 802: bit 1 set, bit 0 clear):
+    /// This address made locally administered and individual (IEEE 802: bit 1 set, bit 0 clear):
     /// how an address is made from random bytes.
     #[must_use]
     pub const fn local(mut self) -> Self {

@@ -129,7 +129,7 @@ fn halves(word: [u8; 8]) -> u64 {
     (word & 0xffff_ffff) + (word >> 32)
 }
 
-/// The same of words of 64 bits, the carries between their halves included. On its own, so that there is one
+/// The sum of words of 64 bits, the carries between their halves included. On its own, so that there is one
 /// copy of it, made fast, whatever else is made small.
 #[inline(never)]
 fn sum_words(words: &[[u8; 8]]) -> u64 {

@@ -273,7 +273,7 @@ impl<'m> Pool<'m> {
         }
     }
 
-    /// The same for a chain that is given back, whose runs are of class `least` or above.
+    /// Notes the end of a chain that is given back, whose runs are of class `least` or above.
     fn note_end(&self, chain: Chain, least: usize) {
         if cfg!(debug_assertions) {
             for run in self.runs(chain) {

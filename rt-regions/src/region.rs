@@ -131,7 +131,7 @@ impl<'p> Region<'p> {
         region
     }
 
-    /// The same region, not yet used, with a cap: it and its children together never hold more
+    /// This region, not yet used, with a cap: it and its children together never hold more
     /// than `bytes`, rounded up to whole pages.
     #[must_use]
     pub fn with_cap(mut self, bytes: usize) -> Self {
@@ -139,7 +139,7 @@ impl<'p> Region<'p> {
         self
     }
 
-    /// The same region, allowed to use the pages that [`Pool::keep_back`] keeps back: for paths that
+    /// This region, allowed to use the pages that [`Pool::keep_back`] keeps back: for paths that
     /// report that memory has run out.
     #[must_use]
     pub fn with_reserve(mut self) -> Self {
@@ -147,7 +147,7 @@ impl<'p> Region<'p> {
         self
     }
 
-    /// The same region, whose pages are zeroed before they are given back. Releasing is then linear
+    /// This region, whose pages are zeroed before they are given back. Releasing is then linear
     /// in the number of pages.
     #[must_use]
     pub fn with_zeroing(mut self) -> Self {

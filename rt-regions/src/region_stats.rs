@@ -222,7 +222,7 @@ impl Labels {
         &self.labels[usize::from(index)]
     }
 
-    /// The same name may stand at several addresses: compare the words before giving it a place.
+    /// A name may stand at several addresses: compare the words before giving it a place.
     #[cold]
     fn find_slowly(&self, name: &'static str, place: &'static Location<'static>) -> u8 {
         let known = &self.labels[..NAMES - 1];

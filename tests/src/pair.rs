@@ -98,7 +98,7 @@ impl End {
         (end, other)
     }
 
-    /// The same end with another MTU.
+    /// This end with another MTU.
     #[must_use]
     pub fn with_mtu(self, mtu: usize) -> Self {
         Self { mtu, ..self }

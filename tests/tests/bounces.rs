@@ -31,7 +31,7 @@ const NO_END: usize = 2000;
 enum Service {
     /// Replies with the request.
     Echo(u16),
-    /// The same, and it answers any port.
+    /// An echo that answers any port.
     EchoToAll(u16),
     /// Replies with an error line, as `sort` does to what are no numbers.
     Lines(u16),

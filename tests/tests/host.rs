@@ -116,7 +116,7 @@ fn ip(protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     ip_with(protocol, options, payload, |_| {})
 }
 
-/// The same, with `change` made to the header before its checksum is.
+/// An IPv4 packet with `change` made to its header before the checksum is.
 fn ip_with(
     protocol: u8,
     options: &[u8],

@@ -121,14 +121,14 @@ impl<'g, I> Udp<'g, I> {
         }
     }
 
-    /// The same layer, which takes datagrams only from hosts of these networks, whatever port they are for; none:
+    /// This layer, taking datagrams only from hosts of these networks, whatever port they are for; none:
     /// from everybody.
     #[must_use]
     pub fn with_clients(self, clients: Option<Networks>) -> Self {
         Self { clients, ..self }
     }
 
-    /// The same layer with another limit for the lines that tell clients why there is no reply: `per_second`
+    /// This layer with another limit for the lines that tell clients why there is no reply: `per_second`
     /// in the long run, `burst` at once. 0 for either: it sends none.
     #[must_use]
     pub fn with_line_rate(self, per_second: u32, burst: u32) -> Self {

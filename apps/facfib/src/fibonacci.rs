@@ -20,7 +20,7 @@ pub(crate) fn by_addition<'r>(request: &'r [u8], region: &'r Region<'_>) -> Repl
     Ok(add_up(index, &numbers)?.into_digits(region)?)
 }
 
-/// The same service, by doubling.
+/// The service of Fibonacci numbers that computes by doubling.
 pub(crate) fn by_doubling<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
     let index = request::number("fibonacci", request, 0..=MOST, region)?;
     let numbers = region.child("fibonacci");

@@ -31,7 +31,7 @@ impl Order {
     }
 }
 
-/// The same numbers, the smallest first, in `result`.
+/// The numbers of a list, the smallest first, in `result`.
 ///
 /// For n numbers `result` comes to hold n cells of 16 bytes, and while it runs the halves hold as
 /// many again. The depth is log2(n): lists are walked in loops.

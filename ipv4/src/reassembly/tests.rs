@@ -148,7 +148,7 @@ fn several_flows_at_once() {
     );
 }
 
-/// The same identification of another source, protocol or destination is another datagram.
+/// An identification of another source, protocol or destination is another datagram.
 #[test]
 fn the_whole_key_counts() {
     with_reassembly(

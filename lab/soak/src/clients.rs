@@ -98,7 +98,7 @@ impl<'s> Clients<'s> {
         Ok(())
     }
 
-    /// The same over a bad network, which loses, doubles and reorders frames. Replies have to come to those
+    /// Asks over a bad network, which loses, doubles and reorders frames. Replies have to come to those
     /// requests of which no frame was lost.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ impl<'m> Domain<'m> {
         .map(|(domain, ())| domain)
     }
 
-    /// The same for a guest that replies to UDP datagrams with what it was sent, at `to`: waits until it does, and
+    /// Starts a guest that replies to UDP datagrams with what it was sent, at `to`; waits until it does, and
     /// says how long that took.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ impl Machine {
         self.succeed_within(program, args, PROGRAM_WITHIN)
     }
 
-    /// The same, within `limit`.
+    /// Runs a program in dom0, which has to end well within `limit`.
     pub(super) fn succeed_within(
         &self,
         program: &str,
@@ -193,7 +193,7 @@ impl Machine {
         self.ask_watching(ask, request, expected, || Ok(()))
     }
 
-    /// The same; meanwhile, `watch` is called again and again.
+    /// Asks a guest from dom0; meanwhile, `watch` is called again and again.
     ///
     /// # Errors
     /// Those of [`Machine::ask`] and of `watch`.

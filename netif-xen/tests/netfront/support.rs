@@ -35,7 +35,7 @@ impl Host {
         Self::at(0, pages, mtu)
     }
 
-    /// The same with rings that have gone round before: whose indices begin at `start`.
+    /// A host with rings that have gone round before: whose indices begin at `start`.
     pub(crate) fn at(start: u32, pages: usize, mtu: Option<u32>) -> Self {
         let world = World::new(pages);
         let backend = Backend::plug(&world, 0, &MAC.to_string(), mtu);

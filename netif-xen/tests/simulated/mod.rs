@@ -190,7 +190,7 @@ impl World {
         })
     }
 
-    /// The same for a page that both domains write from now on.
+    /// Maps a page that both domains write from now on.
     pub fn map_shared(&self, number: u32) -> Option<NonNull<u8>> {
         let is_writable =
             self.with_grant(number, |grant| grant.is_shared && grant.access == Access::Write)?;

@@ -20,7 +20,7 @@ impl Region<'_> {
         }
     }
 
-    /// The same without an error, and without counting that it was refused.
+    /// Room for an object, if there is any; that there is none is not counted.
     pub(crate) fn try_allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.allocate_here(layout).or_else(|| self.allocate_elsewhere(layout).ok())
     }

@@ -151,7 +151,7 @@ impl<'s, P: Peer> Client<'s, P> {
         self.watches.take_fired(watch)
     }
 
-    /// The same without asking: the next time it is still so.
+    /// Whether the watch has fired, which it still has the next time that somebody looks.
     #[inline]
     pub(crate) fn has_fired(&self, watch: &Watch) -> bool {
         self.watches.has_fired(watch)

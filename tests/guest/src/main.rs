@@ -36,7 +36,7 @@ fn guest(machine: Machine) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same with a runtime: what is said appears on the console of the domain.
+/// Does what is asked for with a runtime: what is said appears on the console of the domain.
 fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
     let what = rt.args().nth(1).unwrap_or_default();
     rt.print(format_args!("guest with a runtime: {what}"));

@@ -32,13 +32,13 @@ fn case(name: impl Into<String>, frames: impl IntoIterator<Item = Vec<u8>>) -> C
 }
 
 impl Case {
-    /// The same, and then the time for fragments is over.
+    /// This case, and then the time for fragments is over.
     fn then_timeout(mut self) -> Self {
         self.steps.push(Step::ReassemblyTimeout);
         Self { reassembly_timeout: 1, ..self }.alone()
     }
 
-    /// The same, with a kernel of its own.
+    /// This case, with a kernel of its own.
     fn alone(self) -> Self {
         Self { alone: true, ..self }
     }

@@ -139,7 +139,7 @@ pub(crate) fn what_leaves_this_host_is_complete() {
     });
 }
 
-/// The same through a bridge, which has no addresses and cuts nothing by itself.
+/// What goes through a bridge is complete; a bridge has no addresses and cuts nothing by itself.
 pub(crate) fn what_crosses_a_bridge_is_complete() {
     with_service("echo", &["--offloads=on"], |_, _| {
         ip("tuntap add dev tap1 mode tap");

@@ -91,7 +91,7 @@ pub(crate) fn ask(socket: &UdpSocket, request: impl AsRef<[u8]>) -> Vec<u8> {
     receive(socket)
 }
 
-/// The same for a reply that is text.
+/// Sends a request and waits for its reply, which is text.
 pub(crate) fn ask_text(socket: &UdpSocket, request: impl AsRef<[u8]>) -> String {
     String::from_utf8(ask(socket, request)).expect("the reply is text")
 }

@@ -39,12 +39,12 @@ fn with_service(app: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
     with_image(app, &image, test);
 }
 
-/// The same with this image of the service.
+/// Calls `test` with a guest that runs this image of the service.
 fn with_image(app: &str, image: &[u8], test: impl FnOnce(&Machine, &Domain<'_>)) {
     with_lines(app, image, "", test);
 }
 
-/// The same with further lines in its domain file.
+/// Calls `test` with a guest that runs this image and has further lines in its domain file.
 fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
     let machine = machine();
     let settings = Settings {

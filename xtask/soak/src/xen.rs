@@ -59,7 +59,7 @@ pub fn on_xen(plan: &Plan, memory: u32) -> Result<()> {
     run(&machine, &images, &progress, memory)
 }
 
-/// The same on a machine that is there and has no other guest; Ctrl-C does not end it early.
+/// Soaks all services as guests of a machine that is there and has no other guest; Ctrl-C does not end it early.
 ///
 /// # Errors
 /// As [`on_xen`].

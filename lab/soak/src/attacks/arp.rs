@@ -91,7 +91,7 @@ fn unsolicited_replies(target: &Target, _: &mut Random) -> Vec<Vec<u8>> {
     (0..2000).map(|number| target.answer_of_stranger(number)).collect()
 }
 
-/// The same lie many times, from the attacker's station: whom it is for, and the packet.
+/// One lie many times, from the attacker's station: whom it is for, and the packet.
 fn spoof(target: &Target, lie: impl Fn(&Target) -> (Mac, Vec<u8>)) -> Vec<Vec<u8>> {
     let (destination, packet) = lie(target);
     vec![ethernet(destination, target.evil(), 0x0806, &packet); 500]
