@@ -8,6 +8,7 @@
 use core::{net::Ipv4Addr, time::Duration};
 
 use layer::Instant;
+use netif::IPV4_MIN_MTU;
 use network::TableHash;
 
 use crate::rows::Row;
@@ -17,9 +18,6 @@ const WAYS: usize = 8;
 
 /// How long a path MTU holds before the larger one is tried again (RFC 1191 6.3).
 const HOLDS: Duration = Duration::from_secs(600);
-
-/// The smallest MTU that a link may have (RFC 791): smaller values are lies.
-const LEAST: usize = 68;
 
 /// The least that packets are made for. Hardly any path takes less than this (Linux has the same floor,
 /// `net.ipv4.route.min_pmtu`), and who forges a report would have large replies go in a thousand pieces.
@@ -70,7 +68,7 @@ impl<'g> Paths<'g> {
         let mut noted = Noted::default();
         let index = self.find(destination);
         if let Some(row) = self.rows.get_mut(index)
-            && mtu >= LEAST
+            && mtu >= IPV4_MIN_MTU
         {
             // No link takes more than 65,535 bytes.
             let mtu = (mtu.min(usize::from(u16::MAX)) as u16).max(FLOOR - 1);

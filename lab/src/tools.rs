@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -110,6 +110,17 @@ pub fn succeed(command: &mut Command) -> Result<()> {
     let status = status.with_context(|| format!("cannot start {}", typed(command)))?;
     ensure!(status.success(), "{}: {status}", typed(command));
     Ok(())
+}
+
+/// The exit status of a tool that ends with `result`; an error is told on standard error.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The command as one would type it.

@@ -7,7 +7,7 @@ use core::{
 };
 
 use layer::{Counter, Payload, Rx};
-use netif::{Checksums, MacAddr, Netif, Offloads, RxFrame};
+use netif::{Checksums, IPV4_MIN_MTU, MacAddr, Netif, Offloads, RxFrame};
 use rt::{Config, Runtime};
 use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{
@@ -32,8 +32,6 @@ const PROMPT: Duration = Duration::from_micros(20);
 const SPIN_READS: u32 = 32;
 /// How often it is asked whether the interface is up: nothing else tells.
 const LINK_INTERVAL: Duration = Duration::from_secs(1);
-/// The smallest MTU with which the kernel's help is taken: that of IPv4 (RFC 791).
-const LEAST_MTU: usize = 68;
 /// The buffers for many datagrams at once take at most one in so many pages of the pool.
 const POOL_SHARE: usize = 16;
 
@@ -126,7 +124,7 @@ impl Tap {
         };
         let (device, help) = device::open(name, most)?;
         let mtu = device::mtu(name)?;
-        if mtu < LEAST_MTU && help != OffloadLevel::None {
+        if mtu < IPV4_MIN_MTU && help != OffloadLevel::None {
             drop(device);
             return Self::new(
                 device::open(name, OffloadLevel::None)?.0,

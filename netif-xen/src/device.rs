@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use netif::MacAddr;
+use netif::{IPV4_MIN_MTU, MacAddr};
 use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
 use crate::{Error, netfront::LARGEST_HEADER, state::XenbusState};
@@ -15,9 +15,6 @@ const LONGEST_DIRECTORY: usize = 512;
 
 /// The MTU of a device for which xenstore has none (`netif.h`).
 const DEFAULT_MTU: usize = 1500;
-
-/// The smallest MTU of IPv4 (RFC 791).
-const SMALLEST_MTU: usize = 68;
 
 /// The largest frame of a request is 65,535 bytes (`XEN_NETIF_MAX_TX_SIZE`).
 const LARGEST_MTU: usize = 65_535 - LARGEST_HEADER;
@@ -165,7 +162,7 @@ impl Device {
         } else {
             self::number(mtu).map(|mtu| mtu as usize)
         }
-        .filter(|mtu| (SMALLEST_MTU..=LARGEST_MTU).contains(mtu))
+        .filter(|mtu| (IPV4_MIN_MTU..=LARGEST_MTU).contains(mtu))
         .ok_or(Error::Device(number, "mtu"))?;
         Ok(Properties { mac, mtu })
     }

@@ -45,7 +45,7 @@ pub(crate) struct FrontRing<const WORDS: usize> {
     /// How many of them the other end can see.
     published: u32,
     /// Up to which of them it is settled whether the other end is notified.
-    settled: u32,
+    notified: u32,
     /// How many responses were taken.
     consumed: u32,
     /// How many responses there are, as the other end last said.
@@ -68,7 +68,7 @@ impl<const WORDS: usize> FrontRing<WORDS> {
             page: page.cast(),
             produced: start,
             published: start,
-            settled: start,
+            notified: start,
             consumed: start,
             seen: start,
         };
@@ -108,8 +108,8 @@ impl<const WORDS: usize> FrontRing<WORDS> {
     }
 
     /// How many requests were published since [`must_notify`](Self::must_notify) was last asked.
-    pub(crate) fn unsettled(&self) -> u32 {
-        self.published.wrapping_sub(self.settled)
+    pub(crate) fn unnotified(&self) -> u32 {
+        self.published.wrapping_sub(self.notified)
     }
 
     /// Writes a request; the other end does not see it yet. Gives the slot that it stands in, or
@@ -138,7 +138,7 @@ impl<const WORDS: usize> FrontRing<WORDS> {
     /// (`RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`).
     #[inline]
     pub(crate) fn must_notify(&mut self) -> bool {
-        let before = core::mem::replace(&mut self.settled, self.published);
+        let before = core::mem::replace(&mut self.notified, self.published);
         if before == self.published {
             return false;
         }

@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// The fewest pages: a frame of the largest MTU has as many.
-const LEAST: usize = 16;
+const MIN_SLOTS: usize = 16;
 
 /// The most pages: as many requests fit into the ring with two to a page.
-const MOST: usize = SIZE as usize / 2;
+const MAX_SLOTS: usize = SIZE as usize / 2;
 
 /// The transmit side of an interface.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct TxQueue {
     pub(crate) ring: Option<FrontRing<3>>,
     backend: DomainId,
     /// Which pages were lent for this connection.
-    ours: [bool; MOST],
+    ours: [bool; MAX_SLOTS],
     /// How many rooms a page has: 1 or 2.
     rooms_per_page: usize,
     /// Which rooms have a request under way.
@@ -58,7 +58,7 @@ impl TxQueue {
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
-        let count = (pool.pages() / 12).clamp(LEAST, MOST);
+        let count = (pool.pages() / 12).clamp(MIN_SLOTS, MAX_SLOTS);
         Ok(Self {
             free: memory.alloc_slice_with(2 * count, |_| 0)?,
             buffers: Buffers::new(count, pool, memory)?,
@@ -224,7 +224,7 @@ impl TxQueue {
     /// Whether so much was published since the backend was last notified that it should begin now.
     #[inline]
     pub(crate) fn is_half_unnotified(&self) -> bool {
-        self.ring.as_ref().is_some_and(|ring| ring.unsettled() as usize > self.usable / 2)
+        self.ring.as_ref().is_some_and(|ring| ring.unnotified() as usize > self.usable / 2)
     }
 
     /// Lends the pages that are not lent for this connection, or tries to.

@@ -15,4 +15,4 @@ pub use capture::{Capture, Recorder};
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use offloads::Offloads;
 
-pub use crate::netif::{Checksums, Netif, RxFrame};
+pub use crate::netif::{Checksums, IPV4_MIN_MTU, Netif, RxFrame};

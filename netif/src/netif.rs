@@ -7,6 +7,9 @@ use rt_regions::Region;
 
 use crate::{MacAddr, Offloads};
 
+/// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
+pub const IPV4_MIN_MTU: usize = 68;
+
 /// What is known of the checksums inside a received frame, beside the IPv4 header's, which is
 /// always verified.
 ///
@@ -36,7 +39,10 @@ impl Checksums {
 pub struct RxFrame<'r> {
     /// The frame, from the destination address on, without the frame check sequence.
     pub bytes: &'r [u8],
-    /// What is known of the checksums inside.
+    /// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
+pub const IPV4_MIN_MTU: usize = 68;
+
+/// What is known of the checksums inside.
     pub checksums: Checksums,
 }
 

@@ -87,11 +87,5 @@ impl Request {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    lab::tools::exit_code(Arguments::parse().command.run())
 }

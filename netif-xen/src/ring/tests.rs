@@ -104,7 +104,7 @@ fn the_other_end_is_notified_when_it_asked_and_once() {
             ring.publish();
         }
         // It asked for the first; the burst is settled at once.
-        assert_eq!(ring.unsettled(), 3);
+        assert_eq!(ring.unnotified(), 3);
         assert!(ring.must_notify());
         assert!(!ring.must_notify());
         // It has not gone to sleep since.

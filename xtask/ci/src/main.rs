@@ -77,11 +77,5 @@ impl Fuzz {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    lab::tools::exit_code(Arguments::parse().command.run())
 }
