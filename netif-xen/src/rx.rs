@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The fewest buffers: a frame of the largest MTU fills as many.
-const MIN_SLOTS: usize = 17;
+const MIN_PAGES: usize = 17;
 
 /// Where a buffer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl RxQueue {
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
-        let count = (pool.pages() / 8).clamp(MIN_SLOTS, SIZE as usize);
+        let count = (pool.pages() / 8).clamp(MIN_PAGES, SIZE as usize);
         Ok(Self {
             states: memory.alloc_slice_with(count, |_| State::Out)?,
             slots: memory.alloc([0; SIZE as usize])?,

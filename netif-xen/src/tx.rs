@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// The fewest pages: a frame of the largest MTU has as many.
-const MIN_SLOTS: usize = 16;
+const MIN_PAGES: usize = 16;
 
 /// The most pages: as many requests fit into the ring with two to a page.
-const MAX_SLOTS: usize = SIZE as usize / 2;
+const MAX_PAGES: usize = SIZE as usize / 2;
 
 /// The transmit side of an interface.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct TxQueue {
     pub(crate) ring: Option<FrontRing<3>>,
     backend: DomainId,
     /// Which pages were lent for this connection.
-    ours: [bool; MAX_SLOTS],
+    ours: [bool; MAX_PAGES],
     /// How many rooms a page has: 1 or 2.
     rooms_per_page: usize,
     /// Which rooms have a request under way.
@@ -58,7 +58,7 @@ impl TxQueue {
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
-        let count = (pool.pages() / 12).clamp(MIN_SLOTS, MAX_SLOTS);
+        let count = (pool.pages() / 12).clamp(MIN_PAGES, MAX_PAGES);
         Ok(Self {
             free: memory.alloc_slice_with(2 * count, |_| 0)?,
             buffers: Buffers::new(count, pool, memory)?,

@@ -39,10 +39,7 @@ impl Checksums {
 pub struct RxFrame<'r> {
     /// The frame, from the destination address on, without the frame check sequence.
     pub bytes: &'r [u8],
-    /// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
-pub const IPV4_MIN_MTU: usize = 68;
-
-/// What is known of the checksums inside.
+    /// What is known of the checksums inside.
     pub checksums: Checksums,
 }
 
