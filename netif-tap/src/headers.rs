@@ -3,6 +3,7 @@
 
 use core::net::Ipv4Addr;
 
+use byteorder::{ByteOrder, NetworkEndian};
 use network::{Checksum, Protocol};
 
 /// The length of an Ethernet header in bytes.
@@ -35,7 +36,7 @@ impl Datagram {
         }
         let transport = ETHERNET + 4 * usize::from(version & 15);
         let end = ETHERNET + total;
-        let length = usize::from(u16::from_be_bytes(*frame.get(transport + 4..)?.first_chunk()?));
+        let length = usize::from(NetworkEndian::read_u16(frame.get(transport + 4..transport + 6)?));
         let agrees = transport >= ETHERNET + 20
             && end <= frame.len()
             && length >= UDP
@@ -60,7 +61,7 @@ pub(crate) fn is_fragment(frame: &[u8]) -> bool {
 /// The two bytes at `at` of a frame that has them, as a number.
 #[inline]
 pub(crate) fn word_at(frame: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([frame[at], frame[at + 1]])
+    NetworkEndian::read_u16(&frame[at..at + 2])
 }
 
 /// Writes the lengths of a datagram into its headers, which are all of `headers`: `payload` bytes follow; and
@@ -69,12 +70,12 @@ pub(crate) fn set_length(headers: &mut [u8], payload: usize, identification: u16
     let header_len = headers.len() - ETHERNET - UDP;
     let (header, udp) = headers[ETHERNET..].split_at_mut(header_len);
     let total = (header.len() + UDP + payload) as u16;
-    header[2..4].copy_from_slice(&total.to_be_bytes());
-    header[4..6].copy_from_slice(&identification.to_be_bytes());
+    NetworkEndian::write_u16(&mut header[2..4], total);
+    NetworkEndian::write_u16(&mut header[4..6], identification);
     header[10..12].fill(0);
     let checksum = Checksum::new().add(header).finish();
-    header[10..12].copy_from_slice(&checksum.to_be_bytes());
-    udp[4..6].copy_from_slice(&((UDP + payload) as u16).to_be_bytes());
+    NetworkEndian::write_u16(&mut header[10..12], checksum);
+    NetworkEndian::write_u16(&mut udp[4..6], (UDP + payload) as u16);
 }
 
 /// Sets the checksum of the datagram to what stands there while it is blank: the sum of the pseudo header.
@@ -86,7 +87,7 @@ pub(crate) fn set_blank_checksum(frame: &mut [u8], transport: usize, length: usi
     };
     let (source, destination) = (address(26).into(), address(30).into());
     let sum = !Checksum::pseudo_header(source, destination, Protocol::UDP, length).finish();
-    frame[transport + 6..transport + 8].copy_from_slice(&sum.to_be_bytes());
+    NetworkEndian::write_u16(&mut frame[transport + 6..transport + 8], sum);
 }
 
 #[cfg(test)]
@@ -162,7 +163,7 @@ pub(crate) mod tests {
         set_blank_checksum(&mut frame, 34, 15);
         // What whoever completes it does (virtio 1.2, 5.1.6.2).
         let completed = Checksum::new().add(&frame[34..]).finish();
-        frame[40..42].copy_from_slice(&completed.to_be_bytes());
+        NetworkEndian::write_u16(&mut frame[40..42], completed);
         let (ours, theirs) = ([10, 0, 0, 2].into(), [10, 0, 0, 1].into());
         let sum = Checksum::pseudo_header(ours, theirs, Protocol::UDP, 15).add(&frame[34..]);
         assert!(sum.is_valid());
