@@ -26,7 +26,7 @@ impl fmt::Display for Counter {
 /// `visit(&self, visit: &mut dyn FnMut(Counter))`. A crate that uses it depends on `zerocopy`.
 ///
 /// ```
-/// netif::counters! {
+/// layer::counters! {
 ///     /// What this layer counted.
 ///     pub struct Counters of "arp" {
 ///         /// Requests that were answered.

@@ -4,7 +4,8 @@
 /// that is named: what is left to a wrapper is what it is there for.
 ///
 /// ```
-/// use netif::{Netif, Payload, Rx, RxFrame};
+/// use layer::{Payload, Rx};
+/// use netif::{Netif, RxFrame};
 /// use rt_regions::Region;
 ///
 /// /// An interface that sends nothing.

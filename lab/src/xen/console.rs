@@ -4,9 +4,12 @@ use std::{
     fs::File,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -17,6 +20,10 @@ use crate::{filter::Filter, lines::Lines};
 
 /// How long the agent may take to begin or to end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// How long lines may take to be decoded: as long as their decoder may take to be built.
+const DECODED_WITHIN: Duration = Duration::from_secs(300);
+/// How often it is looked whether they are.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Makes lines of the bytes that a guest writes: called with the bytes as they come, which may end
 /// anywhere, and with what takes the lines. It is here that a log in a form for machines is decoded
@@ -67,6 +74,8 @@ pub struct Console<'m> {
     agent: &'m Agent,
     id: u32,
     lines: Arc<Lines>,
+    /// Whether lines are being decoded, which takes long where the decoder has to be built.
+    decoding: Arc<AtomicBool>,
     file: PathBuf,
     reader: Option<JoinHandle<()>>,
 }
@@ -85,8 +94,9 @@ impl<'m> Console<'m> {
             .with_context(|| format!("cannot write the console into {}", file.display()))?;
         let (id, answers) = agent.start(Command::Follow { path: path.into() }, Vec::new())?;
         let lines = Arc::<Lines>::default();
+        let decoding = Arc::<AtomicBool>::default();
         let reader = thread::spawn({
-            let lines = Arc::clone(&lines);
+            let (lines, decoding) = (Arc::clone(&lines), Arc::clone(&decoding));
             move || {
                 for (answer, bytes) in answers {
                     if let Answer::Failed { reason } = answer {
@@ -95,15 +105,25 @@ impl<'m> Console<'m> {
                     }
                     // It is for people, who can do without it if the disk is full.
                     let _ = copy.write_all(&bytes);
+                    decoding.store(true, Ordering::Release);
                     decode(&bytes, &mut |line| {
                         on_line(line);
                         lines.push(line.to_owned());
                     });
+                    decoding.store(false, Ordering::Release);
                 }
                 lines.end();
             }
         });
-        Ok(Self { agent, id, lines, file: file.to_owned(), reader: Some(reader) })
+        Ok(Self { agent, id, lines, decoding, file: file.to_owned(), reader: Some(reader) })
+    }
+
+    /// Waits until what has come is decoded.
+    pub(super) fn wait_until_decoded(&self) {
+        let deadline = Instant::now() + DECODED_WITHIN;
+        while self.decoding.load(Ordering::Acquire) && Instant::now() < deadline {
+            thread::sleep(TICK);
+        }
     }
 
     /// The lines that it has written until now.

@@ -193,7 +193,8 @@ impl<'m> Domain<'m> {
             if ended.is_none() && Instant::now() < deadline {
                 continue;
             }
-            // What it wrote last may be on its way.
+            // What it wrote last may be on its way, or wait for its decoder.
+            self.console.wait_until_decoded();
             if let Some(line) = self.console.wait_for_line(from, TICK * 5, &wanted) {
                 return Ok(line);
             }
