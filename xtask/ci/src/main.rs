@@ -77,5 +77,5 @@ impl Fuzz {
 }
 
 fn main() -> ExitCode {
-    lab::tools::exit_code(Arguments::parse().command.run())
+    tools::exit_code(Arguments::parse().command.run())
 }
