@@ -6,12 +6,11 @@ mod run;
 
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
     path::PathBuf,
     process::ExitCode,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Parser, Subcommand, ValueEnum};
 use lab::cargo::Profile;
 
@@ -86,13 +85,7 @@ enum Platform {
 
 impl Request {
     fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        match (&self.text, &self.file) {
-            (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
-            (None, Some(file)) => std::fs::read(file)
-                .with_context(|| format!("cannot read the request {}", file.display()))
-                .map(Some),
-            (None, None) => Ok(None),
-        }
+        lab::request(self.text.as_deref(), self.file.as_deref())
     }
 }
 

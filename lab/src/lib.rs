@@ -28,7 +28,7 @@ use anyhow::{Context, Result, ensure};
 pub use self::{
     namespace::prepare,
     network::{Network, is_given},
-    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length},
+    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length, request},
 };
 pub use nix::sys::signal::Signal;
 

@@ -2,8 +2,11 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::{self, BufRead, BufReader, ErrorKind, Read},
     marker::PhantomData,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
     process::{Child, ExitStatus, Stdio},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -33,6 +36,20 @@ pub const LONGEST_REQUEST: usize = 65_507;
 pub const REPLY_WITHIN: Duration = Duration::from_secs(10);
 /// How often something else is looked at while a reply is waited for.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The request that was asked for: a text, or the content of a file, as it is; none if it was neither.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn request(text: Option<&OsStr>, file: Option<&Path>) -> Result<Option<Vec<u8>>> {
+    match (text, file) {
+        (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
+        (None, Some(file)) => fs::read(file)
+            .with_context(|| format!("cannot read the request {}", file.display()))
+            .map(Some),
+        (None, None) => Ok(None),
+    }
+}
 
 /// Checks that a request fits a datagram.
 ///

@@ -2,9 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -76,13 +75,7 @@ impl Profile {
 
 impl Request {
     fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        match (&self.text, &self.file) {
-            (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
-            (None, Some(file)) => std::fs::read(file)
-                .with_context(|| format!("cannot read the request {}", file.display()))
-                .map(Some),
-            (None, None) => Ok(None),
-        }
+        lab::request(self.text.as_deref(), self.file.as_deref())
     }
 }
 
