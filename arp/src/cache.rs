@@ -3,10 +3,9 @@
 
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
-use layer::Instant;
+use layer::{Instant, KeyedHash, TableHash};
 use managed::ManagedSlice;
 use netif::MacAddr;
-use network::{KeyedHash, TableHash};
 
 use crate::{
     Timing,

@@ -11,9 +11,8 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use layer::Instant;
+use layer::{Instant, KeyedHash};
 use netif::MacAddr;
-use network::KeyedHash;
 
 use crate::{AddressInUse, entry::NEVER};
 

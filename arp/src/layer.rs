@@ -3,10 +3,9 @@
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
 use ethernet::{EtherType, Frame, JoinError, Link};
-use layer::{Instant, Layer, Payload, Rx};
+use layer::{Cidr, Instant, Layer, Payload, Rx};
 use managed::ManagedSlice;
 use netif::MacAddr;
-use network::Cidr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{

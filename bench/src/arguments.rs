@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use clap::Parser;
-use network::Cidr;
+use layer::Cidr;
 
 /// What the lab tells a service of its network, in the service's own words.
 #[derive(Clone, Debug, Parser)]

@@ -6,7 +6,8 @@
 
 use core::net::Ipv4Addr;
 
-use network::{KeyedHash, Protocol};
+use layer::KeyedHash;
+use network::Protocol;
 
 use crate::rows::Row;
 

@@ -4,8 +4,8 @@ use core::net::Ipv4Addr;
 
 use arp::Resolve;
 use ethernet::EtherType;
-use layer::{Instant, Layer, Rx};
-use network::{Cidr, Delivery, KeyedHash, TableHash};
+use layer::{Cidr, Instant, KeyedHash, Layer, Rx, TableHash};
+use network::Delivery;
 use rt_regions::{Exhausted, Region};
 
 use crate::{

@@ -7,9 +7,8 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use layer::Instant;
+use layer::{Instant, TableHash};
 use netif::IPV4_MIN_MTU;
-use network::TableHash;
 
 use crate::rows::Row;
 

@@ -5,22 +5,28 @@
 #[cfg(test)]
 extern crate std;
 
+mod cidr;
 mod counters;
 mod decimal;
 mod dotted;
 mod format;
 mod forward;
+mod keyed_hash;
 mod layer;
 mod log;
+mod networks;
 mod payload;
 mod report;
 pub mod split;
 mod time;
 
+pub use cidr::{Cidr, ParseCidrError};
 pub use counters::{Counter, visit_counters};
 pub use decimal::decimal;
 pub use dotted::{Dotted, parse_ipv4};
 pub use format::format;
+pub use keyed_hash::{KeyedHash, TableHash};
+pub use networks::{Networks, ParseNetworksError};
 pub use payload::{Payload, SMALL, Slice};
 pub use report::{report, report_memory};
 pub use time::Instant;

@@ -6,16 +6,10 @@
 extern crate std;
 
 mod checksum;
-mod cidr;
-mod keyed;
-mod networks;
 mod packet;
 mod token_bucket;
 
 pub use checksum::Checksum;
-pub use cidr::{Cidr, ParseCidrError};
-pub use keyed::{KeyedHash, TableHash};
-pub use networks::{Networks, ParseNetworksError};
 pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
 pub use token_bucket::TokenBucket;
 

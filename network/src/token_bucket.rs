@@ -1,8 +1,6 @@
 //! How many of something go out in a time: a token bucket, as a pure value.
 
-use layer::Instant;
-
-use crate::KeyedHash;
+use layer::{Instant, KeyedHash};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 

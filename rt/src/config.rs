@@ -2,9 +2,8 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use layer::{Dotted, Layer, split::split};
+use layer::{Cidr, Dotted, Layer, Networks, ParseNetworksError, split::split};
 use netif::MacAddr;
-use network::{Cidr, Networks, ParseNetworksError};
 
 use crate::{
     Error, Runtime,

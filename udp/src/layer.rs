@@ -2,11 +2,11 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use layer::{Instant, Layer, Payload, Rx};
+use layer::{Instant, Layer, Networks, Payload, Rx};
 use managed::ManagedSlice;
 use netif::Offloads;
 use network::{
-    Delivery, Network, Networks, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
+    Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
 };
 use rt_regions::{Exhausted, Pool, Region};
 

@@ -1,7 +1,7 @@
 //! The port that answers with all counters, for operators and their tools.
 
-use layer::Instant;
-use network::{Network, Networks, TokenBucket};
+use layer::{Instant, Networks};
+use network::{Network, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
 use crate::{

@@ -1,6 +1,6 @@
 use std::{vec, vec::Vec};
 
-use network::KeyedHash;
+use layer::KeyedHash;
 
 use super::*;
 

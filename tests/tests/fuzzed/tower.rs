@@ -9,9 +9,9 @@ use ::ethernet::Ethernet;
 use ::icmp::Icmp;
 use ::ipv4::{Ipv4, Limits};
 use ::udp::{Failure, Udp};
-use layer::{Instant, Layer, Rx};
+use layer::{Cidr, Instant, Layer, Networks, Rx};
 use netif::{Checksums, MacAddr};
-use network::{Cidr, Networks, Outgoing, Protocol, Sent};
+use network::{Outgoing, Protocol, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use tests::{Wire, with_pool};
 

@@ -16,10 +16,10 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::{Layer as _, Payload, Rx};
+use layer::{Cidr, Layer as _, Payload, Rx};
 use netif::{Capture, MacAddr, Recorder};
 use netif_tap::Tap;
-use network::{Checksum, Cidr, Protocol};
+use network::{Checksum, Protocol};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg, setsockopt, sockopt,
 };

@@ -1,7 +1,8 @@
 use core::{cell::Cell, error::Error};
 use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
 
-use network::{Cidr, IcmpError, Packet, Problem};
+use layer::Cidr;
+use network::{IcmpError, Packet, Problem};
 use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE};
 
 use super::*;

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use etherparse::{
     ArpPacketSlice, Ethernet2Slice, Icmpv4Slice, Ipv4HeaderSlice, UdpHeader, UdpSlice,
 };
-use layer::Instant;
-use network::Cidr;
+use layer::{Cidr, Instant};
 
 use super::OURS;
 use crate::frames::{self, Mac};

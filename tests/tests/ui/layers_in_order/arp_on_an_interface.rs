@@ -1,5 +1,5 @@
 use arp::Arp;
-use network::Cidr;
+use layer::Cidr;
 use rt_regions::{Exhausted, Region};
 
 fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {

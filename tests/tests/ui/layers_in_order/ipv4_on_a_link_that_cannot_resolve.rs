@@ -1,6 +1,6 @@
 use ethernet::Ethernet;
 use ipv4::Ipv4;
-use network::Cidr;
+use layer::Cidr;
 use rt_regions::{Exhausted, Region};
 
 fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {

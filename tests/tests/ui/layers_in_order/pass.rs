@@ -2,7 +2,7 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use network::Cidr;
+use layer::Cidr;
 use rt_regions::{Exhausted, Region};
 use udp::Udp;
 

@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, net::Ipv4Addr, str::FromStr};
 
-use layer::{Dotted, parse_ipv4, split::split_once};
+use crate::{Dotted, parse_ipv4, split::split_once};
 
 /// An address and the network it is in: `10.0.0.2/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,7 +99,7 @@ impl FromStr for Cidr {
     #[inline]
     fn from_str(text: &str) -> Result<Self, ParseCidrError> {
         let (address, prefix) = split_once(text, b'/');
-        let prefix = prefix.and_then(|prefix| layer::decimal(prefix.as_bytes(), 32));
+        let prefix = prefix.and_then(|prefix| crate::decimal(prefix.as_bytes(), 32));
         match (parse_ipv4(address), prefix) {
             (Some(address), Some(prefix)) => Ok(Self { address, prefix: prefix as u8 }),
             _ => Err(ParseCidrError),

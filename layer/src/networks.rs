@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 
-use layer::split::split;
+use crate::split::split;
 
 use crate::Cidr;
 
