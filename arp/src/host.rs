@@ -6,12 +6,12 @@ use std::{
     vec::Vec,
 };
 
-use ::tests::{End, Wire, with_pool};
 use core::{net::Ipv4Addr, time::Duration};
 use ethernet::{EtherType, Ethernet, EthernetHeader};
 use layer::{Instant, Layer, Rx};
 use netif::MacAddr;
 use rt_regions::{Pool, Region};
+use testkit::{End, Wire, with_pool};
 use zerocopy::IntoBytes;
 
 use crate::{Arp, ArpPacket, Counters, Resolve};

@@ -13,7 +13,7 @@ use ipv4::Ipv4;
 use layer::{Cidr, Instant};
 use netif::MacAddr;
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use tests::Wire;
+use testkit::Wire;
 use udp::Udp;
 
 use crate::Frames;

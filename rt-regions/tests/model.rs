@@ -8,7 +8,7 @@ mod interpreter;
 
 use std::{env, panic};
 
-use tests::Random;
+use testkit::Random;
 
 /// A program that fails is made shorter while it still fails, and shown with its seed.
 #[test]

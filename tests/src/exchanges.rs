@@ -1,6 +1,6 @@
 //! What the services are asked and what they answer: one table for every platform.
 
-use crate::Random;
+use testkit::Random;
 
 /// Pi to 60,000 digits after the point, from two formulas of Machin's kind that agree.
 pub const PI: &[u8] = include_bytes!("../tests/data/pi60000.txt");

@@ -11,7 +11,7 @@ use lab::soak::frames::{self, Mac};
 use layer::{Cidr, Instant, Layer, Networks, Rx};
 use netif::MacAddr;
 use rt_regions::{Pool, Region};
-use tests::{End, Wire, with_pool};
+use testkit::{End, Wire, with_pool};
 use udp::{Failure, Udp};
 
 type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;

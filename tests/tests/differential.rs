@@ -17,7 +17,7 @@ use layer::Payload;
 use netif::MacAddr;
 use network::{Checksum, Packet, Problem, Protocol};
 use smoltcp::wire::{ArpPacket as OtherArp, ArpRepr, Icmpv4Packet, Ipv4Packet, UdpPacket};
-use tests::Random;
+use testkit::Random;
 use udp::UdpHeader;
 
 /// How many packets for each header.

@@ -8,7 +8,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use lab::soak::frames;
-use tests::Random;
+use testkit::Random;
 
 #[path = "fuzzed/mod.rs"]
 mod targets;

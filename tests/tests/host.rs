@@ -1,165 +1,19 @@
 //! A whole host, from Ethernet to UDP, on literal packets: what it answers, and what it does not.
 
+#![forbid(unsafe_code)]
+
 use std::time::Duration;
 
-use arp::Arp;
-use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
-use layer::{Instant, Layer, Rx};
-use netif::MacAddr;
-use network::Checksum;
-use rt_regions::{Pool, Region};
-use tests::{End, Wire, with_pool};
-use udp::Udp;
+use layer::{Instant, Layer};
+use rt_regions::Region;
+use testkit::with_pool;
 
-const OUR_MAC: [u8; 6] = [2, 0, 10, 0, 0, 2];
-const PEER_MAC: [u8; 6] = [2, 0, 10, 0, 0, 1];
-const ALL: [u8; 6] = [0xff; 6];
-const UDP: u8 = 17;
-const ICMP: u8 = 1;
+#[path = "host/support.rs"]
+mod support;
 
-/// From port 5000 to port 9, where nobody is: `hello`, without a checksum.
-const TO_NOBODY: [u8; 13] = [0x13, 0x88, 0, 9, 0, 13, 0, 0, b'h', b'e', b'l', b'l', b'o'];
-/// From port 5000 to port 8080, where an echo is: `hello`, without a checksum.
-const TO_ECHO: [u8; 13] = [0x13, 0x88, 0x1f, 0x90, 0, 13, 0, 0, b'h', b'e', b'l', b'l', b'o'];
-
-type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
-
-/// A host with the address 10.0.0.2/24, a gateway and an echo on port 8080.
-struct Host<'g> {
-    tower: Tower<'g>,
-    wire: Wire,
-    now: Instant,
-    pool: &'g Pool<'g>,
-}
-
-impl<'g> Host<'g> {
-    fn new(memory: &'g Region<'g>, probing: bool) -> Self {
-        let (wire, end) = Wire::new(MacAddr(OUR_MAC));
-        let cidr = "10.0.0.2/24".parse().unwrap();
-        let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).unwrap();
-        arp.insert_static([10, 0, 0, 1].into(), MacAddr(PEER_MAC)).unwrap();
-        let ipv4 =
-            Ipv4::new(if probing { arp.with_probing() } else { arp }, cidr, 1, memory).unwrap();
-        let ipv4 = ipv4.with_gateway(Some([10, 0, 0, 1].into()));
-        let mut tower = Udp::new(Icmp::new(ipv4, 7), 7, memory).unwrap();
-        tower.bind(8080, |request, _region| Ok(request)).unwrap();
-        Self { tower, wire, now: Instant::from_millis(1), pool: memory.pool().unwrap() }
-    }
-
-    /// Lets the host do what is to be done; gives the IPv4 packets that it sent, without the frames'
-    /// headers and padding.
-    fn turn(&mut self) -> Vec<Vec<u8>> {
-        let mut region = Region::new(self.pool, "packet");
-        loop {
-            match self.tower.receive(self.now, &region).unwrap() {
-                Rx::Idle => break,
-                Rx::Handled => {}
-                Rx::Item(item) => self.tower.unclaimed(self.now, item).unwrap(),
-            }
-            region.reset();
-        }
-        let frames = self.wire.drain().into_iter().filter(|frame| frame[12..14] == [8, 0]);
-        let packet = |frame: Vec<u8>| {
-            assert_eq!(frame[..12], [PEER_MAC, OUR_MAC].concat());
-            let length = u16::from_be_bytes([frame[16], frame[17]]);
-            without_number(frame[14..14 + usize::from(length)].to_vec())
-        };
-        frames.map(packet).collect()
-    }
-
-    /// Lets a packet arrive in a frame to `mac`; gives what the host sent then.
-    fn hears(&mut self, mac: [u8; 6], packet: &[u8]) -> Vec<Vec<u8>> {
-        self.wire.push([&mac[..], &PEER_MAC, &[8, 0], packet].concat());
-        self.turn()
-    }
-
-    /// The one packet that the host sends when it hears `packet`.
-    fn answer(&mut self, packet: &[u8]) -> Vec<u8> {
-        let mut sent = self.hears(OUR_MAC, packet);
-        assert_eq!(sent.len(), 1, "{sent:02x?}");
-        sent.remove(0)
-    }
-
-    fn counter(&self, layer: &str, name: &str) -> u64 {
-        let mut found = None;
-        self.tower.counters(&mut |counter| {
-            if (counter.layer, counter.name) == (layer, name) {
-                found = Some(counter.value);
-            }
-        });
-        found.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
-    }
-}
-
-/// A packet, with identification 0 if it is a whole message of ICMP, which has one that nobody can predict.
-fn without_number(mut packet: Vec<u8>) -> Vec<u8> {
-    if packet[9] == ICMP && packet[6..8] == [0, 0] {
-        packet[4..6].fill(0);
-        packet[10..12].fill(0);
-        let checksum = Checksum::new().add(&packet[..20]).finish();
-        packet[10..12].copy_from_slice(&checksum.to_be_bytes());
-    }
-    packet
-}
-
-fn with_host(test: impl FnOnce(&mut Host<'_>)) {
-    with_pool(256, |pool| {
-        let memory = Region::new(pool, "memory");
-        test(&mut Host::new(&memory, false));
-    });
-}
-
-/// A packet from 10.0.0.1 to 10.0.0.2, its checksum made.
-fn ip(protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
-    ip_with(protocol, options, payload, |_| {})
-}
-
-/// An IPv4 packet with `change` made to its header before the checksum is.
-fn ip_with(
-    protocol: u8,
-    options: &[u8],
-    payload: &[u8],
-    change: impl FnOnce(&mut [u8]),
-) -> Vec<u8> {
-    let header = 20 + options.len();
-    let [high, low] = ((header + payload.len()) as u16).to_be_bytes();
-    let ihl = 0x40 + header as u8 / 4;
-    let mut packet = [
-        &[ihl, 0, high, low, 0x12, 0x34, 0, 0, 61, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
-        options,
-        payload,
-    ]
-    .concat();
-    change(&mut packet);
-    let checksum = Checksum::new().add(&packet[..header]).finish();
-    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
-    packet
-}
-
-/// An ICMP message, its checksum made.
-fn icmp(head: [u8; 8], rest: &[u8]) -> Vec<u8> {
-    let mut message = [&head[..], rest].concat();
-    let checksum = Checksum::new().add(&message).finish();
-    message[2..4].copy_from_slice(&checksum.to_be_bytes());
-    message
-}
-
-/// What the host sends: a packet of TTL 64 and TOS 0 in one piece, from 10.0.0.2 to 10.0.0.1, with DF if it is
-/// not one of ICMP.
-fn sent(protocol: u8, payload: &[u8]) -> Vec<u8> {
-    let flags = if protocol == ICMP { 0 } else { 0x40 };
-    ip_with(protocol, &[], payload, |header| {
-        (header[4..9]).copy_from_slice(&[0, 0, flags, 0, 64]);
-        (header[15], header[19]) = (2, 1);
-    })
-}
-
-/// What the host says of `packet`.
-fn error(head: [u8; 8], packet: &[u8]) -> Vec<u8> {
-    sent(ICMP, &icmp(head, packet))
-}
+use support::{
+    ALL, Host, ICMP, OUR_MAC, TO_ECHO, TO_NOBODY, UDP, error, icmp, ip, ip_with, sent, with_host,
+};
 
 #[test]
 fn errors_quote_the_packet_as_it_came() {
@@ -180,8 +34,8 @@ fn an_impossible_option_is_a_parameter_problem() {
     with_host(|host| {
         let packet = ip(UDP, &[1, 7, 40, 4], &TO_ECHO);
         assert_eq!(host.answer(&packet), error([12, 0, 0, 0, 22, 0, 0, 0], &packet));
-        assert_eq!(host.counter("ipv4", "bad_options"), 1);
-        assert_eq!(host.counter("udp", "datagrams_rx"), 0);
+        assert_eq!(host.host.counter("ipv4", "bad_options"), 1);
+        assert_eq!(host.host.counter("udp", "datagrams_rx"), 0);
     });
 }
 
@@ -227,7 +81,7 @@ fn no_error_is_sent_about_what_was_not_sent_to_us_alone() {
         }
         let later = ip_with(UDP, &[7, 0, 0, 0], &TO_NOBODY, |header| header[7] = 1);
         assert_eq!(host.hears(OUR_MAC, &later), [[0; 0]; 0], "a fragment other than the first");
-        assert_eq!(host.counter("icmp", "errors_tx"), 0);
+        assert_eq!(host.host.counter("icmp", "errors_tx"), 0);
     });
 }
 
@@ -236,12 +90,13 @@ fn a_fragment_that_stays_alone_is_told_of() {
     with_host(|host| {
         let first = ip_with(UDP, &[], &[7; 16], |header| header[6] = 0x20);
         assert_eq!(host.hears(OUR_MAC, &first), [[0; 0]; 0]);
-        host.now += Duration::from_secs(30);
-        assert_eq!(host.turn(), [error([11, 1, 0, 0, 0, 0, 0, 0], &first[..28])]);
+        assert_eq!(
+            host.passes(Duration::from_secs(30)),
+            [error([11, 1, 0, 0, 0, 0, 0, 0], &first[..28])]
+        );
         let later = ip_with(UDP, &[], &[7; 16], |header| header[7] = 2);
         assert_eq!(host.hears(OUR_MAC, &later), [[0; 0]; 0]);
-        host.now += Duration::from_secs(30);
-        assert_eq!(host.turn(), [[0; 0]; 0]);
+        assert_eq!(host.passes(Duration::from_secs(30)), [[0; 0]; 0]);
     });
 }
 
@@ -285,7 +140,7 @@ fn an_unreachable_is_a_hint_and_stops_nothing() {
             assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &message)), [[0; 0]; 0]);
             assert_eq!(host.answer(&request), reply);
         }
-        assert_eq!(host.counter("udp", "icmp_errors"), 6);
+        assert_eq!(host.host.counter("udp", "icmp_errors"), 6);
     });
 }
 
@@ -306,8 +161,8 @@ fn the_path_only_ever_gets_smaller() {
         }
         // Below 552 a router may make the pieces: DF is clear in what goes whole, too.
         assert_eq!(host.answer(&ip(UDP, &[], &TO_ECHO))[6..8], [0, 0]);
-        assert_eq!(host.counter("ipv4", "small_mtus"), 1);
-        host.now += Duration::from_secs(600);
+        assert_eq!(host.host.counter("ipv4", "small_mtus"), 1);
+        host.host.clock().advance(Duration::from_secs(600));
         assert_eq!(host.hears(OUR_MAC, &request).len(), 1);
     });
 }
@@ -337,10 +192,10 @@ fn a_path_mtu_is_believed_of_what_was_sent_alone() {
             assert_eq!(host.hears(OUR_MAC, &ip(ICMP, &[], &too_big)), [[0; 0]; 0]);
             assert_eq!(host.answer(&request), whole, "{name}");
         }
-        assert_eq!(host.counter("icmp", "unwanted_errors"), 2);
-        assert_eq!(host.counter("icmp", "bad_mtus"), 2);
-        assert_eq!(host.counter("icmp", "errors_not_ours"), 1);
-        assert_eq!(host.counter("udp", "paths_unconfirmed"), 1);
+        assert_eq!(host.host.counter("icmp", "unwanted_errors"), 2);
+        assert_eq!(host.host.counter("icmp", "bad_mtus"), 2);
+        assert_eq!(host.host.counter("icmp", "errors_not_ours"), 1);
+        assert_eq!(host.host.counter("udp", "paths_unconfirmed"), 1);
     });
 }
 
@@ -391,9 +246,10 @@ fn an_address_that_is_probed_for_is_silent_until_it_is_ours() {
         let mut seconds = 0;
         while host.hears(OUR_MAC, &request).is_empty() {
             // The loop that runs the tower sleeps until the deadline.
-            host.now =
-                host.tower.next_deadline().unwrap().max(host.now + Duration::from_millis(100));
-            seconds = host.now.since(Instant::ZERO).as_secs();
+            let now = host.host.now();
+            let deadline = host.host.tower.next_deadline().unwrap();
+            host.host.clock().advance_to(deadline.max(now + Duration::from_millis(100)));
+            seconds = host.host.now().since(Instant::ZERO).as_secs();
         }
         assert!((4..=7).contains(&seconds), "{seconds}");
         // Somebody else insists on the address.
@@ -407,7 +263,8 @@ fn an_address_that_is_probed_for_is_silent_until_it_is_ours() {
         assert_eq!(host.answer(&request)[28..], *b"hello");
         host.wire.push(announcement);
         assert_eq!(host.hears(OUR_MAC, &request), [[0; 0]; 0]);
-        let counts = ["conflicts", "defences", "given_up"].map(|name| host.counter("arp", name));
+        let counts =
+            ["conflicts", "defences", "given_up"].map(|name| host.host.counter("arp", name));
         assert_eq!(counts, [2, 1, 1]);
     });
 }

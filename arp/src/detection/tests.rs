@@ -1,6 +1,6 @@
 use std::{format, vec, vec::Vec};
 
-use ::tests::with_pool;
+use ::testkit::with_pool;
 use ethernet::{EtherType, EthernetHeader};
 use layer::Layer as _;
 use rt_regions::Region;

@@ -1,8 +1,8 @@
 use core::time::Duration;
 use std::{format, vec, vec::Vec};
 
-use ::tests::{Wire, with_pool};
 use ethernet::{Ethernet, EthernetHeader};
+use testkit::{Wire, with_pool};
 use zerocopy::IntoBytes;
 
 use super::*;

@@ -1,6 +1,6 @@
 use std::{format, vec, vec::Vec};
 
-use ::tests::Random;
+use ::testkit::Random;
 use netif::MacAddr;
 
 use crate::{Counters, cache::Resolution, host::*};

@@ -1,6 +1,6 @@
 use std::{vec, vec::Vec};
 
-use ::tests::with_pool;
+use ::testkit::with_pool;
 
 use super::*;
 

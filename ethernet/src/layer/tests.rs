@@ -1,7 +1,7 @@
 use std::{vec, vec::Vec};
 
-use ::tests::{End, Wire, with_pool};
 use netif::{Checksums, MacAddr};
+use testkit::{End, Wire, with_pool};
 
 use super::*;
 

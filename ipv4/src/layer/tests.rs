@@ -5,11 +5,11 @@ use std::{
     vec::Vec,
 };
 
-use ::tests::{End, Wire, with_pool};
 use ethernet::{Ethernet, Frame, Link};
 use layer::Payload;
 use netif::{Checksums, MacAddr};
 use network::{Network, Outgoing, Problem, Protocol, SendError, Sent};
+use testkit::{End, Wire, with_pool};
 use zerocopy::IntoBytes;
 
 use super::*;

@@ -1,8 +1,8 @@
 use core::net::Ipv4Addr;
 use std::{vec, vec::Vec};
 
-use ::tests::{Random, with_pool};
 use rt_regions::Region;
+use testkit::{Random, with_pool};
 
 use super::*;
 use crate::{Fields, Ipv4Header};

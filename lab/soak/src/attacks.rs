@@ -8,7 +8,7 @@ mod messages;
 
 use std::net::Ipv4Addr;
 
-use ::tests::Random;
+use ::testkit::Random;
 
 use super::frames::{Ipv4, Mac, UDP, ethernet, udp};
 

@@ -16,7 +16,8 @@ use nix::{
         sockopt::{RcvBuf, RcvBufForce},
     },
 };
-use tests::{Random, Reply};
+use testkit::Random;
+use tests::Reply;
 
 use crate::{
     frames::{self, Ipv4},

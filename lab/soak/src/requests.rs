@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use ::tests::{Exchange, Random, Reply, exchanges};
+use ::tests::{Exchange, Reply, exchanges};
+use testkit::Random;
 
 /// A service sends about 100 lines a second to those it refuses something (README of udp); half of that is
 /// sure to be answered, however the network doubles and delays.

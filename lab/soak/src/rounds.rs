@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use tests::Random;
+use testkit::Random;
 
 use crate::{
     attacks::{self, Attack},

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use tests::Random;
+use testkit::Random;
 
 use crate::{
     STRANGERS,

@@ -2,7 +2,7 @@ use std::{vec, vec::Vec};
 
 use network::{Checksum, Protocol};
 
-use ::tests::Random;
+use ::testkit::Random;
 use rt_regions::{Pool, Region};
 
 use super::*;

@@ -1,6 +1,6 @@
 use std::{vec, vec::Vec};
 
-use ::tests::Random;
+use ::testkit::Random;
 use rt_regions::{Finite, PAGE_SIZE, Pool};
 use zerocopy::IntoBytes;
 

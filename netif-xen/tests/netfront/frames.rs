@@ -4,7 +4,7 @@ use layer::Rx;
 use netif::{Checksums, Netif};
 use rt_regions::{Finite, Region};
 use rt_xen::Guest;
-use tests::Random;
+use testkit::Random;
 
 use crate::{
     simulated::backend::Delivery,

@@ -1,6 +1,6 @@
 //! A backend that does as it likes: at least 10^6 steps.
 
-use tests::Random;
+use testkit::Random;
 
 use crate::simulated::hostile;
 

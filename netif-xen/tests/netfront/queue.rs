@@ -6,7 +6,7 @@ use layer::Instant;
 use netif::Netif;
 use netif_xen::ProtocolViolation;
 use rt_xen::Guest;
-use tests::Random;
+use testkit::Random;
 
 use crate::{
     simulated::ring::SIZE,

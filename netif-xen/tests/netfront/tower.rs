@@ -16,7 +16,7 @@ use netif_xen::Netfront;
 use network::Sent;
 use rt_regions::Region;
 use rt_xen::Guest;
-use tests::{Random, Wire};
+use testkit::{Random, Wire};
 use udp::Udp;
 
 use crate::simulated::{
@@ -60,7 +60,7 @@ fn a_service_in_a_domain_of_2_mib_answers_datagrams_of_every_size() {
     // Three quarters of the pool, as the loop of every runtime has it.
     let mut packet = Region::new(world.pool(), "packet").with_cap(430 / 4 * 3 * 4096);
 
-    tests::with_pool(2000, |pool| {
+    testkit::with_pool(2000, |pool| {
         let memory = Region::new(pool, "client");
         let heard = RefCell::new(Vec::new());
         let (wire, end) = Wire::new(MacAddr([2, 0, 0, 0, 0, 1]));

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Instant};
 
 use lab::soak::frames::{self, ICMP, Ipv4, MORE, Mac, UDP, arp, ethernet, icmp};
-use tests::Random;
+use testkit::Random;
 
 use super::{
     compare::{Findings, Step},

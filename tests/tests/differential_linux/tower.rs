@@ -9,7 +9,7 @@ use ipv4::Ipv4;
 use layer::{Instant, Layer, Rx};
 use netif::MacAddr;
 use rt_regions::Region;
-use tests::{Wire, with_pool};
+use testkit::{Wire, with_pool};
 use udp::Udp;
 
 use super::frames::{OUR_MAC, PEER, PEER_MAC, PORT, US};

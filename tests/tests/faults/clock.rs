@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use layer::{Instant, Layer};
-use tests::{Wire, with_pool};
+use testkit::{Wire, with_pool};
 
 use super::server::{
     ECHO, LONGEST_WAIT, Server, client, globals, mac, payload, request_frames, unexpected,

@@ -5,7 +5,7 @@ use std::{cell::Cell, convert::Infallible, rc::Rc};
 use layer::{Payload, Rx};
 use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
-use tests::{End, Wire, with_pool};
+use testkit::{End, Wire, with_pool};
 
 use super::server::{Server, globals, mac, unexpected};
 

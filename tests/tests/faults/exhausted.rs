@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use layer::Instant;
 use rt_regions::{Pool, Region};
-use tests::{Wire, with_pool};
+use testkit::{Wire, with_pool};
 
 use super::server::{Server, globals, mac, unexpected};
 

@@ -10,7 +10,7 @@ use lab::soak::frames::{self, Mac};
 use layer::{Cidr, Instant, Layer, Networks, Rx};
 use netif::{MacAddr, Netif};
 use rt_regions::{Pool, Region};
-use tests::Wire;
+use testkit::Wire;
 use udp::Udp;
 
 type Stack<'g, N> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<N>>>>>;

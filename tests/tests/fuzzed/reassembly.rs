@@ -10,7 +10,7 @@ use ::ipv4::{Datagram, Fields, Insert, Ipv4Header, Key, Limits, Reassembly};
 use layer::Instant;
 use network::Protocol;
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use tests::with_pool;
+use testkit::with_pool;
 
 use super::{input::Input, parsers::bytes};
 use crate::frames;

@@ -13,7 +13,7 @@ use layer::{Cidr, Instant, Layer, Networks, Rx};
 use netif::{Checksums, MacAddr};
 use network::{Outgoing, Protocol, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use tests::{Wire, with_pool};
+use testkit::{Wire, with_pool};
 
 use super::input::Input;
 use crate::frames::{self, Mac};
@@ -23,7 +23,7 @@ mod steps;
 
 use sent::Ledger;
 
-type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<tests::End>>>>>;
+type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<testkit::End>>>>>;
 
 /// The memory of the host: 2 MiB, as of a small guest.
 const PAGES: usize = 512;

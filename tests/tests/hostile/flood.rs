@@ -7,7 +7,7 @@ use std::{
 };
 
 use lab::soak::{self, attacks::Target, site::Site, wire::Wire};
-use tests::Random;
+use testkit::Random;
 
 use super::attack::{assert_bounded, assert_same, settled, with_site};
 

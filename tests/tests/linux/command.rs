@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
-use tests::Random;
+use testkit::Random;
 
 use crate::typed::{assert_fails, xtask};
 

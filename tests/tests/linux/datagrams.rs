@@ -17,7 +17,8 @@ use nix::sys::{
     },
     time::TimeVal,
 };
-use tests::{PI, Random};
+use testkit::Random;
+use tests::PI;
 
 use super::support::{PORT, ask, connect, receive, with_service};
 

@@ -24,7 +24,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg, setsockopt, sockopt,
 };
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use tests::Random;
+use testkit::Random;
 use udp::Udp;
 
 use super::{

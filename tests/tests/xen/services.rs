@@ -16,7 +16,8 @@ use lab::{
     cargo, image,
     xen::{Ask, Domain, Ended, Machine, Settings, Vif, plain},
 };
-use tests::{Exchange, Random, Reply, apps, exchanges};
+use testkit::Random;
+use tests::{Exchange, Reply, apps, exchanges};
 
 use super::support::{PORT, machine, requests};
 

@@ -4,52 +4,100 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use cargo_metadata::{DependencyKind, Metadata};
+use cargo_metadata::{DependencyKind, Metadata, Package, camino::Utf8Path};
 
 use lab::cargo;
 
 use crate::metadata::metadata;
 
-/// The crates of the tower, which need neither `std` nor an allocator, and which of ours each may depend on, directly or
-/// not: a protocol names no platform, a platform names no protocol.
-pub const TOWER: [(&str, &[&str]); 13] = [
+/// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
+/// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
+const TOWER: [(&str, &[&str]); 13] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("netif", &["layer", "rt-regions"]),
     ("network", &["layer", "netif", "rt-regions"]),
     ("ethernet", &["layer", "netif", "rt-regions"]),
-    ("arp", &["ethernet", "layer", "netif", "network", "rt-regions"]),
+    ("arp", &["ethernet", "layer", "netif", "rt-regions"]),
     ("ipv4", &["arp", "ethernet", "layer", "netif", "network", "rt-regions"]),
     ("icmp", &["layer", "netif", "network", "rt-regions"]),
     ("udp", &["layer", "netif", "network", "rt-regions"]),
-    ("rt", &["layer", "netif", "network", "rt-regions"]),
+    ("rt", &["layer", "netif", "rt-regions"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions"]),
-    ("rt-xen", &["layer", "netif", "rt", "network", "rt-regions"]),
-    ("netif-xen", &["layer", "netif", "network", "rt", "rt-regions", "rt-xen"]),
+    ("rt-xen", &["layer", "netif", "rt", "rt-regions"]),
+    ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen"]),
 ];
 
-/// Platforms that stand on an operating system, and which of ours each may depend on.
-const HOSTED: [(&str, &[&str]); 1] =
-    [("rt-unix", &["layer", "netif", "network", "rt", "rt-regions"])];
+/// The crates for others that stand on an operating system, and which of ours each may depend on.
+const HOSTED: [(&str, &[&str]); 2] = [
+    ("rt-unix", &["layer", "netif", "rt", "rt-regions"]),
+    ("testkit", &["layer", "netif", "rt-regions"]),
+];
 
-/// Checks that every crate of the tower, the platforms among them, keeps to what it may know.
+/// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
+const NOT_PUBLISHED: [&str; 21] = [
+    "apps/echo",
+    "apps/facfib",
+    "apps/monte-carlo",
+    "apps/request",
+    "apps/sort",
+    "bench",
+    "bench/tool",
+    "cargo-letregion",
+    "cargo-letregion/profile",
+    "lab",
+    "lab/dom0",
+    "lab/log",
+    "lab/places",
+    "lab/soak",
+    "rt-regions/bench",
+    "tests",
+    "tests/guest",
+    "xtask",
+    "xtask/ci",
+    "xtask/size",
+    "xtask/soak",
+];
+
+/// What the check looks at in a crate.
+struct Crate {
+    /// The crates of ours that it depends on, by their folders, those of its tests left out.
+    dependencies: Vec<String>,
+    /// Whether it may be published.
+    is_public: bool,
+}
+
+/// Checks that every crate of the workspace has a row, and keeps to what its row lets it know.
 ///
 /// # Errors
-/// A crate depends on one that it must not know, or there is no such crate.
+/// A crate depends on one that it must not know, has no row, or has one that does not fit; or there is no crate for
+/// a row.
 pub fn check_dependencies() -> Result<()> {
-    let metadata = metadata()?;
-    let ours = dependencies(&metadata);
-    for (name, allowed) in TOWER.into_iter().chain(HOSTED) {
+    check(&crates(&metadata()?)?)
+}
+
+fn check(crates: &BTreeMap<String, Crate>) -> Result<()> {
+    let rows = || TOWER.into_iter().chain(HOSTED);
+    for (folder, one) in crates {
+        let apart = NOT_PUBLISHED.contains(&folder.as_str());
+        ensure!(
+            apart || rows().any(|(name, _)| name == folder),
+            "{folder} has no row: say in xtask/ci/src/tower.rs which crates it may depend on"
+        );
+        ensure!(!apart || !one.is_public, "{folder} is published, and may depend on anything");
+    }
+    for (name, allowed) in rows() {
         let mut known = BTreeSet::new();
         let mut to_visit = vec![name];
         while let Some(of) = to_visit.pop() {
-            let direct = ours.get(of).with_context(|| format!("there is no crate {of}"))?;
-            to_visit.extend(direct.iter().copied().filter(|one| known.insert(*one)));
+            let direct = crates.get(of).with_context(|| format!("there is no crate {of}"))?;
+            let direct = direct.dependencies.iter().map(String::as_str);
+            to_visit.extend(direct.filter(|one| known.insert(*one)));
         }
         known.retain(|one| !allowed.contains(one));
         ensure!(known.is_empty(), "{name} must not depend on {known:?}");
@@ -57,34 +105,42 @@ pub fn check_dependencies() -> Result<()> {
     Ok(())
 }
 
-/// The crates of ours that each of our crates names, those of its tests left out.
-fn dependencies(metadata: &Metadata) -> BTreeMap<&str, Vec<&str>> {
-    metadata
-        .packages
-        .iter()
-        .map(|package| {
-            let ours = package
-                .dependencies
-                .iter()
-                .filter(|one| one.path.is_some() && one.kind == DependencyKind::Normal)
-                .map(|one| one.name.as_str())
-                .collect();
-            (package.name.as_str(), ours)
-        })
-        .collect()
+/// The crates of the workspace, by their folders: a folder stays what it is, whatever a package is called.
+fn crates(metadata: &Metadata) -> Result<BTreeMap<String, Crate>> {
+    let folder = |path: &Utf8Path| {
+        let inside = path.strip_prefix(&metadata.workspace_root);
+        inside.map(|path| path.to_string()).with_context(|| format!("{path} is no crate of ours"))
+    };
+    let described = metadata.packages.iter().map(|package| {
+        let ours =
+            package.dependencies.iter().filter(|one| one.kind != DependencyKind::Development);
+        let dependencies: Result<_> =
+            ours.filter_map(|one| one.path.as_deref().map(folder)).collect();
+        // An empty list of registries is what `publish = false` says.
+        let is_public = package.publish.as_ref().is_none_or(|registries| !registries.is_empty());
+        let manifest = package.manifest_path.parent().context("a manifest lies in a folder")?;
+        Ok((folder(manifest)?, Crate { dependencies: dependencies?, is_public }))
+    });
+    described.collect()
 }
 
-/// The crates of the tower that have this feature.
+/// The packages of the tower, with their folders from the root of the workspace.
+fn packages(metadata: &Metadata) -> impl Iterator<Item = (&str, &Package)> {
+    TOWER.into_iter().filter_map(|(folder, _)| {
+        let manifest = metadata.workspace_root.join(folder).join("Cargo.toml");
+        let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
+        Some((folder, package?))
+    })
+}
+
+/// The packages of the tower that have this feature.
 ///
 /// # Errors
 /// Cargo cannot read the workspace.
 pub fn with_feature(feature: &str) -> Result<Vec<String>> {
     let metadata = metadata()?;
-    let has = |name: &str| {
-        let package = metadata.packages.iter().find(|package| package.name == name);
-        package.is_some_and(|package| package.features.contains_key(feature))
-    };
-    Ok(TOWER.into_iter().map(|(name, _)| name).filter(|name| has(name)).map(Into::into).collect())
+    let have = packages(&metadata).filter(|(_, package)| package.features.contains_key(feature));
+    Ok(have.map(|(_, package)| package.name.to_string()).collect())
 }
 
 /// Builds a program of the whole tower that has neither `std` nor an allocator: the compiler refuses
@@ -93,26 +149,35 @@ pub fn with_feature(feature: &str) -> Result<Vec<String>> {
 /// # Errors
 /// A crate of the tower needs `std` or `alloc`, or does not build.
 pub fn check_no_alloc() -> Result<()> {
-    let crates: Vec<_> =
-        TOWER.into_iter().map(|(name, _)| (name, cargo::root().join(name))).collect();
-    let crates: Vec<_> = crates.iter().map(|(name, path)| (*name, path.as_path())).collect();
-    let folder = metadata()?.target_directory.join("no-alloc");
+    let metadata = metadata()?;
+    let crates: Vec<_> = packages(&metadata)
+        .map(|(folder, package)| {
+            (package.name.as_str(), library(package), cargo::root().join(folder))
+        })
+        .collect();
+    let folder = metadata.target_directory.join("no-alloc");
     build_without_alloc(folder.as_std_path(), &crates)
 }
 
-/// Builds, in `folder`, a static library of these crates. A library and not an executable, because
+/// What a program calls the library of this package.
+fn library(package: &Package) -> &str {
+    let target = package.targets.iter().find(|target| target.is_lib());
+    target.map_or(package.name.as_str(), |target| &target.name)
+}
+
+/// Builds, in `folder`, a static library of these crates: the package, its library and its folder. A library and not an executable, because
 /// the compiler looks for an allocator in both and only the latter has to be linked.
-fn build_without_alloc(folder: &Path, crates: &[(&str, &Path)]) -> Result<()> {
+fn build_without_alloc(folder: &Path, crates: &[(&str, &str, PathBuf)]) -> Result<()> {
     let mut manifest = "[package]\nname = \"no-alloc\"\nedition = \"2024\"\n\n\
                         [lib]\ncrate-type = [\"staticlib\"]\n\n\
                         [profile.dev]\npanic = \"abort\"\n\n\
                         [workspace]\n\n[dependencies]\n"
         .to_owned();
     let mut source = "#![no_std]\n\n".to_owned();
-    for (name, path) in crates {
+    for (package, library, path) in crates {
         // Debug writes a path as TOML wants it: in quotes, with what is special escaped.
-        writeln!(manifest, "{name} = {{ path = {path:?} }}")?;
-        writeln!(source, "use {} as _;", name.replace('-', "_"))?;
+        writeln!(manifest, "{package} = {{ path = {path:?} }}")?;
+        writeln!(source, "use {} as _;", library.replace('-', "_"))?;
     }
     source +=
         "\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n";
@@ -144,6 +209,31 @@ mod tests {
         check_dependencies().unwrap();
     }
 
+    /// The workspace with `folder` made to be a crate that depends on `dependencies`; what the check says of it.
+    fn with(folder: &str, dependencies: &[&str], is_public: bool) -> String {
+        let mut crates = crates(&metadata().unwrap()).unwrap();
+        let dependencies = dependencies.iter().map(|&name| name.into()).collect();
+        crates.insert(folder.into(), Crate { dependencies, is_public });
+        check(&crates).map_or_else(|error| error.to_string(), |()| "fine".into())
+    }
+
+    #[test]
+    fn a_crate_without_a_row_and_one_that_knows_too_much_are_refused() {
+        assert_eq!(with("tests", &["testkit", "rt-xen"], false), "fine");
+        assert_eq!(with("udp", &["network"], true), "fine");
+        let unknown = with("tcp", &["network"], true);
+        assert!(unknown.starts_with("tcp has no row"), "{unknown}");
+        let unknown = with("apps/nameless", &["network"], false);
+        assert!(unknown.starts_with("apps/nameless has no row"), "{unknown}");
+        assert_eq!(with("lab", &[], true), "lab is published, and may depend on anything");
+        let testkit = with("layer", &["testkit"], true);
+        assert!(testkit.contains("must not depend on") && testkit.contains("testkit"), "{testkit}");
+        assert_eq!(
+            with("rt-xen", &["rt", "arp"], true),
+            "rt-xen must not depend on {\"arp\", \"ethernet\"}"
+        );
+    }
+
     /// The check is worth something only if it refuses what it is there for.
     #[test]
     fn a_crate_that_allocates_is_refused() {
@@ -154,7 +244,7 @@ mod tests {
             let manifest = "[package]\nname = \"suspect\"\nedition = \"2024\"\n";
             fs::write(suspect.join("Cargo.toml"), manifest).unwrap();
             fs::write(suspect.join("src/lib.rs"), source).unwrap();
-            build_without_alloc(&folder, &[("suspect", &suspect)])
+            build_without_alloc(&folder, &[("suspect", "suspect", suspect)])
                 .map_err(|error| error.to_string())
         };
         let innocent = check("#![no_std]\n#[cfg(test)]\nextern crate std;");

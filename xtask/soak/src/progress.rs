@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::tests::Random;
+use ::testkit::Random;
 use anyhow::{Context, Result};
 use soak::{
     Pace, Round, RoundPlan,

@@ -1,7 +1,7 @@
 use core::net::Ipv4Addr;
 use std::{vec, vec::Vec};
 
-use ::tests::Random;
+use ::testkit::Random;
 
 use super::*;
 use crate::{

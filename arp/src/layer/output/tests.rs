@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ::tests::with_pool;
+use ::testkit::with_pool;
 use layer::Layer as _;
 use rt_regions::Region;
 

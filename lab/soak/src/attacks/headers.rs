@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use tests::Random;
+use testkit::Random;
 
 use super::{
     super::frames::{self, BROADCAST, Ipv4, MORE, UDP, ethernet},

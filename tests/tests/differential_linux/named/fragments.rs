@@ -1,7 +1,7 @@
 //! RFC 791 3.2, RFC 815, RFC 5722, RFC 3168 5.3: datagrams in pieces.
 
 use lab::soak::frames::{self, ICMP, Ipv4, MORE, UDP};
-use tests::Random;
+use testkit::Random;
 
 use super::{
     Case, case,

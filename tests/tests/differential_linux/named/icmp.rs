@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use lab::soak::frames::{self, DONT_FRAGMENT, ICMP, Ipv4, UDP, ethernet};
-use tests::Random;
+use testkit::Random;
 
 use super::{Case, case, headers::ip_with, udp::datagram};
 use crate::differential_linux::frames::{

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use lab::soak::frames::{self, Ipv4, Mac, UDP, ethernet};
-use tests::Random;
+use testkit::Random;
 
 use super::{Case, case};
 use crate::differential_linux::frames::{

@@ -6,7 +6,7 @@ use layer::Cidr;
 use rt_regions::{Exhausted, Region};
 use udp::Udp;
 
-fn tower(interface: tests::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
+fn tower(interface: testkit::End, cidr: Cidr, region: &Region<'_>) -> Result<(), Exhausted> {
     let arp = Arp::new(Ethernet::new(interface), cidr, 7, region)?;
     let ipv4 = Ipv4::new(arp, cidr, 1, region)?;
     let udp = Udp::new(Icmp::new(ipv4, 7), 7, region)?;

@@ -11,5 +11,5 @@ fn bind<'g, I: Network>(udp: &mut Udp<'g, I>) {
 }
 
 fn main() {
-    let _ = bind::<icmp::Icmp<ipv4::Ipv4<'_, arp::Arp<'_, ethernet::Ethernet<tests::End>>>>>;
+    let _ = bind::<icmp::Icmp<ipv4::Ipv4<'_, arp::Arp<'_, ethernet::Ethernet<testkit::End>>>>>;
 }

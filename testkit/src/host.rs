@@ -1,0 +1,96 @@
+//! A tower with the loop that a runtime would run it in, turned by hand.
+
+use std::time::Duration;
+
+use layer::{Instant, Layer, Rx};
+use rt_regions::{Pool, Region};
+
+use crate::Clock;
+
+/// How often [`Host::sleep`] wakes at one and the same deadline before it takes it for one that is never met.
+const TURNS_AT_A_DEADLINE: usize = 1000;
+
+/// A tower of layers, the clock that it goes by, and the region that its packets are received into: one host of a
+/// network in memory. What the loop of a runtime does by itself happens here when a test says so.
+#[derive(Debug)]
+pub struct Host<'p, L> {
+    /// The highest layer of the tower, with the services that are bound to it.
+    pub tower: L,
+    clock: Clock,
+    packet: Region<'p>,
+}
+
+impl<'p, L: Layer> Host<'p, L> {
+    /// A host with this tower and this clock, whose packets are received into pages of `pool`. Hosts that are to
+    /// have the same time are given clones of one clock.
+    pub fn new(tower: L, clock: Clock, pool: &'p Pool<'p>) -> Self {
+        Self { tower, clock, packet: Region::new(pool, "packet") }
+    }
+
+    /// The time that the clock shows.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The clock, to be turned.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Takes in all that has arrived, and does what is due, as the loop of a runtime does before it sleeps: what no
+    /// layer and no service claims is given back to the tower by [`Layer::unclaimed`]. The region of the packet is
+    /// empty afterwards. Says whether there was anything.
+    ///
+    /// # Panics
+    /// The device below the tower is broken.
+    pub fn turn(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut was_busy = false;
+        loop {
+            self.packet.reset();
+            let received = self.tower.receive(now, &self.packet);
+            match received.unwrap_or_else(|error| panic!("the device is broken: {error}")) {
+                Rx::Item(item) => self
+                    .tower
+                    .unclaimed(now, item)
+                    .unwrap_or_else(|error| panic!("the device is broken: {error}")),
+                Rx::Handled => {}
+                Rx::Idle => return was_busy,
+            }
+            was_busy = true;
+        }
+    }
+
+    /// Lets `time` pass: turns the clock from deadline to deadline of the tower, with a [`turn`](Self::turn) at each
+    /// and one in the end. The clock turns for every host that shares it.
+    ///
+    /// # Panics
+    /// The device below the tower is broken, or the tower stays at a deadline for ever, so that a loop would never
+    /// sleep.
+    pub fn sleep(&mut self, time: Duration) {
+        let end = self.now() + time;
+        let mut turns = 0;
+        while let Some(deadline) = self.tower.next_deadline().filter(|&deadline| deadline <= end) {
+            turns = if deadline > self.now() { 0 } else { turns + 1 };
+            assert!(turns < TURNS_AT_A_DEADLINE, "the deadline {deadline} is never met");
+            self.clock.advance_to(deadline);
+            self.turn();
+        }
+        self.clock.advance_to(end);
+        self.turn();
+    }
+
+    /// What the counter `name` of the layer `layer` says: `counter("udp", "datagrams_rx")`.
+    ///
+    /// # Panics
+    /// The tower has no such counter.
+    pub fn counter(&self, layer: &str, name: &str) -> u64 {
+        let mut value = None;
+        self.tower.counters(&mut |counter| {
+            if (counter.layer, counter.name) == (layer, name) {
+                value = Some(counter.value);
+            }
+        });
+        value.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod clock;
+mod faults;
+mod host;
+mod memory;
+mod pair;
+mod random;
+
+pub use clock::Clock;
+pub use faults::{Duplicate, Lossy, Reorder, Trailing};
+pub use host::Host;
+pub use memory::with_pool;
+pub use pair::{End, Wire};
+pub use random::Random;
