@@ -28,7 +28,7 @@ pub use format::format;
 pub use keyed_hash::{KeyedHash, TableHash};
 pub use networks::{Networks, ParseNetworksError};
 pub use payload::{Payload, SMALL, Slice};
-pub use report::{report, report_memory};
+pub use report::report;
 pub use time::Instant;
 
 pub use crate::layer::{Layer, Rx};

@@ -20,6 +20,7 @@ mod profile;
 mod region;
 mod region_box;
 mod region_stats;
+mod report;
 mod scope;
 mod storage_mode;
 mod vec;

@@ -136,7 +136,7 @@ fn map(
 /// What the pool and its regions hold, a line each; nothing if there is no pool yet.
 pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
     let Some(pool) = POOL.0.get() else { return };
-    layer::report_memory(pool, &mut print);
+    pool.report(&mut print);
 }
 
 impl fmt::Display for TooLittle {
