@@ -8,7 +8,8 @@ use core::{
 use rt_regions::{Exhausted, PAGE_SIZE, Page, Pool, Region, RegionVec};
 use rt_xen::{Access, DomainId, GrantError, GrantRef, Guest, StillInUse};
 
-use crate::netfront::NAME;
+/// What errors and counters call the pages of an interface.
+pub(crate) const NAME: &str = "netfront";
 
 /// A page, and the grant under which the backend may use it.
 pub(crate) struct Buffer {

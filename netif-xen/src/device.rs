@@ -5,7 +5,7 @@ use core::fmt;
 use netif::{IPV4_MIN_MTU, MacAddr};
 use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
-use crate::{Error, netfront::LARGEST_HEADER, state::XenbusState};
+use crate::{Error, state::XenbusState, wire::LARGEST_HEADER};
 
 /// The longest value that is read, in bytes; the longest path of a backend is far shorter.
 const LONGEST_VALUE: usize = 256;

@@ -5,8 +5,9 @@ use rt_xen::{Guest, Watch};
 use crate::{
     Error, ProtocolViolation,
     device::{self, Device},
-    netfront::{Interface, LARGEST_HEADER},
+    netfront::Interface,
     state::{Action, Front, XenbusState},
+    wire::LARGEST_HEADER,
 };
 
 /// How many steps are taken at once; a backend that keeps changing gets its turn among the packets.

@@ -14,18 +14,10 @@ use crate::{
     rx::{Received, RxQueue},
     state::Front,
     tx::TxQueue,
+    wire::{HEADER, LARGEST_HEADER},
 };
 
 mod room;
-
-/// The Ethernet header: two addresses and a type.
-pub(crate) const HEADER: usize = 14;
-
-/// The largest header: the Ethernet header with one VLAN tag (IEEE 802.1Q).
-pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
-
-/// What errors and counters call the pages of an interface.
-pub(crate) const NAME: &str = "netfront";
 
 /// How long [`Netfront::attach`] waits for the backend, whose host runs a script first.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -9,10 +9,9 @@ use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
     Counters, Error, ProtocolViolation,
-    buffer::Buffers,
-    netfront::{HEADER, NAME},
+    buffer::{Buffers, NAME},
     ring::{FrontRing, SIZE},
-    wire::{ExtraInfo, RxRequest, RxResponse, rx_flag},
+    wire::{ExtraInfo, HEADER, RxRequest, RxResponse, rx_flag},
 };
 
 /// The fewest buffers: a frame of the largest MTU fills as many.

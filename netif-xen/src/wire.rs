@@ -1,6 +1,12 @@
-//! Requests and responses as they stand in the rings (`netif.h`).
+//! Requests and responses as they stand in the rings (`netif.h`), and the header of the frames that they carry.
 
 use rt_xen::GrantRef;
+
+/// The length of the Ethernet header, two addresses and a type, in bytes.
+pub(crate) const HEADER: usize = 14;
+
+/// The length of the largest header in bytes: the Ethernet header with one VLAN tag (IEEE 802.1Q).
+pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
 
 /// The flags of a transmit request (`NETTXF_*`).
 pub(crate) mod tx_flag {

@@ -6,7 +6,7 @@ use core::{
     ptr::NonNull,
 };
 
-use crate::{Exhausted, Limit, Region, pool::PAGE_SIZE};
+use crate::{Exhausted, Limit, Region, size::PAGE_SIZE};
 
 impl Region<'_> {
     /// Moves `value` into the region.

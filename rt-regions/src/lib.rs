@@ -22,6 +22,7 @@ mod region_box;
 mod region_stats;
 mod report;
 mod scope;
+mod size;
 mod storage_mode;
 mod vec;
 
@@ -30,12 +31,13 @@ pub use error::{Exhausted, Limit};
 pub use finite::Finite;
 pub use list::{Iter, List};
 pub use page::Page;
-pub use pool::{PAGE_SIZE, Pool};
+pub use pool::Pool;
 #[cfg(feature = "profile")]
 pub use profile::Profile;
 pub use region::Region;
 pub use region_box::RegionBox;
 pub use region_stats::RegionStats;
 pub use scope::Scope;
+pub use size::PAGE_SIZE;
 pub use storage_mode::StorageMode;
 pub use vec::{RegionVec, Text};

@@ -4,10 +4,8 @@
 use core::{fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
 use crate::{
-    Exhausted, Limit, Pool, Region,
-    pool::{Chain, PAGE_SIZE},
-    region::POISON,
-    region_stats::RegionStats,
+    Exhausted, Limit, Pool, Region, pool::Chain, region::POISON, region_stats::RegionStats,
+    size::PAGE_SIZE,
 };
 
 /// A page of a pool that is on no free list and in no region, but its holder's.

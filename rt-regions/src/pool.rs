@@ -14,13 +14,10 @@ mod runs;
 
 use core::{cell::Cell, fmt, marker::PhantomData, mem, ptr::NonNull};
 
-use crate::region_stats::{Labels, RegionStats};
-
-/// The size of a page in bytes: what Xen grants, and what the hardware maps.
-pub const PAGE_SIZE: usize = 4096;
-
-/// The number of classes of runs: a run of class `c` has 2^c pages, the largest 4 MiB.
-pub(crate) const CLASSES: usize = 11;
+use crate::{
+    region_stats::{Labels, RegionStats},
+    size::{CLASSES, PAGE_SIZE},
+};
 
 /// No page: the end of a chain.
 pub(crate) const NONE: u32 = u32::MAX;

@@ -8,16 +8,14 @@ use crate::{
     Exhausted, Limit, Pool,
     budget::Budget,
     dropping::{Defer, Dropping},
-    pool::{CLASSES, Chain, NONE, PAGE_SIZE},
-    region_stats::RegionStats,
+    pool::{Chain, NONE},
+    region_stats::{Filled, RegionStats},
     scope::Mark,
+    size::{LARGEST, PAGE_SIZE},
 };
 
 /// What a debug build writes over memory that is given back.
 pub(crate) const POISON: u8 = 0xdd;
-
-/// The largest object, in bytes.
-const LARGEST: usize = PAGE_SIZE << (CLASSES - 1);
 
 /// A region: everything allocated in it lives until it is reset or dropped, and then goes at once,
 /// in O(1), whatever it holds.
@@ -66,13 +64,6 @@ pub struct Region<'p> {
     pub(crate) reserve: bool,
     /// Whether its pages are zeroed before they are given back.
     pub(crate) zeroing: bool,
-}
-
-/// Bytes of whole pages: those that were asked for, and those that were not.
-#[derive(Clone, Copy, Default, PartialEq)]
-pub(crate) struct Filled {
-    pub(crate) bytes: usize,
-    pub(crate) waste: usize,
 }
 
 impl<'p> Region<'p> {

@@ -3,10 +3,17 @@
 
 use core::{cell::Cell, fmt, panic::Location};
 
-use crate::{pool::PAGE_SIZE, region::Filled};
+use crate::size::PAGE_SIZE;
 
 /// How many names a pool tells apart; regions of further names are counted together.
 const NAMES: usize = 48;
+
+/// Bytes of whole pages: those that were asked for, and those that were not.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) struct Filled {
+    pub(crate) bytes: usize,
+    pub(crate) waste: usize,
+}
 
 /// The counters of all the regions of one name.
 pub struct RegionStats {

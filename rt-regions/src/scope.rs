@@ -6,7 +6,8 @@ use crate::{
     Exhausted, Region,
     dropping::{Defer, Record},
     pool::{Chain, NONE},
-    region::{Filled, POISON},
+    region::POISON,
+    region_stats::Filled,
 };
 
 /// What [`Region::scope`] lends: a region that ends with the call.

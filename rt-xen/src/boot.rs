@@ -1,7 +1,6 @@
 //! From the loader to the program.
 
 mod entry;
-mod layout;
 pub(crate) mod start_info;
 
 use core::fmt;
@@ -10,17 +9,18 @@ use pvh::start_info::StartInfo;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 pub use self::entry::letregion_entry;
-pub(crate) use self::layout::{EXCEPTION_STACK_TOPS, Layout, physical};
-use crate::{early, end, exceptions, hypervisor, memory, operations::Xen};
+use crate::{
+    early, end, exceptions, hypervisor,
+    layout::{Layout, physical},
+    memory,
+    operations::Xen,
+};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
 /// How many pages of a domain are at most outside of its memory map, and count for it all the same: 8 special ones
 /// (console, xenstore, ...), and the tables of ACPI.
 const OUTSIDE: u64 = 32;
-
-/// What the tables of the entry map.
-pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
 
 /// What a program finds when it starts. There is one, so a program starts one runtime: it can neither be copied
 /// nor made.

@@ -20,8 +20,8 @@ use x86_64::{
 
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, VECTOR};
 use crate::{
-    boot::{EXCEPTION_STACK_TOPS, Layout, physical},
     end,
+    layout::{EXCEPTION_STACK_TOPS, Layout, physical},
 };
 
 /// The exceptions that the processor of a guest can have (Intel SDM volume 3, table 6-1). Those above are reserved,

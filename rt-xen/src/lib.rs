@@ -20,6 +20,7 @@ mod grants;
 mod guest;
 mod hypercall;
 mod hypervisor;
+mod layout;
 #[cfg(any(feature = "defmt", test))]
 mod log;
 mod memory;

@@ -15,7 +15,7 @@ use x86_64::{
 use self::paging::{Access, OutOfTables, Tables};
 pub(crate) use self::ram::Ram;
 use crate::{
-    boot::{EARLY_LIMIT, Layout, physical},
+    layout::{EARLY_LIMIT, Layout, physical},
     one_cpu::OneCpu,
 };
 

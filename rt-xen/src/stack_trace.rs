@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use crate::boot::{Layout, physical};
+use crate::layout::{Layout, physical};
 
 /// How many addresses are shown at most.
 const MOST: usize = 32;

@@ -1,7 +1,8 @@
 //! The free lists: runs of 2^class pages, split when only larger ones are free, and joined again when
 //! one is asked for that is not there.
 
-use super::{CLASSES, NONE, Pool};
+use super::{NONE, Pool};
+use crate::size::CLASSES;
 
 impl Pool<'_> {
     pub(super) fn pop(&self, class: usize) -> Option<u32> {

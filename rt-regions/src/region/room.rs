@@ -2,8 +2,12 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use super::{Filled, LARGEST, Region};
-use crate::{Exhausted, Limit, Pool, pool::PAGE_SIZE, region_stats::RegionStats};
+use super::Region;
+use crate::{
+    Exhausted, Limit, Pool,
+    region_stats::{Filled, RegionStats},
+    size::{LARGEST, PAGE_SIZE},
+};
 
 impl Region<'_> {
     /// How many bytes of the current chunk are free.

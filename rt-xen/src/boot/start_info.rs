@@ -4,8 +4,7 @@ use core::{cell::OnceCell, fmt, slice};
 
 use pvh::start_info::{MemmapTableEntry, StartInfo};
 
-use super::physical;
-use crate::{memory::Ram, one_cpu::OneCpu};
+use crate::{layout::physical, memory::Ram, one_cpu::OneCpu};
 
 /// The longest command line, in bytes.
 pub(crate) const LONGEST: usize = 2048;

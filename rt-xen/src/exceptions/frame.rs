@@ -4,7 +4,7 @@ use core::fmt;
 
 use layer::split::split;
 
-use crate::boot::Layout;
+use crate::layout::Layout;
 
 /// The registers when it happened, as the entries push them: the general registers, the number of the exception, its
 /// error code or 0, and what the processor pushes.

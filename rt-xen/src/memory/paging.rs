@@ -11,7 +11,7 @@ use x86_64::{
     structures::paging::{PageTable, PageTableFlags},
 };
 
-use crate::boot::{Layout, physical};
+use crate::layout::{Layout, physical};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// What one entry of the third table maps where it needs no table of its own.

@@ -84,7 +84,10 @@ pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
     ptr::null(),
 ];
 
-/// A pointer to `length` bytes of physical memory, which the guest sees at the same address.
+/// What the tables of the entry map, in bytes from address 0 on.
+pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
+
+/// A pointer to the physical memory at `address`, which the guest sees at the same address.
 pub(crate) fn physical<T>(address: u64) -> *mut T {
     ptr::with_exposed_provenance_mut(address as usize)
 }
