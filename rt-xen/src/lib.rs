@@ -37,7 +37,6 @@ pub mod testing;
 mod xenstore;
 
 pub use boot::{Machine, UseOfMemory};
-pub use boot_time::BootTime;
 pub use domain::Domain;
 pub use early::print;
 pub use end::finish;

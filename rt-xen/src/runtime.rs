@@ -1,14 +1,15 @@
 //! A guest of Xen as a platform.
 
-use core::{fmt, ptr::NonNull, slice, time::Duration};
+use core::{convert::Infallible, fmt, ptr::NonNull, slice, time::Duration};
 
 use layer::Instant;
 use rt::{Error, Runtime, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
-    BootTime, Errno, GrantCounts, Machine, Port, StoreError,
+    Errno, GrantCounts, Machine, Port, StoreError,
     arguments::Arguments,
+    boot_time,
     clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
@@ -39,6 +40,8 @@ pub struct Rt {
     domain: &'static Domain,
     control: Control,
     entropy: Entropy<Cpu>,
+    /// It has waited once, so the start is over.
+    has_waited: bool,
     /// It was said that nothing is heard from xenstore any more.
     is_deaf: bool,
 }
@@ -101,7 +104,7 @@ impl Rt {
                 "{why} on this processor: seeds come from timing jitter: weak"
             ));
         }
-        Ok(Self { arguments, memory, domain, control, entropy, is_deaf: false })
+        Ok(Self { arguments, memory, domain, control, entropy, has_waited: false, is_deaf: false })
     }
 
     /// The guest, for a driver.
@@ -135,7 +138,8 @@ impl Rt {
 
 impl Runtime for Rt {
     type Event = Event;
-    type Recorder = BootTime;
+    /// There are no files to write frames to.
+    type Recorder = Infallible;
 
     #[inline]
     fn now(&self) -> Instant {
@@ -143,6 +147,10 @@ impl Runtime for Rt {
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
+        if !self.has_waited {
+            self.has_waited = true;
+            boot_time::report(self.domain.clock);
+        }
         match self.pending_request() {
             Wake::Continue => {}
             wake => return Ok(wake),
@@ -169,11 +177,6 @@ impl Runtime for Rt {
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
         self.arguments.iter()
-    }
-
-    /// There are no files to write frames to. What there is watches for the first ARP reply.
-    fn recorder(&mut self) -> Result<Option<BootTime>, Error> {
-        Ok(Some(BootTime::new(self.domain.clock)))
     }
 
     fn has_log(&self) -> bool {
