@@ -2,7 +2,7 @@
 //! as it is on Xen, and a backend that answers at once.
 //!
 //! ```text
-//! cargo bench -p netif-xen
+//! cargo bench -p letregion-netif-xen
 //! valgrind --tool=callgrind --toggle-collect='*::one_frame*' target/release/deps/frames-*
 //! ```
 

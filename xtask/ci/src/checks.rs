@@ -12,7 +12,7 @@ use lab::{
     tools::{self, succeed, typed},
 };
 
-use crate::{assembly, fuzz, memory, supply, tower};
+use crate::{assembly, fuzz, memory, packages, supply, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -63,6 +63,7 @@ pub fn all(quick: bool) -> Result<()> {
             cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
         )
     })?;
+    step("packages for others", packages::check)?;
     if !quick {
         step("machine code without the profiler", assembly::check_profile_is_free)?;
         step("licences and sources", supply::deny)?;
@@ -94,8 +95,8 @@ pub fn all(quick: bool) -> Result<()> {
             // layers, which have no logger, do not link.
             [
                 &["--package", "rt-regions", "--all-features"][..],
-                &["--package", "rt-unix", "--features", "profile"],
-                &["--package", "rt-unix", "--features", "defmt", "--test", "process"],
+                &["--package", "letregion-rt-unix", "--features", "profile"],
+                &["--package", "letregion-rt-unix", "--features", "defmt", "--test", "process"],
             ]
             .iter()
             .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), &mut counts))

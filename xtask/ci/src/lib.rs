@@ -8,5 +8,6 @@ pub mod fuzz;
 pub mod memory;
 pub mod metadata;
 mod nightly;
+pub mod packages;
 pub mod supply;
 pub mod tower;

@@ -1,4 +1,4 @@
-//! What cargo knows of the workspace.
+//! What cargo knows of the workspace, and how its packages are named.
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
@@ -13,4 +13,13 @@ pub fn metadata() -> Result<Metadata> {
         .no_deps()
         .exec()
         .context("cannot read the workspace (cargo metadata)")
+}
+
+/// What the package of a crate has before the name of the crate if it is for others too: on crates.io the bare name may
+/// belong to a stranger.
+const PREFIX: &str = "letregion-";
+
+/// The name of a crate, as its folder has it, from that of its package.
+pub fn without_prefix(package: &str) -> &str {
+    package.strip_prefix(PREFIX).unwrap_or(package)
 }

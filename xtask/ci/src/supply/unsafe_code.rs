@@ -7,13 +7,13 @@ use cargo_metadata::{Metadata, Package, TargetKind};
 
 use crate::metadata::metadata;
 
-/// The crates that may have unsafe code, and why. All others forbid it.
+/// The packages that may have unsafe code, and why. All others forbid it.
 const ALLOWED: [(&str, &str); 7] = [
     ("rt-regions", "memory that is handed out"),
-    ("rt-unix", "memory that is mapped, signals, the sandbox"),
-    ("rt-xen", "hypercalls, shared pages, the entry of the guest"),
-    ("netif-tap", "the control of a TAP device"),
-    ("netif-xen", "pages that are shared with another domain"),
+    ("letregion-rt-unix", "memory that is mapped, signals, the sandbox"),
+    ("letregion-rt-xen", "hypercalls, shared pages, the entry of the guest"),
+    ("letregion-netif-tap", "the control of a TAP device"),
+    ("letregion-netif-xen", "pages that are shared with another domain"),
     ("guest", "a test: a guest that crashes on purpose, in every way"),
     ("rt-regions-bench", "a benchmark: pages that a driver would have filled"),
 ];
