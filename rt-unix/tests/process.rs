@@ -2,17 +2,19 @@
 //! both the tests and, started again by a test, the service that is tested.
 
 use std::{
-    env, fs,
-    io::{self, BufRead as _, BufReader, Read as _},
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
-    process::{self, Child, Command, ExitCode, ExitStatus, Stdio},
+    env,
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use libtest_mimic::{Arguments, Trial};
-use rt::Wake;
-use rt_unix::{Error, Rt, Runtime as _};
+use rt_unix::{Error, Runtime as _};
+
+#[path = "process/services.rs"]
+mod services;
 
 /// Says which service this process is to be.
 const SERVICE: &str = "RT_UNIX_TEST_SERVICE";
@@ -20,110 +22,22 @@ const SERVICE: &str = "RT_UNIX_TEST_SERVICE";
 fn main() -> ExitCode {
     match env::var(SERVICE).as_deref() {
         Err(_) => libtest_mimic::run(&Arguments::from_args(), trials()).exit_code(),
-        Ok("serve") => rt_unix::start("serve", serve),
-        Ok("busy") => rt_unix::start("busy", busy),
-        Ok("deaf") => rt_unix::start("deaf", deaf),
-        Ok("chatter") => rt_unix::start("chatter", chatter),
+        Ok("serve") => rt_unix::start("serve", services::serve),
+        Ok("busy") => rt_unix::start("busy", services::busy),
+        Ok("deaf") => rt_unix::start("deaf", services::deaf),
+        Ok("chatter") => rt_unix::start("chatter", services::chatter),
         Ok("panic") => rt_unix::start("panic", |rt| panic!("on purpose, {:?}", rt.args().next())),
-        Ok("grow") => rt_unix::start("grow", grow),
+        Ok("grow") => rt_unix::start("grow", services::grow),
         Ok("fail") => rt_unix::start("fail", |_| Err(Error::new(3, "it broke"))),
         Ok("help") => rt_unix::start("help", |_| Err(Error::new(0, "arguments:"))),
         #[cfg(feature = "defmt")]
-        Ok("log") => rt_unix::start("log", log),
+        Ok("log") => rt_unix::start("log", services::log),
         #[cfg(feature = "defmt")]
         Ok("log a lot") => rt_unix::start("log", |rt| {
             (0..4000).for_each(|number| defmt::info!("this is line {=u32}", number));
-            serve(rt)
+            services::serve(rt)
         }),
         Ok(other) => panic!("no service is called {other}"),
-    }
-}
-
-/// Waits for an event that never comes.
-fn serve(rt: &mut Rt) -> Result<(), Error> {
-    let (reader, _writer) = io::pipe()?;
-    let reader: &'static io::PipeReader = Box::leak(Box::new(reader));
-    let arguments: Vec<_> = rt.args().collect();
-    rt.print(format_args!("{} pages, {arguments:?}", rt.pool().pages()));
-    println!("ready");
-    loop {
-        match rt.wait(&reader.as_fd(), None)? {
-            Wake::Continue => {}
-            Wake::Report => rt.print(format_args!("report")),
-            Wake::Stop => break,
-        }
-    }
-    rt.print(format_args!("stopped"));
-    Ok(())
-}
-
-/// Never waits, but asks.
-fn busy(rt: &mut Rt) -> Result<(), Error> {
-    println!("ready");
-    loop {
-        match rt.pending_request() {
-            Wake::Continue => {}
-            Wake::Report => rt.print(format_args!("report")),
-            Wake::Stop => return Ok(()),
-        }
-    }
-}
-
-/// Prints more than a pipe holds when it is asked for a report, and panics if it has an argument.
-fn chatter(rt: &mut Rt) -> Result<(), Error> {
-    println!("ready");
-    let words = "words ".repeat(20);
-    loop {
-        match rt.pending_request() {
-            Wake::Continue => thread::sleep(Duration::from_millis(1)),
-            Wake::Report => {
-                (0..2000).for_each(|number| rt.print(format_args!("{number} {words}")));
-                assert_eq!(rt.args().next(), None);
-                println!("went on");
-            }
-            Wake::Stop => return Ok(()),
-        }
-    }
-}
-
-/// Writes a file that may not grow.
-fn grow(_: &mut Rt) -> Result<(), Error> {
-    let path = env::temp_dir().join(format!("rt-unix-grow-{}", process::id()));
-    let result = fs::write(&path, [0; 4096]);
-    fs::remove_file(path)?;
-    Ok(result?)
-}
-
-/// Neither waits nor asks.
-fn deaf(_: &mut Rt) -> Result<(), Error> {
-    println!("ready");
-    loop {
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Logs lines of all kinds.
-#[cfg(feature = "defmt")]
-fn log(_: &mut Rt) -> Result<(), Error> {
-    defmt::info!("plain");
-    defmt::error!("{=u8} {=str} {} {=[u8]:02x}", 7, "text", Some(1.5_f32), [1, 0xff]);
-    defmt::info!("{=[u8]}", [0; 5000]);
-    defmt::info!("outer {}", Nested);
-    thread::spawn(|| defmt::info!("thread")).join().map_err(|_| Error::new(1, "it panicked"))?;
-    defmt::debug!("below the level");
-    defmt::info!("last");
-    Ok(())
-}
-
-/// Logs a line while it is being logged.
-#[cfg(feature = "defmt")]
-struct Nested;
-
-#[cfg(feature = "defmt")]
-impl defmt::Format for Nested {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::info!("inner");
-        defmt::write!(f, "nested");
     }
 }
 
