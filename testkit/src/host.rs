@@ -39,7 +39,7 @@ impl<'p, L: Layer> Host<'p, L> {
 
     /// Takes in all that has arrived, and does what is due, as the loop of a runtime does before it sleeps: what no
     /// layer and no service claims is given back to the tower by [`Layer::unclaimed`]. The region of the packet is
-    /// empty afterwards. Says whether there was anything.
+    /// empty afterwards, and keeps a page at most. Says whether there was anything.
     ///
     /// # Panics
     /// The device below the tower is broken.
@@ -55,10 +55,12 @@ impl<'p, L: Layer> Host<'p, L> {
                     .unclaimed(now, item)
                     .unwrap_or_else(|error| panic!("the device is broken: {error}")),
                 Rx::Handled => {}
-                Rx::Idle => return was_busy,
+                Rx::Idle => break,
             }
             was_busy = true;
         }
+        self.packet.reset();
+        was_busy
     }
 
     /// Lets `time` pass: turns the clock from deadline to deadline of the tower, with a [`turn`](Self::turn) at each

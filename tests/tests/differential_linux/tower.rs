@@ -6,10 +6,10 @@ use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::{Instant, Layer, Rx};
+use layer::Instant;
 use netif::MacAddr;
 use rt_regions::Region;
-use testkit::{Wire, with_pool};
+use testkit::{Clock, Host, Wire, with_pool};
 use udp::Udp;
 
 use super::frames::{OUR_MAC, PEER, PEER_MAC, PORT, US};
@@ -50,18 +50,10 @@ pub(crate) fn with_tower<T>(test: impl FnOnce(&mut Tower<'_>) -> T) -> T {
         let icmp = Icmp::new(ipv4.with_gateway(Some(PEER)), 7).with_error_rate(1 << 20, 1 << 20);
         let mut udp = Udp::new(icmp, 7, &memory).expect("there is room");
         udp.bind(PORT, |request, _region| Ok(request)).expect("nobody has the port");
-        let mut now = Instant::from_millis(1);
+        let mut host = Host::new(udp, Clock::starting_at(Instant::from_millis(1)), pool);
         let mut hear = |time| {
-            now += time;
-            let mut region = Region::new(pool, "packet");
-            loop {
-                match udp.receive(now, &region).expect("memory does not break") {
-                    Rx::Idle => break,
-                    Rx::Handled => {}
-                    Rx::Item(item) => udp.unclaimed(now, item).expect("memory does not break"),
-                }
-                region.reset();
-            }
+            host.clock().advance(time);
+            host.turn();
         };
         let mut tower = Tower { wire, hear: &mut hear };
         // Two announcements, two seconds apart.

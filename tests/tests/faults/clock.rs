@@ -29,8 +29,8 @@ fn a_jump_ends_what_waits_and_disturbs_nothing_else() {
                 assert!(sent.len() <= 4, "{jump:?}: {} frames at once", sent.len());
                 // A deadline that has passed is not due for ever: the service would never sleep.
                 server.resolve(sent);
-                let due = server.stack.next_deadline();
-                assert!(due.is_none_or(|due| due > server.now), "{jump:?}: due at {due:?}");
+                let due = server.host.tower.next_deadline();
+                assert!(due.is_none_or(|due| due > server.host.now()), "{jump:?}: due at {due:?}");
                 // After a short jump it is not over yet.
                 server.rests(LONGEST_WAIT);
             }
@@ -51,7 +51,7 @@ fn the_end_of_time_is_served_too() {
         let global = globals(pool);
         let mut server = Server::new(Wire::new(mac()), &global).unwrap();
         assert_eq!(unexpected(&server.converse(1)), [0; 0]);
-        server.now = Instant::from_nanos(u64::MAX);
+        server.host.clock().advance_to(Instant::from_nanos(u64::MAX));
         let request = request_frames(0, ECHO, 0, b"hello");
         // The neighbour has been forgotten, so it is asked for.
         let asked = server.hears(request);

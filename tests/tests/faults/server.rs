@@ -7,10 +7,10 @@ use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
 use lab::soak::frames::{self, Mac};
-use layer::{Cidr, Instant, Layer, Networks, Rx};
+use layer::{Cidr, Instant, Layer, Networks};
 use netif::{MacAddr, Netif};
 use rt_regions::{Pool, Region};
-use testkit::Wire;
+use testkit::{Clock, Host, Wire};
 use udp::Udp;
 
 type Stack<'g, N> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<N>>>>>;
@@ -34,9 +34,7 @@ pub(super) fn client(number: u8) -> (Mac, Ipv4Addr) {
 
 /// A server on `N`, with its region for packets.
 pub(super) struct Server<'g, N> {
-    pub(super) stack: Stack<'g, N>,
-    pub(super) packet: Region<'g>,
-    pub(super) now: Instant,
+    pub(super) host: Host<'g, Stack<'g, N>>,
     wire: Wire,
 }
 
@@ -66,25 +64,8 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
             Ok(region.alloc_slice_with(2 * half.len(), |i| half[i % half.len()])?)
         })?;
         stack.serve_counters(Some(COUNTERS), Networks::default().and(cidr))?;
-        let pool = global.require_pool()?;
-        let packet = Region::new(pool, "packet");
-        Ok(Self { stack, packet, now: Instant::from_millis(1_000_000), wire })
-    }
-
-    /// Takes in all that has arrived, and does what is due.
-    pub(super) fn turn(&mut self) {
-        loop {
-            self.packet.reset();
-            match self.stack.receive(self.now, &self.packet) {
-                Ok(Rx::Item(item)) => {
-                    let Ok(()) = self.stack.unclaimed(self.now, item);
-                }
-                Ok(Rx::Handled) => {}
-                Ok(Rx::Idle) => break,
-            }
-        }
-        // An idle server holds no more of its packets than the page that it keeps.
-        self.packet.reset();
+        let clock = Clock::starting_at(Instant::from_millis(1_000_000));
+        Ok(Self { host: Host::new(stack, clock, global.require_pool()?), wire })
     }
 
     /// Lets frames arrive; gives those that leave.
@@ -92,7 +73,7 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
         let mut sent = Vec::new();
         for frame in frames {
             self.wire.push(frame);
-            self.turn();
+            self.host.turn();
             sent.extend(self.wire.drain());
         }
         assert!(
@@ -104,8 +85,8 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
 
     /// Lets time pass; gives the frames that leave.
     pub(super) fn waits(&mut self, time: Duration) -> Vec<Vec<u8>> {
-        self.now += time;
-        self.turn();
+        self.host.clock().advance(time);
+        self.host.turn();
         self.wire.drain()
     }
 
@@ -118,7 +99,7 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
     /// Every counter that is not zero, as `layer.name`.
     pub(super) fn counters(&self) -> Vec<(String, u64)> {
         let mut list = Vec::new();
-        self.stack.counters(&mut |counter| {
+        self.host.tower.counters(&mut |counter| {
             if counter.value > 0 {
                 list.push((format!("{}.{}", counter.layer, counter.name), counter.value));
             }
