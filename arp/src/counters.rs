@@ -33,8 +33,6 @@ layer::counters! {
         given_up,
         /// IPv4 packets not sent: our address was not ours at the time.
         no_address_tx,
-        /// IPv4 frames dropped: our address was not ours at the time.
-        no_address_rx,
         /// Neighbours added because they asked us.
         learnt,
         /// Neighbours that got another hardware address.

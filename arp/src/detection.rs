@@ -73,6 +73,8 @@ enum State {
     Ours,
     /// The address is another's; after a while, probing begins anew.
     GivenUp,
+    /// There is no address.
+    Unset,
 }
 
 /// What is to be sent.
@@ -96,11 +98,11 @@ pub(crate) enum Verdict {
 }
 
 impl Detection {
-    /// An address that is ours at once, and to be announced. `secret` is where random waiting times
-    /// come from.
-    pub(crate) const fn new(secret: u128) -> Self {
+    /// An address that is ours at once, and to be announced; or none, if it is not `set`. `secret` is where random
+    /// waiting times come from.
+    pub(crate) const fn new(secret: u128, set: bool) -> Self {
         Self {
-            state: State::Ours,
+            state: if set { State::Ours } else { State::Unset },
             count: ANNOUNCEMENTS,
             next: Instant::ZERO,
             by: AddressInUse { address: Ipv4Addr::UNSPECIFIED, by: MacAddr::UNSPECIFIED },
@@ -115,14 +117,16 @@ impl Detection {
         }
     }
 
-    /// This detection, with the address probed for before it is used.
-    pub(crate) const fn with_probing(self) -> Self {
-        Self { state: State::Begin, probing: true, ..self }
+    /// Probes for each address before it is used.
+    pub(crate) fn probe(&mut self) {
+        self.probing = true;
+        self.restart(self.state != State::Unset);
     }
 
     /// Probes for the address before it is used, and keeps and defends it once it is ours.
-    pub(crate) const fn probe_at_start(&mut self) {
-        (self.state, self.probing, self.keeps) = (State::Begin, true, true);
+    pub(crate) fn probe_at_start(&mut self) {
+        self.keeps = true;
+        self.probe();
     }
 
     /// Whose the address turned out to be.
@@ -130,10 +134,15 @@ impl Detection {
         (self.state == State::GivenUp).then_some(&self.by)
     }
 
-    /// Begins anew, with another address. The conflicts that there were still count.
-    pub(crate) fn restart(&mut self) {
+    /// Begins anew, with another address, or without one if it is not `set`. The conflicts that there were still
+    /// count.
+    pub(crate) fn restart(&mut self, set: bool) {
         self.defended = None;
-        self.begin(self.probing);
+        if set {
+            self.begin(self.probing);
+        } else {
+            self.state = State::Unset;
+        }
     }
 
     /// Probes for the address, or announces it.
@@ -155,7 +164,7 @@ impl Detection {
         self.next_look = interval.map_or(NEVER, |interval| now + interval);
         if link_up != self.link_up {
             self.link_up = link_up;
-            if self.state != State::GivenUp {
+            if !matches!(self.state, State::GivenUp | State::Unset) {
                 self.begin(self.probing && !(self.keeps && self.is_ours()));
             }
         }
@@ -175,12 +184,13 @@ impl Detection {
     /// When [`look`](Self::look) and [`due`](Self::due) are next to be called, or [`NEVER`].
     #[inline]
     pub(crate) fn next(&self) -> Instant {
-        if self.link_up { self.next.min(self.next_look) } else { self.next_look }
+        let waits = !self.link_up || self.state == State::Unset;
+        if waits { self.next_look } else { self.next.min(self.next_look) }
     }
 
     /// What is due at `now`: to be called until there is nothing more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
-        if !self.link_up || now < self.next {
+        if !self.link_up || now < self.next || self.state == State::Unset {
             return None;
         }
         match self.state {
@@ -199,7 +209,7 @@ impl Detection {
                 return Some(Step::Probe);
             }
             State::Probing => (self.state, self.count) = (State::Ours, ANNOUNCEMENTS),
-            State::Ours => {}
+            State::Ours | State::Unset => {}
         }
         // None are left when time itself ends.
         self.count = self.count.checked_sub(1)?;
@@ -211,7 +221,7 @@ impl Detection {
     pub(crate) fn conflict(&mut self, now: Instant, by: AddressInUse) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
-            State::GivenUp => return Verdict::NotOurs,
+            State::GivenUp | State::Unset => return Verdict::NotOurs,
             State::Begin | State::Probing => Verdict::GiveUp,
             State::Ours if !recent => Verdict::Defend,
             State::Ours if self.probing && !self.keeps => Verdict::GiveUp,

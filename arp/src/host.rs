@@ -7,14 +7,14 @@ use std::{
 };
 
 use core::{net::Ipv4Addr, time::Duration};
-use ethernet::{EtherType, Ethernet, EthernetHeader};
-use layer::{Instant, Layer, Rx};
+use ethernet::{EtherType, Ethernet, EthernetHeader, Neighbours};
+use layer::{Cidr, Instant, Layer, Rx, TxOffload};
 use netif::MacAddr;
 use rt_regions::{Pool, Region};
 use testkit::{End, Wire, with_pool};
 use zerocopy::IntoBytes;
 
-use crate::{Arp, ArpPacket, Counters, Resolve};
+use crate::{Arp, ArpPacket, Counters};
 
 pub(crate) const ALL: MacAddr = MacAddr::BROADCAST;
 pub(crate) const NONE: MacAddr = MacAddr::UNSPECIFIED;
@@ -129,7 +129,9 @@ impl<'g> Host<'g> {
     /// Sends an IPv4 packet, of which `byte` is the first; says what left the host.
     pub(crate) fn sends(&mut self, address: [u8; 4], byte: u8) -> Vec<String> {
         let payload = [byte; 20];
-        self.arp.send_to(self.now, Ipv4Addr::from(address), EtherType::IPV4, payload).unwrap();
+        self.arp
+            .send_to(self.now, Ipv4Addr::from(address), EtherType::IPV4, payload, TxOffload::NONE)
+            .unwrap();
         self.sent()
     }
 
@@ -163,6 +165,11 @@ impl<'g> Host<'g> {
     /// Whether the address is ours, or why it never will be.
     pub(crate) fn ready(&self) -> Result<bool, String> {
         self.arp.ready().map_err(|reason| reason.to_string())
+    }
+
+    /// Whether the address is ours now.
+    pub(crate) fn has_address(&self) -> bool {
+        self.arp.address() != Cidr::UNSPECIFIED
     }
 
     pub(crate) fn stats(&self) -> Counters {

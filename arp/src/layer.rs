@@ -1,22 +1,17 @@
-//! The layer: a link that finds its neighbours.
+//! The layer: a link that finds its neighbours; a shell around [`Resolver`].
 
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
-use ethernet::{EtherType, Frame, JoinError, Link};
-use layer::{Cidr, Instant, Layer, Payload, Rx};
+use ethernet::{EtherType, Frame, JoinError, Link, Neighbours};
+use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    Counters, Entry, Resolve, StaticError, Timing,
-    cache::{Cache, Full, Resolution},
-    detection::Detection,
-    entry::NEVER,
-    waiting::Waiting,
+    Counters, Entry, Resolver, StaticError, Timing,
+    resolver::{Output, Reaction, Resolved},
 };
-
-mod output;
 
 /// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
 pub const DEFAULT_ENTRIES: usize = 1024;
@@ -24,15 +19,9 @@ pub const DEFAULT_ENTRIES: usize = 1024;
 /// ARP over a link `L`.
 #[derive(Debug)]
 pub struct Arp<'g, L> {
-    pub(crate) link: L,
-    /// Our address, and the network whose addresses are learnt.
-    pub(crate) network: Cidr,
-    pub(crate) cache: Cache<'g>,
-    pub(crate) waiting: Waiting<'g>,
-    /// Whether our address is ours.
-    pub(crate) detection: Detection,
-    pub(crate) counters: Counters,
-    pub(crate) log: bool,
+    link: L,
+    resolver: Resolver<'g>,
+    log: bool,
 }
 
 impl<'g, L> Arp<'g, L> {
@@ -42,7 +31,8 @@ impl<'g, L> Arp<'g, L> {
     ///
     /// The address is ours at once. It is announced twice from the first call of
     /// [`receive`](Layer::receive) on (RFC 5227, 2.3), and defended, but not probed for; see
-    /// [`with_probing`](Self::with_probing).
+    /// [`with_probing`](Self::with_probing). With [`Cidr::UNSPECIFIED`] there is none, until
+    /// [`set_address`](Neighbours::set_address) gives one.
     ///
     /// # Errors
     /// The region has no room for the cache.
@@ -67,15 +57,7 @@ impl<'g, L> Arp<'g, L> {
         timing: Timing,
         pool: Option<&'g Pool<'g>>,
     ) -> Self {
-        Self {
-            link,
-            network: address,
-            cache: Cache::new(storage, timing, secret),
-            waiting: Waiting::new(pool),
-            detection: Detection::new(secret),
-            counters: Counters::default(),
-            log: false,
-        }
+        Self { link, resolver: Resolver::new(address, secret, storage, timing, pool), log: false }
     }
 
     /// This layer, asking before it uses an address, and giving it up rather than share it
@@ -83,11 +65,12 @@ impl<'g, L> Arp<'g, L> {
     ///
     /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
     /// 4 to 7 seconds later, if nobody has answered. If somebody has, or if it cannot be defended later
-    /// on, it is not ours: no IPv4 packet is sent or handed up, nobody is told that we have it, and 10
-    /// seconds later (60, after the tenth conflict) we probe for it anew.
+    /// on, it is not ours: [`address`](Neighbours::address) is the unspecified one, nobody is told that we have
+    /// it, and 10 seconds later (60, after the tenth conflict) we probe for it anew.
     #[must_use]
-    pub fn with_probing(self) -> Self {
-        Self { detection: self.detection.with_probing(), ..self }
+    pub fn with_probing(mut self) -> Self {
+        self.resolver.probe();
+        self
     }
 
     /// This layer, asking before it uses an address if it is to `probe`, and keeping and defending it from
@@ -96,35 +79,9 @@ impl<'g, L> Arp<'g, L> {
     #[must_use]
     pub fn with_probing_at_start(mut self, probe: bool) -> Self {
         if probe {
-            self.detection.probe_at_start();
+            self.resolver.probe_at_start();
         }
         self
-    }
-
-    /// Whether our address is ours at the moment: always, without probing.
-    pub fn has_address(&self) -> bool {
-        self.detection.is_ours()
-    }
-
-    /// Our address and its network.
-    pub fn address(&self) -> Cidr {
-        self.network
-    }
-
-    /// Gives us another address, or the same anew. It is
-    /// announced, or probed for, from the next call of [`receive`](Layer::receive) on. Everything
-    /// that is known of neighbours is forgotten but the static entries; packets that wait are dropped,
-    /// because they have the old address in them.
-    pub fn set_address(&mut self, address: Cidr) {
-        self.network = address;
-        self.detection.restart();
-        self.forget();
-    }
-
-    /// Forgets what was learnt and what waits under the address that we had.
-    pub(crate) fn forget(&mut self) {
-        self.cache.clear(self.network.address());
-        self.counters.abandoned += self.waiting.clear();
     }
 
     /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
@@ -133,13 +90,7 @@ impl<'g, L> Arp<'g, L> {
     /// # Errors
     /// No neighbour can have the address, or there is no place for it.
     pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
-        if address == self.network.address() || !self.is_host(address) {
-            return Err(StaticError::NotANeighbour(address));
-        }
-        let displaced = self.cache.insert_static(address, mac).map_err(|Full| StaticError::Full)?;
-        self.counters.abandoned += self.waiting.discard(address);
-        self.displace(displaced);
-        Ok(())
+        self.resolver.insert_static(address, mac)
     }
 
     /// The layer below.
@@ -147,36 +98,54 @@ impl<'g, L> Arp<'g, L> {
         &self.link
     }
 
+    /// The layer below, to be changed.
+    pub fn link_mut(&mut self) -> &mut L {
+        &mut self.link
+    }
+
     /// The counters of this layer.
     pub fn stats(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Whether one host can have this address: in our network, or elsewhere (a gateway may be).
-    pub(crate) fn is_host(&self, address: Ipv4Addr) -> bool {
-        let nobody = address.octets()[0] == 0
-            || address.is_loopback()
-            || address.is_multicast()
-            || address.is_broadcast();
-        !nobody && (self.network.is_neighbour(address) || !self.network.contains(address))
-    }
-
-    /// Cleans up after an entry that had to go.
-    pub(crate) fn displace(&mut self, displaced: Option<Ipv4Addr>) {
-        if let Some(address) = displaced {
-            self.counters.displaced += 1;
-            self.counters.abandoned += self.waiting.discard(address);
-        }
-    }
-
-    /// When something is to be done here, or [`NEVER`].
-    #[inline]
-    fn deadline(&self) -> Instant {
-        self.detection.next().min(self.cache.wake())
+        self.resolver.stats()
     }
 }
 
 impl<L: Link> Arp<'_, L> {
+    // One copy: it is used in many places, and seldom.
+    #[inline(never)]
+    fn transmit(&mut self, now: Instant, output: Option<Output>) -> Result<(), L::Error> {
+        let Some((destination, packet)) = output else { return Ok(()) };
+        layer::log!(self.log, "arp: sent: {}", packet);
+        self.link.send(now, destination, EtherType::ARP, packet, TxOffload::NONE)
+    }
+
+    /// Takes a frame with an ARP packet.
+    #[inline(never)]
+    fn process(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
+        let Reaction { waiting, question, answer } =
+            self.resolver.input(now, self.link.mac(), frame);
+        if let Some((station, queue)) = waiting {
+            for (ethertype, packet) in queue.iter() {
+                // The queue was given a u16.
+                let ethertype = EtherType(ethertype as u16);
+                let packet = &packet as &dyn Payload;
+                self.link.send(now, station, ethertype, packet, TxOffload::NONE)?;
+            }
+        }
+        self.transmit(now, question)?;
+        self.transmit(now, answer)
+    }
+
+    /// Does what is due.
+    #[cold]
+    #[inline(never)]
+    fn run(&mut self, now: Instant) -> Result<(), L::Error> {
+        self.resolver.look(now, self.link.link_up(), self.link.link_interval());
+        while let Some(output) = self.resolver.due(now, self.link.mac()) {
+            self.transmit(now, Some(output))?;
+        }
+        Ok(())
+    }
+
     /// Sends to a neighbour that is not simply known.
     #[cold]
     fn send_slowly(
@@ -185,43 +154,29 @@ impl<L: Link> Arp<'_, L> {
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: &dyn Payload,
+        offload: TxOffload,
     ) -> Result<(), L::Error> {
-        if address == self.network.address() || !self.is_host(address) {
-            self.counters.not_a_neighbour += 1;
-            return Ok(());
+        let mac = self.link.mac();
+        let Resolved { station, output } =
+            self.resolver.resolve(now, mac, address, ethertype, payload);
+        if let Some(station) = station {
+            self.link.send(now, station, ethertype, payload, offload)?;
         }
-        match self.cache.resolve(now, address) {
-            Resolution::Known(mac) => return self.link.send(now, mac, ethertype, payload),
-            Resolution::Stale(mac) => {
-                self.link.send(now, mac, ethertype, payload)?;
-                return self.request(now, address, mac);
-            }
-            Resolution::Ask { displaced } => {
-                self.displace(displaced);
-                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
-                return self.request(now, address, MacAddr::BROADCAST);
-            }
-            Resolution::Asked => {
-                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
-            }
-            Resolution::Silent => self.counters.unanswered += 1,
-            Resolution::Full => self.counters.cache_full += 1,
-        }
-        Ok(())
+        self.transmit(now, output)
     }
 }
 
 impl<L: Link> Layer for Arp<'_, L> {
     type Item<'r> = Frame<'r>;
 
-    layer::forward!(link: L, "arp"; unclaimed);
+    layer::forward!(link: L, "arp" in resolver; unclaimed);
 
     /// Whether our address has turned out to be ours; without probing it is from the beginning. It will never be where it
     /// is another's.
     fn ready(&self) -> Result<bool, &dyn fmt::Display> {
-        match self.detection.taken() {
+        match self.resolver.in_use() {
             Some(in_use) => Err(in_use),
-            None if self.has_address() => self.link.ready(),
+            None if self.resolver.address() != Cidr::UNSPECIFIED => self.link.ready(),
             None => Ok(false),
         }
     }
@@ -231,7 +186,7 @@ impl<L: Link> Layer for Arp<'_, L> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, L::Error> {
-        if self.deadline() <= now {
+        if self.resolver.deadline() <= now {
             self.run(now)?;
         }
         match self.link.receive(now, region)? {
@@ -239,16 +194,11 @@ impl<L: Link> Layer for Arp<'_, L> {
                 self.process(now, &frame)?;
                 Ok(Rx::Handled)
             }
-            Rx::Item(frame) if frame.ethertype == EtherType::IPV4 && !self.has_address() => {
-                self.counters.no_address_rx += 1;
-                Ok(Rx::Handled)
-            }
             // Where the event tells that frames leave again, or no longer.
             Rx::Idle
                 if self.link.link_interval().is_none()
-                    && self.link.link_up() != self.detection.link_up() =>
+                    && self.resolver.set_link_up(now, self.link.link_up()) =>
             {
-                self.detection.look(now, !self.detection.link_up(), None);
                 Ok(Rx::Handled)
             }
             other => Ok(other),
@@ -256,8 +206,7 @@ impl<L: Link> Layer for Arp<'_, L> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let deadline = self.deadline();
-        Instant::earliest((deadline < NEVER).then_some(deadline), self.link.next_deadline())
+        Instant::earliest(self.resolver.next_deadline(), self.link.next_deadline())
     }
 }
 
@@ -270,8 +219,12 @@ impl<L: Link> Link for Arp<'_, L> {
         self.link.mtu()
     }
 
-    fn offloads(&self) -> netif::Offloads {
+    fn offloads(&self) -> Offloads {
         self.link.offloads()
+    }
+
+    fn room(&self) -> usize {
+        self.link.room()
     }
 
     fn link_up(&self) -> bool {
@@ -296,16 +249,25 @@ impl<L: Link> Link for Arp<'_, L> {
         destination: MacAddr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), L::Error> {
-        if ethertype == EtherType::IPV4 && !self.has_address() {
-            self.counters.no_address_tx += 1;
-            return Ok(());
-        }
-        self.link.send(now, destination, ethertype, payload)
+        self.link.send(now, destination, ethertype, payload, offload)
     }
 }
 
-impl<L: Link> Resolve for Arp<'_, L> {
+impl<L: Link> Neighbours<Ipv4Addr> for Arp<'_, L> {
+    type Address = Cidr;
+
+    #[inline]
+    fn address(&self) -> Cidr {
+        self.resolver.address()
+    }
+
+    /// The new address is announced, or probed for, from the next call of [`receive`](Layer::receive) on.
+    fn set_address(&mut self, address: Cidr) {
+        self.resolver.set_address(address);
+    }
+
     #[inline]
     fn send_to(
         &mut self,
@@ -313,14 +275,11 @@ impl<L: Link> Resolve for Arp<'_, L> {
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), L::Error> {
-        if !self.has_address() {
-            self.counters.no_address_tx += 1;
-            return Ok(());
-        }
-        match self.cache.lookup(now, address) {
-            Some(mac) => self.link.send(now, mac, ethertype, payload),
-            None => self.send_slowly(now, address, ethertype, &payload),
+        match self.resolver.lookup(now, address) {
+            Some(station) => self.link.send(now, station, ethertype, payload, offload),
+            None => self.send_slowly(now, address, ethertype, &payload, offload),
         }
     }
 }

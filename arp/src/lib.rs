@@ -14,8 +14,7 @@ mod detection;
 mod entry;
 mod error;
 mod layer;
-mod reception;
-mod resolve;
+mod resolver;
 mod waiting;
 mod wire;
 
@@ -24,6 +23,6 @@ pub use cache::Full;
 pub use counters::Counters;
 pub use entry::{Entry, Timing};
 pub use error::{AddressInUse, StaticError};
-pub use resolve::Resolve;
-pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES};
+pub use resolver::{Output, Reaction, Resolved, Resolver};
+pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES, Neighbour, Queue};
 pub use wire::{ArpPacket, Operation, PACKET_LEN, ParseError};

@@ -22,15 +22,22 @@ const POOL_SHARE: usize = 8;
 const OVERHEAD: usize = 64;
 
 /// The packets for one neighbour, in order, each with its `EtherType` as the number.
-pub(crate) type Queue<'g> = ChunkQueue<'g, Neighbour>;
+pub type Queue<'g> = ChunkQueue<'g, Neighbour>;
 
 /// Whom packets wait for.
 #[derive(Debug)]
-pub(crate) struct Neighbour {
+pub struct Neighbour {
     address: Ipv4Addr,
     /// When the first packet came.
     since: Instant,
     packets: u64,
+}
+
+impl Neighbour {
+    /// How many packets wait.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
 }
 
 /// The packets for all neighbours.

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, convert::Infallible, hint::black_box, rc::Rc};
 
-use layer::{Payload, Rx};
+use layer::{Payload, Rx, TxOffload};
 use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
@@ -64,7 +64,7 @@ impl Netif for Cable {
         })
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+    fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Infallible> {
         if let Some(bytes) = self.frame.get_mut(..frame.len()) {
             frame.copy_to(0, bytes);
             black_box(bytes);

@@ -61,7 +61,7 @@ pub fn frames(
     let (wire, end) = Wire::new(from.mac);
     let mut arp = Arp::new(Ethernet::new(end), from.cidr()?, 7, &region)?;
     arp.insert_static(to.ipv4, to.mac)?;
-    let ipv4 = Ipv4::new(arp, from.cidr()?, 7, &region)?;
+    let ipv4 = Ipv4::new(arp, 7, &region)?;
     let mut udp = Udp::new(Icmp::new(ipv4, 7), 7, &region)?;
     let to = SocketAddr::new(IpAddr::V4(to.ipv4), destination_port);
     let Ok(_) = udp.send(Instant::ZERO, source_port, to, &*vec![7; size]);

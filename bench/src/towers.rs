@@ -5,11 +5,11 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use arp::{Arp, Resolve};
-use ethernet::{EtherType, Ethernet, Link};
+use arp::Arp;
+use ethernet::{EtherType, Ethernet, Link, Neighbours};
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::{Instant, Layer};
+use layer::{Instant, Layer, TxOffload};
 use netif::Netif;
 use network::{Checksum, Network, Outgoing, Protocol};
 use rt_regions::{PAGE_SIZE, Pool, Region};
@@ -87,7 +87,7 @@ impl<'g> Towers<'_, 'g> {
         incoming: &Frames,
         sent: &Rc<Cell<u64>>,
     ) -> Result<Ipv4<'g, Arp<'g, Ethernet<Cable>>>> {
-        Ok(Ipv4::new(self.arp(incoming, sent)?, SERVER.cidr()?, 7, self.global)?)
+        Ok(Ipv4::new(self.arp(incoming, sent)?, 7, self.global)?)
     }
 
     fn udp(&self, incoming: &Frames, sent: &Rc<Cell<u64>>) -> Result<Stack<'g>> {
@@ -189,17 +189,19 @@ impl<'g> Towers<'_, 'g> {
         };
         show("netif", &mut || {
             for frame in frames.iter() {
-                let Ok(()) = cable.transmit(&**frame);
+                let Ok(()) = cable.transmit(&**frame, TxOffload::NONE);
             }
         })?;
         show("ethernet", &mut || {
             for packet in packets() {
-                let Ok(()) = ethernet.send(NOW, CLIENT.mac, EtherType::IPV4, packet);
+                let Ok(()) =
+                    ethernet.send(NOW, CLIENT.mac, EtherType::IPV4, packet, TxOffload::NONE);
             }
         })?;
         show("arp", &mut || {
             for packet in packets() {
-                let Ok(()) = arp.send_to(NOW, CLIENT.ipv4, EtherType::IPV4, packet);
+                let Ok(()) =
+                    arp.send_to(NOW, CLIENT.ipv4, EtherType::IPV4, packet, TxOffload::NONE);
             }
         })?;
         show("ipv4", &mut || {

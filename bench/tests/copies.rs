@@ -14,7 +14,7 @@ use bench::{CLIENT, SERVER, frames};
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::{Instant, Layer, Payload, Rx};
+use layer::{Instant, Layer, Payload, Rx, TxOffload};
 use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
@@ -57,7 +57,7 @@ impl Netif for Watched {
         Ok(Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }))
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+    fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Infallible> {
         frame.visit(0, frame.len(), &mut |piece| self.taken.borrow_mut().push(place(piece)));
         Ok(())
     }
@@ -92,8 +92,7 @@ fn watch(size: usize, own: bool) -> Watch {
     let cidr = SERVER.cidr().unwrap();
     let mut arp = Arp::new(Ethernet::new(server), cidr, 7, &global).unwrap();
     arp.insert_static(CLIENT.ipv4, CLIENT.mac).unwrap();
-    let mut udp =
-        Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, &global).unwrap(), 7), 7, &global).unwrap();
+    let mut udp = Udp::new(Icmp::new(Ipv4::new(arp, 7, &global).unwrap(), 7), 7, &global).unwrap();
     let shared = &places;
     udp.bind(8080, move |request, region| {
         let reply = if own { &*region.alloc_slice(request)? } else { request };

@@ -2,11 +2,11 @@
 
 use core::{fmt, time::Duration};
 
-use layer::{Counter, Instant, Layer, Payload, Rx};
-use netif::{MacAddr, Netif, Offloads, RxFrame};
+use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, TxOffload};
+use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
-use crate::{EtherType, EthernetHeader, Frame, Link, MIN_PAYLOAD, ParseError};
+use crate::{EtherType, EthernetHeader, Frame, HEADER_LEN, Link, MIN_PAYLOAD, ParseError};
 
 /// How many multicast groups a station can join.
 pub const MAX_GROUPS: usize = 16;
@@ -33,7 +33,7 @@ layer::counters! {
         bad_source,
         /// Handed up, and nobody wanted the EtherType.
         unknown_ethertype,
-        /// Not sent: longer than the MTU, and the interface does not cut packets.
+        /// Not sent: longer than the MTU, and nobody below is to cut it.
         too_long,
     }
 }
@@ -67,6 +67,11 @@ impl<N> Ethernet<N> {
     /// The interface below.
     pub fn netif(&self) -> &N {
         &self.netif
+    }
+
+    /// The interface below, to be changed.
+    pub fn netif_mut(&mut self) -> &mut N {
+        &mut self.netif
     }
 
     /// The counters of this layer.
@@ -163,6 +168,10 @@ impl<N: Netif> Link for Ethernet<N> {
         self.netif.offloads()
     }
 
+    fn room(&self) -> usize {
+        self.netif.room()
+    }
+
     fn link_up(&self) -> bool {
         self.netif.link_up()
     }
@@ -197,22 +206,23 @@ impl<N: Netif> Link for Ethernet<N> {
         destination: MacAddr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), N::Error> {
-        // Which longer ones an interface cuts, it knows best.
-        if payload.len() > self.netif.mtu() && !self.netif.offloads().udp_fragmentation {
+        if payload.len() > self.netif.mtu() && offload.segment_size.is_none() {
             self.counters.too_long += 1;
             return Ok(());
         }
         let header = EthernetHeader::new(destination, self.netif.mac(), ethertype);
         layer::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
         self.counters.frames_tx += 1;
+        let offload = offload.shifted(HEADER_LEN as u16);
         let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
-        if padding.is_empty() && !layer::SMALL {
-            self.netif.transmit((header, payload))
+        if padding.is_empty() {
+            self.netif.transmit((header, layer::share(&payload)), offload)
         } else {
             // Few frames are short: one copy of the code for all of them.
             let payload: &dyn Payload = &payload;
-            self.netif.transmit((header, (payload, padding)))
+            self.netif.transmit((header, (payload, padding)), offload)
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use layer::{Instant, Layer, Payload};
-use netif::{Checksums, MacAddr, Offloads};
+use layer::{Instant, Layer, Offloads, Payload, TxOffload};
+use netif::{Checksums, MacAddr};
 
 use crate::{EtherType, JoinError};
 
@@ -36,6 +36,11 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
         Offloads::NONE
     }
 
+    /// How many frames can be sent before one is dropped, see [`Netif::room`](netif::Netif::room).
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
     /// Whether frames leave, see [`Netif::link_up`](netif::Netif::link_up).
     fn link_up(&self) -> bool {
         true
@@ -55,7 +60,8 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// Receives no longer what is sent to `group`.
     fn leave(&mut self, group: MacAddr);
 
-    /// Sends a frame. A payload above the MTU is dropped and counted, unless the interface cuts it.
+    /// Sends a frame. `offload` says what was left undone in its payload; one above the MTU is dropped and counted,
+    /// unless it is to be cut below.
     ///
     /// # Errors
     /// The device is broken.
@@ -65,5 +71,6 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
         destination: MacAddr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), Self::Error>;
 }

@@ -3,7 +3,6 @@
 use core::net::IpAddr;
 
 use layer::{Instant, Layer, Payload, Rx};
-use netif::Offloads;
 use network::{
     Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent, TokenBucket,
 };
@@ -99,6 +98,11 @@ impl<I> Icmp<I> {
         &self.network
     }
 
+    /// The network below, to be changed.
+    pub fn network_mut(&mut self) -> &mut I {
+        &mut self.network
+    }
+
     /// The counters of this layer.
     pub fn stats(&self) -> &Counters {
         &self.counters
@@ -150,24 +154,27 @@ impl<I: Network> Icmp<I> {
         mut problem: Problem,
         quote: &'r [u8],
     ) -> Option<IcmpError<'r>> {
-        let (packet, header) = match quote::original(quote, self.network.address()) {
+        let (packet, header) = match quote::original(quote) {
+            Ok((packet, _)) if !self.network.is_ours(packet.source) => {
+                self.counters.errors_not_ours += 1;
+                return None;
+            }
             Ok(original) => original,
             Err(unusable) => {
                 match unusable {
                     Unusable::Malformed => self.counters.malformed_errors += 1,
-                    Unusable::NotOurs => self.counters.errors_not_ours += 1,
                     Unusable::LaterFragment => self.counters.errors_of_fragments += 1,
                 }
                 return None;
             }
         };
-        if let Problem::FragmentationNeeded(mtu) = &mut problem {
+        if let Problem::TooBig(mtu) = &mut problem {
             let path_mtu = header.path_mtu(*mtu).unwrap_or(0);
             self.counters.bad_mtus += u64::from(path_mtu == 0);
-            *mtu = path_mtu;
+            *mtu = path_mtu.into();
         }
         self.counters.errors_rx += 1;
-        Some(IcmpError { problem, reporter: Some(reporter), packet })
+        Some(IcmpError { problem, reporter, packet })
     }
 
     /// Sends a message about `packet` to its sender. It has no DF: an error that says that it is too big for
@@ -181,6 +188,8 @@ impl<I: Network> Icmp<I> {
         payload: &dyn Payload,
     ) -> Result<(), I::Error> {
         let outgoing = Outgoing {
+            // Who was asked answers.
+            source: self.network.is_ours(packet.destination).then_some(packet.destination),
             tos,
             routers_fragment: true,
             ..Outgoing::new(packet.source, Protocol::ICMP)
@@ -210,9 +219,7 @@ impl<I: Network> Layer for Icmp<I> {
                 Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))))
             }
             // The network below found fault with somebody's packet: its sender is told.
-            Rx::Item(Delivery::Error(IcmpError { problem, reporter: None, packet }))
-                if packet.source != self.network.address() =>
-            {
+            Rx::Item(Delivery::Rejected(packet, problem)) => {
                 self.send_error(now, &packet, problem)?;
                 Ok(Rx::Handled)
             }
@@ -224,9 +231,9 @@ impl<I: Network> Layer for Icmp<I> {
         match item {
             Delivery::Packet(packet) => {
                 self.counters.unknown_protocol += 1;
-                self.send_error(now, &packet, Problem::PROTOCOL_UNREACHABLE)
+                self.send_error(now, &packet, Problem::ProtocolUnreachable)
             }
-            Delivery::Error(_) => {
+            Delivery::Error(_) | Delivery::Rejected(..) => {
                 self.counters.unwanted_errors += 1;
                 Ok(())
             }
@@ -235,30 +242,7 @@ impl<I: Network> Layer for Icmp<I> {
 }
 
 impl<I: Network> Network for Icmp<I> {
-    fn address(&self) -> IpAddr {
-        self.network.address()
-    }
-
-    fn max_payload(&self) -> usize {
-        self.network.max_payload()
-    }
-
-    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
-        self.network.offloads(now, outgoing, length)
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        outgoing: Outgoing,
-        payload: impl Payload,
-    ) -> Result<Sent, I::Error> {
-        if layer::SMALL {
-            self.network.send(now, outgoing, &payload as &dyn Payload)
-        } else {
-            self.network.send(now, outgoing, payload)
-        }
-    }
+    network::forward!(network: I);
 
     fn send_error(
         &mut self,
@@ -276,10 +260,6 @@ impl<I: Network> Network for Icmp<I> {
         }
         self.counters.errors_tx += 1;
         self.transmit(now, packet, 0, IcmpHeader::error(problem, &quote), &quote)
-    }
-
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
-        self.network.packet_too_big(now, destination, mtu);
     }
 }
 

@@ -5,11 +5,11 @@
 #[cfg(test)]
 extern crate std;
 
-#[cfg(test)]
-mod fake;
 mod layer;
 mod quote;
 mod rules;
+#[cfg(test)]
+mod samples;
 mod wire;
 
 pub use self::layer::{Counters, Icmp};

@@ -1,6 +1,6 @@
 //! The packet inside an ICMP error: its IPv4 header and the beginning of its payload.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use network::{Packet, Protocol};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, network_endian::U16};
@@ -67,11 +67,11 @@ impl OriginalHeader {
     /// An old router says 0: then it is the largest plateau below the packet's length (RFC 1191 5).
     /// Nothing if it cannot be true: no link has the MTU, the packet would have fitted, or was a fragment or
     /// without DF, so that the router would have cut it.
-    pub(crate) fn path_mtu(&self, reported: u16) -> Option<u16> {
+    pub(crate) fn path_mtu(&self, reported: u32) -> Option<u16> {
         let length = self.total_length.get();
         let mtu = match reported {
             0 => *PLATEAUS.iter().find(|&&mtu| mtu < length)?,
-            mtu => mtu,
+            mtu => u16::try_from(mtu).ok()?,
         };
         let whole = self.flags_offset.get() == DONT_FRAGMENT;
         (whole && (MIN_MTU..length).contains(&mtu)).then_some(mtu)
@@ -83,23 +83,13 @@ impl OriginalHeader {
 pub(crate) enum Unusable {
     /// What it quotes is no IPv4 header, or less than RFC 792 demands.
     Malformed,
-    /// We did not send the packet.
-    NotOurs,
     /// It is about a fragment without the transport's header.
     LaterFragment,
 }
 
-/// The packet, sent by `ours`, of which an error quotes the beginning. Its payload may be cut; no
-/// checksum can be verified.
-pub(crate) fn original(
-    quote: &[u8],
-    ours: IpAddr,
-) -> Result<(Packet<'_>, &OriginalHeader), Unusable> {
+/// The packet of which an error quotes the beginning. Its payload may be cut; no checksum can be verified.
+pub(crate) fn original(quote: &[u8]) -> Result<(Packet<'_>, &OriginalHeader), Unusable> {
     let header = OriginalHeader::of(quote).ok_or(Unusable::Malformed)?;
-    let source = IpAddr::from(header.source);
-    if source != ours {
-        return Err(Unusable::NotOurs);
-    }
     if header.is_later_fragment() {
         return Err(Unusable::LaterFragment);
     }
@@ -112,7 +102,7 @@ pub(crate) fn original(
     }
     let destination = Ipv4Addr::from(header.destination);
     let packet = Packet {
-        source,
+        source: Ipv4Addr::from(header.source).into(),
         destination: destination.into(),
         protocol: Protocol(header.protocol),
         ttl: header.ttl,
@@ -127,6 +117,7 @@ pub(crate) fn original(
 
 #[cfg(test)]
 mod tests {
+    use core::net::IpAddr;
     use std::vec::Vec;
 
     use super::*;
@@ -146,12 +137,12 @@ mod tests {
     }
 
     fn unusable(quote: &[u8]) -> Option<Unusable> {
-        original(quote, OURS).err()
+        original(quote).err()
     }
 
     #[test]
     fn all_fields_are_read() {
-        let (packet, header) = original(&UDP, OURS).unwrap();
+        let (packet, header) = original(&UDP).unwrap();
         assert_eq!((packet.source, packet.destination), (OURS, IpAddr::from([10, 0, 0, 1])));
         assert_eq!((packet.protocol, packet.ttl, packet.tos), (Protocol::UDP, 63, 0xb8));
         assert_eq!((packet.header, packet.payload), UDP.split_at(20));
@@ -161,7 +152,7 @@ mod tests {
 
     #[test]
     fn eight_bytes_are_enough_and_seven_are_not() {
-        let (packet, _) = original(&UDP[..28], OURS).unwrap();
+        let (packet, _) = original(&UDP[..28]).unwrap();
         assert_eq!(packet.payload, &UDP[20..28]);
         for length in 0..28 {
             assert_eq!(unusable(&UDP[..length]), Some(Unusable::Malformed), "{length}");
@@ -171,8 +162,8 @@ mod tests {
     #[test]
     fn a_packet_shorter_than_eight_bytes_is_whole() {
         let short = with(&[(3, 23)]);
-        assert_eq!(original(&short, OURS).unwrap().0.payload, &UDP[20..23]);
-        assert_eq!(original(&short[..23], OURS).unwrap().0.payload, &UDP[20..23]);
+        assert_eq!(original(&short).unwrap().0.payload, &UDP[20..23]);
+        assert_eq!(original(&short[..23]).unwrap().0.payload, &UDP[20..23]);
         assert_eq!(unusable(&short[..22]), Some(Unusable::Malformed));
     }
 
@@ -180,14 +171,14 @@ mod tests {
     fn what_follows_the_packet_is_cut_off() {
         let mut extended = UDP.to_vec();
         extended.extend([0xaa; 100]);
-        assert_eq!(original(&extended, OURS).unwrap().0.payload, &UDP[20..]);
+        assert_eq!(original(&extended).unwrap().0.payload, &UDP[20..]);
     }
 
     #[test]
     fn options_belong_to_the_header() {
         let mut options = with(&[(0, 0x46), (3, 36)]);
         options.splice(20..20, [1, 1, 1, 0]);
-        let (packet, _) = original(&options, OURS).unwrap();
+        let (packet, _) = original(&options).unwrap();
         assert_eq!((packet.header.len(), packet.payload), (24, &UDP[20..]));
     }
 
@@ -202,7 +193,6 @@ mod tests {
         ] {
             assert_eq!(unusable(&with(&changes)), Some(Unusable::Malformed), "{changes:?}");
         }
-        assert_eq!(unusable(&with(&[(15, 3)])), Some(Unusable::NotOurs));
         assert_eq!(unusable(&with(&[(7, 1)])), Some(Unusable::LaterFragment));
         assert_eq!(unusable(&with(&[(6, 0x20)])), None, "the first fragment");
     }

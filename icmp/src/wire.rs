@@ -89,15 +89,17 @@ impl IcmpHeader {
     /// The error that says `problem` about the packet that begins with `quote`.
     pub fn error(problem: Problem, quote: &impl Payload) -> Self {
         let (message_type, code, rest) = match problem {
-            Problem::Unreachable(code) => (MessageType::DESTINATION_UNREACHABLE, code, [0, 0]),
-            Problem::FragmentationNeeded(mtu) => {
+            Problem::TooBig(mtu) => {
+                let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
                 (MessageType::DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, [0, mtu])
             }
             Problem::TtlExceeded => (MessageType::TIME_EXCEEDED, 0, [0, 0]),
-            Problem::ReassemblyTimeExceeded => (MessageType::TIME_EXCEEDED, 1, [0, 0]),
+            Problem::ReassemblyTimedOut => (MessageType::TIME_EXCEEDED, 1, [0, 0]),
             Problem::Parameter(octet) => {
-                (MessageType::PARAMETER_PROBLEM, 0, [u16::from(octet) << 8, 0])
+                // A header has 60 octets at most.
+                (MessageType::PARAMETER_PROBLEM, 0, [(octet as u16 & 0xff) << 8, 0])
             }
+            unreachable => (MessageType::DESTINATION_UNREACHABLE, code_of(unreachable), [0, 0]),
         };
         Self::new(message_type, code, rest.map(U16::new), quote)
     }
@@ -125,13 +127,13 @@ impl IcmpHeader {
     pub fn problem(&self) -> Option<Problem> {
         Some(match (self.message_type, self.code) {
             (MessageType::DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED) => {
-                Problem::FragmentationNeeded(self.rest[1].get())
+                Problem::TooBig(self.rest[1].get().into())
             }
-            (MessageType::DESTINATION_UNREACHABLE, code) => Problem::Unreachable(code),
+            (MessageType::DESTINATION_UNREACHABLE, code) => unreachable(code),
             (MessageType::TIME_EXCEEDED, 0) => Problem::TtlExceeded,
-            (MessageType::TIME_EXCEEDED, 1) => Problem::ReassemblyTimeExceeded,
+            (MessageType::TIME_EXCEEDED, 1) => Problem::ReassemblyTimedOut,
             (MessageType::PARAMETER_PROBLEM, _) => {
-                Problem::Parameter((self.rest[0].get() >> 8) as u8)
+                Problem::Parameter((self.rest[0].get() >> 8).into())
             }
             _ => return None,
         })
@@ -144,6 +146,34 @@ impl IcmpHeader {
             MessageType::ECHO_REPLY => Some("echo reply"),
             _ => None,
         }
+    }
+}
+
+/// What a code of Destination Unreachable says (RFC 792; RFC 1122 3.2.2.1; RFC 1812 5.2.7.1), 4 apart.
+fn unreachable(code: u8) -> Problem {
+    match code {
+        // Network unreachable, unknown, unreachable for the type of service.
+        0 | 6 | 11 => Problem::NetworkUnreachable,
+        // Host unreachable, unknown, isolated, unreachable for the type of service.
+        1 | 7 | 8 | 12 => Problem::HostUnreachable,
+        2 => Problem::ProtocolUnreachable,
+        3 => Problem::PortUnreachable,
+        5 => Problem::SourceRouteFailed,
+        // The network, the host, communication, a precedence.
+        9 | 10 | 13..=15 => Problem::Prohibited,
+        _ => Problem::Unreachable,
+    }
+}
+
+/// The code of Destination Unreachable that says `problem`.
+fn code_of(problem: Problem) -> u8 {
+    match problem {
+        Problem::NetworkUnreachable => 0,
+        Problem::ProtocolUnreachable => 2,
+        Problem::PortUnreachable => 3,
+        Problem::SourceRouteFailed => 5,
+        Problem::Prohibited => 13,
+        _ => 1,
     }
 }
 
@@ -241,13 +271,15 @@ mod tests {
     #[test]
     fn every_problem_is_read_as_it_was_written() {
         for (problem, bytes) in [
-            (Problem::Unreachable(0), [3, 0, 0xfc, 0xff, 0, 0, 0, 0]),
-            (Problem::PROTOCOL_UNREACHABLE, [3, 2, 0xfc, 0xfd, 0, 0, 0, 0]),
-            (Problem::PORT_UNREACHABLE, [3, 3, 0xfc, 0xfc, 0, 0, 0, 0]),
-            (Problem::Unreachable(13), [3, 13, 0xfc, 0xf2, 0, 0, 0, 0]),
-            (Problem::FragmentationNeeded(1400), [3, 4, 0xf7, 0x83, 0, 0, 0x05, 0x78]),
+            (Problem::NetworkUnreachable, [3, 0, 0xfc, 0xff, 0, 0, 0, 0]),
+            (Problem::HostUnreachable, [3, 1, 0xfc, 0xfe, 0, 0, 0, 0]),
+            (Problem::ProtocolUnreachable, [3, 2, 0xfc, 0xfd, 0, 0, 0, 0]),
+            (Problem::PortUnreachable, [3, 3, 0xfc, 0xfc, 0, 0, 0, 0]),
+            (Problem::SourceRouteFailed, [3, 5, 0xfc, 0xfa, 0, 0, 0, 0]),
+            (Problem::Prohibited, [3, 13, 0xfc, 0xf2, 0, 0, 0, 0]),
+            (Problem::TooBig(1400), [3, 4, 0xf7, 0x83, 0, 0, 0x05, 0x78]),
             (Problem::TtlExceeded, [11, 0, 0xf4, 0xff, 0, 0, 0, 0]),
-            (Problem::ReassemblyTimeExceeded, [11, 1, 0xf4, 0xfe, 0, 0, 0, 0]),
+            (Problem::ReassemblyTimedOut, [11, 1, 0xf4, 0xfe, 0, 0, 0, 0]),
             (Problem::Parameter(20), [12, 0, 0xdf, 0xff, 20, 0, 0, 0]),
         ] {
             let header = IcmpHeader::error(problem, &[0u8; 0]);
@@ -256,6 +288,19 @@ mod tests {
             assert_eq!(header.problem(), Some(problem));
             assert_eq!(header.to_string(), problem.to_string());
         }
+    }
+
+    /// RFC 1122 3.2.2.1: whatever the code, the transport hears of it; every code from 0 to 15 has a meaning.
+    #[test]
+    fn every_code_of_destination_unreachable_says_something() {
+        let problem = |code| {
+            let header = IcmpHeader::new(MessageType(3), code, [U16::ZERO; 2], &[0; 0]);
+            header.problem().unwrap()
+        };
+        assert!((0..=15).all(|code| problem(code) != Problem::Unreachable));
+        assert!((16..=255).all(|code| problem(code) == Problem::Unreachable));
+        assert_eq!(problem(9), Problem::Prohibited);
+        assert_eq!(problem(7), Problem::HostUnreachable);
     }
 
     #[test]

@@ -1,98 +1,30 @@
-//! The layer: packets for us up, whole; packets of ours down, in fragments where they do not fit.
+//! The layer: packets for us up, whole; packets of ours down, in fragments where they do not fit. A shell around
+//! [`Host`].
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use arp::Resolve;
-use ethernet::EtherType;
-use layer::{Cidr, Instant, KeyedHash, Layer, Rx, TableHash};
-use network::Delivery;
+use ethernet::{EtherType, Neighbours};
+use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Sent};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
-    multicast::{ALL_HOSTS, MAX_GROUPS, multicast_mac},
-    options,
-    paths::Paths,
-    reassembly::{Limits, Reassembly},
-    rows::{ROWS, Row},
+    Counters, Host, JoinError,
+    reassembly::Limits,
+    wire::{HEADER_LEN, MAX_PACKET_LEN},
 };
-
-/// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
-pub const DEFAULT_TTL: u8 = 64;
-
-layer::counters! {
-    /// What the IPv4 layer counted.
-    pub struct Counters of "ipv4" {
-        /// Packets handed up, whole.
-        packets_rx,
-        /// Packets sent, fragments counted one by one, but for those that the interface makes.
-        packets_tx,
-        /// Dropped: shorter than the header or the total length says, or an impossible IHL.
-        bad_length,
-        /// Dropped: not version 4.
-        bad_version,
-        /// Dropped: the checksum of the header was wrong.
-        bad_checksum,
-        /// Dropped: for another host, or for a group that was not joined.
-        not_for_us,
-        /// Dropped: from an address that no other host has (RFC 1122 3.2.1.3).
-        bad_source,
-        /// Dropped: a broadcast frame with a packet for one host (RFC 1122 3.3.6).
-        broadcast_frame,
-        /// Dropped: a source route that does not end here (RFC 1122 3.3.5).
-        source_routed,
-        /// Dropped: an option with an impossible length or pointer.
-        bad_options,
-        /// Fragments received.
-        fragments_rx,
-        /// Datagrams put together.
-        reassembled,
-        /// Fragments dropped: they had come before.
-        fragments_duplicate,
-        /// Fragments dropped: no datagram can have them.
-        fragments_malformed,
-        /// Fragments dropped: their datagram was, because earlier ones overlapped.
-        fragments_refused,
-        /// Datagrams dropped: fragments overlapped.
-        reassembly_overlaps,
-        /// Datagrams dropped: fragments were missing when their time was over.
-        reassembly_timeouts,
-        /// Datagrams dropped: no memory for a fragment, or for the whole.
-        reassembly_exhausted,
-        /// Datagrams dropped: others needed their room.
-        reassembly_evicted,
-        /// Datagrams sent in fragments that were made here.
-        fragmented,
-        /// Reports of paths that take less than 552 bytes: taken for 552, with fragments allowed.
-        small_mtus,
-        /// Paths forgotten before their time, because others needed their place: for so long, what goes to
-        /// hosts of which nothing is known has no DF.
-        paths_displaced,
-        /// Handed up, and nobody wanted the protocol.
-        unknown_protocol,
-        /// Not sent: too long, with no route, or to an address that cannot be sent to.
-        not_sent,
-    }
-}
 
 /// IPv4 for one host over a link `E`.
 #[derive(Debug)]
 pub struct Ipv4<'g, E> {
-    pub(crate) link: E,
-    pub(crate) cidr: Cidr,
-    pub(crate) gateway: Option<Ipv4Addr>,
-    pub(crate) ttl: u8,
-    pub(crate) groups: [Ipv4Addr; MAX_GROUPS],
-    pub(crate) reassembly: Reassembly<'g>,
-    /// The hash behind identifications.
-    pub(crate) hash: KeyedHash,
-    pub(crate) paths: Paths<'g>,
-    pub(crate) counters: Counters,
-    pub(crate) log: bool,
+    link: E,
+    host: Host<'g>,
+    log: bool,
 }
 
-impl<'g, E: Resolve> Ipv4<'g, E> {
-    /// The layer over `link`, with the address and the network `cidr`. Its tables are in `region`, fragments
-    /// will be in regions of its pool. `secret`, which nobody can predict, hides the identifications.
+impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
+    /// The layer over `link`, which has our address. Its tables are in `region`, fragments will be in regions of its
+    /// pool. `secret`, which nobody can predict, hides the identifications.
     ///
     /// How many paths are remembered, and over how many counters of identifications destinations are spread,
     /// follows from the pool: a power of two, half of its pages at most, from 64 to 4,096. Both together take 16
@@ -100,14 +32,9 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
-    pub fn new(
-        link: E,
-        cidr: Cidr,
-        secret: u128,
-        region: &'g Region<'_>,
-    ) -> Result<Self, Exhausted> {
+    pub fn new(link: E, secret: u128, region: &'g Region<'_>) -> Result<Self, Exhausted> {
         let pool = region.require_pool()?;
-        Self::with_limits(link, cidr, secret, Limits::for_pool(pool), region)
+        Self::with_limits(link, secret, Limits::for_pool(pool), region)
     }
 
     /// The layer over `link` with limits for reassembly of one's own.
@@ -116,44 +43,48 @@ impl<'g, E: Resolve> Ipv4<'g, E> {
     /// `region` has no room for the tables, or no pool.
     pub fn with_limits(
         mut link: E,
-        cidr: Cidr,
         secret: u128,
         limits: Limits,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
-        // A link that cannot has no multicast at all, and no other host of it has either.
-        let _ = link.join(multicast_mac(ALL_HOSTS));
-        let pool = region.require_pool()?;
-        let hash = KeyedHash::new(secret);
-        let rows = 1 << (pool.pages() / 2).clamp(ROWS.0, ROWS.1).ilog2();
-        let rows = region.alloc_slice_with(rows, |_| Row::EMPTY)?;
-        Ok(Self {
-            link,
-            cidr,
-            gateway: None,
-            ttl: DEFAULT_TTL,
-            groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
-            reassembly: Reassembly::new(limits, pool, region)?,
-            hash,
-            paths: Paths::new(TableHash::new(hash), rows),
-            counters: Counters::default(),
-            log: false,
-        })
+        let host = Host::new(&mut link, secret, limits, region)?;
+        Ok(Self { link, host, log: false })
+    }
+
+    /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
+    /// for groups of this link.
+    ///
+    /// # Errors
+    /// It is not the address of a group, or too many are joined.
+    pub fn join(&mut self, group: Ipv4Addr) -> Result<(), JoinError> {
+        self.host.join(&mut self.link, group)
+    }
+
+    /// Receives no longer what is sent to `group`.
+    pub fn leave(&mut self, group: Ipv4Addr) {
+        self.host.leave(&mut self.link, group);
     }
 }
 
 impl<E> Ipv4<'_, E> {
     /// This layer with a gateway for what is not in our network.
     #[must_use]
-    pub fn with_gateway(self, gateway: Option<Ipv4Addr>) -> Self {
-        Self { gateway, ..self }
+    pub fn with_gateway(mut self, gateway: Option<Ipv4Addr>) -> Self {
+        self.set_gateway(gateway);
+        self
     }
 
-    /// This layer with another TTL than [`DEFAULT_TTL`] for what no transport sets one for; 0, which must
-    /// not be sent, counts as 1. What goes to a multicast group has 1 (RFC 1112 6.1).
+    /// Sets the gateway for what is not in our network; without one it is not sent.
+    pub fn set_gateway(&mut self, gateway: Option<Ipv4Addr>) {
+        self.host.set_gateway(gateway);
+    }
+
+    /// This layer with another TTL than [`DEFAULT_TTL`](crate::DEFAULT_TTL) for what no transport sets one for; 0,
+    /// which must not be sent, counts as 1. What goes to a multicast group has 1 (RFC 1112 6.1).
     #[must_use]
-    pub fn with_ttl(self, ttl: u8) -> Self {
-        Self { ttl, ..self }
+    pub fn with_ttl(mut self, ttl: u8) -> Self {
+        self.host.set_ttl(ttl);
+        self
     }
 
     /// The link below.
@@ -161,26 +92,30 @@ impl<E> Ipv4<'_, E> {
         &self.link
     }
 
+    /// The link below, to be changed: it has our address.
+    pub fn link_mut(&mut self) -> &mut E {
+        &mut self.link
+    }
+
     /// The counters of this layer.
     pub fn stats(&self) -> &Counters {
-        &self.counters
+        self.host.stats()
     }
 }
 
-impl<E: Resolve> Layer for Ipv4<'_, E> {
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(link: E, "ipv4"; ready);
+    layer::forward!(link: E, "ipv4" in host; ready);
 
     fn receive<'r>(
         &mut self,
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Delivery<'r>>, E::Error> {
-        if let Some(datagram) = self.reassembly.expire(now) {
-            self.counters.reassembly_timeouts += 1;
-            let report = self.report(&datagram, region);
-            return Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))));
+        match self.host.expire(now, self.link.address(), region) {
+            Rx::Idle => {}
+            expired => return Ok(expired),
         }
         let frame = match self.link.receive(now, region)? {
             Rx::Item(frame) => frame,
@@ -191,34 +126,80 @@ impl<E: Resolve> Layer for Ipv4<'_, E> {
             self.link.unclaimed(now, frame)?;
             return Ok(Rx::Handled);
         }
-        let Some(parsed) = self.filter(&frame) else { return Ok(Rx::Handled) };
-        layer::log!(self.log, "ipv4: received {}", parsed.header);
-        if let Err(problem) = options::check(parsed.header_bytes) {
-            let report = self.header_problem(&frame, &parsed, problem);
-            return Ok(Rx::Item(Delivery::Error(report)));
-        }
-        let packet = if parsed.header.is_fragment() {
-            match self.reassemble(now, &frame, &parsed, region) {
-                Some(packet) => packet,
-                None => return Ok(Rx::Handled),
-            }
-        } else {
-            self.packet(&frame, parsed.header, parsed.header_bytes, parsed.payload)
-        };
-        self.counters.packets_rx += 1;
-        Ok(Rx::Item(Delivery::Packet(packet)))
+        let received = self.host.receive(now, self.link.address(), &frame, region);
+        Ok(received.map_or(Rx::Handled, Rx::Item))
     }
 
     fn unclaimed(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
         if let Delivery::Packet(packet) = item {
             layer::log!(self.log, "ipv4: nobody wanted {}", packet.protocol);
-            self.counters.unknown_protocol += 1;
+            self.host.unclaimed();
         }
         Ok(())
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        Instant::earliest(self.reassembly.next_deadline(), self.link.next_deadline())
+        Instant::earliest(self.host.next_deadline(), self.link.next_deadline())
+    }
+}
+
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
+    #[inline]
+    fn is_ours(&self, address: IpAddr) -> bool {
+        self.source_for(address) == Some(address)
+    }
+
+    #[inline]
+    fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
+        let ours = self.link.address().address();
+        (destination.is_ipv4() && !ours.is_unspecified()).then_some(IpAddr::V4(ours))
+    }
+
+    #[inline]
+    fn max_payload(&self, destination: IpAddr) -> usize {
+        if destination.is_ipv4() { MAX_PACKET_LEN - HEADER_LEN } else { 0 }
+    }
+
+    fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize {
+        match destination {
+            IpAddr::V4(destination) => self.host.path_mtu(now, &self.link, destination),
+            IpAddr::V6(_) => 0,
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.link.room()
+    }
+
+    #[inline]
+    fn offloads(&self) -> Offloads {
+        self.link.offloads()
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        payload: impl Payload,
+    ) -> Result<Sent, E::Error> {
+        self.host.send(now, &mut self.link, &outgoing, payload)
+    }
+
+    /// This layer alone has no way to tell: `Icmp` has.
+    fn send_error(
+        &mut self,
+        _now: Instant,
+        _packet: &Packet<'_>,
+        _problem: Problem,
+    ) -> Result<(), E::Error> {
+        self.host.unclaimed();
+        Ok(())
+    }
+
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32) {
+        if let IpAddr::V4(destination) = destination {
+            self.host.packet_too_big(now, destination, mtu);
+        }
     }
 }
 

@@ -5,19 +5,17 @@
 #[cfg(test)]
 extern crate std;
 
-mod ids;
+mod counters;
+mod host;
 mod layer;
-mod multicast;
 mod options;
 mod paths;
 mod reassembly;
-mod receive;
-mod rows;
-mod send;
 mod wire;
 
-pub use self::layer::{Counters, DEFAULT_TTL, Ipv4};
-pub use multicast::{ALL_HOSTS, JoinError, MAX_GROUPS, multicast_mac};
+pub use self::layer::Ipv4;
+pub use counters::Counters;
+pub use host::{ALL_HOSTS, DEFAULT_TTL, Host, JoinError, MAX_GROUPS, multicast_mac};
 pub use options::{IpOption, Options};
 pub use reassembly::{Datagram, Insert, Key, Limits, Reassembly};
 pub use wire::{

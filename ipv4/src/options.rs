@@ -77,7 +77,7 @@ impl<'r> Iterator for Options<'r> {
 /// here. We forward nothing (RFC 1122 3.3.5).
 #[inline]
 pub(crate) fn check(header: &[u8]) -> Result<(), Problem> {
-    let parameter = |offset: usize| Problem::Parameter((HEADER_LEN + offset) as u8);
+    let parameter = |offset: usize| Problem::Parameter((HEADER_LEN + offset) as u32);
     for option in Options::new(header.get(HEADER_LEN..).unwrap_or_default()) {
         let IpOption { kind, data, offset } = option.map_err(parameter)?;
         if !matches!(kind, LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE) {
@@ -89,7 +89,7 @@ pub(crate) fn check(header: &[u8]) -> Result<(), Problem> {
         }
         // At its end when the pointer is beyond the option.
         if usize::from(pointer) <= data.len() + 2 {
-            return Err(Problem::SOURCE_ROUTE_FAILED);
+            return Err(Problem::SourceRouteFailed);
         }
     }
     Ok(())
@@ -163,7 +163,7 @@ mod tests {
         for kind in [LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE] {
             assert_eq!(checked(&[kind, 7, 8, 10, 0, 0, 9, 0]), Ok(()));
             assert_eq!(checked(&[kind, 3, 4, 0]), Ok(()), "an empty route");
-            let failed = Err(Problem::SOURCE_ROUTE_FAILED);
+            let failed = Err(Problem::SourceRouteFailed);
             assert_eq!(checked(&[kind, 7, 4, 10, 0, 0, 9, 0]), failed);
             assert_eq!(checked(&[1, kind, 7, 7, 10, 0, 0, 9]), failed);
         }

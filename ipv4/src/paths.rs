@@ -9,8 +9,9 @@ use core::{net::Ipv4Addr, time::Duration};
 
 use layer::{Instant, TableHash};
 use netif::IPV4_MIN_MTU;
+use rt_regions::{Exhausted, Region};
 
-use crate::rows::Row;
+mod ids;
 
 /// The number of places in a set.
 const WAYS: usize = 8;
@@ -24,13 +25,38 @@ const HOLDS: Duration = Duration::from_secs(600);
 /// offers as the other answer to a report.
 const FLOOR: u16 = 552;
 
+/// The fewest rows and the most; there are a power of two of them.
+const ROWS: (usize, usize) = (64, 4096);
+
+/// A place for a path, and beside it, since it has room for that, a counter of identifications. The two are
+/// found by different hashes and have nothing else to do with each other.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// The path is known before this.
+    until: Instant,
+    /// Whom the path leads to.
+    destination: Ipv4Addr,
+    /// What the path takes.
+    mtu: u16,
+    /// How many identifications were taken here.
+    counter: u16,
+}
+
+const _: () = assert!(size_of::<Row>() == 16);
+
+impl Row {
+    /// No path, which is that of nobody and over, and no identifications.
+    const EMPTY: Self =
+        Self { until: Instant::ZERO, destination: Ipv4Addr::UNSPECIFIED, mtu: 0, counter: 0 };
+}
+
 /// What is known of paths. Who knows a bound port can forge it, so it only ever makes packets
 /// smaller, never below [`FLOOR`], and not for long.
 #[derive(Debug)]
 pub(crate) struct Paths<'g> {
     hash: TableHash,
     /// As many as a power of two, 8 at least.
-    pub(crate) rows: &'g mut [Row],
+    rows: &'g mut [Row],
     /// The time of all that are known is over then: most hosts never hear of any.
     latest: Instant,
     /// The time of all that gave way is over then.
@@ -56,8 +82,21 @@ pub(crate) struct Noted {
 }
 
 impl<'g> Paths<'g> {
+    /// No paths. The table, in `region`, is as large as a pool of `pages` pages allows: see [`ROWS`].
+    ///
+    /// # Errors
+    /// `region` has no room for it.
+    pub(crate) fn new(
+        hash: TableHash,
+        pages: usize,
+        region: &'g Region<'_>,
+    ) -> Result<Self, Exhausted> {
+        let rows = 1 << (pages / 2).clamp(ROWS.0, ROWS.1).ilog2();
+        Ok(Self::with_rows(hash, region.alloc_slice_with(rows, |_| Row::EMPTY)?))
+    }
+
     /// No paths, with room in `rows`, which are empty and a power of two, 8 at least.
-    pub(crate) const fn new(hash: TableHash, rows: &'g mut [Row]) -> Self {
+    const fn with_rows(hash: TableHash, rows: &'g mut [Row]) -> Self {
         Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
     }
 

@@ -12,6 +12,9 @@ pub struct Cidr {
 }
 
 impl Cidr {
+    /// No address, 0.0.0.0/32: that of a host that does not know its own yet (RFC 1122 3.2.1.3 (a)).
+    pub const UNSPECIFIED: Self = Self { address: Ipv4Addr::UNSPECIFIED, prefix: 32 };
+
     /// The address with a prefix of `prefix` bits; nothing for a prefix of more than 32 bits.
     pub const fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
         if prefix <= 32 { Some(Self { address, prefix }) } else { None }

@@ -4,7 +4,9 @@
 /// named and of the type that follows: the types `Error` and `Event`, `event`, `counters` and `set_log`; and, if they are named
 /// behind the semicolon, `unclaimed`, `next_deadline` and `ready`.
 ///
-/// The layer has the fields `counters`, made by [`counters!`](crate::counters), and `log`, a `bool`; the text is its name.
+/// The layer has the fields `counters`, made by [`counters!`](crate::counters), and `log`, a `bool`; the text is its name. With
+/// `in` and the name of another field behind the text, that value has the counters, which its method `stats` gives, and is told of
+/// the log by its method `set_log`.
 ///
 /// ```
 /// use layer::{Instant, Layer, Rx};
@@ -43,7 +45,7 @@
 /// ```
 #[macro_export]
 macro_rules! forward {
-    ($below:ident: $Below:ident, $name:literal $(; $($method:ident),+)?) => {
+    ($below:ident: $Below:ident, $name:literal $(in $value:ident)? $(; $($method:ident),+)?) => {
         type Error = $Below::Error;
         type Event = $Below::Event;
 
@@ -53,18 +55,25 @@ macro_rules! forward {
 
         fn counters(&self, visit: &mut dyn FnMut($crate::Counter)) {
             self.$below.counters(visit);
-            self.counters.visit(visit);
+            $crate::forward!(@stats self $($value)?).visit(visit);
         }
 
         fn set_log(&mut self, layer: &str, on: bool) -> bool {
             let ours = matches!(layer, $name | "all");
             if ours {
                 self.log = on;
+                $(self.$value.set_log(on);)?
             }
             self.$below.set_log(layer, on) || ours
         }
 
         $($($crate::forward!(@$method $below $Below);)+)?
+    };
+    (@stats $this:ident) => {
+        $this.counters
+    };
+    (@stats $this:ident $value:ident) => {
+        $this.$value.stats()
     };
     (@unclaimed $below:ident $Below:ident) => {
         fn unclaimed(

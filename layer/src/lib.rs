@@ -15,6 +15,7 @@ mod keyed_hash;
 mod layer;
 mod log;
 mod networks;
+mod offload;
 mod payload;
 mod report;
 pub mod split;
@@ -27,7 +28,8 @@ pub use dotted::{Dotted, parse_ipv4};
 pub use format::format;
 pub use keyed_hash::{KeyedHash, TableHash};
 pub use networks::{Networks, ParseNetworksError};
-pub use payload::{Payload, SMALL, Slice};
+pub use offload::{Offloads, PartialChecksum, TxOffload};
+pub use payload::{Payload, SMALL, Slice, share};
 pub use report::report;
 pub use time::Instant;
 

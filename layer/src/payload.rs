@@ -1,7 +1,6 @@
 //! What is sent: headers and a tail, put together only in the device's own buffer.
 
-/// Whether a layer hands what it sends to the one below as `&dyn Payload`, for which there is one copy of the code all the
-/// way down; otherwise as it is, for which each kind has code of its own, and faster. The feature `small` says so.
+/// Whether the program was built to be small: the feature `small`, see [`share`].
 pub const SMALL: bool = cfg!(feature = "small");
 
 /// Bytes to be sent, which need not lie in one piece.
@@ -125,6 +124,24 @@ impl<A: Payload, B: Payload> Payload for (A, B) {
             }
         }
     }
+}
+
+/// What a layer hands down in the place of `payload`, whose type is one of many: with the feature `small` it is
+/// `&dyn Payload`, for which there is one copy of the code all the way down; without it each kind has code of its own,
+/// which is faster.
+#[cfg(feature = "small")]
+#[inline]
+pub fn share(payload: &impl Payload) -> &dyn Payload {
+    payload
+}
+
+/// What a layer hands down in the place of `payload`, whose type is one of many: with the feature `small` it is
+/// `&dyn Payload`, for which there is one copy of the code all the way down; without it each kind has code of its own,
+/// which is faster.
+#[cfg(not(feature = "small"))]
+#[inline]
+pub fn share(payload: &impl Payload) -> &impl Payload {
+    payload
 }
 
 /// A part of a payload, see [`Payload::slice`].

@@ -1,7 +1,7 @@
 //! What is to be written next: a frame; a packet that the kernel cuts; or many equal datagrams of one flow,
 //! which the kernel takes as one.
 
-use layer::Payload;
+use layer::{PartialChecksum, Payload, TxOffload};
 use zerocopy::IntoBytes;
 
 use crate::{
@@ -36,12 +36,13 @@ pub(crate) struct Batch<'b> {
 enum Kind {
     /// A frame as it is.
     Plain,
-    /// A datagram with a blank checksum.
-    Blank(Datagram),
-    /// Likewise, and others of the same length can join it.
+    /// A frame with a partial checksum.
+    Partial(PartialChecksum),
+    /// A datagram with a partial checksum, which others of the same length can join.
     Open(Datagram),
-    /// A datagram that is too long for one frame.
-    Long(Datagram),
+    /// A datagram with a partial checksum that is too long for one frame: where its UDP header is, and how much
+    /// a fragment carries.
+    Long { transport: u16, size: u16 },
 }
 
 /// A frame that cannot be sent: longer than the MTU, and nobody cuts it.
@@ -110,42 +111,49 @@ impl<'b> Batch<'b> {
     ///
     /// It is at least as long as an Ethernet header, and at most [`longest`](Self::longest).
     #[inline]
-    pub(crate) fn put(&mut self, frame: &impl Payload) -> Result<bool, TooLong> {
+    pub(crate) fn put(
+        &mut self,
+        frame: &impl Payload,
+        offload: TxOffload,
+    ) -> Result<bool, TooLong> {
         let length = frame.len();
         let start = virtio::HEADER_LEN;
         frame.copy_to(0, &mut self.buffer[start..start + length]);
         (self.length, self.frames, self.frame_length) = (length, 1, length);
-        self.examine().inspect_err(|_| self.clear())
+        self.examine(offload).inspect_err(|_| self.clear())
     }
 
     /// Finds out what is in.
-    fn examine(&mut self) -> Result<bool, TooLong> {
-        self.kind = Kind::Plain;
-        if self.help == OffloadLevel::None {
-            return if self.length > self.mtu + LARGEST_HEADER { Err(TooLong) } else { Ok(false) };
-        }
-        let frame = &self.buffer[virtio::HEADER_LEN..][..self.length];
-        let found = Datagram::find(frame);
-        if let Some(datagram @ Datagram { transport, end }) = found {
-            let is_long = end > ETHERNET + self.mtu;
-            let is_blank = frame[transport + 6..transport + 8] == [0, 0];
-            // Without options, and with leave to cut.
-            if is_long
-                && self.help >= OffloadLevel::Fragments
-                && transport == headers::ALL - UDP
-                && frame[20] & 0x40 == 0
+    fn examine(&mut self, offload: TxOffload) -> Result<bool, TooLong> {
+        self.kind = match offload {
+            TxOffload { checksum: Some(checksum), segment_size: Some(size) }
+                if self.help >= OffloadLevel::Fragments =>
             {
-                self.kind = Kind::Long(datagram);
+                self.kind = Kind::Long { transport: checksum.start, size: size.get() };
                 return Ok(false);
-            } else if !is_long && is_blank {
-                let is_open = self.help == OffloadLevel::Segments
-                    && transport == headers::ALL - UDP
-                    && datagram.payload() > 0;
-                self.kind = if is_open { Kind::Open(datagram) } else { Kind::Blank(datagram) };
-                return Ok(is_open);
             }
+            TxOffload { checksum: Some(checksum), segment_size: None }
+                if self.help != OffloadLevel::None =>
+            {
+                self.open().map_or(Kind::Partial(checksum), Kind::Open)
+            }
+            TxOffload { checksum: None, segment_size: None } => Kind::Plain,
+            // More than the interface has said that it does.
+            _ => return Err(TooLong),
+        };
+        if self.length > self.mtu + LARGEST_HEADER {
+            return Err(TooLong);
         }
-        if self.length > self.mtu + LARGEST_HEADER { Err(TooLong) } else { Ok(false) }
+        Ok(matches!(self.kind, Kind::Open(_)))
+    }
+
+    /// The datagram that is in, if others can join it: without options, and not empty.
+    fn open(&self) -> Option<Datagram> {
+        if self.help != OffloadLevel::Segments {
+            return None;
+        }
+        let datagram = Datagram::find(&self.buffer[virtio::HEADER_LEN..][..self.length])?;
+        (datagram.transport == headers::ALL - UDP && datagram.payload() > 0).then_some(datagram)
     }
 
     /// All of it, as it is to be written.
@@ -154,28 +162,18 @@ impl<'b> Batch<'b> {
             return &self.buffer[virtio::HEADER_LEN..][..self.length];
         }
         let (head, frame) = self.buffer.split_at_mut(virtio::HEADER_LEN);
-        let blank = |frame: &mut [u8], datagram: Datagram| {
-            let length = datagram.end - datagram.transport;
-            headers::set_blank_checksum(frame, datagram.transport, length);
-            datagram.transport as u16
-        };
         let header = match self.kind {
             Kind::Plain => virtio::Header::WHOLE,
+            Kind::Partial(checksum) => virtio::Header::partial(checksum),
             Kind::Open(datagram) if self.frames > 1 => {
                 let (size, payload) = (datagram.payload(), self.frames * datagram.payload());
                 let identification = headers::word_at(frame, 18);
                 headers::set_length(&mut frame[..headers::ALL], payload, identification);
-                let all = Datagram { end: headers::ALL + payload, ..datagram };
-                virtio::Header::datagrams(blank(frame, all), size as u16)
+                headers::set_partial_checksum(frame, datagram.transport, UDP + payload);
+                virtio::Header::datagrams(datagram.transport as u16, size as u16)
             }
-            Kind::Blank(datagram) | Kind::Open(datagram) => {
-                virtio::Header::blank(blank(frame, datagram))
-            }
-            Kind::Long(datagram) => {
-                // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
-                let size = (self.mtu - (headers::ALL - UDP - ETHERNET)) & !7;
-                virtio::Header::to_fragment(blank(frame, datagram), size as u16)
-            }
+            Kind::Open(datagram) => virtio::Header::partial_udp(datagram.transport as u16),
+            Kind::Long { transport, size } => virtio::Header::to_fragment(transport, size),
         };
         head.copy_from_slice(header.as_bytes());
         &self.buffer[..virtio::HEADER_LEN + self.length]

@@ -78,9 +78,9 @@ pub(crate) fn set_length(headers: &mut [u8], payload: usize, identification: u16
     NetworkEndian::write_u16(&mut udp[4..6], (UDP + payload) as u16);
 }
 
-/// Sets the checksum of the datagram to what stands there while it is blank: the sum of the pseudo header.
+/// Sets the checksum of the datagram to what stands there while it is partial: the sum of the pseudo header.
 #[inline]
-pub(crate) fn set_blank_checksum(frame: &mut [u8], transport: usize, length: usize) {
+pub(crate) fn set_partial_checksum(frame: &mut [u8], transport: usize, length: usize) {
     let address = |at: usize| -> Ipv4Addr {
         let bytes: [u8; 4] = [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
         bytes.into()
@@ -96,7 +96,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A datagram from 10.0.0.2:8080 to 10.0.0.1:5000, in one piece, its checksum blank.
+    /// A datagram from 10.0.0.2:8080 to 10.0.0.1:5000, in one piece, without a checksum.
     pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
         frame.extend([0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1]);
@@ -158,9 +158,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_blank_checksum_completed_by_the_sum_of_all_is_the_checksum() {
+    fn a_partial_checksum_completed_by_the_sum_of_all_is_the_checksum() {
         let mut frame = frame(b"hello!!");
-        set_blank_checksum(&mut frame, 34, 15);
+        set_partial_checksum(&mut frame, 34, 15);
         // What whoever completes it does (virtio 1.2, 5.1.6.2).
         let completed = Checksum::new().add(&frame[34..]).finish();
         NetworkEndian::write_u16(&mut frame[40..42], completed);

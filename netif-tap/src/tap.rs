@@ -6,8 +6,8 @@ use core::{
     time::Duration,
 };
 
-use layer::{Counter, Payload, Rx};
-use netif::{Checksums, IPV4_MIN_MTU, MacAddr, Netif, Offloads, RxFrame};
+use layer::{Counter, Offloads, Payload, Rx, TxOffload};
+use netif::{Checksums, IPV4_MIN_MTU, MacAddr, Netif, RxFrame};
 use rt::{Config, Runtime};
 use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{
@@ -302,7 +302,7 @@ impl Netif for Tap {
     #[inline]
     fn offloads(&self) -> Offloads {
         Offloads {
-            udp_checksum: self.help != OffloadLevel::None,
+            checksum: self.help != OffloadLevel::None,
             udp_fragmentation: self.help >= OffloadLevel::Fragments,
         }
     }
@@ -340,14 +340,14 @@ impl Netif for Tap {
         }
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Error> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Error> {
         if !(ETHERNET..=self.batch.longest()).contains(&frame.len()) {
             self.counters.tx_bad_length += 1;
             return Ok(());
         }
-        if !self.batch.join(&frame) {
+        if offload.checksum.is_none() || !self.batch.join(&frame) {
             self.flush()?;
-            match self.batch.put(&frame) {
+            match self.batch.put(&frame, offload) {
                 Ok(true) if self.may_wait() => {}
                 Ok(_) => self.flush()?,
                 Err(_too_long) => self.counters.tx_bad_length += 1,

@@ -1,6 +1,7 @@
 //! The header before a frame (`struct virtio_net_hdr`, `linux/virtio_net.h`): what whoever gives the frame has
 //! left undone.
 
+use layer::PartialChecksum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The length of the header in bytes.
@@ -55,24 +56,29 @@ impl Header {
         csum_offset: [0; 2],
     };
 
-    /// A frame with a UDP header at `transport` whose checksum is blank.
-    pub(crate) fn blank(transport: u16) -> Self {
+    /// A frame with a checksum that is to be completed.
+    pub(crate) fn partial(checksum: PartialChecksum) -> Self {
         Self {
             flags: NEEDS_CSUM,
-            csum_start: transport.to_ne_bytes(),
-            csum_offset: CHECKSUM.to_ne_bytes(),
+            csum_start: checksum.start.to_ne_bytes(),
+            csum_offset: checksum.offset.to_ne_bytes(),
             ..Self::WHOLE
         }
     }
 
-    /// A datagram with a blank checksum, to be cut into fragments that carry `size` bytes each.
-    pub(crate) fn to_fragment(transport: u16, size: u16) -> Self {
-        Self { gso_type: GSO_UDP, ..Self::blank(transport).cut(transport, size) }
+    /// A frame with a UDP header at `transport` whose checksum is partial.
+    pub(crate) fn partial_udp(transport: u16) -> Self {
+        Self::partial(PartialChecksum { start: transport, offset: CHECKSUM })
     }
 
-    /// A datagram with a blank checksum, to be cut into datagrams with a payload of `size` bytes each.
+    /// A datagram with a partial checksum, to be cut into fragments that carry `size` bytes each.
+    pub(crate) fn to_fragment(transport: u16, size: u16) -> Self {
+        Self { gso_type: GSO_UDP, ..Self::partial_udp(transport).cut(transport, size) }
+    }
+
+    /// A datagram with a partial checksum, to be cut into datagrams with a payload of `size` bytes each.
     pub(crate) fn datagrams(transport: u16, size: u16) -> Self {
-        Self { gso_type: GSO_UDP_L4, ..Self::blank(transport).cut(transport, size) }
+        Self { gso_type: GSO_UDP_L4, ..Self::partial_udp(transport).cut(transport, size) }
     }
 
     fn cut(self, transport: u16, size: u16) -> Self {
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn what_the_kernel_gives_is_read() {
         let one = Header::read_from_bytes(&[1, 0, 0, 0, 0, 0, 0x22, 0, 6, 0]).unwrap();
-        assert_eq!((one, one.is_one()), (Header::blank(34), true));
+        assert_eq!((one, one.is_one()), (Header::partial_udp(34), true));
         assert_eq!((one.blank_udp_checksum(), one.datagram_size()), (Some(40), None));
         let many = Header::read_from_bytes(&[1, 5, 0x2a, 0, 0x40, 0, 0x22, 0, 6, 0]).unwrap();
         assert_eq!((many, many.is_one()), (Header::datagrams(34, 64), false));
@@ -125,7 +131,7 @@ mod tests {
         assert_eq!(Header::datagrams(34, 0).datagram_size(), None);
         assert_eq!(Header::to_fragment(34, 8).datagram_size(), None);
         assert_eq!(Header::WHOLE.blank_udp_checksum(), None);
-        let tcp = Header { csum_offset: 16_u16.to_ne_bytes(), ..Header::blank(34) };
+        let tcp = Header { csum_offset: 16_u16.to_ne_bytes(), ..Header::partial_udp(34) };
         assert_eq!((tcp.is_blank(), tcp.blank_udp_checksum()), (true, None));
     }
 }

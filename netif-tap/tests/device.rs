@@ -86,7 +86,7 @@ fn resolve(tap: &mut Tap, socket: &UdpSocket) {
     socket.send_to(b"first", "10.0.0.2:7").unwrap();
     let request = next(tap, region).bytes;
     assert_eq!(request[12..14], [8, 6], "ARP");
-    tap.transmit(&arp_reply(request)[..]).unwrap();
+    tap.transmit(&arp_reply(request)[..], layer::TxOffload::NONE).unwrap();
     assert!(next(tap, region).bytes.ends_with(b"first"));
 }
 
@@ -181,7 +181,7 @@ fn frames_go_both_ways() {
             (&frame[34..36], &frame[38..]),
         ];
         let reply: Vec<u8> = turned.iter().flat_map(|(a, b)| [*a, *b]).flatten().copied().collect();
-        tap.transmit(&reply[..]).unwrap();
+        tap.transmit(&reply[..], layer::TxOffload::NONE).unwrap();
         let mut answer = vec![0; mtu];
         let (length, from) = socket.recv_from(&mut answer).unwrap();
         assert_eq!((&answer[..length], from.to_string()), (&request[..], "10.0.0.2:7".into()));
@@ -228,7 +228,7 @@ fn a_device_that_is_down_is_silent_and_comes_back() {
     ip("link set tap0 down");
     let region = memory();
     for _ in 0..3 {
-        tap.transmit([0; 60]).unwrap();
+        tap.transmit([0; 60], layer::TxOffload::NONE).unwrap();
         let Rx::Idle = tap.receive(region).unwrap() else { panic!("the link is down") };
     }
     assert_eq!(events(&tap, Duration::from_millis(50)), PollFlags::empty(), "a loop would spin");
@@ -287,5 +287,5 @@ fn the_end_of_the_device_wakes_who_waits_and_is_an_error() {
     deleting.join().unwrap();
     assert!(!woken.is_empty(), "poll slept on");
     assert_eq!(tap.receive(memory()).unwrap_err(), Error::Deleted);
-    assert_eq!(tap.transmit([0; 60]).unwrap_err(), Error::Deleted);
+    assert_eq!(tap.transmit([0; 60], layer::TxOffload::NONE).unwrap_err(), Error::Deleted);
 }

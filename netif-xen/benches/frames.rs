@@ -124,7 +124,7 @@ unsafe impl Guest for Quick {
 fn one_frame(netfront: &mut Netfront<Quick>, packet: &mut Region<'_>) {
     packet.reset();
     let Ok(Rx::Item(frame)) = netfront.receive(packet) else { panic!("there is a frame") };
-    netfront.transmit(frame.bytes).unwrap();
+    netfront.transmit(frame.bytes, layer::TxOffload::NONE).unwrap();
 }
 
 fn main() {

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use layer::{Counter, Payload, Rx};
+use layer::{Counter, Payload, Rx, TxOffload};
 use netif::{MacAddr, Netif, RxFrame};
 use rt::Config;
 use rt_regions::Region;
@@ -340,7 +340,7 @@ impl<G: Guest> Netif for Netfront<G> {
     }
 
     #[inline]
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Broken> {
+    fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Broken> {
         let Self { guest, interface } = self;
         // One copy of the code for all kinds of frames: only what copies them differs.
         interface.transmit(guest, &frame)

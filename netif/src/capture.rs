@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use rt_regions::Region;
 
 use crate::{Netif, RxFrame};
-use layer::{Payload, Rx};
+use layer::{Payload, Rx, TxOffload};
 
 /// Who is shown the frames: a file that keeps them, say.
 pub trait Recorder {
@@ -55,11 +55,11 @@ impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
     }
 
     #[inline]
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(&frame);
         }
-        self.netif.transmit(frame)
+        self.netif.transmit(frame, offload)
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
             }))
         }
 
-        fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+        fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Infallible> {
             self.1.push(bytes(frame));
             Ok(())
         }
@@ -125,7 +125,7 @@ mod tests {
         let mut capture = Capture::new(device, Some(Frames::default()));
         let Ok(Rx::Item(frame)) = capture.receive(&region) else { panic!("a frame is there") };
         assert_eq!((frame.bytes, frame.checksums), (&b"request"[..], Checksums::Verified));
-        capture.transmit((*b"rep", *b"ly")).unwrap();
+        capture.transmit((*b"rep", *b"ly"), TxOffload::NONE).unwrap();
         assert_eq!(capture.receive(&region).unwrap().item().map(|frame| frame.bytes), None);
         assert_eq!(capture.netif().1, [b"reply"]);
         let seen = capture.recorder.unwrap();

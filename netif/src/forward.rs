@@ -4,7 +4,7 @@
 /// that is named: what is left to a wrapper is what it is there for.
 ///
 /// ```
-/// use layer::{Payload, Rx};
+/// use layer::{Payload, Rx, TxOffload};
 /// use netif::{Netif, RxFrame};
 /// use rt_regions::Region;
 ///
@@ -18,7 +18,7 @@
 ///         self.0.receive(region)
 ///     }
 ///
-///     fn transmit(&mut self, _frame: impl Payload) -> Result<(), N::Error> {
+///     fn transmit(&mut self, _frame: impl Payload, _offload: TxOffload) -> Result<(), N::Error> {
 ///         Ok(())
 ///     }
 /// }
@@ -37,8 +37,12 @@ macro_rules! forward {
             self.$netif.mtu()
         }
 
-        fn offloads(&self) -> $crate::Offloads {
+        fn offloads(&self) -> ::layer::Offloads {
             self.$netif.offloads()
+        }
+
+        fn room(&self) -> usize {
+            self.$netif.room()
         }
 
         fn link_up(&self) -> bool {

@@ -9,10 +9,8 @@ mod capture;
 mod forward;
 mod mac;
 mod netif;
-mod offloads;
 
 pub use capture::{Capture, Recorder};
 pub use mac::{MacAddr, ParseMacAddrError};
-pub use offloads::Offloads;
 
 pub use crate::netif::{Checksums, IPV4_MIN_MTU, Netif, RxFrame};

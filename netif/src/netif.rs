@@ -2,10 +2,10 @@
 
 use core::{error::Error, time::Duration};
 
-use layer::{Counter, Payload, Rx};
+use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use rt_regions::Region;
 
-use crate::{MacAddr, Offloads};
+use crate::MacAddr;
 
 /// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
 pub const IPV4_MIN_MTU: usize = 68;
@@ -56,10 +56,16 @@ pub trait Netif {
     /// The largest payload of a frame in bytes, without the Ethernet header.
     fn mtu(&self) -> usize;
 
-    /// What may be left undone in a frame, because the interface does it. The same as long as the
-    /// interface is there.
+    /// What may be left undone in a frame, because the interface does it. As long as the interface is there, it stays
+    /// the same.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
+    }
+
+    /// How many frames it certainly takes before [`transmit`](Self::transmit) drops one, as far as it knows: the
+    /// free places of a ring. An interface that does not know says `usize::MAX`.
+    fn room(&self) -> usize {
+        usize::MAX
     }
 
     /// Whether frames leave: the cable is plugged in, the interface is up.
@@ -87,9 +93,12 @@ pub trait Netif {
     /// is dropped and counted. It may be kept back until [`receive`](Self::receive) is called again, which is
     /// when more may have come to go with it.
     ///
+    /// `offload` says what was left undone in it; it is within what [`offloads`](Self::offloads) says. What an
+    /// interface is not able to do is a frame that it drops and counts.
+    ///
     /// # Errors
     /// The device is broken.
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Self::Error>;
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Self::Error>;
 
     /// Shows each counter of the device to `visit`.
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {

@@ -6,30 +6,44 @@
 extern crate std;
 
 mod checksum;
+mod completed;
 mod packet;
 mod token_bucket;
 
 pub use checksum::Checksum;
+pub use completed::Completed;
 pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
 pub use token_bucket::TokenBucket;
 
 use core::{error::Error, fmt, net::IpAddr};
 
-use layer::{Instant, Layer, Payload};
-use netif::Offloads;
+use layer::{Instant, Layer, Offloads, Payload};
 
 /// A layer that carries packets between hosts: `Ipv4`, and every layer above it that hands on what
-/// is not its own.
+/// is not its own. It may carry one family of addresses or both; who asks it about the wrong one gets an answer that says so.
 pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
-    /// Our own address, which is the source of what is sent.
-    fn address(&self) -> IpAddr;
+    /// Whether `address` is one of ours, of one host: no group, no broadcast.
+    fn is_ours(&self, address: IpAddr) -> bool;
 
-    /// The largest payload that [`send`](Self::send) takes, in bytes (RFC 1122 3.3.3).
-    fn max_payload(&self) -> usize;
+    /// Which of our addresses a packet to `destination` comes from that names none; nothing where there is none of
+    /// the family.
+    fn source_for(&self, destination: IpAddr) -> Option<IpAddr>;
 
-    /// What may be left undone in a packet with a payload of `length` bytes, because the interface does it.
-    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
-        let _ = (now, outgoing, length);
+    /// The longest payload that [`send`](Self::send) takes for `destination`, in bytes (RFC 1122 3.3.3), in fragments
+    /// if need be; 0 for an address of a family that is not carried.
+    fn max_payload(&self, destination: IpAddr) -> usize;
+
+    /// The longest packet that goes to `destination` in one piece as far as is known at `now`, its header included,
+    /// in bytes.
+    fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize;
+
+    /// How many packets in one piece can be sent before the interface drops one, as far as it knows.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// What may be left undone in what is sent, because it is done below.
+    fn offloads(&self) -> Offloads {
         Offloads::NONE
     }
 
@@ -59,9 +73,58 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// Notes that packets to `destination` must not be larger than `mtu` bytes, header included
     /// (RFC 1191). A layer that cannot use that ignores it.
     ///
-    /// The transport calls it when it hears of [`Problem::FragmentationNeeded`] and the packet is one that it
+    /// The transport calls it when it hears of [`Problem::TooBig`] and the packet is one that it
     /// can have sent: anybody can forge such an error about anything else.
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize);
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32);
+}
+
+/// Implements all of [`Network`] but `send_error` by the network `I` in the field that is named, for a layer that
+/// stands over it: what it sends goes down unchanged.
+#[macro_export]
+macro_rules! forward {
+    ($below:ident: $Below:ident) => {
+        fn is_ours(&self, address: ::core::net::IpAddr) -> bool {
+            self.$below.is_ours(address)
+        }
+
+        fn source_for(&self, destination: ::core::net::IpAddr) -> Option<::core::net::IpAddr> {
+            self.$below.source_for(destination)
+        }
+
+        fn max_payload(&self, destination: ::core::net::IpAddr) -> usize {
+            self.$below.max_payload(destination)
+        }
+
+        fn path_mtu(&self, now: ::layer::Instant, destination: ::core::net::IpAddr) -> usize {
+            self.$below.path_mtu(now, destination)
+        }
+
+        fn room(&self) -> usize {
+            self.$below.room()
+        }
+
+        fn offloads(&self) -> ::layer::Offloads {
+            self.$below.offloads()
+        }
+
+        fn send(
+            &mut self,
+            now: ::layer::Instant,
+            outgoing: $crate::Outgoing,
+            payload: impl ::layer::Payload,
+        ) -> Result<$crate::Sent, $Below::Error> {
+            self.$below.send(now, outgoing, ::layer::share(&payload))
+        }
+
+        fn packet_too_big(
+            &mut self,
+            now: ::layer::Instant,
+            destination: ::core::net::IpAddr,
+            mtu: u32,
+        ) {
+            self.$below.packet_too_big(now, destination, mtu);
+        }
+    };
 }
 
 /// What became of a packet that was to be sent.
@@ -89,6 +152,8 @@ pub enum SendError {
     NoRoute(IpAddr),
     /// The network below carries no such address (IPv6 on IPv4), or it names nobody (0.0.0.0).
     BadAddress(IpAddr),
+    /// The packet names a source that is not ours, or we have none.
+    BadSource(Option<IpAddr>),
 }
 
 impl fmt::Display for SendError {
@@ -101,6 +166,8 @@ impl fmt::Display for SendError {
                 write!(f, "no route to {address}: not in our network, and no gateway is set")
             }
             Self::BadAddress(address) => write!(f, "{address} cannot be sent to"),
+            Self::BadSource(Some(address)) => write!(f, "{address} is not our address"),
+            Self::BadSource(None) => f.write_str("we have no address"),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::{fmt, net::IpAddr};
 
+use layer::PartialChecksum;
+
 /// The number of a protocol above IP (IANA's registry; RFC 791 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol(pub u8);
@@ -73,9 +75,12 @@ impl<'r> Packet<'r> {
     }
 }
 
-/// A packet to be sent; the source is the network's own address.
+/// A packet to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
+    /// Which of our addresses it comes from, for an answer is to come from the address that was asked; none is the
+    /// network's choice, see [`source_for`](crate::Network::source_for).
+    pub source: Option<IpAddr>,
     /// Whom to send it to.
     pub destination: IpAddr,
     /// What it carries.
@@ -92,69 +97,86 @@ pub struct Outgoing {
     /// Routers may fragment it too (no DF on IPv4): whoever sends it would not confirm an error that says
     /// that it is too big, so the path's MTU would never be known. Without effect beside `dont_fragment`.
     pub routers_fragment: bool,
+    /// The checksum in the payload that is to be completed below. Only where
+    /// [`offloads`](crate::Network::offloads) says that it will be.
+    pub checksum: Option<PartialChecksum>,
 }
 
 impl Outgoing {
-    /// A packet with the network's own TTL, TOS 0, in fragments if need be.
+    /// A packet from the network's own choice of our addresses, with the network's own TTL, TOS 0, complete, in
+    /// fragments if need be.
     pub const fn new(destination: IpAddr, protocol: Protocol) -> Self {
-        let (dont_fragment, routers_fragment) = (false, false);
-        let (ttl, max_ttl) = (None, u8::MAX);
-        Self { destination, protocol, ttl, max_ttl, tos: 0, dont_fragment, routers_fragment }
-    }
-}
-
-/// What went wrong with a packet: what an ICMP error says (RFC 792).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Problem {
-    /// Destination unreachable, by code (RFC 792; RFC 1122 3.2.2.1).
-    Unreachable(u8),
-    /// Destination unreachable, code 4: fragmentation needed and DF set; the next link's MTU in bytes
-    /// (RFC 1191). Of a received error: 0 if what the router said cannot be true.
-    FragmentationNeeded(u16),
-    /// Time exceeded, code 0: the time to live ran out.
-    TtlExceeded,
-    /// Time exceeded, code 1: a fragment was missing when the time for reassembly ran out.
-    ReassemblyTimeExceeded,
-    /// Parameter problem: the offset of the octet in the header.
-    Parameter(u8),
-}
-
-impl Problem {
-    /// Nobody there speaks the protocol (code 2).
-    pub const PROTOCOL_UNREACHABLE: Self = Self::Unreachable(2);
-    /// No service is bound to the port (code 3).
-    pub const PORT_UNREACHABLE: Self = Self::Unreachable(3);
-    /// The packet was to go on from here, and is not forwarded (code 5; RFC 1122 3.3.5).
-    pub const SOURCE_ROUTE_FAILED: Self = Self::Unreachable(5);
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(0) => f.write_str("network unreachable"),
-            Self::Unreachable(1) => f.write_str("host unreachable"),
-            Self::Unreachable(2) => f.write_str("protocol unreachable"),
-            Self::Unreachable(3) => f.write_str("port unreachable"),
-            Self::Unreachable(5) => f.write_str("source route failed"),
-            Self::Unreachable(code) => write!(f, "destination unreachable, code {code}"),
-            Self::FragmentationNeeded(mtu) => write!(f, "fragmentation needed, MTU {mtu}"),
-            Self::TtlExceeded => f.write_str("time to live exceeded"),
-            Self::ReassemblyTimeExceeded => f.write_str("fragment reassembly time exceeded"),
-            Self::Parameter(octet) => write!(f, "parameter problem at octet {octet}"),
+        Self {
+            source: None,
+            destination,
+            protocol,
+            ttl: None,
+            max_ttl: u8::MAX,
+            tos: 0,
+            dont_fragment: false,
+            routers_fragment: false,
+            checksum: None,
         }
     }
 }
 
-/// Word that something went wrong with a packet.
+/// What went wrong with a packet, in no family's numbers: `icmp` has those of ICMP (RFC 792).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Problem {
+    /// No route leads to its network.
+    NetworkUnreachable,
+    /// A router knows no way to the host, or the host does not answer it.
+    HostUnreachable,
+    /// Nobody there speaks the protocol.
+    ProtocolUnreachable,
+    /// No service is bound to the port.
+    PortUnreachable,
+    /// It was to go on from the place that says so, and is not forwarded (RFC 1122 3.3.5).
+    SourceRouteFailed,
+    /// Somebody on the way does not let it through (RFC 1812 5.2.7.1).
+    Prohibited,
+    /// It did not get there, for another reason.
+    Unreachable,
+    /// It is longer than the next link takes: the MTU of that in bytes (RFC 1191, RFC 8201). Of a received error: 0
+    /// if what the router said cannot be true.
+    TooBig(u32),
+    /// Its time to live, or its hop limit, ran out.
+    TtlExceeded,
+    /// A fragment of it was missing when the time for reassembly ran out.
+    ReassemblyTimedOut,
+    /// Its header is wrong at this octet.
+    Parameter(u32),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NetworkUnreachable => "network unreachable",
+            Self::HostUnreachable => "host unreachable",
+            Self::ProtocolUnreachable => "protocol unreachable",
+            Self::PortUnreachable => "port unreachable",
+            Self::SourceRouteFailed => "source route failed",
+            Self::Prohibited => "prohibited on the way",
+            Self::Unreachable => "destination unreachable",
+            Self::TooBig(mtu) => return write!(f, "too big, MTU {mtu}"),
+            Self::TtlExceeded => "time to live exceeded",
+            Self::ReassemblyTimedOut => "fragment reassembly time exceeded",
+            Self::Parameter(octet) => return write!(f, "parameter problem at octet {octet}"),
+        })
+    }
+}
+
+/// Word of an ICMP error: something went wrong with a packet of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct IcmpError<'r> {
     /// What went wrong.
     pub problem: Problem,
-    /// The host or router that said so; nothing if this host found out by itself.
-    pub reporter: Option<IpAddr>,
-    /// The packet, as far as it is known: its payload may be cut after 8 bytes. When somebody else
-    /// reported it, `source` is us; it is a hint, and anybody can forge it.
+    /// The host or router that says so.
+    pub reporter: IpAddr,
+    /// The packet, as far as it was quoted: its payload may be cut after 8 bytes. Its source is one of our addresses.
+    /// It is a hint, and anybody can forge it.
     pub packet: Packet<'r>,
 }
 
@@ -163,7 +185,9 @@ pub struct IcmpError<'r> {
 pub enum Delivery<'r> {
     /// A packet.
     Packet(Packet<'r>),
-    /// Word about a packet: one of ours from an ICMP error, or one to us that could not be put
-    /// together again.
+    /// Word about a packet of ours.
     Error(IcmpError<'r>),
+    /// A packet to us, as far as it came, that could not be taken, and why: its sender is to be told, by
+    /// [`send_error`](crate::Network::send_error).
+    Rejected(Packet<'r>, Problem),
 }

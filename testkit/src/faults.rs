@@ -1,7 +1,7 @@
 //! A bad network, as wrappers: each takes an interface and is one, so any number of them stand
 //! between a layer and the device without either knowing.
 
-use layer::{Payload, Rx};
+use layer::{Payload, Rx, TxOffload};
 use netif::{Netif, RxFrame};
 use rt_regions::Region;
 
@@ -32,8 +32,8 @@ impl<N: Netif> Netif for Lossy<N> {
         })
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
-        if self.random.once_in(self.one_in) { Ok(()) } else { self.netif.transmit(frame) }
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
+        if self.random.once_in(self.one_in) { Ok(()) } else { self.netif.transmit(frame, offload) }
     }
 }
 
@@ -59,11 +59,11 @@ impl<N: Netif> Netif for Duplicate<N> {
         self.netif.receive(region)
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
         if self.random.once_in(self.one_in) {
-            self.netif.transmit(&frame)?;
+            self.netif.transmit(&frame, offload)?;
         }
-        self.netif.transmit(frame)
+        self.netif.transmit(frame, offload)
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Reorder<N> {
     netif: N,
     random: Random,
     window: usize,
-    held: Vec<Vec<u8>>,
+    held: Vec<(Vec<u8>, TxOffload)>,
 }
 
 impl<N> Reorder<N> {
@@ -91,7 +91,8 @@ impl<N: Netif> Reorder<N> {
     /// The device is broken.
     pub fn flush(&mut self) -> Result<(), N::Error> {
         self.random.shuffle(&mut self.held);
-        self.held.drain(..).try_for_each(|frame| self.netif.transmit(&frame[..]))
+        let mut held = self.held.drain(..);
+        held.try_for_each(|(frame, offload)| self.netif.transmit(&frame[..], offload))
     }
 }
 
@@ -107,16 +108,16 @@ impl<N: Netif> Netif for Reorder<N> {
         Ok(received)
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
         let mut bytes = vec![0; frame.len()];
         frame.copy_to(0, &mut bytes);
-        self.held.push(bytes);
+        self.held.push((bytes, offload));
         if self.held.len() <= self.window {
             return Ok(());
         }
         let next = self.random.below(self.held.len());
-        let frame = self.held.swap_remove(next);
-        self.netif.transmit(&frame[..])
+        let (frame, offload) = self.held.swap_remove(next);
+        self.netif.transmit(&frame[..], offload)
     }
 }
 
@@ -152,7 +153,7 @@ impl<N: Netif> Netif for Trailing<N> {
         })
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), N::Error> {
-        self.netif.transmit(frame)
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
+        self.netif.transmit(frame, offload)
     }
 }

@@ -5,6 +5,7 @@ mod clock;
 mod faults;
 mod host;
 mod memory;
+mod network;
 mod pair;
 mod random;
 
@@ -12,5 +13,6 @@ pub use clock::Clock;
 pub use faults::{Duplicate, Lossy, Reorder, Trailing};
 pub use host::Host;
 pub use memory::with_pool;
+pub use network::{Broken, FakeNetwork};
 pub use pair::{End, Wire};
 pub use random::Random;

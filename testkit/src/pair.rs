@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use layer::{Payload, Rx};
-use netif::{Checksums, MacAddr, Netif, Offloads, RxFrame};
+use layer::{Offloads, Payload, Rx, TxOffload};
+use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
 /// The frames on their way in one direction.
-type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
+type Queue = Rc<RefCell<VecDeque<(Vec<u8>, TxOffload)>>>;
 
 /// One end of the cable, to be used raw by a test: it puts frames in and takes frames out.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Wire {
 
     /// Lets `frame` arrive at the other end.
     pub fn push(&self, frame: impl Into<Vec<u8>>) {
-        self.to_end.borrow_mut().push_back(frame.into());
+        self.to_end.borrow_mut().push_back((frame.into(), TxOffload::NONE));
     }
 
     /// Takes the cable out of the other end, which then loses what it sends, or puts it in again.
@@ -54,11 +54,16 @@ impl Wire {
 
     /// The oldest frame that the other end sent.
     pub fn pop(&self) -> Option<Vec<u8>> {
-        self.from_end.borrow_mut().pop_front()
+        self.from_end.borrow_mut().pop_front().map(|(frame, _)| frame)
     }
 
     /// All the frames that the other end sent.
     pub fn drain(&self) -> Vec<Vec<u8>> {
+        self.drain_offloaded().into_iter().map(|(frame, _)| frame).collect()
+    }
+
+    /// All the frames that the other end sent, each with what was left undone in it.
+    pub fn drain_offloaded(&self) -> Vec<(Vec<u8>, TxOffload)> {
         self.from_end.borrow_mut().drain(..).collect()
     }
 }
@@ -132,20 +137,20 @@ impl Netif for End {
     fn event(&self) {}
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
-        let Some(frame) = self.incoming.borrow_mut().pop_front() else { return Ok(Rx::Idle) };
+        let Some((frame, _)) = self.incoming.borrow_mut().pop_front() else { return Ok(Rx::Idle) };
         Ok(match region.alloc_slice(&frame) {
             Ok(bytes) => Rx::Item(RxFrame { bytes, checksums: self.checksums }),
             Err(_) => Rx::Handled,
         })
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Infallible> {
         if !self.link_up.get() {
             return Ok(());
         }
         let mut bytes = vec![0; frame.len()];
         frame.copy_to(0, &mut bytes);
-        self.outgoing.borrow_mut().push_back(bytes);
+        self.outgoing.borrow_mut().push_back((bytes, offload));
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 fn numbers<N: Netif>(wrap: impl FnOnce(End) -> N) -> Vec<u8> {
     let (wire, end) = Wire::new(OURS);
     let mut netif = wrap(end);
-    (0..100_u8).for_each(|number| netif.transmit(&[number][..]).unwrap());
+    (0..100_u8).for_each(|number| netif.transmit(&[number][..], layer::TxOffload::NONE).unwrap());
     wire.drain().into_iter().map(|frame| frame[0]).collect()
 }
 
@@ -66,7 +66,7 @@ fn a_double_follows_its_frame_at_once() {
 fn what_is_held_back_goes_out_in_the_end_and_nothing_twice() {
     let (wire, end) = Wire::new(OURS);
     let mut netif = Reorder::new(end, 7, 1);
-    (0..100_u8).for_each(|number| netif.transmit(&[number][..]).unwrap());
+    (0..100_u8).for_each(|number| netif.transmit(&[number][..], layer::TxOffload::NONE).unwrap());
     let mut came = wire.drain();
     assert_eq!(came.len(), 93);
     netif.flush().unwrap();
@@ -90,9 +90,9 @@ fn a_link_that_is_down_loses_what_is_sent() {
     let (wire, mut end) = Wire::new(OURS);
     wire.set_link(false);
     assert!(!end.link_up());
-    end.transmit(&b"lost"[..]).unwrap();
+    end.transmit(&b"lost"[..], layer::TxOffload::NONE).unwrap();
     wire.set_link(true);
-    end.transmit(&b"sent"[..]).unwrap();
+    end.transmit(&b"sent"[..], layer::TxOffload::NONE).unwrap();
     assert_eq!(wire.drain(), [b"sent"]);
 }
 

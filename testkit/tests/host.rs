@@ -20,7 +20,7 @@ type Stack<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
 fn stack<'g>(end: End, address: [u8; 4], memory: &'g Region<'g>) -> Stack<'g> {
     let cidr = Cidr::new(Ipv4Addr::from(address), 24).unwrap();
     let arp = Arp::new(Ethernet::new(end), cidr, 7, memory).unwrap();
-    Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, memory).unwrap(), 7), 7, memory).unwrap()
+    Udp::new(Icmp::new(Ipv4::new(arp, 7, memory).unwrap(), 7), 7, memory).unwrap()
 }
 
 /// An address is announced twice, two seconds apart (RFC 5227 2.3): each at its time, however long the sleep is.
@@ -77,7 +77,7 @@ impl Layer for Stuck {
 
     fn event(&self) {}
 
-    fn receive<'r>(&mut self, _: Instant, _: &'r Region<'_>) -> Result<Rx<()>, Infallible> {
+    fn receive(&mut self, _: Instant, _: &Region<'_>) -> Result<Rx<()>, Infallible> {
         Ok(Rx::Idle)
     }
 

@@ -62,7 +62,7 @@ impl<'g> Host<'g> {
         let cidr = Cidr::new(own.1, 24).expect("a prefix");
         let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).expect("there is room");
         arp.insert_static(peer.1, MacAddr(peer.0)).expect("a neighbour");
-        let ipv4 = Ipv4::new(arp, cidr, 7, memory).expect("there is room");
+        let ipv4 = Ipv4::new(arp, 7, memory).expect("there is room");
         let tower = Udp::new(Icmp::new(ipv4, 7), 7, memory).expect("there is room");
         Self { tower, wire, pool: memory.pool().expect("it has a pool") }
     }

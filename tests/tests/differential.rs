@@ -323,6 +323,17 @@ fn udp_datagrams_are_read_alike() {
     assert!(accepted > PACKETS / 10 && refused > PACKETS / 10, "{accepted} {refused}");
 }
 
+/// What a message of Destination Unreachable can say.
+const UNREACHABLE: [Problem; 7] = [
+    Problem::NetworkUnreachable,
+    Problem::HostUnreachable,
+    Problem::ProtocolUnreachable,
+    Problem::PortUnreachable,
+    Problem::SourceRouteFailed,
+    Problem::Prohibited,
+    Problem::Unreachable,
+];
+
 #[test]
 fn icmp_messages_are_read_alike() {
     let mut random = Random::new(6);
@@ -331,11 +342,11 @@ fn icmp_messages_are_read_alike() {
         let length = random.below(40);
         let quote = random.bytes(length);
         let problem = match random.below(5) {
-            0 => Problem::Unreachable(random.below(16) as u8),
-            1 => Problem::FragmentationNeeded(random.bits() as u16),
+            0 => UNREACHABLE[random.below(UNREACHABLE.len())],
+            1 => Problem::TooBig(random.bits() as u32),
             2 => Problem::TtlExceeded,
-            3 => Problem::ReassemblyTimeExceeded,
-            _ => Problem::Parameter(random.bits() as u8),
+            3 => Problem::ReassemblyTimedOut,
+            _ => Problem::Parameter(random.bits() as u32),
         };
         let mut message = bytes((IcmpHeader::error(problem, &&quote[..]), &quote[..]));
         let (theirs, payload) = Icmpv4Header::from_slice(&message).expect("it is a message");

@@ -34,7 +34,7 @@ fn stack<'g, N: Netif>(
 ) -> Result<Stack<'g, N>, Exhausted> {
     let cidr = Cidr::new(address, 24).unwrap();
     let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
-    let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
+    let ipv4 = Ipv4::new(arp, 7, global)?;
     Udp::new(Icmp::new(ipv4, 7), 7, global)
 }
 

@@ -4,16 +4,22 @@ use core::net::{IpAddr, SocketAddr};
 
 use layer::{Instant, Layer, Networks, Payload, Rx};
 use managed::ManagedSlice;
-use netif::Offloads;
 use network::{
     Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
 };
 use rt_regions::{Exhausted, Pool, Region};
 
 use crate::{
-    BindError, Bound, Datagram, HEADER_LEN, PortSlot, Reply, UdpHeader, Undelivered,
-    listing::Listing, ports::Ports,
+    BindError, Datagram, HEADER_LEN, PortSlot, Reply, UdpHeader, Undelivered, ports::Ports,
 };
+
+mod answers;
+mod listing;
+mod serve;
+
+pub(crate) use answers::Answers;
+pub use answers::Bound;
+use listing::Listing;
 
 /// The ports that [`Udp::new`] makes room for.
 const DEFAULT_PLACES: usize = 64;
@@ -75,14 +81,14 @@ layer::counters! {
 /// UDP over a network layer `I`, with the services that are bound to its ports.
 #[derive(Debug)]
 pub struct Udp<'g, I> {
-    pub(crate) network: I,
-    pub(crate) ports: Ports<'g>,
-    pub(crate) counters: Counters,
+    network: I,
+    ports: Ports<'g>,
+    counters: Counters,
     /// Whom requests are taken from at all; none: from everybody.
-    pub(crate) clients: Option<Networks>,
-    pub(crate) listing: Listing,
-    pub(crate) lines: TokenBucket,
-    pub(crate) log: bool,
+    clients: Option<Networks>,
+    listing: Listing,
+    lines: TokenBucket,
+    log: bool,
 }
 
 impl<'g, I> Udp<'g, I> {
@@ -191,6 +197,11 @@ impl<'g, I> Udp<'g, I> {
         &self.network
     }
 
+    /// The network below, to be changed.
+    pub fn network_mut(&mut self) -> &mut I {
+        &mut self.network
+    }
+
     /// The counters of this layer.
     pub fn stats(&self) -> &Counters {
         &self.counters
@@ -198,9 +209,11 @@ impl<'g, I> Udp<'g, I> {
 }
 
 impl<I: Network> Udp<'_, I> {
-    /// The longest payload of a datagram in bytes: 65,507 on IPv4.
-    pub fn max_datagram(&self) -> usize {
-        self.network.max_payload().min(usize::from(u16::MAX)).saturating_sub(HEADER_LEN)
+    /// The longest payload of a datagram to `destination` in bytes: 65,507 on IPv4.
+    #[inline]
+    pub fn max_datagram(&self, destination: IpAddr) -> usize {
+        let payload = self.network.max_payload(destination);
+        payload.min(usize::from(u16::MAX)).saturating_sub(HEADER_LEN)
     }
 
     /// Sends a datagram that nobody asked for, with the default TTL and TOS 0. Routers may fragment it if nothing
@@ -240,7 +253,7 @@ impl<I: Network> Udp<'_, I> {
 
     /// Sends a datagram from a port that something is bound to, or one that routers may fragment.
     #[inline]
-    pub(crate) fn transmit(
+    fn transmit(
         &mut self,
         now: Instant,
         source_port: u16,
@@ -248,21 +261,25 @@ impl<I: Network> Udp<'_, I> {
         outgoing: Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, I::Error> {
-        let (length, most) = (payload.len(), self.max_datagram());
-        let sent = if length > most {
-            Sent::NotSent(SendError::TooLong { length, most })
-        } else {
-            let source = SocketAddr::new(self.network.address(), source_port);
-            let destination = SocketAddr::new(outgoing.destination, destination_port);
-            let outgoing = Outgoing { protocol: Protocol::UDP, ..outgoing };
-            let header = match self.offloads(now, &outgoing, HEADER_LEN + length) {
-                Offloads { udp_checksum: true, .. } => {
-                    UdpHeader::blank(source_port, destination_port, length)
-                }
-                _ => UdpHeader::new(source, destination, &payload),
-            };
-            layer::log!(self.log, "udp: sends {}", header);
-            self.network.send(now, outgoing, (header, payload))?
+        let to = outgoing.destination;
+        let (length, most) = (payload.len(), self.max_datagram(to));
+        let sent = match outgoing.source.or_else(|| self.network.source_for(to)) {
+            // An address that is not carried has no length at all, and is the better reason.
+            Some(_) if length > most => Sent::NotSent(SendError::TooLong { length, most }),
+            None => Sent::NotSent(SendError::BadSource(None)),
+            Some(source) => {
+                let source = SocketAddr::new(source, source_port);
+                let destination = SocketAddr::new(to, destination_port);
+                let (header, checksum) = if self.network.offloads().checksum {
+                    let header = UdpHeader::partial(source, destination, length);
+                    (header, Some(UdpHeader::PARTIAL))
+                } else {
+                    (UdpHeader::new(source, destination, &payload), None)
+                };
+                layer::log!(self.log, "udp: sends {}", header);
+                let outgoing = Outgoing { protocol: Protocol::UDP, checksum, ..outgoing };
+                self.network.send(now, outgoing, (header, payload))?
+            }
         };
         match sent {
             Sent::Queued => self.counters.datagrams_tx += 1,
@@ -287,10 +304,7 @@ impl<I: Network> Layer for Udp<'_, I> {
                 self.serve(now, &packet, region)?;
                 Ok(Rx::Handled)
             }
-            Rx::Item(Delivery::Error(report))
-                if report.packet.protocol == Protocol::UDP
-                    && report.packet.source == self.network.address() =>
-            {
+            Rx::Item(Delivery::Error(report)) if report.packet.protocol == Protocol::UDP => {
                 self.report(now, &report);
                 Ok(Rx::Handled)
             }
@@ -301,26 +315,7 @@ impl<I: Network> Layer for Udp<'_, I> {
 
 /// What is not UDP passes through.
 impl<I: Network> Network for Udp<'_, I> {
-    fn address(&self) -> IpAddr {
-        self.network.address()
-    }
-
-    fn max_payload(&self) -> usize {
-        self.network.max_payload()
-    }
-
-    fn offloads(&self, now: Instant, outgoing: &Outgoing, length: usize) -> Offloads {
-        self.network.offloads(now, outgoing, length)
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        outgoing: Outgoing,
-        payload: impl Payload,
-    ) -> Result<Sent, I::Error> {
-        self.network.send(now, outgoing, payload)
-    }
+    network::forward!(network: I);
 
     fn send_error(
         &mut self,
@@ -329,10 +324,6 @@ impl<I: Network> Network for Udp<'_, I> {
         problem: Problem,
     ) -> Result<(), I::Error> {
         self.network.send_error(now, packet, problem)
-    }
-
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: usize) {
-        self.network.packet_too_big(now, destination, mtu);
     }
 }
 

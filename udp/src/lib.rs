@@ -5,19 +5,15 @@
 #[cfg(test)]
 extern crate std;
 
-mod answers;
 mod error;
-#[cfg(test)]
-mod fake;
 mod layer;
-mod listing;
 mod ports;
-mod serve;
+#[cfg(test)]
+mod samples;
 mod service;
 mod wire;
 
-pub use self::layer::{Counters, Udp};
-pub use answers::Bound;
+pub use self::layer::{Bound, Counters, Udp};
 pub use error::BindError;
 pub use ports::PortSlot;
 pub use service::{Datagram, Failure, Reply, Undelivered};

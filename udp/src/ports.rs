@@ -5,7 +5,7 @@ use core::{fmt, mem::ManuallyDrop};
 use managed::ManagedSlice;
 use rt_regions::{Pool, Region, RegionBox};
 
-use crate::{BindError, Datagram, Reply, Undelivered, answers::Answers};
+use crate::{BindError, Datagram, Reply, Undelivered, layer::Answers};
 
 /// What is bound to a port.
 pub(crate) type Service<'g> = dyn for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g;

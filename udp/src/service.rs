@@ -32,8 +32,8 @@ pub struct Datagram<'r> {
 pub struct Undelivered<'r> {
     /// What went wrong.
     pub problem: Problem,
-    /// The host or router that said so; nothing if this host found out by itself.
-    pub reporter: Option<IpAddr>,
+    /// The host or router that said so.
+    pub reporter: IpAddr,
     /// Whom the datagram was sent to.
     pub destination: SocketAddr,
     /// What it carried, as far as it was quoted: often nothing.

@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use layer::{Payload, payload_of_bytes};
+use layer::{PartialChecksum, Payload, payload_of_bytes};
 use network::{Checksum, Packet, Protocol};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 
@@ -49,7 +49,7 @@ impl UdpHeader {
     ///
     /// The payload has 65,527 bytes at most; the length of a longer one would be wrong.
     pub fn new(source: SocketAddr, destination: SocketAddr, payload: &impl Payload) -> Self {
-        let mut header = Self::blank(source.port(), destination.port(), payload.len());
+        let mut header = Self::without_checksum(source.port(), destination.port(), payload.len());
         let length = HEADER_LEN + payload.len();
         let sum = pseudo_header(source.ip(), destination.ip(), length)
             .add(header.as_bytes())
@@ -62,10 +62,23 @@ impl UdpHeader {
         header
     }
 
-    /// The header of a datagram with a payload of `length` bytes whose checksum the interface fills in, see
-    /// [`Offloads`](netif::Offloads). The same limit as for [`new`](Self::new).
+    /// The header of a datagram with a payload of `length` bytes whose checksum is completed below: the sum of the
+    /// pseudo header stands there, see [`PARTIAL`](Self::PARTIAL). A payload has 65,527 bytes at most.
     #[inline]
-    pub fn blank(source_port: u16, destination_port: u16, length: usize) -> Self {
+    pub fn partial(source: SocketAddr, destination: SocketAddr, length: usize) -> Self {
+        let sum = !pseudo_header(source.ip(), destination.ip(), HEADER_LEN + length).finish();
+        Self {
+            checksum: U16::new(sum),
+            ..Self::without_checksum(source.port(), destination.port(), length)
+        }
+    }
+
+    /// Where the checksum of a datagram is that is to be completed.
+    pub const PARTIAL: PartialChecksum = PartialChecksum { start: 0, offset: 6 };
+
+    /// The header of a datagram with a payload of `length` bytes, at most 65,527, without a checksum.
+    #[inline]
+    fn without_checksum(source_port: u16, destination_port: u16, length: usize) -> Self {
         Self {
             source_port: U16::new(source_port),
             destination_port: U16::new(destination_port),
@@ -78,17 +91,17 @@ impl UdpHeader {
     /// whatever follows.
     ///
     /// # Errors
-    /// What is wrong with the datagram. The checksum is looked at if the packet says so and there is
-    /// one.
+    /// What is wrong with the datagram. The checksum is looked at if the packet says so. 0 is none: on IPv4 there need
+    /// not be any (RFC 768), on IPv6 there has to be (RFC 8200 8.1).
     #[inline]
     pub fn parse<'r>(packet: &Packet<'r>) -> Result<(&'r Self, &'r [u8]), ParseError> {
         let (header, _) = Self::ref_from_prefix(packet.payload).map_err(|_| ParseError::Short)?;
         let length = usize::from(header.length.get());
         let datagram = packet.payload.get(..length).ok_or(ParseError::Length)?;
         let payload = datagram.get(HEADER_LEN..).ok_or(ParseError::Length)?;
-        if packet.verify_checksum && header.checksum != U16::ZERO {
+        if packet.verify_checksum && !(header.checksum == U16::ZERO && packet.source.is_ipv4()) {
             let sum = pseudo_header(packet.source, packet.destination, length).add(datagram);
-            if !sum.is_valid() {
+            if header.checksum == U16::ZERO || !sum.is_valid() {
                 return Err(ParseError::Checksum);
             }
         }
@@ -145,7 +158,7 @@ mod tests {
     use std::{string::ToString, vec::Vec};
 
     use super::*;
-    use crate::fake::{OURS, PEER, REQUEST, packet};
+    use crate::samples::{OURS, PEER, REQUEST, packet};
 
     const FROM: SocketAddr = SocketAddr::new(PEER, 5000);
     const TO: SocketAddr = SocketAddr::new(OURS, 8080);
@@ -165,6 +178,27 @@ mod tests {
         let (header, payload) = parse(&REQUEST).unwrap();
         assert_eq!(header.to_string(), "5000 > 8080, length 13");
         assert_eq!(payload, b"hello");
+    }
+
+    /// RFC 768: 0 says that there is none. RFC 8200 8.1: there has to be one.
+    #[test]
+    fn a_checksum_may_be_missing_on_ipv4_only() {
+        let none = with(6, [0, 0]);
+        assert!(parse(&none).is_ok());
+        let [source, destination] = ["fe80::1", "fe80::2"].map(|text| text.parse().unwrap());
+        let over_6 = |payload| UdpHeader::parse(&Packet { source, destination, ..packet(payload) });
+        assert_eq!(over_6(&none), Err(ParseError::Checksum));
+        let header = UdpHeader::new(
+            SocketAddr::new(source, 5000),
+            SocketAddr::new(destination, 8080),
+            b"hello",
+        );
+        let summed = [header.as_bytes(), b"hello"].concat();
+        let packet_6 = Packet { source, destination, ..packet(&summed) };
+        assert!(UdpHeader::parse(&packet_6).is_ok());
+        // The device says that it is blank because the datagram never left this host.
+        let verified = Packet { verify_checksum: false, payload: &none, ..packet_6 };
+        assert!(UdpHeader::parse(&verified).is_ok());
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let ethernet = Ethernet::new(nic);
     let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
     let arp = arp.with_probing_at_start(config.probe);
-    let ipv4 = Ipv4::new(arp, config.ipv4, secret, memory)?.with_gateway(config.gateway);
+    let ipv4 = Ipv4::new(arp, secret, memory)?.with_gateway(config.gateway);
     let icmp = Icmp::new(ipv4, secret);
     let mut udp = Udp::new(icmp, secret, memory)?.with_clients(config.clients);
     udp.bind(8080, |request, _region| Ok(request))?;

@@ -44,6 +44,31 @@ fn set_address_sends_gratuitous_arp() {
 }
 
 #[test]
+fn without_an_address_nothing_is_sent_until_there_is_one() {
+    with_host(|host| {
+        host.arp.set_address(Cidr::UNSPECIFIED);
+        assert!(!host.has_address());
+        assert_eq!(host.ready(), Ok(false));
+        assert_eq!(host.passes(100), [""; 0]);
+        assert_eq!(host.hears(request(PEER, THEM)), [""; 0]);
+        assert_eq!(host.hears(probe(PEER)), [""; 0]);
+        let unspecified = frame(ALL, REQUEST, (PEER, THEM), (NONE, [0; 4]));
+        assert_eq!(host.hears(unspecified), [""; 0]);
+        assert_eq!(host.sends(THEM, 1), [""; 0]);
+        assert_eq!((host.stats().no_address_tx, host.stats().conflicts), (1, 0));
+        // What the link does, it is no reason to claim 0.0.0.0.
+        for up in [false, true] {
+            host.wire.set_link(up);
+            assert_eq!(host.passes(10), [""; 0]);
+        }
+        host.arp.set_address("10.0.0.2/24".parse().unwrap());
+        assert_eq!(host.passes(10).len(), 2);
+        assert_eq!(host.ready(), Ok(true));
+        assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
+    });
+}
+
+#[test]
 fn solicited_replies_resolve_waiting_packets() {
     with_host(|host| {
         assert_eq!(host.sends(THEM, 1), [asks(ALL, THEM)]);
@@ -60,7 +85,9 @@ fn all_the_fragments_of_a_datagram_wait() {
     with_host(|host| {
         for fragment in 0..45 {
             let payload = vec![fragment; 1500];
-            host.arp.send_to(host.now, THEM.into(), EtherType::IPV4, &payload[..]).unwrap();
+            host.arp
+                .send_to(host.now, THEM.into(), EtherType::IPV4, &payload[..], TxOffload::NONE)
+                .unwrap();
         }
         assert_eq!(host.sent(), [asks(ALL, THEM)]);
         let free = host.pool.free_pages();
@@ -233,7 +260,8 @@ fn whoever_has_to_go_takes_its_packets_along() {
         let mut arp = Arp::with_storage(link, address, 7, &mut storage[..], timing, Some(pool));
         let now = Instant::from_millis(1);
         for last in [11, 12, 13] {
-            arp.send_to(now, [10, 0, 0, last].into(), EtherType::IPV4, [1; 20]).unwrap();
+            arp.send_to(now, [10, 0, 0, last].into(), EtherType::IPV4, [1; 20], TxOffload::NONE)
+                .unwrap();
         }
         assert_eq!((arp.stats().requests_tx, arp.stats().cache_full), (2, 1));
         let free = pool.free_pages();

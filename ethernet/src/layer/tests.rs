@@ -1,5 +1,7 @@
 use std::{vec, vec::Vec};
 
+use core::num::NonZeroU16;
+use layer::PartialChecksum;
 use netif::{Checksums, MacAddr};
 use testkit::{End, Wire, with_pool};
 
@@ -127,7 +129,9 @@ fn unknown_ethertypes_are_handed_up_and_counted_when_they_come_back() {
 fn short_frames_are_padded_with_zeros() {
     let (wire, mut layer) = layer();
     for length in [0, 1, 45, 46, 47, 1500] {
-        layer.send(Instant::ZERO, PEER, EtherType::ARP, &vec![0xaa; length][..]).unwrap();
+        layer
+            .send(Instant::ZERO, PEER, EtherType::ARP, &vec![0xaa; length][..], TxOffload::NONE)
+            .unwrap();
         let sent = wire.pop().unwrap();
         assert_eq!(sent.len(), 14 + length.max(46));
         assert_eq!(sent[..14], frame(PEER, OURS, 0x0806, &[]));
@@ -139,7 +143,7 @@ fn short_frames_are_padded_with_zeros() {
 #[test]
 fn a_payload_above_the_mtu_is_not_sent() {
     let (wire, mut layer) = layer();
-    layer.send(Instant::ZERO, PEER, EtherType::IPV4, &[0; 1501][..]).unwrap();
+    layer.send(Instant::ZERO, PEER, EtherType::IPV4, &[0; 1501][..], TxOffload::NONE).unwrap();
     assert_eq!((wire.pop(), layer.stats().too_long), (None, 1));
 }
 
@@ -170,11 +174,21 @@ fn counters_are_listed_and_the_log_has_a_name() {
 }
 
 #[test]
-fn a_payload_above_the_mtu_is_left_to_an_interface_that_cuts() {
+fn what_was_left_undone_is_handed_down_from_where_it_is_in_the_frame() {
     let (wire, mut end) = Wire::new(OURS);
-    end.offloads = Offloads { udp_checksum: true, udp_fragmentation: true };
+    end.offloads = Offloads { checksum: true, udp_fragmentation: true };
     let mut layer = Ethernet::new(end);
     assert_eq!(layer.offloads(), layer.netif().offloads);
-    layer.send(Instant::ZERO, PEER, EtherType::IPV4, &[0; 1501][..]).unwrap();
-    assert_eq!((wire.pop().unwrap().len(), layer.stats().too_long), (1515, 0));
+    let checksum = Some(PartialChecksum { start: 20, offset: 6 });
+    for segment_size in [None, NonZeroU16::new(1480)] {
+        let (offload, long) = (TxOffload { checksum, segment_size }, [0; 1501]);
+        layer.send(Instant::ZERO, PEER, EtherType::IPV4, &long[..], offload).unwrap();
+        layer.send(Instant::ZERO, PEER, EtherType::IPV4, &long[1..], offload).unwrap();
+    }
+    let checksum = Some(PartialChecksum { start: 34, offset: 6 });
+    let sent: Vec<_> = wire.drain_offloaded().into_iter().map(|(f, o)| (f.len(), o)).collect();
+    let cut = TxOffload { checksum, segment_size: NonZeroU16::new(1480) };
+    let whole = TxOffload { checksum, segment_size: None };
+    assert_eq!(sent, [(1514, whole), (1515, cut), (1514, cut)]);
+    assert_eq!(layer.stats().too_long, 1);
 }

@@ -8,7 +8,8 @@ use std::{
 use network::Checksum;
 
 use super::*;
-use crate::fake::{Broken, Fake, HEADER, OURS, PEER, ROUTER, packet, with_region};
+use crate::samples::{HEADER, OURS, PEER, ROUTER, packet, with_region};
+use testkit::{Broken, FakeNetwork};
 
 mod received;
 mod sent;
@@ -27,11 +28,16 @@ const OUR_PACKET: [u8; 32] = [
 
 /// How a message goes to the peer: without DF.
 fn outgoing(tos: u8) -> Outgoing {
-    Outgoing { tos, routers_fragment: true, ..Outgoing::new(PEER, Protocol::ICMP) }
+    Outgoing {
+        source: Some(OURS),
+        tos,
+        routers_fragment: true,
+        ..Outgoing::new(PEER, Protocol::ICMP)
+    }
 }
 
-fn layer() -> Icmp<Fake> {
-    Icmp::new(Fake::default(), 7)
+fn layer() -> Icmp<FakeNetwork> {
+    Icmp::new(FakeNetwork::default(), 7)
 }
 
 /// A message with the right checksum.
@@ -43,7 +49,7 @@ fn message(message_type: u8, code: u8, rest: [u8; 4], payload: &[u8]) -> &'stati
 }
 
 /// What the layer hands up, as text, of one packet; nothing if it keeps it.
-fn receive(layer: &mut Icmp<Fake>, item: Delivery<'static>) -> Option<String> {
+fn receive(layer: &mut Icmp<FakeNetwork>, item: Delivery<'static>) -> Option<String> {
     layer.network.incoming.push_back(item);
     with_region(|region| match layer.receive(NOW, region).unwrap() {
         Rx::Handled => None,
@@ -51,14 +57,14 @@ fn receive(layer: &mut Icmp<Fake>, item: Delivery<'static>) -> Option<String> {
         Rx::Item(Delivery::Packet(packet)) => Some(format!("{packet:?}")),
         Rx::Item(Delivery::Error(IcmpError { problem, reporter, packet })) => {
             let Packet { source, destination, protocol, payload, .. } = packet;
-            let from = reporter.map_or("us".into(), |reporter| format!("{reporter}"));
-            let head = format!("{problem} from {from}: {source} > {destination}");
+            let head = format!("{problem} from {reporter}: {source} > {destination}");
             Some(format!("{head} {protocol} {payload:02x?}"))
         }
+        Rx::Item(rejected @ Delivery::Rejected(..)) => panic!("{rejected:?} is Icmp's to answer"),
     })
 }
 
-fn receive_icmp(layer: &mut Icmp<Fake>, message: &'static [u8]) -> Option<String> {
+fn receive_icmp(layer: &mut Icmp<FakeNetwork>, message: &'static [u8]) -> Option<String> {
     receive(layer, Delivery::Packet(packet(Protocol::ICMP, message)))
 }
 
@@ -82,8 +88,8 @@ fn other_protocols_are_handed_up() {
 #[test]
 fn the_layer_below_is_asked_for_what_it_knows() {
     let mut layer = layer();
-    assert_eq!(layer.address(), OURS);
-    assert_eq!(layer.max_payload(), 65_515);
+    assert_eq!(layer.source_for(PEER), Some(OURS));
+    assert_eq!(layer.max_payload(PEER), 65_515);
     assert_eq!(layer.event(), 7);
     assert_eq!(layer.next_deadline(), Some(Instant::from_millis(9)));
     layer.packet_too_big(NOW, PEER, 1400);

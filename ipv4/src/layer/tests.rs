@@ -6,7 +6,7 @@ use std::{
 };
 
 use ethernet::{Ethernet, Frame, Link};
-use layer::Payload;
+use layer::{Payload, TxOffload};
 use netif::{Checksums, MacAddr};
 use network::{Network, Outgoing, Problem, Protocol, SendError, Sent};
 use testkit::{End, Wire, with_pool};
@@ -15,6 +15,7 @@ use zerocopy::IntoBytes;
 use super::*;
 use crate::{ALL_HOSTS, Fields, Ipv4Header, JoinError, multicast_mac};
 
+mod address;
 mod fragments;
 mod offloads;
 mod receive;
@@ -29,15 +30,19 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 
 /// A link that knows every neighbour: 02:00 and then its IPv4 address. And what is said of the checksums of
 /// the next frames, in the place of what the interface says.
-struct Neighbours(Ethernet<End>, VecDeque<Checksums>);
+struct Everybody {
+    link: Ethernet<End>,
+    said: VecDeque<Checksums>,
+    address: Cidr,
+}
 
-impl Neighbours {
-    fn new(end: End) -> Self {
-        Self(Ethernet::new(end), VecDeque::new())
+impl Everybody {
+    fn new(end: End, address: Cidr) -> Self {
+        Self { link: Ethernet::new(end), said: VecDeque::new(), address }
     }
 }
 
-impl Layer for Neighbours {
+impl Layer for Everybody {
     type Error = <Ethernet<End> as Layer>::Error;
     type Event = ();
     type Item<'r> = Frame<'r>;
@@ -49,15 +54,15 @@ impl Layer for Neighbours {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, Self::Error> {
-        let said = self.1.pop_front();
+        let said = self.said.pop_front();
         Ok(self
-            .0
+            .link
             .receive(now, region)?
             .map(|frame| Frame { checksums: said.unwrap_or(frame.checksums), ..frame }))
     }
 
     fn unclaimed(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Self::Error> {
-        self.0.unclaimed(now, frame)
+        self.link.unclaimed(now, frame)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -65,33 +70,33 @@ impl Layer for Neighbours {
     }
 
     fn counters(&self, visit: &mut dyn FnMut(layer::Counter)) {
-        self.0.counters(visit);
+        self.link.counters(visit);
     }
 
     fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        self.0.set_log(layer, on)
+        self.link.set_log(layer, on)
     }
 }
 
-impl Link for Neighbours {
+impl Link for Everybody {
     fn mac(&self) -> MacAddr {
-        self.0.mac()
+        self.link.mac()
     }
 
     fn mtu(&self) -> usize {
-        self.0.mtu()
+        self.link.mtu()
     }
 
-    fn offloads(&self) -> netif::Offloads {
-        self.0.offloads()
+    fn offloads(&self) -> Offloads {
+        self.link.offloads()
     }
 
     fn join(&mut self, group: MacAddr) -> Result<(), ethernet::JoinError> {
-        self.0.join(group)
+        self.link.join(group)
     }
 
     fn leave(&mut self, group: MacAddr) {
-        self.0.leave(group);
+        self.link.leave(group);
     }
 
     fn send(
@@ -100,25 +105,37 @@ impl Link for Neighbours {
         destination: MacAddr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), Self::Error> {
-        self.0.send(now, destination, ethertype, payload)
+        self.link.send(now, destination, ethertype, payload, offload)
     }
 }
 
-impl Resolve for Neighbours {
+impl Neighbours<Ipv4Addr> for Everybody {
+    type Address = Cidr;
+
+    fn address(&self) -> Cidr {
+        self.address
+    }
+
+    fn set_address(&mut self, address: Cidr) {
+        self.address = address;
+    }
+
     fn send_to(
         &mut self,
         now: Instant,
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: impl Payload,
+        offload: TxOffload,
     ) -> Result<(), Self::Error> {
         let [a, b, c, d] = address.octets();
-        self.0.send(now, MacAddr([2, 0, a, b, c, d]), ethertype, payload)
+        self.link.send(now, MacAddr([2, 0, a, b, c, d]), ethertype, payload, offload)
     }
 }
 
-type Host<'g> = Ipv4<'g, Neighbours>;
+type Host<'g> = Ipv4<'g, Everybody>;
 
 fn with_mtu(mtu: usize, test: impl FnOnce(&Wire, Host<'_>, &Region<'_>)) {
     with_cidr(mtu, Cidr::new(OURS, 24).unwrap(), test);
@@ -129,8 +146,8 @@ fn with_cidr(mtu: usize, cidr: Cidr, test: impl FnOnce(&Wire, Host<'_>, &Region<
         let global = Region::new(pool, "global");
         let packet = Region::new(pool, "packet");
         let (wire, end) = Wire::new(OUR_MAC);
-        let link = Neighbours::new(end.with_mtu(mtu));
-        test(&wire, Ipv4::new(link, cidr, 1, &global).unwrap(), &packet);
+        let link = Everybody::new(end.with_mtu(mtu), cidr);
+        test(&wire, Ipv4::new(link, 1, &global).unwrap(), &packet);
     });
 }
 
@@ -165,11 +182,11 @@ fn receive<'r>(
     mac: MacAddr,
     bytes: &[u8],
     region: &'r Region<'_>,
-) -> Option<network::Packet<'r>> {
+) -> Option<Packet<'r>> {
     wire.push(frame(mac, bytes));
     match host.receive(Instant::ZERO, region).unwrap() {
         Rx::Item(Delivery::Packet(packet)) => Some(packet),
-        Rx::Item(Delivery::Error(report)) => panic!("{report:?}"),
+        Rx::Item(other) => panic!("{other:?}"),
         Rx::Handled => None,
         Rx::Idle => panic!("the frame was there"),
     }

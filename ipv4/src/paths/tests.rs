@@ -26,7 +26,7 @@ const FORGOTTEN: PathMtu = PathMtu { mtu: 1500, routers_fragment: true };
 
 fn with_places(places: usize, test: impl FnOnce(&mut Paths<'_>)) {
     let (hash, mut rows) = (TableHash::new(KeyedHash::new(7)), vec![Row::EMPTY; places]);
-    test(&mut Paths::new(hash, &mut rows));
+    test(&mut Paths::with_rows(hash, &mut rows));
 }
 
 fn mtu(paths: &Paths<'_>, now: Instant, destination: Ipv4Addr) -> PathMtu {

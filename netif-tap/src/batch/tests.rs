@@ -1,3 +1,4 @@
+use core::num::NonZeroU16;
 use std::{vec, vec::Vec};
 
 use network::{Checksum, Protocol};
@@ -7,12 +8,22 @@ use rt_regions::{Pool, Region};
 
 use super::*;
 use crate::{
-    headers::tests::frame,
     incoming::{Incoming, Loaded},
     virtio::Header,
 };
 
 const MTU: usize = 1500;
+
+/// A datagram whose checksum is partial.
+const PARTIAL: TxOffload =
+    TxOffload { checksum: Some(PartialChecksum { start: 34, offset: 6 }), segment_size: None };
+
+/// A datagram from 10.0.0.2:8080 to 10.0.0.1:5000, in one piece, its checksum partial.
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut frame = headers::tests::frame(payload);
+    headers::set_partial_checksum(&mut frame, 34, UDP + payload.len());
+    frame
+}
 
 fn with_batch<T>(help: OffloadLevel, mtu: usize, test: impl FnOnce(Batch<'_>) -> T) -> T {
     test(Batch::new(&mut vec![0xee; Batch::buffer_len(help, mtu)], help, mtu))
@@ -21,7 +32,7 @@ fn with_batch<T>(help: OffloadLevel, mtu: usize, test: impl FnOnce(Batch<'_>) ->
 /// Puts the first in, and joins the others.
 fn joined(batch: &mut Batch<'_>, frames: &[Vec<u8>]) -> Vec<bool> {
     let (first, others) = frames.split_first().unwrap();
-    assert_eq!(batch.put(&&first[..]), Ok(true));
+    assert_eq!(batch.put(&&first[..], PARTIAL), Ok(true));
     others.iter().map(|frame| batch.join(&&frame[..])).collect()
 }
 
@@ -43,14 +54,17 @@ fn two_datagrams_become_one_write() {
 }
 
 #[test]
-fn one_datagram_goes_as_it_is_with_a_blank_checksum() {
+fn one_datagram_goes_as_it_is_with_its_partial_checksum() {
     for help in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
         with_batch(help, MTU, |mut batch| {
-            assert_eq!(batch.put(&&frame(b"one.")[..]), Ok(help == OffloadLevel::Segments));
-            let mut expected = frame(b"one.");
+            assert_eq!(
+                batch.put(&&frame(b"one.")[..], PARTIAL),
+                Ok(help == OffloadLevel::Segments)
+            );
+            let mut expected = headers::tests::frame(b"one.");
             expected[40..42].copy_from_slice(&[0x14, 0x20]);
             let bytes = batch.bytes();
-            assert_eq!(bytes[..10], *Header::blank(34).as_bytes());
+            assert_eq!(bytes[..10], *Header::partial_udp(34).as_bytes());
             assert_eq!(bytes[10..], expected);
             batch.clear();
             assert!(batch.is_empty());
@@ -63,7 +77,7 @@ fn without_help_a_frame_goes_byte_for_byte() {
     with_batch(OffloadLevel::None, 100, |mut batch| {
         assert_eq!(batch.longest(), 118);
         for frame in [frame(b""), frame(b"one."), vec![7; 14], vec![7; 118]] {
-            assert_eq!(batch.put(&&frame[..]), Ok(false));
+            assert_eq!(batch.put(&&frame[..], TxOffload::NONE), Ok(false));
             assert!(!batch.join(&&frame[..]));
             assert_eq!(batch.bytes(), frame);
         }
@@ -71,17 +85,32 @@ fn without_help_a_frame_goes_byte_for_byte() {
 }
 
 #[test]
-fn what_is_no_datagram_with_a_blank_checksum_is_not_touched() {
-    let mut summed = frame(b"summed");
-    summed[40..42].copy_from_slice(&[1, 2]);
+fn what_is_complete_is_not_touched() {
     let mut fragment = frame(b"fragment");
     fragment[20] = 0x20;
-    for frame in [vec![7; 14], vec![7; MTU + LARGEST_HEADER], summed, fragment] {
+    for frame in [vec![7; 14], vec![7; MTU + LARGEST_HEADER], frame(b"summed"), fragment] {
         with_batch(OffloadLevel::Segments, MTU, |mut batch| {
-            assert_eq!(batch.put(&&frame[..]), Ok(false));
+            assert_eq!(batch.put(&&frame[..], TxOffload::NONE), Ok(false));
             assert!(!batch.join(&&frame[..]));
             let bytes = batch.bytes();
             assert_eq!((&bytes[..10], &bytes[10..]), (&[0; 10][..], &frame[..]));
+        });
+    }
+}
+
+/// TCP's checksum is elsewhere.
+#[test]
+fn whatever_checksum_is_partial_is_left_to_the_kernel() {
+    let checksum = PartialChecksum { start: 34, offset: 16 };
+    let offload = TxOffload { checksum: Some(checksum), segment_size: None };
+    let mut tcp = frame(&[7; 40]);
+    tcp[23] = 6;
+    for help in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
+        with_batch(help, MTU, |mut batch| {
+            assert_eq!(batch.put(&&tcp[..], offload), Ok(false));
+            let bytes = batch.bytes();
+            assert_eq!(bytes[..10], *Header::partial(checksum).as_bytes());
+            assert_eq!(bytes[10..], tcp);
         });
     }
 }
@@ -90,34 +119,34 @@ fn what_is_no_datagram_with_a_blank_checksum_is_not_touched() {
 fn a_long_datagram_is_left_to_the_kernel_to_cut() {
     for (mtu, size) in [(1500, 1480), (1499, 1472), (68, 48)] {
         with_batch(OffloadLevel::Fragments, mtu, |mut batch| {
-            let mut long = frame(&[7; 8192]);
-            long[20] = 0;
-            assert_eq!(batch.put(&&long[..]), Ok(false));
-            assert_eq!(batch.bytes()[..10], *Header::to_fragment(34, size).as_bytes());
-            // The checksum of all of it is blank, whatever stood there.
-            let length = (8 + 8192_u16).to_be_bytes();
-            let sum = u16::from_be_bytes([0x14, 0x14]).wrapping_add(u16::from_be_bytes(length));
-            assert_eq!(batch.bytes()[50..52], sum.to_be_bytes());
+            let long = frame(&[7; 8192]);
+            let offload = TxOffload { segment_size: NonZeroU16::new(size), ..PARTIAL };
+            assert_eq!(batch.put(&&long[..], offload), Ok(false));
+            let bytes = batch.bytes();
+            assert_eq!(bytes[..10], *Header::to_fragment(34, size).as_bytes());
+            assert_eq!(bytes[10..], long);
             assert_eq!(batch.count(), (1, 8234));
         });
     }
 }
 
 #[test]
-fn what_the_kernel_would_not_cut_is_refused() {
-    let whole = frame(&[7; 2000]);
-    let mut options = whole.clone();
-    options.splice(34..34, [1; 4]);
-    (options[14], options[20]) = (0x46, 0);
-    options[17] += 4;
-    for (help, frame) in [
-        (OffloadLevel::Segments, &whole), // DF is set.
-        (OffloadLevel::Segments, &options),
-        (OffloadLevel::Segments, &vec![7; MTU + LARGEST_HEADER + 1]),
+fn what_the_kernel_would_not_do_is_refused() {
+    let (long, short) = (frame(&[7; 2000]), frame(b"short"));
+    let cut = TxOffload { segment_size: NonZeroU16::new(1480), ..PARTIAL };
+    let cut_complete = TxOffload { checksum: None, ..cut };
+    for (help, frame, offload) in [
+        (OffloadLevel::Segments, &long, TxOffload::NONE),
+        (OffloadLevel::Segments, &long, PARTIAL),
+        (OffloadLevel::Segments, &long, cut_complete),
+        (OffloadLevel::Checksums, &long, cut),
+        (OffloadLevel::None, &short, PARTIAL),
+        (OffloadLevel::None, &short, cut),
     ] {
         with_batch(help, MTU, |mut batch| {
-            assert_eq!(batch.put(&&frame[..]), Err(TooLong));
-            assert!(batch.is_empty() && !batch.join(&&frame[..]));
+            let frame = &frame[..frame.len().min(batch.longest())];
+            assert_eq!(batch.put(&frame, offload), Err(TooLong), "{help:?} {offload:?}");
+            assert!(batch.is_empty() && !batch.join(&frame));
         });
     }
 }
@@ -143,7 +172,11 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
         });
     }
     with_batch(OffloadLevel::Segments, MTU, |mut batch| {
-        assert_eq!(batch.put(&&frame(b"")[..]), Ok(false), "nothing can be cut into nothing");
+        assert_eq!(
+            batch.put(&&frame(b"")[..], PARTIAL),
+            Ok(false),
+            "nothing can be cut into nothing"
+        );
     });
 }
 
@@ -151,7 +184,7 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
 fn what_fills_short_frames_up_is_not_sent_between_them() {
     let padded = |payload| [frame(payload), vec![0xaa; 14]].concat();
     with_batch(OffloadLevel::Segments, MTU, |mut batch| {
-        assert_eq!(batch.put(&&padded(b"one.")[..]), Ok(true));
+        assert_eq!(batch.put(&&padded(b"one.")[..], PARTIAL), Ok(true));
         assert_eq!(batch.bytes().len(), 10 + 60);
         let frames = [padded(b"one."), padded(b"two."), padded(b"six.")];
         assert_eq!(joined(&mut batch, &frames), [true, true]);
@@ -249,7 +282,7 @@ fn all_come_out(frames: &[Vec<u8>]) -> usize {
         for frame in frames {
             if !batch.join(&&frame[..]) {
                 write(&mut batch);
-                if batch.put(&&frame[..]) == Ok(false) {
+                if batch.put(&&frame[..], PARTIAL) == Ok(false) {
                     write(&mut batch);
                 }
             }
@@ -258,7 +291,7 @@ fn all_come_out(frames: &[Vec<u8>]) -> usize {
         assert_eq!(out.len(), frames.len());
         for ((frame, out), again) in frames.iter().zip(&out).zip(&again) {
             let end = 14 + usize::from(u16::from_be_bytes([frame[16], frame[17]]));
-            assert_eq!(out[..end], completed(frame.clone(), 1)[..end]);
+            assert_eq!(out[..end], completed(frame.clone(), 0)[..end]);
             assert_eq!(again[42..end], frame[42..end]);
         }
         writes

@@ -89,7 +89,7 @@ fn a_frame_without_room_is_lost_and_counted_and_the_next_one_is_received() {
 #[test]
 fn what_is_sent_is_written_in_one_piece() {
     let (mut tap, peer) = link();
-    tap.transmit(([1; ETHERNET], ([2, 3], &[4; 5][..]))).unwrap();
+    tap.transmit(([1; ETHERNET], ([2, 3], &[4; 5][..])), TxOffload::NONE).unwrap();
     let mut out = [0; LONGEST];
     assert_eq!(io::read(&peer, &mut out), Ok(ETHERNET + 7));
     assert_eq!(out[..ETHERNET + 7], [&[1; ETHERNET][..], &[2, 3, 4, 4, 4, 4, 4]].concat());
@@ -100,7 +100,7 @@ fn what_is_sent_is_written_in_one_piece() {
 fn a_frame_of_a_length_that_no_frame_has_is_not_sent() {
     let (mut tap, peer) = link();
     for length in [0, ETHERNET - 1, LONGEST + 1] {
-        tap.transmit(&frame(length)[..]).unwrap();
+        tap.transmit(&frame(length)[..], TxOffload::NONE).unwrap();
     }
     assert_eq!(io::read(&peer, &mut [0; 1]), Err(Errno::AGAIN));
     assert_eq!((tap.counters.tx_bad_length, tap.counters.frames_tx), (3, 0));
@@ -110,14 +110,14 @@ fn a_frame_of_a_length_that_no_frame_has_is_not_sent() {
 fn a_full_queue_loses_frames_and_nothing_else() {
     let (mut tap, peer) = link();
     while tap.counters.tx_queue_full < 3 {
-        tap.transmit(&frame(60)[..]).unwrap();
+        tap.transmit(&frame(60)[..], TxOffload::NONE).unwrap();
     }
     let mut waiting = 0;
     while io::read(&peer, &mut [0; LONGEST]) == Ok(60) {
         waiting += 1;
     }
     assert_eq!(tap.counters.frames_tx, waiting);
-    tap.transmit(&frame(60)[..]).unwrap();
+    tap.transmit(&frame(60)[..], TxOffload::NONE).unwrap();
     assert_eq!(tap.counters.frames_tx, waiting + 1);
 }
 
@@ -125,14 +125,14 @@ fn a_full_queue_loses_frames_and_nothing_else() {
 fn a_broken_device_is_an_error() {
     let (mut tap, peer) = link();
     drop(peer);
-    let error = tap.transmit(&frame(60)[..]).unwrap_err();
+    let error = tap.transmit(&frame(60)[..], TxOffload::NONE).unwrap_err();
     assert_eq!(error, Error::System("write", Errno::CONNREFUSED));
 }
 
 #[test]
 fn the_counters_are_listed_under_the_name_of_the_layer() {
     let (mut tap, _peer) = link();
-    tap.transmit(&frame(60)[..]).unwrap();
+    tap.transmit(&frame(60)[..], TxOffload::NONE).unwrap();
     let mut seen = Vec::new();
     Netif::counters(&tap, &mut |counter| seen.push(counter));
     assert!(seen.iter().all(|counter| counter.layer == "tap"));

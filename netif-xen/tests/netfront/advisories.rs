@@ -15,7 +15,7 @@ fn msa00_ids_are_unique_while_requests_are_under_way() {
     // in vain, and those after it are dropped at once.
     host.backend.borrow_mut().hold_responses = true;
     for number in 0..300 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
         host.turn();
     }
     let first = host.sent();
@@ -32,7 +32,7 @@ fn msa00_ids_are_unique_while_requests_are_under_way() {
     backend.respond(5);
     drop(backend);
     for number in 0..10 {
-        host.netfront.transmit(&frame(60, 1000 + number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, 1000 + number)[..], layer::TxOffload::NONE).unwrap();
     }
     host.turn();
     assert_eq!(host.sent(), (0..5).map(|n| frame(60, 1000 + n)).collect::<Vec<_>>());
@@ -57,7 +57,7 @@ fn msa01_pages_are_zeroed_before_they_are_granted() {
     }
     assert!(host.world.grants_made() >= before + 2000);
     // What a longer frame left behind a shorter one was for the same backend, and for no other.
-    host.netfront.transmit(&[0xa5; 1514][..]).unwrap();
+    host.netfront.transmit(&[0xa5; 1514][..], layer::TxOffload::NONE).unwrap();
     host.settle();
     host.backend.borrow_mut().set("state", "6");
     host.settle();
@@ -114,7 +114,7 @@ fn msa02_pages_of_a_connection_that_ended() {
     assert_eq!(host.counter("connections"), 2);
     assert_eq!(host.counter("pages_left_out"), buffers.len() as u64);
     // All of them are left out: nothing can be sent, nothing be received.
-    host.netfront.transmit(&frame(60, 0)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 0)[..], layer::TxOffload::NONE).unwrap();
     host.backend.borrow_mut().send(&frame(60, 0));
     assert_eq!((host.settle(), host.sent()), (vec![], vec![]));
     assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited")), (1, 0));
@@ -122,7 +122,7 @@ fn msa02_pages_of_a_connection_that_ended() {
         host.world.unmap(**grant);
     }
     host.settle();
-    host.netfront.transmit(&frame(60, 1)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!(host.settle().len() + host.sent().len(), 1);
     assert!(matches!(host.netfront.receive(&host.packet), Ok(Rx::Idle)));
     host.end();

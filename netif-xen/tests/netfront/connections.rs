@@ -18,7 +18,7 @@ fn goes_through(host: &mut Host) -> bool {
     host.settle();
     host.sent();
     host.backend.borrow_mut().send(&frame(60, 1));
-    host.netfront.transmit(&frame(61, 2)[..]).unwrap();
+    host.netfront.transmit(&frame(61, 2)[..], layer::TxOffload::NONE).unwrap();
     let received = host.settle();
     received.iter().any(|(bytes, _)| *bytes == frame(60, 1)) && host.sent() == [frame(61, 2)]
 }
@@ -37,7 +37,7 @@ fn nothing_leaves_before_the_backend_is_connected() {
     let packet = rt_regions::Region::new(world.pool(), "packet");
     let mut host = Host { world, netfront, backend, packet };
     for _ in 0..3 {
-        host.netfront.transmit(&frame(60, 0)[..]).unwrap();
+        host.netfront.transmit(&frame(60, 0)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!((host.counter("tx_interface_down"), host.counter("frames_tx")), (3, 0));
     assert_eq!(host.settle(), []);
@@ -54,7 +54,7 @@ fn the_backend_closes_and_comes_back_again_and_again() {
         // Closing first, or Closed at once, or a beginning without a word.
         let state = ["5", "6", "2", "1", "3", "", "garbage"][round % 7];
         host.backend.borrow_mut().set("state", state);
-        host.netfront.transmit(&frame(60, round)[..]).unwrap();
+        host.netfront.transmit(&frame(60, round)[..], layer::TxOffload::NONE).unwrap();
         assert_eq!(host.receive(), []);
         assert!(!host.netfront.is_connected(), "{state:?}");
         host.turn();
@@ -72,7 +72,7 @@ fn the_device_is_taken_away_and_another_comes() {
     let mut host = Host::new();
     for (round, number) in [0, 0, 3, 1, 0].into_iter().enumerate() {
         host.backend.borrow_mut().ask_to_unplug();
-        host.netfront.transmit(&frame(60, 0)[..]).unwrap();
+        host.netfront.transmit(&frame(60, 0)[..], layer::TxOffload::NONE).unwrap();
         host.settle();
         assert_eq!(host.backend.borrow().state(), "6", "both ends are closed");
         assert_eq!(host.world.grants(), 0, "nothing is granted any more");
@@ -86,7 +86,7 @@ fn the_device_is_taken_away_and_another_comes() {
         );
         // The service goes on without it.
         let before = host.counter("tx_interface_down");
-        host.netfront.transmit(&frame(60, 0)[..]).unwrap();
+        host.netfront.transmit(&frame(60, 0)[..], layer::TxOffload::NONE).unwrap();
         assert_eq!(host.counter("tx_interface_down"), before + 1);
         let mac = "00:16:3e:00:00:99";
         let backend = Backend::plug(&host.world, number, mac, Some(1300 + round as u32));
@@ -105,7 +105,7 @@ fn a_device_that_goes_without_a_word_under_load() {
     for round in 0..50 {
         for number in 0..round {
             host.backend.borrow_mut().send(&frame(100, number));
-            host.netfront.transmit(&frame(200, number)[..]).unwrap();
+            host.netfront.transmit(&frame(200, number)[..], layer::TxOffload::NONE).unwrap();
         }
         if round % 2 == 0 {
             host.turn();

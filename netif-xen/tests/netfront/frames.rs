@@ -39,7 +39,7 @@ fn thousands_of_frames_go_both_ways_unchanged_and_in_order() {
             assert!(one.0 == *other && one.1 == Checksums::NotChecked);
         }
         for frame in &frames {
-            host.netfront.transmit(&frame[..]).unwrap();
+            host.netfront.transmit(&frame[..], layer::TxOffload::NONE).unwrap();
         }
         host.settle();
         assert!(host.sent() == frames);
@@ -65,7 +65,9 @@ fn the_indices_of_both_rings_wrap_around() {
                     piece: [0, 50][number % 2],
                     ..Delivery::default()
                 });
-                host.netfront.transmit(&frame(200 + number, round)[..]).unwrap();
+                host.netfront
+                    .transmit(&frame(200 + number, round)[..], layer::TxOffload::NONE)
+                    .unwrap();
             }
             let received: Vec<_> = host.settle().into_iter().map(|(bytes, _)| bytes).collect();
             assert!(received == (0..30).map(|n| frame(100 + n, round)).collect::<Vec<_>>());
@@ -158,7 +160,7 @@ fn a_frame_larger_than_a_page_leaves_in_pieces() {
         let mut host = Host::with(PAGES, Some(mtu));
         for length in [14, 60, 2048, 2049, 4095, 4096, 4097, 9018, 65_535] {
             let frame = frame(length, length);
-            host.netfront.transmit((&frame[..7], &frame[7..])).unwrap();
+            host.netfront.transmit((&frame[..7], &frame[7..]), layer::TxOffload::NONE).unwrap();
             host.settle();
             let sent = host.sent();
             if length > mtu as usize + 18 {
@@ -175,7 +177,7 @@ fn a_frame_larger_than_a_page_leaves_in_pieces() {
 fn frames_of_a_length_that_no_frame_has_are_dropped_and_counted() {
     let mut host = Host::new();
     for length in [0, 13, 1519, 70_000] {
-        host.netfront.transmit(&frame(length, 0)[..]).unwrap();
+        host.netfront.transmit(&frame(length, 0)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!((host.counter("tx_bad_length"), host.counter("frames_tx")), (4, 0));
     for length in [0, 1, 13, 1519, 4096, 5000] {
@@ -203,7 +205,7 @@ fn frames_that_the_backend_could_not_send_or_deliver_are_counted() {
     for status in [-1, -2] {
         host.backend.borrow_mut().tx_status = status;
         for _ in 0..40 {
-            host.netfront.transmit(&frame(60, 1)[..]).unwrap();
+            host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
             host.settle();
         }
     }
@@ -226,7 +228,7 @@ fn a_burst_is_one_notification_and_no_reply_waits_for_the_next_request() {
     host.settle();
     let before = host.world.notifications();
     for number in 0..30 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!(host.world.notifications(), before, "the burst goes on");
     // Another frame waits, and takes long: what was sent leaves first.
@@ -238,7 +240,7 @@ fn a_burst_is_one_notification_and_no_reply_waits_for_the_next_request() {
     let Rx::Item(_) = host.netfront.receive(&host.packet).unwrap() else { panic!() };
     assert_eq!(host.world.notifications(), before + 1);
     for number in 0..10 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
         host.receive();
     }
     assert_eq!(host.world.notifications(), before + 1, "it has not asked for more");
@@ -246,7 +248,7 @@ fn a_burst_is_one_notification_and_no_reply_waits_for_the_next_request() {
     host.settle();
     let before = host.world.notifications();
     for number in 0..40 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!(host.world.notifications(), before + 1);
     host.end();
@@ -268,7 +270,7 @@ fn whatever_the_moment_a_frame_arrives_the_guest_is_awake_for_it() {
     // And nothing wakes it for what it sent.
     let wakes = host.backend.borrow().wakes;
     for number in 0..600 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
         host.receive();
         host.turn();
     }

@@ -11,12 +11,12 @@ use crate::{
 /// Lets the backend write what cannot be, and sees that it is noticed, and that all goes on after it.
 fn fail_backend(lie: ProtocolViolation, act: impl FnOnce(&mut Backend)) {
     let mut host = Host::new();
-    host.netfront.transmit(&frame(60, 1)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
     host.settle();
     act(&mut host.backend.borrow_mut());
     let received = host.receive();
     for number in 0..100 {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     host.receive();
     assert_eq!((host.counter("backend_violations"), host.netfront.last_lie()), (1, Some(lie)));
@@ -31,7 +31,7 @@ fn fail_backend(lie: ProtocolViolation, act: impl FnOnce(&mut Backend)) {
     host.settle();
     assert_eq!(host.counter("connections"), 2);
     host.backend.borrow_mut().send(&frame(60, 2));
-    host.netfront.transmit(&frame(60, 3)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 3)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!(host.settle()[0].0, frame(60, 2));
     assert_eq!(host.sent(), [frame(60, 3)]);
     host.end();

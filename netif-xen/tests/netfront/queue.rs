@@ -30,7 +30,7 @@ fn time_of<R>(host: &mut Host, act: impl FnOnce(&mut Host) -> R) -> (u64, R) {
 fn fill(host: &mut Host) {
     host.backend.borrow_mut().hold_responses = true;
     for number in 0..ROOMS {
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!((host.counter("frames_tx"), host.counter("tx_waited")), (ROOMS as u64, 0));
     host.turn();
@@ -41,7 +41,7 @@ fn fill(host: &mut Host) {
 fn the_largest_datagram_fits_into_the_queue_of_the_smallest_domain_at_once() {
     let mut host = Host::new();
     for number in 0..45 {
-        host.netfront.transmit(&frame(1514, number)[..]).unwrap();
+        host.netfront.transmit(&frame(1514, number)[..], layer::TxOffload::NONE).unwrap();
     }
     assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited")), (0, 0));
     host.settle();
@@ -57,7 +57,7 @@ fn frames_wait_for_a_backend_that_has_its_turn_only_while_the_guest_sleeps() {
         let mut host = Host::with(pages, Some(mtu));
         let frames: Vec<_> = (0..1300).map(|number| frame(length, number)).collect();
         for frame in &frames {
-            host.netfront.transmit(&frame[..]).unwrap();
+            host.netfront.transmit(&frame[..], layer::TxOffload::NONE).unwrap();
         }
         assert_eq!(host.counter("tx_queue_full"), 0);
         assert!(host.counter("tx_waited") >= 2);
@@ -73,13 +73,13 @@ fn a_frame_of_several_pieces_waits_for_all_of_its_room() {
     host.backend.borrow_mut().hold_responses = true;
     let mut number = 0;
     while host.counter("tx_queue_full") == 0 {
-        host.netfront.transmit(&frame(14, number)[..]).unwrap();
+        host.netfront.transmit(&frame(14, number)[..], layer::TxOffload::NONE).unwrap();
         number += 1;
     }
     // Half of it comes back, so the backend is trusted again; then that is used up but for less than a frame.
     host.backend.borrow_mut().respond(number / 2 + 1);
     for number in 0..number / 2 {
-        host.netfront.transmit(&frame(14, number)[..]).unwrap();
+        host.netfront.transmit(&frame(14, number)[..], layer::TxOffload::NONE).unwrap();
     }
     host.turn();
     host.sent();
@@ -92,7 +92,7 @@ fn a_frame_of_several_pieces_waits_for_all_of_its_room() {
         backend.wake();
     });
     let lost = host.counter("tx_queue_full");
-    host.netfront.transmit(&frame(9018, 5)[..]).unwrap();
+    host.netfront.transmit(&frame(9018, 5)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!(host.counter("tx_queue_full"), lost);
     assert!(host.world.sleeps() - sleeps >= 2, "one response is not enough");
     host.turn();
@@ -108,7 +108,7 @@ fn a_backend_that_is_stuck_costs_one_wait_until_half_of_the_queue_was_free_again
         let before = host.counter("tx_queue_full");
         let (time, ()) = time_of(host, |host| {
             for number in 0..frames {
-                host.netfront.transmit(&frame(60, number)[..]).unwrap();
+                host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
             }
         });
         (host.counter("tx_queue_full") - before, time)
@@ -150,7 +150,7 @@ fn a_backend_that_sleeps_is_told_of_what_it_is_waited_for() {
             // wake it for.
             host.turn();
         }
-        host.netfront.transmit(&frame(60, number)[..]).unwrap();
+        host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     let port = host.backend.borrow().port;
     host.world.was_notified(port);
@@ -162,7 +162,7 @@ fn a_backend_that_sleeps_is_told_of_what_it_is_waited_for() {
             backend.turn();
         }
     });
-    host.netfront.transmit(&frame(60, ROOMS)[..]).unwrap();
+    host.netfront.transmit(&frame(60, ROOMS)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited")), (0, 1));
     host.settle();
     assert_eq!(host.sent().len(), ROOMS + 1);
@@ -189,7 +189,7 @@ fn an_event_for_a_received_frame_neither_ends_the_wait_nor_is_the_frame_forgotte
         backend.hold_responses = false;
         backend.turn();
     });
-    host.netfront.transmit(&frame(60, 7)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 7)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!((host.counter("tx_queue_full"), host.counter("tx_waited"), turns.get()), (0, 1, 1));
     // Nothing is pending, but the runtime looks before it sleeps.
     let received: Vec<_> = host.receive().into_iter().map(|(bytes, _)| bytes).collect();
@@ -212,7 +212,7 @@ fn a_response_at_any_moment_before_the_sleep_is_seen() {
     // It came before the backend was asked for an event: there is no sleep at all.
     let sleeps = host.world.sleeps();
     host.backend.borrow_mut().respond(1);
-    host.netfront.transmit(&frame(60, 1)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
     assert_eq!((host.world.sleeps(), host.counter("tx_queue_full")), (sleeps, 0));
     // The first thing in a sleep is what came after the last look: the event was asked for.
     let backend = host.backend.clone();
@@ -225,7 +225,9 @@ fn a_response_at_any_moment_before_the_sleep_is_seen() {
         backend.wake();
         was_woken.set(world.is_awake(event));
     });
-    let (time, ()) = time_of(&mut host, |host| host.netfront.transmit(&frame(60, 2)[..]).unwrap());
+    let (time, ()) = time_of(&mut host, |host| {
+        host.netfront.transmit(&frame(60, 2)[..], layer::TxOffload::NONE).unwrap();
+    });
     assert!(woken.get() && time < WAIT);
     assert_eq!(host.counter("tx_queue_full"), 0);
     // Nobody waits any more: no response wakes the guest.
@@ -247,7 +249,7 @@ fn a_lie_during_the_wait_closes_the_connection() {
                 tx.word(2).store(index, std::sync::atomic::Ordering::SeqCst);
             }
         });
-        host.netfront.transmit(&frame(60, 1)[..]).unwrap();
+        host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
         assert_eq!(host.netfront.last_lie(), Some(ProtocolViolation::Index(index)));
         assert_eq!((host.counter("backend_violations"), host.counter("tx_interface_down")), (1, 1));
         assert_eq!(host.counter("tx_queue_full"), 0);
@@ -264,7 +266,7 @@ fn answers_in_any_order_that_come_late_lose_frames_which_are_counted_and_the_rin
     let mut sent = 0;
     for round in 0..3000 {
         let before = host.counter("frames_tx");
-        host.netfront.transmit(&frame(60, round)[..]).unwrap();
+        host.netfront.transmit(&frame(60, round)[..], layer::TxOffload::NONE).unwrap();
         sent += host.counter("frames_tx") - before;
         if random.once_in(20) {
             host.turn();
@@ -284,7 +286,7 @@ fn answers_in_any_order_that_come_late_lose_frames_which_are_counted_and_the_rin
     assert_eq!(lost + sent, 3000);
     host.backend.borrow_mut().hold_responses = false;
     host.settle();
-    host.netfront.transmit(&frame(60, 9)[..]).unwrap();
+    host.netfront.transmit(&frame(60, 9)[..], layer::TxOffload::NONE).unwrap();
     host.settle();
     assert_eq!(host.sent().len() as u64, sent + 1);
     assert_eq!(host.counter("backend_violations"), 0);

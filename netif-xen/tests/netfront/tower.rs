@@ -32,7 +32,7 @@ const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 fn stack<'g, N: Netif>(netif: N, address: Ipv4Addr, region: &'g Region<'g>) -> Stack<'g, N> {
     let cidr = Cidr::new(address, 24).unwrap();
     let arp = Arp::new(Ethernet::new(netif), cidr, 7, region).unwrap();
-    Udp::new(Icmp::new(Ipv4::new(arp, cidr, 7, region).unwrap(), 7), 7, region).unwrap()
+    Udp::new(Icmp::new(Ipv4::new(arp, 7, region).unwrap(), 7), 7, region).unwrap()
 }
 
 /// Takes in all that has arrived.

@@ -116,7 +116,7 @@ impl Kernel {
     pub(crate) fn hears(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         // What the kernel sends by its own clock is no answer.
         while self.receive().is_some() {}
-        self.tap.transmit(frame).expect("the device is there");
+        self.tap.transmit(frame, layer::TxOffload::NONE).expect("the device is there");
         self.answers()
     }
 
@@ -156,7 +156,9 @@ impl Kernel {
         let [high, low] = self.pings.to_be_bytes();
         let id = [PING[0], PING[1], high, low];
         let packet = Ipv4::new(PEER, US, ICMP).packet(&icmp(8, 0, &id));
-        self.tap.transmit(&to_us(&packet)[..]).expect("the device is there");
+        self.tap
+            .transmit(&to_us(&packet)[..], layer::TxOffload::NONE)
+            .expect("the device is there");
         let is_answer = |frame: &[u8]| {
             let payload = Packet::of(frame).filter(|packet| packet.protocol() == ICMP);
             payload.is_some_and(|packet| packet.payload() == icmp(0, 0, &id))

@@ -45,7 +45,7 @@ pub(crate) fn with_tower<T>(test: impl FnOnce(&mut Tower<'_>) -> T) -> T {
         let cidr = format!("{US}/24").parse().expect("an address and its prefix");
         let mut arp = Arp::new(Ethernet::new(end), cidr, 7, &memory).expect("there is room");
         arp.insert_static(PEER, MacAddr(PEER_MAC)).expect("it is a neighbour");
-        let ipv4 = Ipv4::new(arp, cidr, 1, &memory).expect("there is room");
+        let ipv4 = Ipv4::new(arp, 1, &memory).expect("there is room");
         // Linux was told to limit none either.
         let icmp = Icmp::new(ipv4.with_gateway(Some(PEER)), 7).with_error_rate(1 << 20, 1 << 20);
         let mut udp = Udp::new(icmp, 7, &memory).expect("there is room");

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, convert::Infallible, rc::Rc};
 
-use layer::{Payload, Rx};
+use layer::{Payload, Rx, TxOffload};
 use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 use testkit::{End, Wire, with_pool};
@@ -34,12 +34,12 @@ impl Netif for Full {
         self.end.receive(region)
     }
 
-    fn transmit(&mut self, frame: impl Payload) -> Result<(), Infallible> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Infallible> {
         if self.is_full.get() {
             self.dropped.set(self.dropped.get() + 1);
             return Ok(());
         }
-        self.end.transmit(frame)
+        self.end.transmit(frame, offload)
     }
 }
 

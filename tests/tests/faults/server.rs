@@ -55,7 +55,7 @@ impl<'g, N: Netif<Error = Infallible>> Server<'g, N> {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let cidr = Cidr::new(SERVER.1, 24).ok_or("a prefix")?;
         let arp = Arp::new(Ethernet::new(netif), cidr, 7, global)?;
-        let ipv4 = Ipv4::new(arp, cidr, 7, global)?;
+        let ipv4 = Ipv4::new(arp, 7, global)?;
         let mut stack = Udp::new(Icmp::new(ipv4, 7), 7, global)?;
         stack.bind(ECHO, |request, _| Ok(request))?;
         stack.bind(TWICE, |request, region| {

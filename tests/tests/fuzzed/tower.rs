@@ -80,7 +80,7 @@ impl<'g> Host<'g> {
         let arp = Arp::new(Ethernet::new(end), cidr, 7, global).expect(start);
         let arp = if probing { arp.with_probing() } else { arp };
         let limits = Limits::for_pool(pool);
-        let ipv4 = Ipv4::with_limits(arp, cidr, 7, limits, global).expect(start);
+        let ipv4 = Ipv4::with_limits(arp, 7, limits, global).expect(start);
         let mut tower = Udp::new(Icmp::new(ipv4.with_gateway(gateway), 7), 7, global).expect(start);
         tower.bind(ECHO, |request, _| Ok(request)).expect(start);
         let twice = tower.bind(TWICE, |request, region| {

@@ -40,8 +40,7 @@ impl<'g> Host<'g> {
         let cidr = "10.0.0.2/24".parse().unwrap();
         let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).unwrap();
         arp.insert_static([10, 0, 0, 1].into(), MacAddr(PEER_MAC)).unwrap();
-        let ipv4 =
-            Ipv4::new(if probing { arp.with_probing() } else { arp }, cidr, 1, memory).unwrap();
+        let ipv4 = Ipv4::new(if probing { arp.with_probing() } else { arp }, 1, memory).unwrap();
         let ipv4 = ipv4.with_gateway(Some([10, 0, 0, 1].into()));
         let mut tower = Udp::new(Icmp::new(ipv4, 7), 7, memory).unwrap();
         tower.bind(8080, |request, _region| Ok(request)).unwrap();

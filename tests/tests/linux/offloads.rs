@@ -249,7 +249,7 @@ impl Host {
         let cidr = Cidr::new(address, 24).expect("a prefix");
         let nic = Capture::new(tap, Some(frames.clone()));
         let arp = Arp::new(Ethernet::new(nic), cidr, 7, memory).expect("memory");
-        let ipv4 = Ipv4::new(arp, cidr, 7, memory).expect("memory").with_gateway(gateway);
+        let ipv4 = Ipv4::new(arp, 7, memory).expect("memory").with_gateway(gateway);
         let mut udp = Udp::new(Icmp::new(ipv4, 7), 7, memory).expect("memory");
         // What is bound has no destructor.
         let replies: &'static Mutex<Vec<Vec<u8>>> = Box::leak(Box::default());

@@ -4,11 +4,12 @@ use std::{boxed::Box, format, string::ToString, vec, vec::Vec};
 use layer::Cidr;
 use network::{IcmpError, Packet, Problem};
 use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE};
+use testkit::{Broken, FakeNetwork, with_pool};
 
 use super::*;
 use crate::{
     Failure,
-    fake::{Broken, Fake, OURS, PEER, REQUEST, packet, with_pool},
+    samples::{OURS, PEER, REQUEST, packet},
 };
 
 mod answers;
@@ -24,12 +25,12 @@ const CLIENT: SocketAddr = SocketAddr::new(PEER, 5000);
 const SERVICE: SocketAddr = SocketAddr::new(OURS, 8080);
 
 /// A layer with 4 places over the fake, and a region of 8 pages for packets.
-fn with_layer<R>(test: impl for<'g> FnOnce(Udp<'g, Fake>, &'g Region<'g>) -> R) -> R {
+fn with_layer<R>(test: impl for<'g> FnOnce(Udp<'g, FakeNetwork>, &'g Region<'g>) -> R) -> R {
     with_pool(16, |pool| {
         let table = Region::new(pool, "table");
         let packet = Region::new(pool, "packet").with_cap(8 * PAGE_SIZE);
         let places = table.alloc_slice_with(4, |_| PortSlot::EMPTY).unwrap();
-        test(Udp::with_storage(Fake::default(), 7, places, pool), &packet)
+        test(Udp::with_storage(FakeNetwork::default(), 7, places, pool), &packet)
     })
 }
 
@@ -44,7 +45,7 @@ fn own_cidr() -> Cidr {
 
 /// A reply to a request that came with a TTL of 63.
 fn to_peer() -> Outgoing {
-    Outgoing { max_ttl: 62, ..Outgoing::new(PEER, Protocol::UDP) }
+    Outgoing { source: Some(OURS), max_ttl: 62, ..Outgoing::new(PEER, Protocol::UDP) }
 }
 
 fn datagram(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
@@ -60,16 +61,18 @@ fn request(payload: &[u8]) -> Packet<'static> {
 }
 
 /// Lets the layer receive one packet, which it is to keep.
-fn receive(udp: &mut Udp<'_, Fake>, region: &Region<'_>, packet: Packet<'static>) {
+fn receive(udp: &mut Udp<'_, FakeNetwork>, region: &Region<'_>, packet: Packet<'static>) {
     udp.network.incoming.push_back(Delivery::Packet(packet));
     let received = udp.receive(NOW, region).unwrap();
     assert!(matches!(received, Rx::Handled), "{received:?}");
 }
 
 /// The payload of the one datagram that was sent since the last call, from `SERVICE` to `CLIENT`.
-fn reply(udp: &mut Udp<'_, Fake>) -> Vec<u8> {
+fn reply(udp: &mut Udp<'_, FakeNetwork>) -> Vec<u8> {
     let [(outgoing, bytes)] = &udp.network.sent[..] else { panic!("{:?}", udp.network.sent) };
-    assert!([to_peer(), Outgoing::new(PEER, Protocol::UDP)].contains(outgoing), "{outgoing:?}");
+    let asked = Outgoing { source: None, ..to_peer() };
+    let outgoings = [to_peer(), asked, Outgoing::new(PEER, Protocol::UDP)];
+    assert!(outgoings.contains(outgoing), "{outgoing:?}");
     let sent = Packet { source: OURS, destination: PEER, ..packet(bytes) };
     let (header, payload) = UdpHeader::parse(&sent).unwrap();
     assert_eq!((header.source_port.get(), header.destination_port.get()), (8080, 5000));

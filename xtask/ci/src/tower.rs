@@ -21,12 +21,12 @@ const TOWER: [(&str, &[&str]); 13] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("netif", &["layer", "rt-regions"]),
-    ("network", &["layer", "netif", "rt-regions"]),
+    ("network", &["layer", "rt-regions"]),
     ("ethernet", &["layer", "netif", "rt-regions"]),
     ("arp", &["ethernet", "layer", "netif", "rt-regions"]),
-    ("ipv4", &["arp", "ethernet", "layer", "netif", "network", "rt-regions"]),
-    ("icmp", &["layer", "netif", "network", "rt-regions"]),
-    ("udp", &["layer", "netif", "network", "rt-regions"]),
+    ("ipv4", &["ethernet", "layer", "netif", "network", "rt-regions"]),
+    ("icmp", &["layer", "network", "rt-regions"]),
+    ("udp", &["layer", "network", "rt-regions"]),
     ("rt", &["layer", "netif", "rt-regions"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-regions"]),
@@ -36,7 +36,7 @@ const TOWER: [(&str, &[&str]); 13] = [
 /// The crates for others that stand on an operating system, and which of ours each may depend on.
 const HOSTED: [(&str, &[&str]); 2] = [
     ("rt-unix", &["layer", "netif", "rt", "rt-regions"]),
-    ("testkit", &["layer", "netif", "rt-regions"]),
+    ("testkit", &["layer", "netif", "network", "rt-regions"]),
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.

@@ -11,7 +11,7 @@ fn udp() -> Packet<'static> {
 /// What is sent when `packet` is rejected.
 fn rejected(packet: &Packet<'_>) -> Vec<Vec<u8>> {
     let mut layer = layer();
-    layer.send_error(NOW, packet, Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, packet, Problem::PortUnreachable).unwrap();
     let sent = layer.network.sent.len() as u64;
     assert_eq!((layer.stats().errors_tx, layer.stats().errors_forbidden), (sent, 1 - sent));
     layer.network.sent.into_iter().map(|(_, bytes)| bytes).collect()
@@ -20,7 +20,7 @@ fn rejected(packet: &Packet<'_>) -> Vec<Vec<u8>> {
 #[test]
 fn write_errors() {
     let mut layer = layer();
-    layer.send_error(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, &Packet { tos: 0xb8, ..udp() }, Problem::PortUnreachable).unwrap();
     let expected = [&[3, 3, 0xc5, 0xd2, 0, 0, 0, 0], &HEADER[..], &DATAGRAM].concat();
     assert_eq!(layer.network.sent, [(outgoing(0), expected)]);
     assert_eq!((layer.stats().errors_tx, layer.stats().messages_tx), (1, 1));
@@ -29,8 +29,8 @@ fn write_errors() {
 #[test]
 fn every_error_is_valid_for_whom_it_is_sent_to() {
     for problem in [
-        Problem::PROTOCOL_UNREACHABLE,
-        Problem::FragmentationNeeded(1400),
+        Problem::ProtocolUnreachable,
+        Problem::TooBig(1400),
         Problem::TtlExceeded,
         Problem::Parameter(20),
     ] {
@@ -38,7 +38,7 @@ fn every_error_is_valid_for_whom_it_is_sent_to() {
         layer.send_error(NOW, &udp(), problem).unwrap();
         let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
         assert_eq!(header.problem(), Some(problem));
-        let (packet, _) = quote::original(quoted, PEER).unwrap();
+        let (packet, _) = quote::original(quoted).unwrap();
         assert_eq!((packet.destination, packet.payload), (OURS, &DATAGRAM[..]));
     }
 }
@@ -112,11 +112,11 @@ fn never_about_what_has_no_ipv4_header() {
 #[test]
 fn errors_are_limited() {
     let mut layer = layer();
-    let reject = |layer: &mut Icmp<Fake>, millis: u64, times: usize| {
+    let reject = |layer: &mut Icmp<FakeNetwork>, millis: u64, times: usize| {
         let now = NOW + core::time::Duration::from_millis(millis);
         let before = layer.network.sent.len();
         for _ in 0..times {
-            layer.send_error(now, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+            layer.send_error(now, &udp(), Problem::PortUnreachable).unwrap();
         }
         layer.network.sent.len() - before
     };
@@ -126,7 +126,7 @@ fn errors_are_limited() {
     assert!((5..=40).contains(&more), "{more}");
     let sent = (burst + more) as u64;
     assert_eq!((layer.stats().errors_tx, layer.stats().errors_limited), (sent, 200 - sent));
-    let mut silent = Icmp::new(Fake::default(), 7).with_error_rate(0, 0);
+    let mut silent = Icmp::new(FakeNetwork::default(), 7).with_error_rate(0, 0);
     assert_eq!(reject(&mut silent, 0, 5), 0);
 }
 
@@ -136,9 +136,9 @@ fn errors_are_limited() {
 fn how_many_errors_others_had_cannot_be_counted() {
     // How many of 100 are answered, after so many to others.
     let answered = |seed, others: usize| {
-        let mut layer = Icmp::new(Fake::default(), seed);
+        let mut layer = Icmp::new(FakeNetwork::default(), seed);
         for _ in 0..others + 100 {
-            layer.send_error(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+            layer.send_error(NOW, &udp(), Problem::PortUnreachable).unwrap();
         }
         layer.network.sent.len().saturating_sub(others)
     };
@@ -159,15 +159,15 @@ fn forbidden_errors_do_not_count_against_the_limit() {
     let mut layer = layer();
     let forbidden = Packet { broadcast: true, ..udp() };
     for _ in 0..1000 {
-        layer.send_error(NOW, &forbidden, Problem::PORT_UNREACHABLE).unwrap();
+        layer.send_error(NOW, &forbidden, Problem::PortUnreachable).unwrap();
     }
-    layer.send_error(NOW, &udp(), Problem::PORT_UNREACHABLE).unwrap();
+    layer.send_error(NOW, &udp(), Problem::PortUnreachable).unwrap();
     assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1000));
 }
 
 #[test]
 fn echo_is_answered_whatever_the_limit_of_errors() {
-    let mut layer = Icmp::new(Fake::default(), 7).with_error_rate(0, 0);
+    let mut layer = Icmp::new(FakeNetwork::default(), 7).with_error_rate(0, 0);
     for _ in 0..100 {
         receive_icmp(&mut layer, &ECHO_REQUEST);
     }
@@ -177,15 +177,14 @@ fn echo_is_answered_whatever_the_limit_of_errors() {
 #[test]
 fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
     let mut layer = layer();
-    let problem = Problem::ReassemblyTimeExceeded;
-    let report = IcmpError { problem, reporter: None, packet: udp() };
-    assert_eq!(receive(&mut layer, Delivery::Error(report)), None);
+    let problem = Problem::ReassemblyTimedOut;
+    assert_eq!(receive(&mut layer, Delivery::Rejected(udp(), problem)), None);
     let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
     assert_eq!((header.message_type, header.code), (MessageType::TIME_EXCEEDED, 1));
     assert_eq!(quoted, [&HEADER[..], &DATAGRAM].concat());
     // The rules hold here too.
     let packet = Packet { broadcast: true, ..udp() };
-    receive(&mut layer, Delivery::Error(IcmpError { packet, ..report }));
+    receive(&mut layer, Delivery::Rejected(packet, problem));
     assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1));
 }
 
@@ -193,11 +192,10 @@ fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
 fn a_bad_header_is_told_to_the_sender_and_kept() {
     for (problem, bytes) in [
         (Problem::Parameter(21), [12, 0, 21, 0, 0, 0]),
-        (Problem::SOURCE_ROUTE_FAILED, [3, 5, 0, 0, 0, 0]),
+        (Problem::SourceRouteFailed, [3, 5, 0, 0, 0, 0]),
     ] {
         let mut layer = layer();
-        let report = IcmpError { problem, reporter: None, packet: udp() };
-        assert_eq!(receive(&mut layer, Delivery::Error(report)), None);
+        assert_eq!(receive(&mut layer, Delivery::Rejected(udp(), problem)), None);
         let [(to, sent)] = &layer.network.sent[..] else { panic!("one error") };
         assert_eq!(*to, outgoing(0));
         assert_eq!([&sent[..2], &sent[4..8]].concat(), bytes);
@@ -210,13 +208,11 @@ fn other_reports_from_below_are_handed_up() {
     let mut layer = layer();
     // About a packet of our own: that is for the transport.
     let ours = Packet { source: OURS, destination: PEER, ..udp() };
-    let report = IcmpError { problem: Problem::Unreachable(1), reporter: None, packet: ours };
-    let up = receive(&mut layer, Delivery::Error(report)).unwrap();
-    assert!(up.starts_with("host unreachable from us: 10.0.0.2 > 10.0.0.1 udp"), "{up}");
-    // Somebody else's time ran out: that is nothing for us to tell.
-    let problem = Problem::ReassemblyTimeExceeded;
-    let report = IcmpError { problem, reporter: Some(ROUTER), packet: udp() };
-    assert!(receive(&mut layer, Delivery::Error(report)).is_some());
+    for problem in [Problem::HostUnreachable, Problem::ReassemblyTimedOut] {
+        let report = IcmpError { problem, reporter: ROUTER, packet: ours };
+        let up = receive(&mut layer, Delivery::Error(report)).unwrap();
+        assert!(up.starts_with(&format!("{problem} from 10.0.0.254: 10.0.0.2 > 10.0.0.1 udp")));
+    }
     assert!(layer.network.sent.is_empty());
 }
 
@@ -226,7 +222,7 @@ fn what_nobody_wants_is_answered_by_protocol_unreachable() {
     let item = packet(Protocol(132), &DATAGRAM);
     layer.unclaimed(NOW, Delivery::Packet(item)).unwrap();
     assert_eq!(layer.network.sent[0].1[..2], [3, 2]);
-    let report = IcmpError { problem: Problem::TtlExceeded, reporter: Some(ROUTER), packet: item };
+    let report = IcmpError { problem: Problem::TtlExceeded, reporter: ROUTER, packet: item };
     layer.unclaimed(NOW, Delivery::Error(report)).unwrap();
     assert_eq!(layer.network.sent.len(), 1);
     assert_eq!((layer.stats().unknown_protocol, layer.stats().unwanted_errors), (1, 1));

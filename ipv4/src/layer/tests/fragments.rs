@@ -17,16 +17,15 @@ fn a_datagram_that_times_out_is_reported_if_its_beginning_had_come() {
         assert!(matches!(host.receive(almost, region), Ok(Rx::Idle)));
         let mut reports = 0;
         loop {
-            let report = match host.receive(limit, region).unwrap() {
-                Rx::Item(Delivery::Error(report)) => report,
-                Rx::Item(Delivery::Packet(packet)) => panic!("{packet:?}"),
+            let (packet, problem) = match host.receive(limit, region).unwrap() {
+                Rx::Item(Delivery::Rejected(packet, problem)) => (packet, problem),
+                Rx::Item(other) => panic!("{other:?}"),
                 Rx::Handled => continue,
                 Rx::Idle => break,
             };
-            assert_eq!(report.problem, Problem::ReassemblyTimeExceeded);
-            assert_eq!(report.reporter, None);
-            assert_eq!((report.packet.source, report.packet.payload), (PEER.into(), &[9; 8][..]));
-            assert_eq!(report.packet.header, &fragment(1, 0, 16, true)[..20]);
+            assert_eq!(problem, Problem::ReassemblyTimedOut);
+            assert_eq!((packet.source, packet.payload), (PEER.into(), &[9; 8][..]));
+            assert_eq!(packet.header, &fragment(1, 0, 16, true)[..20]);
             reports += 1;
         }
         assert_eq!((reports, host.stats().reassembly_timeouts), (1, 2));
@@ -140,8 +139,9 @@ fn a_datagram_in_fragments_is_verified_whatever_is_said_of_them() {
             let (global, region) = (Region::new(pool, "global"), Region::new(pool, "packet"));
             let (wire, end) = Wire::new(OUR_MAC);
             let flags = [first, last].into();
-            let link = Neighbours(Ethernet::new(end), flags);
-            let mut host = Ipv4::new(link, Cidr::new(OURS, 24).unwrap(), 1, &global).unwrap();
+            let link =
+                Everybody { said: flags, ..Everybody::new(end, Cidr::new(OURS, 24).unwrap()) };
+            let mut host = Ipv4::new(link, 1, &global).unwrap();
             assert!(
                 receive(&mut host, &wire, OUR_MAC, &piece(&fields(), 0, 8, true), &region)
                     .is_none()

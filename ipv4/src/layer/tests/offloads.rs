@@ -1,40 +1,47 @@
 //! What is left to the interface, and what is not.
 
-use netif::Offloads;
+use core::num::NonZeroU16;
+
+use layer::PartialChecksum;
+use network::Checksum;
 
 use super::*;
 
-const ALL: Offloads = Offloads { udp_checksum: true, udp_fragmentation: true };
-const CHECKSUM: Offloads = Offloads { udp_checksum: true, udp_fragmentation: false };
+const ALL: Offloads = Offloads { checksum: true, udp_fragmentation: true };
+const CHECKSUM: Offloads = Offloads { checksum: true, udp_fragmentation: false };
+
+/// The checksum of a payload, as UDP has it.
+const IN_PAYLOAD: PartialChecksum = PartialChecksum { start: 0, offset: 6 };
+/// And where it is in a packet.
+const IN_PACKET: PartialChecksum = PartialChecksum { start: 14 + 20, offset: 6 };
 
 fn with_offloads(offloads: Offloads, test: impl FnOnce(&Wire, Host<'_>)) {
     with_pool(512, |pool| {
         let global = Region::new(pool, "global");
         let (wire, mut end) = Wire::new(OUR_MAC);
         end.offloads = offloads;
-        let cidr = Cidr::new(OURS, 24).unwrap();
-        let host = Ipv4::new(Neighbours::new(end), cidr, 1, &global).unwrap();
+        let link = Everybody::new(end, Cidr::new(OURS, 24).unwrap());
+        let host = Ipv4::new(link, 1, &global).unwrap();
         test(&wire, host.with_gateway(Some(PEER)));
     });
 }
 
-fn may_leave(
-    host: &Host<'_>,
-    destination: Ipv4Addr,
-    protocol: Protocol,
-    length: usize,
-) -> Offloads {
-    host.offloads(Instant::ZERO, &Outgoing::new(destination.into(), protocol), length)
+/// A packet with a partial checksum.
+fn partial(destination: Ipv4Addr, protocol: Protocol) -> Outgoing {
+    Outgoing { checksum: Some(IN_PAYLOAD), ..Outgoing::new(destination.into(), protocol) }
 }
 
 #[test]
-fn a_long_datagram_goes_in_one_piece_that_may_be_cut() {
+fn a_long_datagram_goes_in_one_piece_that_is_to_be_cut() {
     with_offloads(ALL, |wire, mut host| {
         for destination in [PEER, FAR] {
-            let outgoing = Outgoing::new(destination.into(), Protocol::UDP);
+            let outgoing = partial(destination, Protocol::UDP);
             assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Queued));
-            let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
-            assert_eq!((payload.len(), header.total_length.get()), (8200, 8220));
+            let [(frame, offload)] = &wire.drain_offloaded()[..] else { panic!("one packet") };
+            let size = NonZeroU16::new(1480);
+            assert_eq!(*offload, TxOffload { checksum: Some(IN_PACKET), segment_size: size });
+            let header = Ipv4Header::parse(&frame[14..]).unwrap().header;
+            assert_eq!(header.total_length.get(), 8220);
             assert!(!header.dont_fragment() && !header.is_fragment());
             assert_ne!(header.identification.get(), 0, "fragments have to be told apart");
         }
@@ -43,65 +50,57 @@ fn a_long_datagram_goes_in_one_piece_that_may_be_cut() {
 }
 
 #[test]
-fn what_fits_is_atomic_as_before() {
-    with_offloads(ALL, |wire, mut host| {
-        let outgoing = Outgoing::new(PEER.into(), Protocol::UDP);
-        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
-        let [(_, header, _)] = &sent(wire)[..] else { panic!("one packet") };
-        assert!(header.dont_fragment() && header.identification.get() == 0);
-    });
-}
-
-#[test]
-fn other_protocols_and_interfaces_get_fragments() {
-    for (offloads, protocol) in [(ALL, Protocol::ICMP), (CHECKSUM, Protocol::UDP)] {
+fn what_fits_is_atomic_and_its_checksum_is_left_where_it_is() {
+    for offloads in [ALL, CHECKSUM] {
         with_offloads(offloads, |wire, mut host| {
-            let outgoing = Outgoing::new(PEER.into(), protocol);
-            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Queued));
-            assert_eq!((sent(wire).len(), host.stats().fragmented), (6, 1));
+            let outgoing = partial(PEER, Protocol::UDP);
+            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
+            let [(frame, offload)] = &wire.drain_offloaded()[..] else { panic!("one packet") };
+            assert_eq!(*offload, TxOffload { checksum: Some(IN_PACKET), segment_size: None });
+            assert_eq!(frame[34..], [7; 1480]);
+            let header = Ipv4Header::parse(&frame[14..]).unwrap().header;
+            assert!(header.dont_fragment() && header.identification.get() == 0);
         });
     }
 }
 
-/// The interface cuts for its own MTU and knows of no other.
+/// What other protocols send, for interfaces that do not cut, over paths with an MTU that the interface knows nothing
+/// of, or with a checksum that is there already, is cut here: what was left undone is done.
 #[test]
-fn a_path_with_a_smaller_mtu_gets_fragments_of_ours() {
-    with_offloads(ALL, |wire, mut host| {
-        host.packet_too_big(Instant::ZERO, FAR.into(), 600);
-        let outgoing = Outgoing::new(FAR.into(), Protocol::UDP);
-        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
-        let sent = sent(wire);
-        assert_eq!(sent.len(), 3);
-        assert!(sent.iter().all(|(_, header, _)| header.total_length.get() <= 600));
-    });
+fn what_is_cut_here_is_complete() {
+    let complete = Outgoing { checksum: None, ..partial(PEER, Protocol::UDP) };
+    for (offloads, outgoing) in [
+        (ALL, partial(PEER, Protocol::ICMP)),
+        (CHECKSUM, partial(PEER, Protocol::UDP)),
+        (ALL, partial(FAR, Protocol::UDP)),
+        (ALL, complete),
+    ] {
+        with_offloads(offloads, |wire, mut host| {
+            host.packet_too_big(Instant::ZERO, FAR.into(), 600);
+            let mut payload = [7; 8200];
+            payload[6..8].copy_from_slice(&[1, 2]);
+            assert_eq!(host.send(Instant::ZERO, outgoing, &payload[..]), Ok(Sent::Queued));
+            let mut whole = Vec::new();
+            for (frame, offload) in wire.drain_offloaded() {
+                assert_eq!(offload, TxOffload::NONE);
+                whole.extend_from_slice(Ipv4Header::parse(&frame[14..]).unwrap().payload);
+            }
+            if outgoing.checksum.is_some() {
+                let sum = Checksum::new().add(&payload).finish();
+                payload[6..8].copy_from_slice(&sum.to_be_bytes());
+            }
+            assert!(whole == payload, "{outgoing:?}");
+            assert_eq!(host.stats().fragmented, 1);
+        });
+    }
 }
 
 #[test]
 fn a_packet_that_must_not_be_cut_is_refused_as_before() {
     with_offloads(ALL, |wire, mut host| {
-        let outgoing = Outgoing::new(PEER.into(), Protocol::UDP);
-        let whole = Outgoing { dont_fragment: true, ..outgoing };
+        let whole = Outgoing { dont_fragment: true, ..partial(PEER, Protocol::UDP) };
         let refused = SendError::TooLong { length: 1481, most: 1480 };
         assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::NotSent(refused)));
         assert!(sent(wire).is_empty());
-    });
-}
-
-#[test]
-fn a_checksum_may_be_blank_only_where_no_fragment_is_made_here() {
-    with_offloads(ALL, |_, mut host| {
-        host.packet_too_big(Instant::ZERO, FAR.into(), 600);
-        assert_eq!(may_leave(&host, PEER, Protocol::UDP, 1480), ALL);
-        assert_eq!(may_leave(&host, PEER, Protocol::UDP, 1481), ALL);
-        assert_eq!(may_leave(&host, FAR, Protocol::UDP, 580), ALL);
-        assert_eq!(may_leave(&host, FAR, Protocol::UDP, 581), Offloads::NONE);
-        assert_eq!(may_leave(&host, PEER, Protocol::ICMP, 1481), Offloads::NONE);
-    });
-    with_offloads(CHECKSUM, |_, host| {
-        assert_eq!(may_leave(&host, PEER, Protocol::UDP, 1480), CHECKSUM);
-        assert_eq!(may_leave(&host, PEER, Protocol::UDP, 1481), Offloads::NONE);
-    });
-    with_offloads(Offloads::NONE, |_, host| {
-        assert_eq!(may_leave(&host, PEER, Protocol::UDP, 8), Offloads::NONE);
     });
 }

@@ -122,8 +122,8 @@ fn what_the_device_says_of_checksums_is_handed_up() {
         let global = Region::new(pool, "global");
         let (wire, mut end) = Wire::new(OUR_MAC);
         end.checksums = Checksums::Verified;
-        let link = Neighbours::new(end);
-        let mut host = Ipv4::new(link, Cidr::new(OURS, 24).unwrap(), 1, &global).unwrap();
+        let link = Everybody::new(end, Cidr::new(OURS, 24).unwrap());
+        let mut host = Ipv4::new(link, 1, &global).unwrap();
         let bytes = packet(&fields(), b"x");
         let packet_region = Region::new(pool, "packet");
         let packet = receive(&mut host, &wire, OUR_MAC, &bytes, &packet_region).unwrap();
@@ -136,7 +136,7 @@ fn other_ethertypes_go_back_down() {
     with_host(|wire, mut host, region| {
         wire.push([&OUR_MAC.0[..], &PEER_MAC.0, &[0x86, 0xdd, 1, 2]].concat());
         assert!(matches!(host.receive(Instant::ZERO, region), Ok(Rx::Handled)));
-        assert_eq!(host.link().0.stats().unknown_ethertype, 1);
+        assert_eq!(host.link().link.stats().unknown_ethertype, 1);
         assert!(matches!(host.receive(Instant::ZERO, region), Ok(Rx::Idle)));
     });
 }
@@ -179,16 +179,18 @@ fn what_is_wrong_with_options_is_reported_and_not_handed_up() {
             (&[7, 0, 0, 0][..], Problem::Parameter(21)),
             (&[1, 1, 1, 148], Problem::Parameter(23)),
             (&[131, 3, 1, 0], Problem::Parameter(22)),
-            (&[131, 7, 4, 10, 0, 0, 9, 0], Problem::SOURCE_ROUTE_FAILED),
-            (&[137, 7, 4, 10, 0, 0, 9, 0], Problem::SOURCE_ROUTE_FAILED),
+            (&[131, 7, 4, 10, 0, 0, 9, 0], Problem::SourceRouteFailed),
+            (&[137, 7, 4, 10, 0, 0, 9, 0], Problem::SourceRouteFailed),
         ] {
             let bytes = with_options(options);
             wire.push(frame(OUR_MAC, &bytes));
-            let Ok(Rx::Item(Delivery::Error(report))) = host.receive(Instant::ZERO, region) else {
+            let Ok(Rx::Item(Delivery::Rejected(rejected, why))) =
+                host.receive(Instant::ZERO, region)
+            else {
                 panic!("{options:?}")
             };
-            assert_eq!((report.problem, report.reporter), (problem, None));
-            assert_eq!((report.packet.header, report.packet.broadcast), (&bytes[..], false));
+            assert_eq!(why, problem);
+            assert_eq!((rejected.header, rejected.broadcast), (&bytes[..], false));
         }
         assert_eq!(counters(&host), [("source_routed", 2), ("bad_options", 3)]);
     });

@@ -43,7 +43,7 @@ fn payloads_of_any_size_are_sent_and_can_be_put_together() {
 #[test]
 fn a_payload_that_no_packet_can_carry_is_refused() {
     with_host(|wire, mut host, _| {
-        assert_eq!(host.max_payload(), 65_515);
+        assert_eq!(host.max_payload(PEER.into()), 65_515);
         let refused = SendError::TooLong { length: 65_516, most: 65_515 };
         let long = vec![0; 65_516];
         assert_eq!(host.send(Instant::ZERO, to(PEER), &long[..]), Ok(Sent::NotSent(refused)));
@@ -127,11 +127,14 @@ fn a_gateway_may_be_outside_of_our_network() {
 fn a_network_of_two_has_two_hosts() {
     for [ours, other] in [[2, 3], [3, 2]] {
         let [ours, other] = [ours, other].map(|last| Ipv4Addr::new(10, 0, 0, last));
-        with_cidr(1500, Cidr::new(ours, 31).unwrap(), |wire, mut host, _| {
+        with_cidr(1500, Cidr::new(ours, 31).unwrap(), |wire, mut host, region| {
             assert_eq!(host.send(Instant::ZERO, to(other), b"x"), Ok(Sent::Queued));
             let [(mac, ..)] = &sent(wire)[..] else { panic!("one packet") };
             assert_eq!(mac.0[2..], other.octets());
-            assert!(host.is_source(other) && !host.is_broadcast(other) && !host.is_broadcast(ours));
+            let fields = Fields { source: other, destination: ours, ..fields() };
+            let bytes = packet(&fields, b"x");
+            let received = receive(&mut host, wire, OUR_MAC, &bytes, region).unwrap();
+            assert!(!received.broadcast);
             let refused = Sent::NotSent(SendError::BadAddress(ours.into()));
             assert_eq!(host.send(Instant::ZERO, to(ours), b"x"), Ok(refused));
             assert_eq!(host.send(Instant::ZERO, to(Ipv4Addr::BROADCAST), b"x"), Ok(Sent::Queued));

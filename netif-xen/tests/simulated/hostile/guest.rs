@@ -32,7 +32,7 @@ impl Hostile<'_> {
             1 => self.below(14)?,
             _ => 14 + self.below(1505)?,
         };
-        self.netfront.transmit(&vec![0xa5; length as usize][..]).unwrap();
+        self.netfront.transmit(&vec![0xa5; length as usize][..], layer::TxOffload::NONE).unwrap();
         Some(())
     }
 
@@ -87,7 +87,7 @@ impl Hostile<'_> {
         };
         for number in 0..100_u8 {
             backend.send(&[number; 60]);
-            self.netfront.transmit([number; 61]).unwrap();
+            self.netfront.transmit([number; 61], layer::TxOffload::NONE).unwrap();
             backend.turn();
             self.come_to_rest();
         }

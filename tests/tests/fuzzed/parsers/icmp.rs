@@ -30,7 +30,7 @@ struct Once<'a> {
     packet: Option<Packet<'a>>,
     sent: Vec<(Outgoing, Vec<u8>)>,
     /// The MTUs that were noted for a path.
-    paths: Vec<(IpAddr, usize)>,
+    paths: Vec<(IpAddr, u32)>,
 }
 
 impl Layer for Once<'_> {
@@ -67,12 +67,20 @@ impl Layer for Once<'_> {
 }
 
 impl Network for Once<'_> {
-    fn address(&self) -> IpAddr {
-        OURS.into()
+    fn is_ours(&self, address: IpAddr) -> bool {
+        address == IpAddr::V4(OURS)
     }
 
-    fn max_payload(&self) -> usize {
+    fn source_for(&self, _: IpAddr) -> Option<IpAddr> {
+        Some(OURS.into())
+    }
+
+    fn max_payload(&self, _: IpAddr) -> usize {
         65_515
+    }
+
+    fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
+        1500
     }
 
     fn send(
@@ -89,7 +97,7 @@ impl Network for Once<'_> {
         panic!("that is what Icmp is for")
     }
 
-    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, mtu: usize) {
+    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, mtu: u32) {
         self.paths.push((destination, mtu));
     }
 }
@@ -155,7 +163,7 @@ pub(crate) fn icmp(input: &[u8]) {
             let (header, payload, to) = wanted.expect("the quote is of a packet of ours");
             assert_eq!((report.packet.header, report.packet.payload), (header, payload));
             assert_eq!(report.packet.destination, IpAddr::V4(to));
-            assert_eq!(report.reporter, Some(SOURCE.into()));
+            assert_eq!(report.reporter, IpAddr::V4(SOURCE));
             check_path(&message, &report);
         }
         _ => assert!(wanted.is_none(), "a report is missing: {message:02x?}"),
@@ -174,7 +182,7 @@ fn quoted(quote: &[u8]) -> Option<(&[u8], &[u8], Ipv4Addr)> {
 
 /// The MTU of a path is told where a router said one that can be, or one follows (RFC 1191).
 fn check_path(message: &[u8], report: &IcmpError<'_>) {
-    let Problem::FragmentationNeeded(told) = report.problem else {
+    let Problem::TooBig(told) = report.problem else {
         assert_ne!((message[0], message[1]), (3, 4));
         return;
     };
@@ -183,6 +191,7 @@ fn check_path(message: &[u8], report: &IcmpError<'_>) {
     let said = word(message, 6);
     let (length, flags) = (word(report.packet.header, 2), word(report.packet.header, 6));
     let can_be = flags == 0x4000 && length > 68 && (said == 0 || (68..length).contains(&said));
+    let told = u16::try_from(told).expect("the field has 16 bits");
     assert_eq!(told != 0, can_be, "{said} of {length} bytes, flags {flags:#06x}");
     assert!(told == 0 || told == said || said == 0 && (68..length).contains(&told));
 }
@@ -208,7 +217,7 @@ fn reject(settings: u8, bytes: &[u8]) {
         payload,
     };
     let mut layer = Icmp::new(Once { packet: None, sent: Vec::new(), paths: Vec::new() }, 7);
-    let Ok(()) = layer.send_error(Instant::ZERO, &packet, Problem::Parameter(settings));
+    let Ok(()) = layer.send_error(Instant::ZERO, &packet, Problem::Parameter(settings.into()));
     let Some((outgoing, error)) = layer.network().sent.first() else { return };
     assert!(!broadcast && outgoing.destination == IpAddr::V4(source));
     assert!(!source.is_broadcast() && !source.is_multicast() && !source.is_loopback());

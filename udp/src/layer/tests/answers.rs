@@ -11,7 +11,7 @@ fn from_port(port: u16, to: u16) -> Packet<'static> {
 }
 
 /// How many replies there were since the last call.
-fn replies(udp: &mut Udp<'_, Fake>) -> usize {
+fn replies(udp: &mut Udp<'_, FakeNetwork>) -> usize {
     core::mem::take(&mut udp.network.sent).len()
 }
 
@@ -33,7 +33,7 @@ fn what_comes_from_a_port_of_a_service_is_not_given_to_one() {
             }
             assert_eq!(udp.stats().service_ports, 3 * (index as u64 + 1));
         }
-        assert!(udp.network.rejected.is_empty());
+        assert!(udp.network.errors.is_empty());
         assert_eq!(udp.stats().datagrams_rx, 0);
     });
 }
@@ -101,7 +101,7 @@ fn broadcasts_are_for_services_that_asked_for_them_and_never_for_the_counters() 
             assert_eq!(replies(&mut udp), answers, "to {to}");
         }
         assert_eq!((udp.stats().broadcasts, udp.stats().datagrams_rx), (2, 1));
-        assert!(udp.network.rejected.is_empty());
+        assert!(udp.network.errors.is_empty());
         // One option is not the other.
         receive(&mut udp, region, Packet { broadcast: true, ..from_port(53, 8081) });
         assert_eq!((replies(&mut udp), udp.stats().service_ports), (0, 1));
@@ -119,8 +119,8 @@ fn only_clients_are_answered_on_whatever_port() {
                 let source = SocketAddr::from((source, 5000));
                 let bytes = datagram(source, SocketAddr::new(OURS, port), b"x");
                 receive(&mut udp, region, Packet { source: source.ip(), ..packet(bytes.leak()) });
-                let answers = replies(&mut udp) + udp.network.rejected.len();
-                udp.network.rejected.clear();
+                let answers = replies(&mut udp) + udp.network.errors.len();
+                udp.network.errors.clear();
                 assert_eq!(answers, usize::from(is_client), "{source} to {port}");
             }
         }
@@ -165,7 +165,7 @@ fn how_many_lines_others_had_cannot_be_counted() {
         with_pool(16, |pool| {
             let region = Region::new(pool, "packet");
             let mut places = [const { PortSlot::EMPTY }; 1];
-            let mut udp = Udp::with_storage(Fake::default(), seed, &mut places[..], pool);
+            let mut udp = Udp::with_storage(FakeNetwork::default(), seed, &mut places[..], pool);
             udp.bind(8080, |_, _| Err(Failure::Refused("no"))).unwrap();
             for _ in 0..100 {
                 receive(&mut udp, &region, request(b"x"));
@@ -205,10 +205,10 @@ fn the_counters_are_for_our_own_network_and_those_that_were_added() {
 fn listings_are_limited_in_bytes() {
     with_pool(16, |pool| {
         let memory = Region::new(pool, "memory");
-        let mut udp = Udp::new(Fake::default(), 7, &memory).unwrap();
+        let mut udp = Udp::new(FakeNetwork::default(), 7, &memory).unwrap();
         udp.serve_counters(Some(9100), own()).unwrap();
         let mut region = Region::new(pool, "packet");
-        let mut ask = |now, udp: &mut Udp<'_, Fake>| {
+        let mut ask = |now, udp: &mut Udp<'_, FakeNetwork>| {
             region.reset();
             let bytes = datagram(CLIENT, SocketAddr::new(OURS, 9100), b"").leak();
             udp.network.incoming.push_back(Delivery::Packet(packet(bytes)));

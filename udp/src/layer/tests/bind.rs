@@ -29,7 +29,7 @@ fn any_order_of_binding_and_unbinding_finds_the_right_service() {
     with_pool(80, |pool| {
         let memory = Region::new(pool, "memory");
         let region = Region::new(pool, "packet");
-        let mut udp = Udp::new(Fake::default(), 7, &memory).unwrap();
+        let mut udp = Udp::new(FakeNetwork::default(), 7, &memory).unwrap();
         // 64 ports in an order that is neither up nor down, every third of them taken away again.
         let ports: Vec<u16> = (0..64u32).map(|i| (i * 4241 % 60_000 + 1) as u16).collect();
         for &port in &ports {
@@ -58,7 +58,7 @@ fn a_port_can_be_bound_and_unbound_for_ever() {
     with_pool(4, |pool| {
         let memory = Region::new(pool, "memory").with_cap(2 * PAGE_SIZE);
         let places = memory.alloc_slice_with(1, |_| PortSlot::EMPTY).unwrap();
-        let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
+        let mut udp = Udp::with_storage(FakeNetwork::default(), 7, places, pool);
         let free = pool.free_pages();
         for round in 0..10_000u32 {
             udp.bind(8080, move |_, region| Ok(region.alloc_slice(&round.to_be_bytes())?)).unwrap();
@@ -77,7 +77,7 @@ fn what_is_bound_goes_with_the_layer() {
         let memory = Region::new(pool, "memory");
         let places = memory.alloc_slice_with(2, |_| PortSlot::EMPTY).unwrap();
         let free = pool.free_pages();
-        let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
+        let mut udp = Udp::with_storage(FakeNetwork::default(), 7, places, pool);
         let port = 8080u16;
         udp.bind(port, move |_, region| Ok(region.alloc_slice(&port.to_be_bytes())?)).unwrap();
         assert_eq!(pool.free_pages(), free - 1);
@@ -92,7 +92,7 @@ fn a_table_can_lie_on_the_stack_and_a_service_can_borrow() {
         let region = Region::new(pool, "packet");
         let served = Cell::new(0);
         let mut places = [const { PortSlot::EMPTY }; 1];
-        let mut udp = Udp::with_storage(Fake::default(), 7, &mut places[..], pool);
+        let mut udp = Udp::with_storage(FakeNetwork::default(), 7, &mut places[..], pool);
         udp.bind(8080, |request, _region| {
             served.set(served.get() + 1);
             Ok(request)
@@ -108,7 +108,7 @@ fn no_memory_is_an_error_and_nothing_is_bound() {
     with_pool(2, |pool| {
         let memory = Region::new(pool, "memory");
         let places = memory.alloc_slice_with(2, |_| PortSlot::EMPTY).unwrap();
-        let mut udp = Udp::with_storage(Fake::default(), 7, places, pool);
+        let mut udp = Udp::with_storage(FakeNetwork::default(), 7, places, pool);
         while memory.alloc([0u8; PAGE_SIZE]).is_ok() {}
         let kept = [0u8; 100];
         let bound = udp.bind(8080, move |_, region| Ok(region.alloc_slice(&kept)?)).map(drop);
@@ -126,12 +126,12 @@ fn no_memory_is_an_error_and_nothing_is_bound() {
 fn a_table_needs_a_region_with_room_and_a_pool() {
     let mut room = Finite::<64>::new();
     let memory = room.region("stack");
-    let exhausted = Udp::new(Fake::default(), 7, &memory).unwrap_err();
+    let exhausted = Udp::new(FakeNetwork::default(), 7, &memory).unwrap_err();
     assert_eq!((exhausted.region, exhausted.allowed), ("stack", 64));
     assert_eq!(exhausted, memory.require_pool().unwrap_err());
     with_pool(1, |pool| {
         let memory = Region::new(pool, "memory").with_cap(0);
-        assert_eq!(Udp::new(Fake::default(), 7, &memory).unwrap_err().region, "memory");
+        assert_eq!(Udp::new(FakeNetwork::default(), 7, &memory).unwrap_err().region, "memory");
     });
 }
 

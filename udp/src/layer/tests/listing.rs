@@ -3,7 +3,11 @@
 use super::*;
 
 /// What port 9100 answers.
-fn ask(udp: &mut Udp<'_, Fake>, region: &mut Region<'_>, request: &[u8]) -> std::string::String {
+fn ask(
+    udp: &mut Udp<'_, FakeNetwork>,
+    region: &mut Region<'_>,
+    request: &[u8],
+) -> std::string::String {
     region.reset();
     let bytes = datagram(CLIENT, SocketAddr::new(OURS, 9100), request);
     receive(udp, region, packet(bytes.leak()));
@@ -12,16 +16,13 @@ fn ask(udp: &mut Udp<'_, Fake>, region: &mut Region<'_>, request: &[u8]) -> std:
     std::string::String::from_utf8(bytes[8..].to_vec()).expect("it is text")
 }
 
-fn with_listing(test: impl for<'g> FnOnce(Udp<'g, Fake>, &mut Region<'g>)) {
+fn with_listing(test: impl for<'g> FnOnce(Udp<'g, FakeNetwork>, &mut Region<'g>)) {
     with_pool(16, |pool| {
-        let mut udp = Udp::new(Fake::default(), 7, pool_region(pool)).unwrap();
+        let table = Region::new(pool, "table");
+        let mut udp = Udp::new(FakeNetwork::default(), 7, &table).unwrap();
         udp.serve_counters(Some(9100), own()).unwrap();
         test(udp, &mut Region::new(pool, "packet"));
     });
-}
-
-fn pool_region<'p>(pool: &'p Pool<'p>) -> &'p Region<'p> {
-    Box::leak(Box::new(Region::new(pool, "table")))
 }
 
 #[test]
@@ -49,7 +50,8 @@ fn the_beginning_of_a_line_selects() {
 #[test]
 fn a_region_without_room_costs_that_listing_only() {
     with_pool(16, |pool| {
-        let mut udp = Udp::new(Fake::default(), 7, pool_region(pool)).unwrap();
+        let table = Region::new(pool, "table");
+        let mut udp = Udp::new(FakeNetwork::default(), 7, &table).unwrap();
         udp.serve_counters(Some(9100), own()).unwrap();
         let mut small = Finite::<256>::new();
         let mut small = small.region("small");

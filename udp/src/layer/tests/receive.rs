@@ -29,7 +29,7 @@ fn other_protocols_are_handed_up() {
             assert_eq!(format!("{up:?}"), format!("{:?}", Delivery::Packet(item)));
             udp.unclaimed(NOW, up).unwrap();
         }
-        assert_eq!(udp.network().refused, 3);
+        assert_eq!(udp.network().unclaimed, 3);
         assert_eq!(*udp.stats(), Counters::default());
     });
 }
@@ -45,7 +45,7 @@ fn each_kind_of_drop_is_counted() {
         receive(&mut udp, region, Packet { source: [10, 0, 0, 3].into(), ..packet(&REQUEST) });
         let Counters { short, bad_length, bad_checksum, datagrams_rx, .. } = *udp.stats();
         assert_eq!((short, bad_length, bad_checksum, datagrams_rx), (2, 2, 1, 0));
-        assert!(udp.network.sent.is_empty() && udp.network.rejected.is_empty());
+        assert!(udp.network.sent.is_empty() && udp.network.errors.is_empty());
     });
 }
 
@@ -75,7 +75,7 @@ fn a_port_without_a_service_is_unreachable() {
             let bytes = datagram(CLIENT, SocketAddr::new(OURS, port), b"x");
             receive(&mut udp, region, packet(bytes.leak()));
         }
-        assert_eq!(udp.network.rejected, vec![(PEER, Problem::PORT_UNREACHABLE); 5]);
+        assert_eq!(udp.network.errors, vec![(PEER, Problem::PortUnreachable); 5]);
         assert_eq!((udp.stats().no_service, udp.stats().datagrams_rx), (5, 0));
     });
 }
@@ -84,7 +84,7 @@ fn a_port_without_a_service_is_unreachable() {
 fn a_broadcast_to_a_port_without_a_service_is_not_answered() {
     with_layer(|mut udp, region| {
         receive(&mut udp, region, Packet { broadcast: true, ..request(b"x") });
-        assert!(udp.network.rejected.is_empty() && udp.network.sent.is_empty());
+        assert!(udp.network.errors.is_empty() && udp.network.sent.is_empty());
         assert_eq!(udp.stats().no_service, 1);
     });
 }

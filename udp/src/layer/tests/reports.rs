@@ -5,15 +5,15 @@ use super::*;
 /// From 10.0.0.2:8080 to 10.0.0.1:5000, 12 bytes with the header, as much as RFC 792 quotes of it.
 const QUOTED: [u8; 8] = [0x1f, 0x90, 0x13, 0x88, 0, 12, 0, 0];
 
-const ROUTER: Option<IpAddr> = Some(IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 254)));
+const ROUTER: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 254));
 
 fn report(payload: &'static [u8]) -> IcmpError<'static> {
     let packet = Packet { source: OURS, destination: PEER, ..packet(payload) };
-    IcmpError { problem: Problem::PORT_UNREACHABLE, reporter: ROUTER, packet }
+    IcmpError { problem: Problem::PortUnreachable, reporter: ROUTER, packet }
 }
 
 /// Whether the layer keeps the report.
-fn keeps(udp: &mut Udp<'_, Fake>, region: &Region<'_>, report: IcmpError<'static>) -> bool {
+fn keeps(udp: &mut Udp<'_, FakeNetwork>, region: &Region<'_>, report: IcmpError<'static>) -> bool {
     udp.network.incoming.push_back(Delivery::Error(report));
     match udp.receive(NOW, region).unwrap() {
         Rx::Handled => true,
@@ -24,7 +24,7 @@ fn keeps(udp: &mut Udp<'_, Fake>, region: &Region<'_>, report: IcmpError<'static
 
 /// A layer with a service, and what its listener heard.
 fn with_listener(
-    test: impl FnOnce(Udp<'_, Fake>, &Region<'_>, &Cell<Option<Undelivered<'static>>>),
+    test: impl FnOnce(Udp<'_, FakeNetwork>, &Region<'_>, &Cell<Option<Undelivered<'static>>>),
 ) {
     let heard = Box::leak(Box::new(Cell::new(None)));
     let heard: &'static Cell<_> = heard;
@@ -44,7 +44,7 @@ fn a_service_hears_that_its_datagram_did_not_arrive() {
     with_listener(|mut udp, region, heard| {
         assert!(keeps(&mut udp, region, report(&QUOTED)));
         let undelivered = Undelivered {
-            problem: Problem::PORT_UNREACHABLE,
+            problem: Problem::PortUnreachable,
             reporter: ROUTER,
             destination: CLIENT,
             payload: b"",
@@ -89,7 +89,7 @@ fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
         let too_big = |port: u16| {
             let [high, low] = port.to_be_bytes();
             let quote = vec![high, low, 0x13, 0x88, 5, 0, 0, 0].leak();
-            IcmpError { problem: Problem::FragmentationNeeded(1400), ..report(quote) }
+            IcmpError { problem: Problem::TooBig(1400), ..report(quote) }
         };
         for (port, confirmed) in [(8080, true), (8081, false), (9100, true), (0, false)] {
             udp.network.too_big.clear();
@@ -98,7 +98,7 @@ fn a_path_gets_smaller_if_a_bound_port_can_have_sent_the_datagram() {
             assert_eq!(udp.network.too_big, expected, "port {port}");
         }
         assert_eq!((udp.stats().paths_unconfirmed, udp.stats().icmp_errors), (2, 4));
-        assert_eq!(heard.take().unwrap().problem, Problem::FragmentationNeeded(1400));
+        assert_eq!(heard.take().unwrap().problem, Problem::TooBig(1400));
         // Another problem says nothing of the path.
         udp.network.too_big.clear();
         assert!(keeps(&mut udp, region, report(&QUOTED)));
@@ -123,9 +123,12 @@ fn reports_about_others_are_handed_up() {
         let ours = report(&QUOTED);
         let tcp = Packet { protocol: Protocol::TCP, ..ours.packet };
         assert!(!keeps(&mut udp, region, IcmpError { packet: tcp, ..ours }));
-        // One to us, say, that could not be put together.
+        // One to us that could not be put together.
         let theirs = Packet { source: PEER, destination: OURS, ..ours.packet };
-        assert!(!keeps(&mut udp, region, IcmpError { packet: theirs, reporter: None, ..ours }));
+        let rejected = Delivery::Rejected(theirs, Problem::ReassemblyTimedOut);
+        udp.network.incoming.push_back(rejected);
+        let handed_up = udp.receive(NOW, region).unwrap();
+        assert!(matches!(handed_up, Rx::Item(Delivery::Rejected(..))), "{handed_up:?}");
         assert_eq!((heard.take(), udp.stats().icmp_errors), (None, 0));
     });
 }

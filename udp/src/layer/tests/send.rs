@@ -1,9 +1,12 @@
 //! Datagrams that nobody asked for.
 
+use layer::Offloads;
+use network::Completed;
+
 use super::*;
 
 /// A layer with a service on port 8080.
-fn with_service(test: impl FnOnce(Udp<'_, Fake>, &Region<'_>)) {
+fn with_service(test: impl FnOnce(Udp<'_, FakeNetwork>, &Region<'_>)) {
     with_layer(|mut udp, region| {
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
         test(udp, region);
@@ -21,14 +24,21 @@ fn a_datagram_is_sent() {
 }
 
 #[test]
-fn a_checksum_that_the_interface_fills_in_is_left_blank() {
+fn a_checksum_that_is_completed_below_is_left_partial() {
     with_service(|mut udp, _| {
-        udp.network.blank_below = 12;
+        udp.network.offloads = Offloads { checksum: true, udp_fragmentation: false };
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
-        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye!"), Ok(Sent::Queued));
-        let [(_, blank), (_, summed)] = &udp.network.sent[..] else { panic!("two datagrams") };
-        assert_eq!(blank[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0, 0]);
-        assert_ne!(summed[6..8], [0, 0], "with its header it has 12 bytes");
+        let (outgoing, bytes) = udp.network.sent.pop().unwrap();
+        // 10.0.0.2, 10.0.0.1, protocol 17, length 11.
+        assert_eq!(bytes[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0x14, 0x1f]);
+        let checksum = outgoing.checksum.unwrap();
+        assert_eq!((checksum.start, checksum.offset), (0, 6));
+        let mut completed = vec![0; 11];
+        Completed::new(&bytes[..], checksum).copy_to(0, &mut completed);
+        udp.network.offloads = Offloads::NONE;
+        assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
+        let (outgoing, bytes) = udp.network.sent.pop().unwrap();
+        assert_eq!((outgoing.checksum, bytes), (None, completed));
     });
 }
 
@@ -60,7 +70,7 @@ fn ttl_tos_and_fragments_can_be_chosen() {
 fn the_longest_is_sent_and_a_longer_one_is_refused() {
     static BYTES: [u8; 70_000] = [7; 70_000];
     with_service(|mut udp, _| {
-        assert_eq!(udp.max_datagram(), 65_507);
+        assert_eq!(udp.max_datagram(PEER), 65_507);
         assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_507]), Ok(Sent::Queued));
         assert_eq!(reply(&mut udp), &BYTES[..65_507]);
         for length in [65_508, 65_528, 70_000] {
@@ -70,7 +80,7 @@ fn the_longest_is_sent_and_a_longer_one_is_refused() {
         assert_eq!(udp.stats().not_sent, 3);
         // The length field ends before a network that carries more.
         udp.network.max_payload = 1 << 20;
-        assert_eq!(udp.max_datagram(), 65_527);
+        assert_eq!(udp.max_datagram(PEER), 65_527);
         assert_eq!(udp.send(NOW, 8080, CLIENT, &BYTES[..65_527]), Ok(Sent::Queued));
         assert_eq!(udp.network.sent[0].1[4..6], [0xff, 0xff]);
     });
@@ -109,13 +119,16 @@ fn other_transports_send_through_this_one() {
     with_layer(|mut udp, _| {
         let outgoing = Outgoing::new(PEER, Protocol::TCP);
         assert_eq!(Network::send(&mut udp, NOW, outgoing, b"segment"), Ok(Sent::Queued));
-        udp.send_error(NOW, &packet(&REQUEST), Problem::PORT_UNREACHABLE).unwrap();
+        udp.send_error(NOW, &packet(&REQUEST), Problem::PortUnreachable).unwrap();
         udp.packet_too_big(NOW, PEER, 1400);
-        assert_eq!((udp.address(), udp.max_payload(), udp.event()), (OURS, 65_515, 7));
+        assert_eq!(
+            (udp.source_for(PEER), udp.max_payload(PEER), udp.event()),
+            (Some(OURS), 65_515, 7)
+        );
         assert_eq!(udp.next_deadline(), Some(Instant::from_millis(9)));
-        let Fake { sent, rejected, too_big, .. } = udp.network();
+        let FakeNetwork { sent, errors, too_big, .. } = udp.network();
         assert_eq!(*sent, [(outgoing, b"segment".to_vec())]);
-        assert_eq!(*rejected, [(PEER, Problem::PORT_UNREACHABLE)]);
+        assert_eq!(*errors, [(PEER, Problem::PortUnreachable)]);
         assert_eq!(*too_big, [(PEER, 1400)]);
         assert_eq!(*udp.stats(), Counters::default());
     });

@@ -9,7 +9,7 @@ fn services_of_all_kinds_can_be_bound() {
         reply.reverse();
         Ok(reply)
     }
-    fn bind<'g>(udp: &mut Udp<'g, Fake>) -> Result<(), Box<dyn Error>> {
+    fn bind<'g>(udp: &mut Udp<'g, FakeNetwork>) -> Result<(), Box<dyn Error>> {
         let mut count = 0;
         udp.bind(8080, |request, _region| Ok(request))?;
         udp.bind(8081, reverse)?;
@@ -139,7 +139,7 @@ fn silence_is_silence() {
     with_layer(|mut udp, region| {
         udp.bind(8080, |_, _| Err(Failure::Silent)).unwrap();
         receive(&mut udp, region, request(b"x"));
-        assert!(udp.network.sent.is_empty() && udp.network.rejected.is_empty());
+        assert!(udp.network.sent.is_empty() && udp.network.errors.is_empty());
         assert_eq!((udp.stats().silent, udp.stats().datagrams_rx), (1, 1));
     });
 }

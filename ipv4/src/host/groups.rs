@@ -2,10 +2,10 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use arp::Resolve;
+use ethernet::Link;
 use netif::MacAddr;
 
-use crate::Ipv4;
+use super::Host;
 
 /// How many multicast groups a host can join, beside [`ALL_HOSTS`].
 pub const MAX_GROUPS: usize = 8;
@@ -13,20 +13,18 @@ pub const MAX_GROUPS: usize = 8;
 /// The group of all hosts of the link: joined from the beginning, and never left (RFC 1112 4).
 pub const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
-impl<E> Ipv4<'_, E> {
+impl Host<'_> {
     /// Whether we are in the multicast group `address`.
-    pub(crate) fn is_member(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn is_member(&self, address: Ipv4Addr) -> bool {
         address.is_multicast() && (address == ALL_HOSTS || self.groups.contains(&address))
     }
-}
 
-impl<E: Resolve> Ipv4<'_, E> {
     /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
     /// for groups of this link.
     ///
     /// # Errors
     /// It is not the address of a group, or too many are joined.
-    pub fn join(&mut self, group: Ipv4Addr) -> Result<(), JoinError> {
+    pub fn join(&mut self, link: &mut impl Link, group: Ipv4Addr) -> Result<(), JoinError> {
         if !group.is_multicast() {
             return Err(JoinError::NotAGroup(group));
         }
@@ -35,26 +33,25 @@ impl<E: Resolve> Ipv4<'_, E> {
         }
         let free = self.groups.iter_mut().find(|place| place.is_unspecified());
         let place = free.ok_or(JoinError::Full)?;
-        self.link.join(multicast_mac(group)).map_err(|_| JoinError::Full)?;
+        link.join(multicast_mac(group)).map_err(|_| JoinError::Full)?;
         *place = group;
         Ok(())
     }
 
     /// Receives no longer what is sent to `group`.
-    pub fn leave(&mut self, group: Ipv4Addr) {
+    pub fn leave(&mut self, link: &mut impl Link, group: Ipv4Addr) {
         for place in self.groups.iter_mut().filter(|place| **place == group) {
             *place = Ipv4Addr::UNSPECIFIED;
             // 32 groups share a hardware address: the link keeps it while another needs it.
-            self.link.leave(multicast_mac(group));
+            link.leave(multicast_mac(group));
         }
         let left = self.groups.into_iter().filter(|group| group.is_multicast());
         for group in left.chain([ALL_HOSTS]) {
             // It was joined before, so there is room.
-            let _ = self.link.join(multicast_mac(group));
+            let _ = link.join(multicast_mac(group));
         }
     }
 }
-
 /// The hardware address of a multicast group (RFC 1112 6.4).
 pub const fn multicast_mac(group: Ipv4Addr) -> MacAddr {
     let [_, b, c, d] = group.octets();

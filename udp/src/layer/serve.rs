@@ -1,33 +1,37 @@
 //! What becomes of a datagram: a service's reply, or a line that says why there is none. And of word that
 //! one of ours did not arrive.
 
-use core::{fmt, net::SocketAddr};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use layer::Instant;
 use network::{IcmpError, Network, Outgoing, Packet, Problem, Protocol};
 use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
 
-use crate::{
-    Datagram, Failure, HEADER_LEN, ParseError, Reply, Udp, UdpHeader, Undelivered, answers::Answers,
-};
+use super::{Answers, Udp};
+use crate::{Datagram, Failure, HEADER_LEN, ParseError, Reply, UdpHeader, Undelivered};
 
 /// Room on the stack for the line that tells a client why there is no reply, in bytes.
-pub(crate) const LONGEST_LINE: usize = 512;
+pub(super) const LONGEST_LINE: usize = 512;
 
 /// Whom a reply goes to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Client {
-    pub(crate) address: SocketAddr,
+pub(super) struct Client {
+    pub(super) address: SocketAddr,
+    /// The address of ours that was asked, from which the reply comes; none if a broadcast was.
+    asked: Option<IpAddr>,
     /// The port of ours that was asked.
-    pub(crate) port: u16,
+    port: u16,
     /// The time to live that the request came with.
-    pub(crate) ttl: u8,
+    ttl: u8,
 }
 
 impl<I: Network> Udp<'_, I> {
     /// Gives a datagram to its service, and sends the reply.
-    pub(crate) fn serve<'r>(
+    pub(super) fn serve<'r>(
         &mut self,
         now: Instant,
         packet: &Packet<'r>,
@@ -53,7 +57,8 @@ impl<I: Network> Udp<'_, I> {
             self.counters.not_allowed += 1;
             return Ok(());
         }
-        let client = Client { address: source, port: destination.port(), ttl: packet.ttl };
+        let asked = if packet.broadcast { None } else { Some(packet.destination) };
+        let client = Client { address: source, asked, port: destination.port(), ttl: packet.ttl };
         let is_of_service = self.is_of_service(source.port());
         let (answers, service) = match self.ports.service(client.port) {
             Some((answers, service)) => (answers, Some(service)),
@@ -64,7 +69,7 @@ impl<I: Network> Udp<'_, I> {
                 return if packet.broadcast {
                     Ok(())
                 } else {
-                    self.network.send_error(now, packet, Problem::PORT_UNREACHABLE)
+                    self.network.send_error(now, packet, Problem::PortUnreachable)
                 };
             }
         };
@@ -88,20 +93,22 @@ impl<I: Network> Udp<'_, I> {
     }
 
     #[inline]
-    pub(crate) fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Instant,
         client: Client,
         reply: Reply<'_>,
     ) -> Result<(), I::Error> {
         match reply {
-            Ok(reply) if reply.len() <= self.max_datagram() => self.reply(now, client, reply),
+            Ok(reply) if reply.len() <= self.max_datagram(client.address.ip()) => {
+                self.reply(now, client, reply)
+            }
             reply => self.explain(now, client, reply),
         }
     }
 
     fn reply(&mut self, now: Instant, client: Client, reply: &[u8]) -> Result<(), I::Error> {
-        let Client { address, port, ttl } = client;
+        let Client { address, asked, port, ttl } = client;
         if address.port() == 0 {
             self.counters.no_reply_port += 1;
             return Ok(());
@@ -112,7 +119,8 @@ impl<I: Network> Udp<'_, I> {
             self.counters.ttl_spent += 1;
             return Ok(());
         }
-        let outgoing = Outgoing { max_ttl, ..Outgoing::new(address.ip(), Protocol::UDP) };
+        let outgoing = Outgoing::new(address.ip(), Protocol::UDP);
+        let outgoing = Outgoing { source: asked, max_ttl, ..outgoing };
         // Counted already, if it was refused; the next client is served as if nothing had been.
         let _ = self.transmit(now, port, address.port(), outgoing, reply)?;
         Ok(())
@@ -138,7 +146,7 @@ impl<I: Network> Udp<'_, I> {
                 return Ok(());
             }
         };
-        let (length, most) = (text.len(), self.max_datagram());
+        let (length, most) = (text.len(), self.max_datagram(client.address.ip()));
         let text = if length > most {
             self.counters.replies_too_long += 1;
             line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
@@ -156,16 +164,16 @@ impl<I: Network> Udp<'_, I> {
     /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
     /// bound port was too big for it.
     #[cold]
-    pub(crate) fn report(&mut self, now: Instant, report: &IcmpError<'_>) {
+    pub(super) fn report(&mut self, now: Instant, report: &IcmpError<'_>) {
         let IcmpError { problem, reporter, packet } = *report;
         let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
             self.counters.icmp_errors_malformed += 1;
             return;
         };
         self.counters.icmp_errors += 1;
-        if let Problem::FragmentationNeeded(mtu) = problem {
+        if let Problem::TooBig(mtu) = problem {
             if self.is_bound(header.source_port.get()) {
-                self.network.packet_too_big(now, packet.destination, mtu.into());
+                self.network.packet_too_big(now, packet.destination, mtu);
             } else {
                 self.counters.paths_unconfirmed += 1;
             }

@@ -4,10 +4,11 @@ use layer::{Instant, Networks};
 use network::{Network, TokenBucket};
 use rt_regions::{Finite, Region, Text};
 
-use crate::{
-    BindError, Failure, HEADER_LEN, Reply, Udp,
+use super::{
+    Udp,
     serve::{Client, LONGEST_LINE},
 };
+use crate::{BindError, Failure, HEADER_LEN, Reply};
 
 /// The length of the header of IPv4 in bytes, without options.
 const IPV4_HEADER_LEN: usize = 20;
@@ -17,7 +18,7 @@ const BYTES_PER_SECOND: u32 = 64 << 10;
 
 /// Who is told the counters, at which port.
 #[derive(Debug)]
-pub(crate) struct Listing {
+pub(super) struct Listing {
     port: Option<u16>,
     from: Networks,
     bytes: TokenBucket,
@@ -25,14 +26,14 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Nobody is.
-    pub(crate) fn none() -> Self {
+    pub(super) fn none() -> Self {
         let bytes = TokenBucket::new(BYTES_PER_SECOND, BYTES_PER_SECOND, 0);
         Self { port: None, from: Networks::default(), bytes }
     }
 
     /// Whether `port` is the one that answers with the counters.
     #[inline]
-    pub(crate) fn is_at(&self, port: u16) -> bool {
+    pub(super) fn is_at(&self, port: u16) -> bool {
         self.port == Some(port)
     }
 }
@@ -61,7 +62,7 @@ impl<I: Network> Udp<'_, I> {
 
     /// Answers a request for the counters.
     #[inline(never)]
-    pub(crate) fn serve_listing(
+    pub(super) fn serve_listing(
         &mut self,
         now: Instant,
         client: Client,

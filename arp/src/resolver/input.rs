@@ -2,22 +2,36 @@
 
 use core::net::Ipv4Addr;
 
-use ethernet::{EtherType, Frame, Link};
-use layer::{Instant, Payload};
+use ethernet::Frame;
+use layer::Instant;
 use netif::MacAddr;
 
+use super::{Output, Queue, Resolver};
 use crate::{
-    AddressInUse, Arp, ArpPacket, Operation,
+    AddressInUse, ArpPacket, Operation,
     cache::{Claim, Full, Merged},
     detection::Verdict,
 };
 
-impl<L: Link> Arp<'_, L> {
-    /// Takes a frame with an ARP packet.
-    pub(crate) fn process(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
+/// What is to be sent after a packet was received, in this order.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Reaction<'g> {
+    /// What has waited for the neighbour that has answered, and its station.
+    pub waiting: Option<(MacAddr, Queue<'g>)>,
+    /// A question, or an announcement.
+    pub question: Option<Output>,
+    /// The answer to the packet.
+    pub answer: Option<Output>,
+}
+
+impl<'g> Resolver<'g> {
+    /// Takes a frame with an ARP packet. `mac` is our hardware address.
+    pub fn input(&mut self, now: Instant, mac: MacAddr, frame: &Frame<'_>) -> Reaction<'g> {
+        let mut reaction = Reaction::default();
         let Ok(packet) = ArpPacket::parse(frame.payload) else {
             self.counters.malformed += 1;
-            return Ok(());
+            return reaction;
         };
         layer::log!(self.log, "arp: received: {}", packet);
         match packet.operation() {
@@ -25,68 +39,75 @@ impl<L: Link> Arp<'_, L> {
             Operation::REPLY => self.counters.replies_rx += 1,
             _ => {}
         }
-        let (sender, mac) = (packet.sender(), packet.sender_mac());
-        if !mac.is_station() || mac == self.link.mac() {
+        let (sender, station) = (packet.sender(), packet.sender_mac());
+        if !station.is_station() || station == mac {
             self.counters.bad_sender += 1;
-            return Ok(());
+            return reaction;
         }
         let is_probe = packet.operation() == Operation::REQUEST && sender.is_unspecified();
         let about_us = packet.target() == self.network.address();
         // Who probes for our address while we do wants it as much as we do (RFC 5227, 2.1.1).
         if sender == self.network.address() || (is_probe && about_us && self.detection.is_probing())
         {
-            return self.conflict(now, mac);
+            reaction.question = self.conflict(now, mac, station);
+            return reaction;
         }
-        let for_us = about_us && self.has_address();
+        let for_us = about_us && self.detection.is_ours();
         let asks_us = for_us && packet.operation() == Operation::REQUEST;
         // Routers that share an address (VRRP, CARP) and clusters send in the name of a station that is not the one
         // which the frame comes from.
-        let matches = mac == frame.source;
+        let matches = station == frame.source;
         let claim = match packet.operation() {
             Operation::REQUEST if asks_us && matches => Claim::AsksUs,
             Operation::REPLY if for_us => Claim::AnswersUs,
             _ => Claim::Aside,
         };
         if self.is_host(sender) {
-            let believed = self.note(now, sender, mac, claim)?;
+            let believed = self.note(now, mac, (sender, station), claim, &mut reaction);
             self.counters.mismatched += u64::from(!matches && !believed);
         } else if !sender.is_unspecified() {
             self.counters.bad_sender += 1;
-            return Ok(());
+            return reaction;
         }
         // A probe (sender 0.0.0.0) is answered like any other request, and nothing is noted of it. The answer goes to
         // the station that is to be sent to, as RFC 826 has it, whichever sent the frame.
         if asks_us {
             self.counters.replies_tx += 1;
-            self.transmit(now, mac, packet.reply(self.link.mac()))?;
+            reaction.answer = Some((station, packet.reply(mac)));
         }
-        Ok(())
+        reaction
     }
 
     /// Notes the address of a neighbour, as far as it is believed; says whether it is.
     fn note(
         &mut self,
         now: Instant,
-        sender: Ipv4Addr,
         mac: MacAddr,
+        (sender, station): (Ipv4Addr, MacAddr),
         claim: Claim,
-    ) -> Result<bool, L::Error> {
-        let merged = self.cache.merge(now, sender, mac, claim);
+        reaction: &mut Reaction<'g>,
+    ) -> bool {
+        let merged = self.cache.merge(now, sender, station, claim);
         let mut believed = true;
         match merged {
-            Merged::Answered => self.send_waiting(now, sender, mac)?,
+            Merged::Answered => {
+                if let Some(queue) = self.waiting.take(sender) {
+                    self.counters.delayed += queue.value().packets();
+                    reaction.waiting = Some((station, queue));
+                }
+            }
             Merged::Confirmed => {}
             Merged::Changed => self.counters.changed += 1,
             Merged::Upheld => self.counters.upheld += 1,
-            Merged::Rivalled(old) => self.request(now, sender, old)?,
+            Merged::Rivalled(old) => reaction.question = Some(self.request(mac, sender, old)),
             Merged::Contested => {
                 believed = false;
                 self.counters.doubted += 1;
-                self.request(now, sender, mac)?;
+                reaction.question = Some(self.request(mac, sender, station));
             }
             // Who asks us from outside our network is answered, but not believed to be a neighbour.
             Merged::Unknown if claim == Claim::AsksUs && self.network.is_neighbour(sender) => {
-                match self.cache.add(now, sender, mac) {
+                match self.cache.add(now, sender, station) {
                     Ok(displaced) => {
                         self.counters.learnt += 1;
                         self.displace(displaced);
@@ -97,49 +118,31 @@ impl<L: Link> Arp<'_, L> {
             Merged::Unknown | Merged::Unchanged => believed = false,
         }
         self.counters.unsolicited += u64::from(claim == Claim::AnswersUs && !believed);
-        Ok(believed)
-    }
-
-    /// Sends what waits for a neighbour that has answered.
-    fn send_waiting(
-        &mut self,
-        now: Instant,
-        address: Ipv4Addr,
-        mac: MacAddr,
-    ) -> Result<(), L::Error> {
-        let Some(queue) = self.waiting.take(address) else { return Ok(()) };
-        for (ethertype, packet) in queue.iter() {
-            self.counters.delayed += 1;
-            // The queue was given a u16.
-            self.link.send(now, mac, EtherType(ethertype as u16), &packet as &dyn Payload)?;
-        }
-        Ok(())
+        believed
     }
 
     /// Somebody else uses our address, or wants to.
-    fn conflict(&mut self, now: Instant, mac: MacAddr) -> Result<(), L::Error> {
-        let verdict =
-            self.detection.conflict(now, AddressInUse { address: self.network.address(), by: mac });
+    fn conflict(&mut self, now: Instant, mac: MacAddr, by: MacAddr) -> Option<Output> {
+        let address = self.network.address();
+        let verdict = self.detection.conflict(now, AddressInUse { address, by });
         if verdict == Verdict::NotOurs {
-            return Ok(());
+            return None;
         }
         self.counters.conflicts += 1;
         match verdict {
             Verdict::Defend => {
-                let address = self.network.address();
-                layer::log!(self.log, "arp: our address {} is used by {}", address, mac);
+                layer::log!(self.log, "arp: our address {} is used by {}", address, by);
                 self.counters.defences += 1;
-                return self.announce(now);
+                Some(self.announce(mac))
             }
             Verdict::GiveUp => {
-                let address = self.network.address();
-                layer::log!(self.log, "arp: {} is left to {}", address, mac);
+                layer::log!(self.log, "arp: {} is left to {}", address, by);
                 self.counters.given_up += 1;
                 self.forget();
+                None
             }
-            Verdict::Keep | Verdict::NotOurs => {}
+            Verdict::Keep | Verdict::NotOurs => None,
         }
-        Ok(())
     }
 }
 

@@ -9,35 +9,44 @@ use core::net::Ipv4Addr;
 use layer::KeyedHash;
 use network::Protocol;
 
-use crate::rows::Row;
+use super::Paths;
 
-/// The identification of the next datagram to `destination`, which nobody can predict who does not know the
-/// secret of `hash`. Destinations are spread over the counters of `rows`.
-pub(crate) fn next(
-    hash: KeyedHash,
-    rows: &mut [Row],
-    destination: Ipv4Addr,
-    protocol: Protocol,
-) -> u16 {
-    let hash = hash.hash(u64::from(destination.to_bits()) << 8 | u64::from(protocol.0));
-    let index = hash as usize & rows.len().wrapping_sub(1);
-    let Some(row) = rows.get_mut(index) else { return 0 };
-    row.counter = row.counter.wrapping_add(1);
-    // Two destinations of one counter are still at different places of the cycle, and each begins at its own.
-    row.counter.wrapping_add((hash >> 32) as u16)
+impl Paths<'_> {
+    /// The identification of the next datagram to `destination`, which nobody can predict who does not know the
+    /// secret of `hash`. Destinations are spread over the counters of the table.
+    pub(crate) fn next_identification(
+        &mut self,
+        hash: KeyedHash,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+    ) -> u16 {
+        let hash = hash.hash(u64::from(destination.to_bits()) << 8 | u64::from(protocol.0));
+        let index = hash as usize & self.rows.len().wrapping_sub(1);
+        let Some(row) = self.rows.get_mut(index) else { return 0 };
+        row.counter = row.counter.wrapping_add(1);
+        // Two destinations of one counter are still at different places of the cycle, and each begins at its own.
+        row.counter.wrapping_add((hash >> 32) as u16)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{collections::HashSet, vec};
 
-    use super::*;
-    use crate::rows::ROWS;
+    use layer::TableHash;
+
+    use super::{
+        super::{ROWS, Row},
+        *,
+    };
 
     /// Identifications under a secret, with as many counters.
     fn ids(secret: u128, counters: usize) -> impl FnMut(Ipv4Addr) -> u16 {
         let (hash, mut rows) = (KeyedHash::new(secret), vec![Row::EMPTY; counters]);
-        move |destination| next(hash, &mut rows, destination, Protocol::UDP)
+        move |destination| {
+            let mut paths = Paths::with_rows(TableHash::new(hash), &mut rows);
+            paths.next_identification(hash, destination, Protocol::UDP)
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn who_may_lose_its_address_probes_again_when_the_link_comes_back() {
     unplugged(Probing::Always, |host| {
         plug(host, true);
         host.lives(20_000);
-        assert!(host.arp.has_address());
+        assert!(host.has_address());
         plug(host, false);
         host.lives(5000);
         plug(host, true);

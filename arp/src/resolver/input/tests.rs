@@ -1,9 +1,10 @@
 use std::{format, vec, vec::Vec};
 
 use ::testkit::Random;
+use ethernet::Neighbours as _;
 use netif::MacAddr;
 
-use crate::{Counters, cache::Resolution, host::*};
+use crate::{Counters, host::*};
 
 #[test]
 fn requests_are_answered() {
@@ -278,12 +279,10 @@ fn no_input_is_believed_by_chance() {
         let counts = [learnt, malformed, bad_sender, mismatched, unsolicited];
         assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
         // All that was learnt came in frames of that one station.
-        let macs: Vec<_> = (1..=254)
-            .filter_map(|last| match host.arp.cache.resolve(host.now, [10, 0, 0, last].into()) {
-                Resolution::Known(mac) | Resolution::Stale(mac) => Some(mac),
-                _ => None,
-            })
+        let known: Vec<_> = (1..=254)
+            .flat_map(|last| host.sends([10, 0, 0, last], 1))
+            .filter(|sent| sent.contains("ipv4"))
             .collect();
-        assert!(!macs.is_empty() && macs.iter().all(|&mac| mac == PEER));
+        assert!(!known.is_empty() && known.iter().all(|sent| *sent == carries(PEER, 1)));
     });
 }

@@ -1,6 +1,6 @@
 //! Whom a service answers: what keeps two services from answering each other for ever.
 
-use crate::Udp;
+use super::Udp;
 
 /// Below this, ports are those of services (RFC 6335 6, the system ports), and no client has one of them.
 const SYSTEM_PORTS: u16 = 1024;
@@ -45,7 +45,7 @@ pub(crate) struct Answers {
 /// A service that was just bound to a port, to be told what it answers beyond the usual: see
 /// [`Udp::bind`].
 #[derive(Debug, PartialEq, Eq)]
-pub struct Bound<'a>(pub(crate) &'a mut Answers);
+pub struct Bound<'a>(pub(super) &'a mut Answers);
 
 impl Bound<'_> {
     /// The service answers whatever port a request comes from: for protocols whose clients have a fixed port, and
@@ -71,13 +71,13 @@ impl Bound<'_> {
 impl<I> Udp<'_, I> {
     /// Whether a service is bound to `port`, or the counters are.
     #[inline]
-    pub(crate) fn is_bound(&self, port: u16) -> bool {
+    pub(super) fn is_bound(&self, port: u16) -> bool {
         self.ports.is_bound(port) || self.listing.is_at(port)
     }
 
     /// Whether a port is likely to be that of a service. Port 0 is none: nothing can be sent there (RFC 768).
     #[inline]
-    pub(crate) fn is_of_service(&self, port: u16) -> bool {
+    pub(super) fn is_of_service(&self, port: u16) -> bool {
         match port {
             0 => false,
             1..SYSTEM_PORTS => true,

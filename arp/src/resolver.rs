@@ -1,0 +1,219 @@
+//! ARP of one host: a value without input or output. What is heard, what is to be sent and the time go in; what is to be
+//! done comes out, and when it is to be asked again.
+
+use core::net::Ipv4Addr;
+
+use ethernet::EtherType;
+use layer::{Cidr, Instant, Payload};
+use managed::ManagedSlice;
+use netif::MacAddr;
+use rt_regions::Pool;
+
+use crate::{
+    AddressInUse, ArpPacket, Counters, Entry, StaticError, Timing,
+    cache::{Cache, Full, Resolution},
+    detection::Detection,
+    entry::NEVER,
+    waiting::{Queue, Waiting},
+};
+
+mod input;
+mod output;
+
+pub use input::Reaction;
+
+/// An ARP packet to be sent, and the station it is for, or all.
+pub type Output = (MacAddr, ArpPacket);
+
+/// What is known of a link's neighbours and of our own address among them (RFC 826, RFC 5227, RFC 1122 2.3.2).
+#[derive(Debug)]
+pub struct Resolver<'g> {
+    /// Our address, or the one that is to be ours, and the network whose addresses are learnt.
+    network: Cidr,
+    cache: Cache<'g>,
+    waiting: Waiting<'g>,
+    /// Whether our address is ours.
+    detection: Detection,
+    counters: Counters,
+    log: bool,
+}
+
+/// What is to be done with a packet for a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Resolved {
+    /// The station to send it to now; none: it waits, or was dropped.
+    pub station: Option<MacAddr>,
+    /// What is to be sent after it.
+    pub output: Option<Output>,
+}
+
+impl<'g> Resolver<'g> {
+    /// The value for a host with this address, which is ours at once; the unspecified one is none. The cache is in
+    /// `storage` (8 entries times a power of two); packets wait in pages of `pool`, or are dropped without one.
+    /// Nobody can predict `secret`.
+    pub fn new(
+        address: Cidr,
+        secret: u128,
+        storage: impl Into<ManagedSlice<'g, Entry>>,
+        timing: Timing,
+        pool: Option<&'g Pool<'g>>,
+    ) -> Self {
+        Self {
+            network: address,
+            cache: Cache::new(storage, timing, secret),
+            waiting: Waiting::new(pool),
+            detection: Detection::new(secret, !address.address().is_unspecified()),
+            counters: Counters::default(),
+            log: false,
+        }
+    }
+
+    /// Probes for each address before it is used, and gives it up rather than share it: see
+    /// [`Arp::with_probing`](crate::Arp::with_probing).
+    pub fn probe(&mut self) {
+        self.detection.probe();
+    }
+
+    /// Probes for the address before it is used, and keeps and defends it from then on: see
+    /// [`Arp::with_probing_at_start`](crate::Arp::with_probing_at_start).
+    pub fn probe_at_start(&mut self) {
+        self.detection.probe_at_start();
+    }
+
+    /// Our address, as long as it is ours; otherwise the unspecified one.
+    #[inline]
+    pub fn address(&self) -> Cidr {
+        if self.detection.is_ours() { self.network } else { Cidr::UNSPECIFIED }
+    }
+
+    /// The station that has our address, if it is not ours for that reason.
+    pub fn in_use(&self) -> Option<&AddressInUse> {
+        self.detection.taken()
+    }
+
+    /// Gives us another address, or the same anew, or with the unspecified one none. It is announced, or probed for,
+    /// by the next [`due`](Self::due). Everything that is known of neighbours is forgotten but the
+    /// static entries; packets that wait are dropped, because they have the old address in them.
+    pub fn set_address(&mut self, address: Cidr) {
+        self.network = address;
+        self.detection.restart(!address.address().is_unspecified());
+        self.forget();
+    }
+
+    /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
+    /// that is received changes it. Packets that wait for the neighbour at this moment are dropped.
+    ///
+    /// # Errors
+    /// No neighbour can have the address, or there is no place for it.
+    pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
+        if address == self.network.address() || !self.is_host(address) {
+            return Err(StaticError::NotANeighbour(address));
+        }
+        let displaced = self.cache.insert_static(address, mac).map_err(|Full| StaticError::Full)?;
+        self.counters.abandoned += self.waiting.discard(address);
+        self.displace(displaced);
+        Ok(())
+    }
+
+    /// The station of a neighbour, if it is at hand, our address is ours, and nothing else is to be done.
+    #[inline]
+    pub fn lookup(&mut self, now: Instant, address: Ipv4Addr) -> Option<MacAddr> {
+        if self.detection.is_ours() { self.cache.lookup(now, address) } else { None }
+    }
+
+    /// What to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find. `mac` is our hardware
+    /// address. It is kept if it is to wait.
+    pub fn resolve(
+        &mut self,
+        now: Instant,
+        mac: MacAddr,
+        address: Ipv4Addr,
+        ethertype: EtherType,
+        payload: &dyn Payload,
+    ) -> Resolved {
+        let mut resolved = Resolved { station: None, output: None };
+        if !self.detection.is_ours() {
+            self.counters.no_address_tx += 1;
+            return resolved;
+        }
+        if address == self.network.address() || !self.is_host(address) {
+            self.counters.not_a_neighbour += 1;
+            return resolved;
+        }
+        match self.cache.resolve(now, address) {
+            Resolution::Known(station) => resolved.station = Some(station),
+            Resolution::Stale(station) => {
+                resolved.station = Some(station);
+                resolved.output = Some(self.request(mac, address, station));
+            }
+            Resolution::Ask { displaced } => {
+                self.displace(displaced);
+                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
+                resolved.output = Some(self.request(mac, address, MacAddr::BROADCAST));
+            }
+            Resolution::Asked => {
+                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
+            }
+            Resolution::Silent => self.counters.unanswered += 1,
+            Resolution::Full => self.counters.cache_full += 1,
+        }
+        resolved
+    }
+
+    /// When [`due`](Self::due) is to be called.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let deadline = self.deadline();
+        (deadline < NEVER).then_some(deadline)
+    }
+
+    /// When something is to be done, or [`NEVER`].
+    #[inline]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.detection.next().min(self.cache.wake())
+    }
+
+    /// Takes note that frames leave again, or no longer, where that is told; says whether it is news.
+    #[inline]
+    pub fn set_link_up(&mut self, now: Instant, up: bool) -> bool {
+        let is_news = up != self.detection.link_up();
+        if is_news {
+            self.detection.look(now, up, None);
+        }
+        is_news
+    }
+
+    /// What it has counted.
+    pub fn stats(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Turns its log on or off.
+    pub fn set_log(&mut self, on: bool) {
+        self.log = on;
+    }
+
+    /// Whether one host can have this address: in our network, or elsewhere (a gateway may be).
+    fn is_host(&self, address: Ipv4Addr) -> bool {
+        let nobody = address.octets()[0] == 0
+            || address.is_loopback()
+            || address.is_multicast()
+            || address.is_broadcast();
+        !nobody && (self.network.is_neighbour(address) || !self.network.contains(address))
+    }
+
+    /// Forgets what was learnt and what waits under the address that we had.
+    fn forget(&mut self) {
+        self.cache.clear(self.network.address());
+        self.counters.abandoned += self.waiting.clear();
+    }
+
+    /// Cleans up after an entry that had to go.
+    fn displace(&mut self, displaced: Option<Ipv4Addr>) {
+        if let Some(address) = displaced {
+            self.counters.displaced += 1;
+            self.counters.abandoned += self.waiting.discard(address);
+        }
+    }
+}

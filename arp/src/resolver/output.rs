@@ -1,0 +1,66 @@
+//! What is sent unasked: requests, announcements, probes, when they are due.
+
+use core::{net::Ipv4Addr, time::Duration};
+
+use layer::Instant;
+use netif::MacAddr;
+
+use super::{Output, Resolver};
+use crate::{ArpPacket, cache::Due, detection::Step};
+
+impl Resolver<'_> {
+    /// Asks for `target`: all stations, or one.
+    pub(super) fn request(
+        &mut self,
+        mac: MacAddr,
+        target: Ipv4Addr,
+        destination: MacAddr,
+    ) -> Output {
+        self.counters.requests_tx += 1;
+        (destination, ArpPacket::request((self.network.address(), mac), target))
+    }
+
+    /// Says that our address is ours.
+    pub(super) fn announce(&mut self, mac: MacAddr) -> Output {
+        self.counters.announcements_tx += 1;
+        (MacAddr::BROADCAST, ArpPacket::announcement((self.network.address(), mac)))
+    }
+
+    /// Takes note at `now` of whether frames leave, which is to be asked again after `interval`. To be called before
+    /// [`due`](Self::due): a probe that cannot leave is none.
+    pub fn look(&mut self, now: Instant, link_up: bool, interval: Option<Duration>) {
+        self.detection.look(now, link_up, interval);
+    }
+
+    /// What is to be sent at `now`: to be called until there is nothing more. `mac` is our hardware address.
+    pub fn due(&mut self, now: Instant, mac: MacAddr) -> Option<Output> {
+        if let Some(step) = self.detection.due(now) {
+            return Some(match step {
+                Step::Probe => {
+                    self.counters.probes_tx += 1;
+                    (MacAddr::BROADCAST, ArpPacket::probe(mac, self.network.address()))
+                }
+                Step::Announce => self.announce(mac),
+            });
+        }
+        while let Some(due) = self.cache.due(now) {
+            match due {
+                Due::Ask(address) => return Some(self.request(mac, address, MacAddr::BROADCAST)),
+                Due::Poll(address, station) => return Some(self.request(mac, address, station)),
+                Due::Changed(address) => {
+                    layer::log!(self.log, "arp: {} has moved", address);
+                    self.counters.changed += 1;
+                }
+                Due::Silent(address) | Due::Lost(address) => {
+                    layer::log!(self.log, "arp: {} does not answer", address);
+                    self.counters.silent += 1;
+                    self.counters.unanswered += self.waiting.discard(address);
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

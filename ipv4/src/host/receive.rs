@@ -1,0 +1,244 @@
+//! What is done to a packet on its way up: checks, and reassembly.
+
+use core::net::Ipv4Addr;
+
+use ethernet::Frame;
+use layer::{Cidr, Instant, Rx};
+use network::{Delivery, Packet, Problem, Protocol};
+use rt_regions::{Exhausted, Region};
+
+use super::{Host, is_broadcast};
+use crate::{
+    options,
+    reassembly::{Datagram, Insert},
+    wire::{HEADER_LEN, Ipv4Header, ParseError, Parsed},
+};
+
+impl Host<'_> {
+    /// Takes a frame with a packet; `ours` is our address. Gives the packet if it is for us, and whole; what is not
+    /// for us, or not to be believed, is counted and gone.
+    #[inline]
+    pub fn receive<'r>(
+        &mut self,
+        now: Instant,
+        ours: Cidr,
+        frame: &Frame<'r>,
+        region: &'r Region<'_>,
+    ) -> Option<Delivery<'r>> {
+        let parsed = self.filter(ours, frame)?;
+        layer::log!(self.log, "ipv4: received {}", parsed.header);
+        if parsed.header_bytes.len() > HEADER_LEN
+            && let Err(problem) = options::check(parsed.header_bytes)
+        {
+            return Some(self.reject(ours, frame, &parsed, problem));
+        }
+        let packet = if parsed.header.is_fragment() {
+            self.reassemble(now, ours, frame, &parsed, region)?
+        } else {
+            packet(ours, frame, parsed.header, parsed.header_bytes, parsed.payload)
+        };
+        self.counters.packets_rx += 1;
+        Some(Delivery::Packet(packet))
+    }
+
+    /// Drops a datagram of which a fragment is missing at `now`, to be called until it is [`Rx::Idle`]. Gives what
+    /// came if its sender is to be told: its first fragment had come (RFC 792), and `ours` is still what it was for.
+    #[inline]
+    pub fn expire<'r>(
+        &mut self,
+        now: Instant,
+        ours: Cidr,
+        region: &'r Region<'_>,
+    ) -> Rx<Delivery<'r>> {
+        match self.reassembly.expire(now) {
+            None => Rx::Idle,
+            Some(datagram) => {
+                self.counters.reassembly_timeouts += 1;
+                match expired(&datagram, ours, region) {
+                    Some(packet) => {
+                        Rx::Item(Delivery::Rejected(packet, Problem::ReassemblyTimedOut))
+                    }
+                    None => Rx::Handled,
+                }
+            }
+        }
+    }
+
+    /// Whether a packet to `address` is for us.
+    #[inline]
+    fn is_for_us(&self, ours: Cidr, address: Ipv4Addr) -> bool {
+        (address == ours.address() && !address.is_unspecified())
+            || is_broadcast(ours, address)
+            || self.is_member(address)
+    }
+
+    /// Checks a packet.
+    #[inline]
+    fn filter<'r>(&mut self, ours: Cidr, frame: &Frame<'r>) -> Option<Parsed<'r>> {
+        let parsed = match Ipv4Header::parse(frame.payload) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                match error {
+                    ParseError::TooShort | ParseError::HeaderLength => {
+                        self.counters.bad_length += 1;
+                    }
+                    ParseError::Version => self.counters.bad_version += 1,
+                    ParseError::Checksum => self.counters.bad_checksum += 1,
+                }
+                return None;
+            }
+        };
+        let destination = parsed.header.destination();
+        if !self.is_for_us(ours, destination) {
+            self.counters.not_for_us += 1;
+            return None;
+        }
+        if !is_source(ours, parsed.header.source()) {
+            self.counters.bad_source += 1;
+            return None;
+        }
+        if frame.destination.is_group() && destination == ours.address() {
+            self.counters.broadcast_frame += 1;
+            return None;
+        }
+        Some(parsed)
+    }
+
+    /// Keeps a fragment; gives its datagram when it is whole.
+    #[inline(never)]
+    fn reassemble<'r>(
+        &mut self,
+        now: Instant,
+        ours: Cidr,
+        frame: &Frame<'r>,
+        fragment: &Parsed<'r>,
+        region: &'r Region<'_>,
+    ) -> Option<Packet<'r>> {
+        let counters = &mut self.counters;
+        counters.fragments_rx += 1;
+        let outcome = self.reassembly.insert(now, fragment);
+        counters.reassembly_evicted = self.reassembly.evicted();
+        let datagram = match outcome {
+            Insert::Complete(datagram) => datagram,
+            Insert::Waiting => return None,
+            Insert::Duplicate => {
+                counters.fragments_duplicate += 1;
+                return None;
+            }
+            Insert::Malformed => {
+                counters.fragments_malformed += 1;
+                return None;
+            }
+            Insert::Overlap => {
+                counters.reassembly_overlaps += 1;
+                return None;
+            }
+            Insert::Refused => {
+                counters.fragments_refused += 1;
+                return None;
+            }
+            Insert::Exhausted(_) => {
+                counters.reassembly_exhausted += 1;
+                return None;
+            }
+        };
+        let Ok((header, payload)) = copy(&datagram, region) else {
+            counters.reassembly_exhausted += 1;
+            return None;
+        };
+        counters.reassembled += 1;
+        let mut packet = packet(ours, frame, fragment.header, header, payload);
+        // Whatever a device says of checksums, it says of a frame, and nobody below has seen the datagram whole.
+        // "Verified" on a fragment is the word of whoever sent it (a kernel that cut what it had in one piece, a guest
+        // that passes on what it heard); "blank" is from a place to the end of the frame, which is not that of the
+        // datagram. Both are no reason not to look.
+        packet.verify_checksum = true;
+        // The header is the first fragment's; congestion met by any fragment was met by the whole.
+        packet.tos = header.get(1).copied().unwrap_or_default();
+        packet.ttl = header.get(8).copied().unwrap_or_default();
+        if datagram.congestion() {
+            packet.tos |= 3;
+        }
+        Some(packet)
+    }
+
+    /// A packet whose header is wrong, or asks for what is not done.
+    #[cold]
+    fn reject<'r>(
+        &mut self,
+        ours: Cidr,
+        frame: &Frame<'r>,
+        parsed: &Parsed<'r>,
+        problem: Problem,
+    ) -> Delivery<'r> {
+        match problem {
+            Problem::SourceRouteFailed => self.counters.source_routed += 1,
+            _ => self.counters.bad_options += 1,
+        }
+        let packet = packet(ours, frame, parsed.header, parsed.header_bytes, parsed.payload);
+        Delivery::Rejected(packet, problem)
+    }
+}
+
+/// Whether another host can have sent from `address` (RFC 1122 3.2.1.3).
+#[inline]
+fn is_source(ours: Cidr, address: Ipv4Addr) -> bool {
+    let [first, ..] = address.octets();
+    !matches!(first, 0 | 127 | 224..)
+        && !is_broadcast(ours, address)
+        && ours.network() != Some(address)
+        && address != ours.address()
+}
+
+#[inline]
+fn packet<'r>(
+    ours: Cidr,
+    frame: &Frame<'_>,
+    header: &Ipv4Header,
+    header_bytes: &'r [u8],
+    payload: &'r [u8],
+) -> Packet<'r> {
+    let destination = header.destination();
+    Packet {
+        source: header.source().into(),
+        destination: destination.into(),
+        protocol: Protocol(header.protocol),
+        ttl: header.ttl,
+        tos: header.tos,
+        broadcast: frame.destination.is_group() || destination != ours.address(),
+        verify_checksum: frame.checksums.must_verify(),
+        header: header_bytes,
+        payload,
+    }
+}
+
+/// What came of a datagram whose time is over, if its sender is to be told: 8 bytes of its payload.
+fn expired<'r>(datagram: &Datagram<'_>, ours: Cidr, region: &'r Region<'_>) -> Option<Packet<'r>> {
+    let key = datagram.key();
+    if key.destination != ours.address() {
+        return None;
+    }
+    let header = region.alloc_slice(datagram.header()?).ok()?;
+    let (_, first) = datagram.fragments().find(|(offset, _)| *offset == 0)?;
+    let payload = region.alloc_slice(&first[..first.len().min(8)]).ok()?;
+    Some(Packet {
+        source: key.source.into(),
+        destination: key.destination.into(),
+        protocol: key.protocol,
+        ttl: header.get(8).copied().unwrap_or_default(),
+        tos: header.get(1).copied().unwrap_or_default(),
+        broadcast: false,
+        verify_checksum: false,
+        header,
+        payload,
+    })
+}
+
+/// Header and payload of a whole datagram, in `region`.
+fn copy<'r>(
+    datagram: &Datagram<'_>,
+    region: &'r Region<'_>,
+) -> Result<(&'r [u8], &'r [u8]), Exhausted> {
+    let header = region.alloc_slice(datagram.header().unwrap_or_default())?;
+    Ok((header, datagram.payload(region)?))
+}

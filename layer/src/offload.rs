@@ -1,0 +1,59 @@
+//! What a layer leaves undone in what it sends, for the interface to do.
+
+use core::num::NonZeroU16;
+
+/// What an interface does with what it sends, and so what the layers above may leave to it, packet by packet: see
+/// [`TxOffload`]. As long as the interface is there, it stays the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offloads {
+    /// It completes a partial checksum of any packet that is no fragment.
+    pub checksum: bool,
+    /// It cuts an IPv4 packet with a UDP datagram, whose checksum is partial, into fragments.
+    pub udp_fragmentation: bool,
+}
+
+impl Offloads {
+    /// An interface that sends what it is given, byte for byte.
+    pub const NONE: Self = Self { checksum: false, udp_fragmentation: false };
+}
+
+/// What was left undone in one packet that is sent. It travels down beside the packet; a layer that puts its header
+/// before the packet [shifts](Self::shifted) it.
+///
+/// Whoever leaves something undone has seen in the [`Offloads`] of what is below that it will be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TxOffload {
+    /// The checksum that is to be completed.
+    pub checksum: Option<PartialChecksum>,
+    /// How many bytes of its payload each fragment is to carry, a multiple of 8: the packet is longer than the link
+    /// takes.
+    pub segment_size: Option<NonZeroU16>,
+}
+
+/// A checksum of which only the pseudo header has been summed: where the field is to be found. As `csum_start` and
+/// `csum_offset` of virtio (virtio 1.2, 5.1.6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialChecksum {
+    /// Where the bytes begin that are to be summed, up to the end of the packet: that many bytes after the packet's
+    /// own beginning.
+    pub start: u16,
+    /// Where the checksum is, in bytes from `start`. The sum of the pseudo header, not complemented, is there already.
+    pub offset: u16,
+}
+
+impl TxOffload {
+    /// A packet that is complete.
+    pub const NONE: Self = Self { checksum: None, segment_size: None };
+
+    /// The packet begins `bytes` earlier: a header was put before it.
+    #[inline]
+    #[must_use]
+    pub const fn shifted(self, bytes: u16) -> Self {
+        match self.checksum {
+            Some(PartialChecksum { start, offset }) => {
+                Self { checksum: Some(PartialChecksum { start: start + bytes, offset }), ..self }
+            }
+            None => self,
+        }
+    }
+}

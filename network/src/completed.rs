@@ -1,0 +1,98 @@
+//! A checksum that was left to the interface, completed after all.
+
+use layer::{PartialChecksum, Payload};
+
+use crate::Checksum;
+
+/// A payload whose partial checksum is completed: what a network layer sends in the place of one that it cuts into
+/// fragments itself, since an interface sees none of them whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Completed<'a, P: ?Sized> {
+    payload: &'a P,
+    /// Where the checksum is.
+    at: usize,
+    checksum: [u8; 2],
+}
+
+impl<'a, P: Payload + ?Sized> Completed<'a, P> {
+    /// The payload with its checksum; as it is where `checksum` is outside of it.
+    pub fn new(payload: &'a P, checksum: PartialChecksum) -> Self {
+        let start = usize::from(checksum.start).min(payload.len());
+        let mut sum = Checksum::new();
+        payload.visit(start, payload.len() - start, &mut |piece| sum = sum.add(piece));
+        // 0 says in UDP that there is no checksum; this is the same sum (RFC 768).
+        let checksum_value = match sum.finish() {
+            0 => u16::MAX,
+            checksum => checksum,
+        };
+        let at = start + usize::from(checksum.offset);
+        Self { payload, at, checksum: checksum_value.to_be_bytes() }
+    }
+}
+
+impl<P: Payload + ?Sized> Payload for Completed<'_, P> {
+    fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        self.payload.copy_to(offset, out);
+        for (at, byte) in (self.at..).zip(self.checksum) {
+            if let Some(out) = at.checked_sub(offset).and_then(|at| out.get_mut(at)) {
+                *out = byte;
+            }
+        }
+    }
+
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
+        let end = offset + length;
+        let [before, after] = [self.at, self.at + 2].map(|at| at.clamp(offset, end));
+        self.payload.visit(offset, before - offset, visit);
+        if before < after {
+            visit(&self.checksum[before - self.at..after - self.at]);
+        }
+        self.payload.visit(after, end - after, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_it_is_that_of_the_whole() {
+        let bytes: Vec<u8> = (0..40).collect();
+        let payload = (&bytes[..13], &bytes[13..]);
+        let completed = Completed::new(&payload, PartialChecksum { start: 8, offset: 6 });
+        let mut expected = bytes.clone();
+        let checksum = Checksum::new().add(&bytes[8..]).finish().to_be_bytes();
+        expected[14..16].copy_from_slice(&checksum);
+        for start in 0..=40 {
+            for end in start..=40 {
+                let mut part = vec![0; end - start];
+                completed.copy_to(start, &mut part);
+                assert_eq!(part, expected[start..end], "{start}..{end}");
+                let mut seen = Vec::new();
+                completed.visit(start, end - start, &mut |piece| seen.extend_from_slice(piece));
+                assert_eq!(seen, part, "{start}..{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_of_zero_is_not_taken_for_none() {
+        let payload = [0xff, 0xff, 0, 0];
+        let mut out = [0; 4];
+        Completed::new(&payload, PartialChecksum { start: 0, offset: 2 }).copy_to(0, &mut out);
+        assert_eq!(out, [0xff, 0xff, 0xff, 0xff]);
+    }
+
+    #[test]
+    fn a_place_outside_changes_nothing() {
+        let mut out = [0; 4];
+        Completed::new(&[1, 2, 3, 4], PartialChecksum { start: 9, offset: 6 }).copy_to(0, &mut out);
+        assert_eq!(out, [1, 2, 3, 4]);
+    }
+}
