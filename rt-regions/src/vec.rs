@@ -88,8 +88,11 @@ impl<'r, T> RegionVec<'r, T> {
     /// # Panics
     /// There is no such element.
     pub fn swap_remove(&mut self, index: usize) -> T {
+        assert!(index < self.length);
         let last = self.length - 1;
-        self.swap(index, last);
+        if index != last {
+            self.swap(index, last);
+        }
         self.length = last;
         // SAFETY: by the invariant the element was written; it is no longer counted.
         unsafe { self.all()[last].assume_init_read() }

@@ -96,6 +96,16 @@ fn vectors_grow_in_place_while_they_are_the_newest() {
     });
 }
 
+/// Not even the one that an empty vector would have before its first.
+#[test]
+#[should_panic = "index < self.length"]
+fn an_element_that_is_not_there_is_not_removed() {
+    with_pool(8, |pool| {
+        let region = Region::new(pool, "r");
+        RegionVec::<u32>::new(&region).swap_remove(usize::MAX);
+    });
+}
+
 #[test]
 fn a_vector_that_cannot_grow_is_as_it_was() {
     with_pool(64, |pool| {
@@ -127,6 +137,12 @@ fn a_vector_drops_its_elements() {
         }
         assert_eq!(dropped.get(), 0, "growing moves");
         drop(vector.swap_remove(3));
+        drop(vector.swap_remove(98));
+        assert_eq!(
+            (vector.len(), dropped.get()),
+            (98, 2),
+            "the last is moved by nobody, and dropped once"
+        );
         vector.truncate(50);
         assert_eq!(dropped.get(), 50);
         drop(vector);
