@@ -56,7 +56,7 @@ impl<'g> Host<'g> {
             gateway: None,
             ttl: DEFAULT_TTL,
             groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
-            reassembly: Reassembly::new(limits, pool, region)?,
+            reassembly: Reassembly::new(limits, TableHash::new(hash), pool, region)?,
             hash,
             paths: Paths::new(TableHash::new(hash), pool.pages(), region)?,
             counters: Counters::default(),

@@ -4,23 +4,27 @@
 //! timed out. Two maps of one bit for each 8 bytes say what has arrived and where the pieces begin, so a
 //! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole
 //! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too) within a
-//! second and before another first fragment. An exact duplicate is ignored.
+//! second and before another first fragment. An exact duplicate is ignored. Nothing takes longer when many
+//! datagrams wait, but to make room for one that needs that of several.
 
-use core::{net::Ipv4Addr, time::Duration};
+use core::time::Duration;
 
-use layer::Instant;
+use layer::{Instant, TableHash};
 use network::Protocol;
-use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region, RegionVec};
+use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region};
 
 use crate::wire::{MAX_PACKET_LEN, Parsed};
 
 mod datagram;
+mod index;
 mod map;
 mod refused;
+mod table;
 
 pub use datagram::{Datagram, Key};
 use datagram::{Fit, Known};
 use refused::Refused;
+use table::Table;
 
 /// How much may wait, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,40 +80,38 @@ pub enum Insert<'p> {
 /// The datagrams that wait for fragments.
 #[derive(Debug)]
 pub struct Reassembly<'p> {
-    /// In any order; only the places in use.
-    datagrams: RegionVec<'p, Datagram<'p>>,
+    table: Table<'p>,
     pool: &'p Pool<'p>,
     limits: Limits,
-    /// No datagram times out before this.
-    next_deadline: Option<Instant>,
     refused: Refused,
     /// How many datagrams were dropped to make room.
     evicted: u64,
 }
 
 impl<'p> Reassembly<'p> {
-    /// No datagrams; their table is in `region`, they will be in regions of `pool`.
+    /// No datagrams; their table is in `region`, they will be in regions of `pool`. The secret of `hash` keeps others
+    /// from choosing datagrams that are all in one place of the table.
     ///
     /// # Errors
     /// The region has no room for the table.
     pub fn new(
         limits: Limits,
+        hash: TableHash,
         pool: &'p Pool<'p>,
         region: &'p Region<'_>,
     ) -> Result<Self, Exhausted> {
-        let datagrams = RegionVec::with_capacity(limits.datagrams.max(1), region)?;
-        let refused = Refused::default();
-        Ok(Self { datagrams, pool, limits, next_deadline: None, refused, evicted: 0 })
+        let table = Table::new(limits.datagrams.max(1), hash, region)?;
+        Ok(Self { table, pool, limits, refused: Refused::default(), evicted: 0 })
     }
 
     /// How many datagrams are waiting.
     pub fn len(&self) -> usize {
-        self.datagrams.len()
+        self.table.len()
     }
 
     /// Whether none is waiting.
     pub fn is_empty(&self) -> bool {
-        self.datagrams.is_empty()
+        self.len() == 0
     }
 
     /// How many datagrams were dropped to make room for others.
@@ -120,21 +122,17 @@ impl<'p> Reassembly<'p> {
     /// When [`expire`](Self::expire) has something to do.
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.next_deadline
+        // Time never goes back, so the oldest is due first.
+        Some(self.table.get(self.table.oldest(None)?).deadline)
     }
 
     /// Takes out a datagram whose time is over; ask again until there is none.
     #[inline]
     pub fn expire(&mut self, now: Instant) -> Option<Datagram<'p>> {
-        if self.next_deadline.is_none_or(|deadline| now < deadline) {
+        if self.next_deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
-        let oldest = self.oldest(None)?;
-        if now < self.datagrams[oldest].deadline {
-            self.next_deadline = Some(self.datagrams[oldest].deadline);
-            return None;
-        }
-        Some(self.remove(oldest))
+        self.take_oldest()
     }
 
     /// Keeps a fragment, and gives the datagram if it is whole now.
@@ -154,35 +152,34 @@ impl<'p> Reassembly<'p> {
         if self.refused.contains(now, key, offset) {
             return Insert::Refused;
         }
-        let index = match self.datagrams.iter().position(|datagram| datagram.key == key) {
-            Some(index) => index,
+        let place = match self.table.find(&key) {
+            Some(place) => place,
             None => match self.open(now, key) {
-                Ok(index) => index,
+                Ok(place) => place,
                 Err(exhausted) => return Insert::Exhausted(exhausted),
             },
         };
-        let fragments = &mut self.datagrams[index].fragments;
+        let fragments = &mut self.table.get_mut(place).fragments;
         match fragments.value_mut().note(offset, length, more) {
             Fit::New => {}
             Fit::Duplicate => return Insert::Duplicate,
             Fit::Overlap => {
-                self.remove(index);
+                self.table.remove(place);
                 self.refused.note(now, key);
                 return Insert::Overlap;
             }
         }
         fragments.value_mut().note_header(offset, fragment);
-        let pages = fragments.pages();
         if let Err(exhausted) = fragments.push(offset as u32, fragment.payload) {
-            self.remove(index);
+            self.table.remove(place);
             return Insert::Exhausted(exhausted);
         }
         if fragments.value().is_whole() {
             let impossible = fragments.value().is_impossible();
-            let datagram = self.remove(index);
+            let datagram = self.table.remove(place);
             return if impossible { Insert::Malformed } else { Insert::Complete(datagram) };
         }
-        if fragments.pages() > pages {
+        if self.table.count_pages(place) {
             self.make_room(key, 0);
         }
         Insert::Waiting
@@ -190,58 +187,43 @@ impl<'p> Reassembly<'p> {
 
     /// Opens a place for a datagram, after making room for it.
     fn open(&mut self, now: Instant, key: Key) -> Result<usize, Exhausted> {
-        if self.datagrams.len() == self.datagrams.capacity()
-            && let Some(oldest) = self.oldest(None)
+        if self.table.is_full()
+            && let Some(oldest) = self.table.oldest(None)
         {
             self.evict(oldest);
         }
         self.make_room(key, size_of::<Known>());
         let fragments = ChunkQueue::new(Region::new(self.pool, "ipv4.reassembly"), Known::new())?;
-        let deadline = now + self.limits.timeout;
-        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
-        self.datagrams.push(Datagram { key, deadline, fragments })?;
-        Ok(self.datagrams.len() - 1)
+        self.table.add(Datagram { key, deadline: now + self.limits.timeout, fragments })
     }
 
     /// Drops the oldest datagrams until what waits, and `more` bytes, is inside the limits: first those
     /// of the same source, then any. The datagram of `key` may be among them.
     fn make_room(&mut self, key: Key, more: usize) {
         let more = more.next_multiple_of(PAGE_SIZE);
+        // One source has no more than all have.
+        let least = self.limits.bytes_per_source.min(self.limits.bytes);
+        if self.table.pages(None) * PAGE_SIZE + more <= least {
+            return;
+        }
         let of_source = (Some(key.source), self.limits.bytes_per_source);
         for (source, most) in [of_source, (None, self.limits.bytes)] {
-            while self.bytes(source) + more > most
-                && let Some(oldest) = self.oldest(source)
+            while self.table.pages(source) * PAGE_SIZE + more > most
+                && let Some(oldest) = self.table.oldest(source)
             {
                 self.evict(oldest);
             }
         }
     }
 
-    /// The datagrams of one source, or of all, each with its place.
-    fn of(&self, source: Option<Ipv4Addr>) -> impl Iterator<Item = (usize, &Datagram<'p>)> {
-        let is_of = move |datagram: &Datagram<'_>| source.is_none_or(|s| s == datagram.key.source);
-        self.datagrams.iter().enumerate().filter(move |(_, datagram)| is_of(datagram))
+    #[cold]
+    fn take_oldest(&mut self) -> Option<Datagram<'p>> {
+        Some(self.table.remove(self.table.oldest(None)?))
     }
 
-    fn bytes(&self, source: Option<Ipv4Addr>) -> usize {
-        self.of(source).map(|(_, datagram)| datagram.fragments.pages()).sum::<usize>() * PAGE_SIZE
-    }
-
-    fn oldest(&self, source: Option<Ipv4Addr>) -> Option<usize> {
-        self.of(source).min_by_key(|(_, datagram)| datagram.deadline).map(|(index, _)| index)
-    }
-
-    fn evict(&mut self, index: usize) {
+    fn evict(&mut self, place: usize) {
         self.evicted += 1;
-        self.remove(index);
-    }
-
-    fn remove(&mut self, index: usize) -> Datagram<'p> {
-        let datagram = self.datagrams.swap_remove(index);
-        if self.datagrams.is_empty() {
-            self.next_deadline = None;
-        }
-        datagram
+        self.table.remove(place);
     }
 }
 

@@ -1,6 +1,7 @@
 use core::net::Ipv4Addr;
 use std::{vec, vec::Vec};
 
+use layer::KeyedHash;
 use rt_regions::Region;
 use testkit::{Random, with_pool};
 
@@ -51,8 +52,12 @@ fn with_reassembly(
         let global = Region::new(pool, "global");
         let mut chosen = Limits::for_pool(pool);
         limits(&mut chosen);
-        test(Reassembly::new(chosen, pool, &global).unwrap());
+        test(Reassembly::new(chosen, hash(), pool, &global).unwrap());
     });
+}
+
+fn hash() -> TableHash {
+    TableHash::new(KeyedHash::new(7))
 }
 
 fn insert<'p>(reassembly: &mut Reassembly<'p>, packet: &[u8]) -> Insert<'p> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ::ipv4::{Datagram, Fields, Insert, Ipv4Header, Key, Limits, Reassembly};
-use layer::Instant;
+use layer::{Instant, KeyedHash, TableHash};
 use network::Protocol;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use testkit::with_pool;
@@ -106,7 +106,8 @@ pub(crate) fn run(program: &[u8]) {
             let bytes = pages * PAGE_SIZE;
             Limits { datagrams: 16, bytes, bytes_per_source: bytes / 2, timeout: TIMEOUT }
         };
-        let mut reassembly = Reassembly::new(limits, pool, &table).expect("there is room");
+        let hash = TableHash::new(KeyedHash::new(u128::from(settings)));
+        let mut reassembly = Reassembly::new(limits, hash, pool, &table).expect("there is room");
         if !plenty && settings & 2 != 0 {
             // Less than the limits allow.
             pool.keep_back(pool.free_pages().saturating_sub(limits.bytes / PAGE_SIZE / 2));
