@@ -20,6 +20,8 @@ pub struct Cable {
     mac: MacAddr,
     incoming: Frames,
     next: usize,
+    /// The frame that comes after the last.
+    again_from: usize,
     /// Where a frame that is sent is put together.
     frame: Box<[u8; LONGEST]>,
     sent: Rc<Cell<u64>>,
@@ -32,9 +34,16 @@ impl Cable {
             mac,
             incoming: Rc::clone(incoming),
             next: 0,
+            again_from: 0,
             frame: Box::new([0; LONGEST]),
             sent: Rc::clone(sent),
         }
+    }
+
+    /// This interface, where the first `once` frames do not come again.
+    #[must_use]
+    pub fn again_from(self, once: usize) -> Self {
+        Self { again_from: once, ..self }
     }
 }
 
@@ -54,7 +63,8 @@ impl Netif for Cable {
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
         let Some(frame) = self.incoming.get(self.next) else { return Ok(Rx::Idle) };
-        self.next = if self.next + 1 == self.incoming.len() { 0 } else { self.next + 1 };
+        self.next =
+            if self.next + 1 == self.incoming.len() { self.again_from } else { self.next + 1 };
         // A driver asks for room for the longest frame, and gives back what the frame did not need.
         let filled =
             region.fill(LONGEST, |room| (Some(room[..frame.len()].write_copy_of_slice(frame)), ()));

@@ -15,7 +15,9 @@ use network::{Checksum, Network, Outgoing, Protocol};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
 
-use crate::{CLIENT, Cable, Frames, SERVER, frames};
+use crate::{CLIENT, Cable, Frames, Host, SERVER, frames};
+
+mod growth;
 
 /// The layers from the lowest to the highest.
 pub const LAYERS: [&str; 6] = ["netif", "ethernet", "arp", "ipv4", "icmp", "udp"];
@@ -34,7 +36,7 @@ const NOW: Instant = Instant::ZERO;
 pub struct Figure {
     /// What is done: `receive 64`, …
     pub scenario: &'static str,
-    /// The layer on top of the tower, one of [`LAYERS`]; or the number of bytes, where there is none.
+    /// The layer on top of the tower, one of [`LAYERS`]; or the number of bytes; or what is in a table: `64 ports`, …
     pub layer: &'static str,
 }
 
@@ -55,13 +57,14 @@ pub fn measure(visit: &mut Visit<'_>) -> Result<()> {
     let mut towers = Towers { global: &global, packet: &mut packet, visit };
     towers.receive("receive 64", &frames(CLIENT, 0, SERVER, PORT, 64)?, 0)?;
     towers.receive("receive 8192", &frames(CLIENT, 0, SERVER, PORT, 8192)?, 0)?;
-    towers.receive("arp request", &vec![arp_request().to_vec()].into(), 1)?;
+    towers.receive("arp request", &vec![arp_request(CLIENT).to_vec()].into(), 1)?;
     towers.send("send 64", 64)?;
     towers.send("send 8192", 8192)?;
     towers.echo("echo 64", 64)?;
     towers.echo("echo 1400", 1400)?;
     towers.echo("echo 8192", 8192)?;
-    towers.bytes()
+    towers.bytes()?;
+    towers.growth()
 }
 
 struct Towers<'a, 'g> {
@@ -249,14 +252,14 @@ impl<'g> Towers<'_, 'g> {
     }
 }
 
-/// The client asks for the server's hardware address (RFC 826), in a frame of the least length.
-fn arp_request() -> [u8; 60] {
+/// A host asks for the server's hardware address (RFC 826), in a frame of the least length.
+fn arp_request(from: Host) -> [u8; 60] {
     let mut frame = [0; 60];
     frame[..6].fill(0xff);
-    frame[6..12].copy_from_slice(&CLIENT.mac.0);
+    frame[6..12].copy_from_slice(&from.mac.0);
     frame[12..22].copy_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
-    frame[22..28].copy_from_slice(&CLIENT.mac.0);
-    frame[28..32].copy_from_slice(&CLIENT.ipv4.octets());
+    frame[22..28].copy_from_slice(&from.mac.0);
+    frame[28..32].copy_from_slice(&from.ipv4.octets());
     frame[38..42].copy_from_slice(&SERVER.ipv4.octets());
     frame
 }
@@ -284,5 +287,6 @@ mod tests {
         assert_eq!(layers("echo 64"), ["udp"]);
         assert_eq!(layers("checksum"), SIZES);
         assert_eq!(layers("copy"), SIZES);
+        assert_eq!(layers("two fragments"), ["1 datagram", "256 datagrams"]);
     }
 }

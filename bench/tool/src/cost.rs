@@ -1,11 +1,12 @@
-//! `cargo xtask cost`: how many instructions each layer takes for a packet, counted by Valgrind's
-//! callgrind, which counts the same each time.
+//! `cargo xtask cost`: how many instructions each layer takes for a packet, and how they grow with what is in a table,
+//! counted by Valgrind's callgrind, which counts the same each time.
 
 mod accepted;
+mod growth;
 
 use std::{fs, path::Path, process::Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::{cargo, tools};
 
 use self::accepted::{Costs, Verdict};
@@ -22,29 +23,41 @@ const TUNABLES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-AVX512VL,-
 /// Counts, prints a table, and compares with `bench/cost.csv`.
 ///
 /// # Errors
-/// A layer takes over 5 % more than was accepted; or the program does not build or run.
+/// A layer takes over 5 % more than was accepted; a cost grows faster with a table than it may; or the program does
+/// not build or run.
 pub fn check() -> Result<()> {
     let Some(counted) = count()? else { return Ok(()) };
     let accepted = Costs::read(&fs::read_to_string(path()).context("cannot read bench/cost.csv")?)?;
     let verdict = Verdict::of(&accepted, &counted);
     println!("{verdict}");
-    if verdict.is_good() {
-        return Ok(());
-    }
-    bail!(
+    check_growth(&counted)?;
+    ensure!(
+        verdict.is_good(),
         "more instructions than were accepted. If that is worth it: cargo xtask cost --accept, and commit \
          bench/cost.csv with the reason"
-    )
+    );
+    Ok(())
 }
 
 /// Counts, and writes `bench/cost.csv`.
 ///
 /// # Errors
-/// Valgrind is missing; the program does not build or run; the file cannot be written.
+/// Valgrind is missing; the program does not build or run; the file cannot be written; or, though it was, a cost
+/// grows faster with a table than it may, which cannot be accepted.
 pub fn accept() -> Result<()> {
     let counted = count()?.context(tools::remedy(&[tools::VALGRIND]))?;
     fs::write(path(), counted.write()?).context("cannot write bench/cost.csv")?;
     println!("{}", Verdict::of(&counted, &counted));
+    check_growth(&counted)
+}
+
+fn check_growth(counted: &Costs) -> Result<()> {
+    let too_fast = growth::too_fast(counted);
+    ensure!(
+        too_fast.is_empty(),
+        "costs that grow with a table by more than a step for each time that it doubles:\n{}",
+        too_fast.join("\n")
+    );
     Ok(())
 }
 
