@@ -40,6 +40,14 @@ pub struct Figure {
     pub layer: &'static str,
 }
 
+impl Figure {
+    /// Whether this is all that is done for a request or a fragment, and not a part of a tower or bytes alone. Then
+    /// the cache lines that it touches are of interest too.
+    pub fn is_whole(&self) -> bool {
+        self.scenario.starts_with("echo") || self.layer.contains(' ')
+    }
+}
+
 /// Who is shown each piece of work: what it is called, and a function that does it so many times.
 pub type Visit<'a> = dyn FnMut(Figure, &mut dyn FnMut(u32)) -> Result<()> + 'a;
 
@@ -287,6 +295,12 @@ mod tests {
         assert_eq!(layers("echo 64"), ["udp"]);
         assert_eq!(layers("checksum"), SIZES);
         assert_eq!(layers("copy"), SIZES);
-        assert_eq!(layers("two fragments"), ["1 datagram", "256 datagrams"]);
+        let whole = seen.iter().filter(|figure| figure.is_whole()).map(|figure| figure.scenario);
+        let mut whole: Vec<_> = whole.collect();
+        whole.dedup();
+        let echoes = ["echo 64", "echo 1400", "echo 8192"];
+        let tables = ["request to a port", "reply to a neighbour", "reply over a path"];
+        let fragments = ["fragment", "two fragments", "timeout"];
+        assert_eq!(whole, [echoes, tables, fragments].concat());
     }
 }
