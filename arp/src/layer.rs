@@ -3,7 +3,7 @@
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
 use ethernet::{EtherType, Frame, JoinError, Link, Neighbours};
-use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, TxOffload};
+use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
 use rt_regions::{Exhausted, Pool, Region};
@@ -26,8 +26,9 @@ pub struct Arp<'g, L> {
 
 impl<'g, L> Arp<'g, L> {
     /// The layer over `link` for a host with this address, with a cache of [`DEFAULT_ENTRIES`] in
-    /// `region`. Packets wait in pages of the region's pool. `secret`, which nobody can predict, keeps
-    /// others from choosing addresses that compete for the same places of the cache.
+    /// `region`. Packets wait in pages of the region's pool. `seed`, which nobody can predict, keeps
+    /// others from choosing addresses that compete for the same places of the cache. It can be the seed of the other layers
+    /// too: see [`layer::seed_for`].
     ///
     /// The address is ours at once. It is announced twice from the first call of
     /// [`receive`](Layer::receive) on (RFC 5227, 2.3), and defended, but not probed for; see
@@ -39,12 +40,12 @@ impl<'g, L> Arp<'g, L> {
     pub fn new(
         link: L,
         address: Cidr,
-        secret: u128,
+        seed: u128,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
         let storage = region.alloc_slice_with(DEFAULT_ENTRIES, |_| Entry::FREE)?;
         let timing = Timing::default();
-        Ok(Self::with_storage(link, address, secret, storage, timing, region.pool()))
+        Ok(Self::with_storage(link, address, seed, storage, timing, region.pool()))
     }
 
     /// The layer with a cache in `storage` (8 entries times a power of two) and its own times. Packets
@@ -52,11 +53,12 @@ impl<'g, L> Arp<'g, L> {
     pub fn with_storage(
         link: L,
         address: Cidr,
-        secret: u128,
+        seed: u128,
         storage: impl Into<ManagedSlice<'g, Entry>>,
         timing: Timing,
         pool: Option<&'g Pool<'g>>,
     ) -> Self {
+        let secret = layer::seed_for(*b"arp ", seed);
         Self { link, resolver: Resolver::new(address, secret, storage, timing, pool), log: false }
     }
 
@@ -203,6 +205,23 @@ impl<L: Link> Layer for Arp<'_, L> {
             }
             other => Ok(other),
         }
+    }
+
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        if setup.turn_on("arp", &mut self.log) {
+            self.resolver.set_log(true);
+        }
+        if setup.probe_at_start {
+            setup.probe_at_start = false;
+            self.resolver.probe_at_start();
+        }
+        self.link.configure(setup);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(" at ")?;
+        fmt::Display::fmt(&self.resolver.address(), f)?;
+        self.link.describe(f)
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, TxOffload};
+use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup, TxOffload};
 use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
@@ -146,12 +146,12 @@ impl<N: Netif> Layer for Ethernet<N> {
         self.counters.visit(visit);
     }
 
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        let ours = matches!(layer, "ethernet" | "all");
-        if ours {
-            self.log = on;
-        }
-        ours
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        setup.turn_on("ethernet", &mut self.log);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.netif.describe(f)
     }
 }
 

@@ -80,9 +80,10 @@ pub struct Icmp<I> {
 
 impl<I> Icmp<I> {
     /// The layer over `network`, which sends about 100 errors a second, and 50 at once. How many exactly, the
-    /// secret `seed` decides: see [`TokenBucket`].
+    /// secret `seed` decides: see [`TokenBucket`]. It can be the seed of the other layers too: see [`layer::seed_for`].
     pub fn new(network: I, seed: u128) -> Self {
-        let errors = TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST, seed);
+        let errors =
+            TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST, layer::seed_for(*b"icmp", seed));
         Self { network, errors, counters: Counters::default(), log: false }
     }
 
@@ -206,7 +207,7 @@ impl<I: Network> Icmp<I> {
 impl<I: Network> Layer for Icmp<I> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "icmp"; next_deadline, ready);
+    layer::forward!(network: I, "icmp"; next_deadline, ready, configure, describe);
 
     fn receive<'r>(
         &mut self,

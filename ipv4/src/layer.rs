@@ -4,7 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use ethernet::{EtherType, Neighbours};
-use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx};
+use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Sent};
 use rt_regions::{Exhausted, Region};
 
@@ -24,7 +24,8 @@ pub struct Ipv4<'g, E> {
 
 impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
     /// The layer over `link`, which has our address. Its tables are in `region`, fragments will be in regions of its
-    /// pool. `secret`, which nobody can predict, hides the identifications.
+    /// pool. `seed`, which nobody can predict, hides the identifications. It can be the seed of the other layers too: see
+    /// [`layer::seed_for`].
     ///
     /// How many paths are remembered, and over how many counters of identifications destinations are spread,
     /// follows from the pool: a power of two, half of its pages at most, from 64 to 4,096. Both together take 16
@@ -32,9 +33,9 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
-    pub fn new(link: E, secret: u128, region: &'g Region<'_>) -> Result<Self, Exhausted> {
+    pub fn new(link: E, seed: u128, region: &'g Region<'_>) -> Result<Self, Exhausted> {
         let pool = region.require_pool()?;
-        Self::with_limits(link, secret, Limits::for_pool(pool), region)
+        Self::with_limits(link, seed, Limits::for_pool(pool), region)
     }
 
     /// The layer over `link` with limits for reassembly of one's own.
@@ -43,10 +44,11 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
     /// `region` has no room for the tables, or no pool.
     pub fn with_limits(
         mut link: E,
-        secret: u128,
+        seed: u128,
         limits: Limits,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
+        let secret = layer::seed_for(*b"ipv4", seed);
         let host = Host::new(&mut link, secret, limits, region)?;
         Ok(Self { link, host, log: false })
     }
@@ -106,7 +108,7 @@ impl<E> Ipv4<'_, E> {
 impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(link: E, "ipv4" in host; ready);
+    layer::forward!(link: E, "ipv4" in host; ready, describe);
 
     fn receive<'r>(
         &mut self,
@@ -136,6 +138,16 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
             self.host.unclaimed();
         }
         Ok(())
+    }
+
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        if setup.turn_on("ipv4", &mut self.log) {
+            self.host.set_log(true);
+        }
+        if setup.gateway.is_some() {
+            self.host.set_gateway(setup.gateway.take());
+        }
+        self.link.configure(setup);
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -28,7 +28,7 @@ use anyhow::{Context, Result, ensure};
 pub use self::{
     namespace::prepare,
     network::{Network, is_given},
-    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length, request},
+    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length, is_serving, request},
 };
 pub use nix::sys::signal::Signal;
 

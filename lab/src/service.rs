@@ -21,8 +21,6 @@ use nix::{
 
 use crate::{Lab, interrupt, lines::Lines, namespace};
 
-/// The line that a service prints when it is ready.
-const READY: &str = "serving";
 /// How long it may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take to end when it is told to.
@@ -49,6 +47,11 @@ pub fn request(text: Option<&OsStr>, file: Option<&Path>) -> Result<Option<Vec<u
             .map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// Whether `line` is the one that a program writes when it serves: the word `serving`, and behind it where, if it says that.
+pub fn is_serving(line: &str) -> bool {
+    line.strip_prefix("serving").is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// Checks that a request fits a datagram.
@@ -116,7 +119,7 @@ impl<'lab> Service<'lab> {
             thread::spawn(move || read(stderr, &output, on_line))
         });
         let mut service = Self { child, output, reader, in_lab: PhantomData };
-        if service.wait_for_line(0, READY_WITHIN, |line| line == READY).is_some() {
+        if service.wait_for_line(0, READY_WITHIN, is_serving).is_some() {
             return Ok(service);
         }
         // The pipe closes a moment before the process has ended.
@@ -279,5 +282,19 @@ impl Drop for Service<'_> {
     fn drop(&mut self) {
         // Whoever wants to know how it ended calls `stop`.
         let _ = self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_alone_or_with_a_place_behind_it() {
+        let place = " udp 8080 at 10.0.0.2/24 on tap0 02:00:0a:00:00:02";
+        assert!(is_serving("serving") && is_serving(&format!("serving{place}")));
+        for other in ["", "servin", "servings", "not serving", "serving: no"] {
+            assert!(!is_serving(other), "{other}");
+        }
     }
 }

@@ -11,6 +11,16 @@ pub fn format(text: fmt::Arguments<'_>, write: &mut dyn FnMut(&str) -> fmt::Resu
     Pieces(write).write_fmt(text)
 }
 
+/// Writes a word and a number behind it: a part of what [`Layer::describe`](crate::Layer::describe) writes.
+///
+/// # Errors
+/// That of the formatter.
+#[inline(never)]
+pub fn format_number(f: &mut fmt::Formatter<'_>, word: &str, number: u64) -> fmt::Result {
+    f.write_str(word)?;
+    fmt::Display::fmt(&number, f)
+}
+
 struct Pieces<'a>(&'a mut dyn FnMut(&str) -> fmt::Result);
 
 impl Write for Pieces<'_> {

@@ -1,12 +1,12 @@
 //! What a layer hands on unchanged.
 
 /// Implements the methods of [`Layer`](crate::Layer) that a layer passes on to the one below it, which is in the field that is
-/// named and of the type that follows: the types `Error` and `Event`, `event`, `counters` and `set_log`; and, if they are named
-/// behind the semicolon, `unclaimed`, `next_deadline` and `ready`.
+/// named and of the type that follows: the types `Error` and `Event`, `event` and `counters`; and, if they are named
+/// behind the semicolon, `unclaimed`, `next_deadline`, `ready`, `configure` and `describe`.
 ///
-/// The layer has the fields `counters`, made by [`counters!`](crate::counters), and `log`, a `bool`; the text is its name. With
-/// `in` and the name of another field behind the text, that value has the counters, which its method `stats` gives, and is told of
-/// the log by its method `set_log`.
+/// The layer has the field `counters`, made by [`counters!`](crate::counters), and for `configure` the field `log`, a `bool`,
+/// which is all that this method sets; the text is the layer's name. With `in` and the name of another field behind the text,
+/// that value has the counters, which its method `stats` gives.
 ///
 /// ```
 /// use layer::{Instant, Layer, Rx};
@@ -30,7 +30,7 @@
 /// impl<L: Layer> Layer for Sieve<L> {
 ///     type Item<'r> = L::Item<'r>;
 ///
-///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready);
+///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready, configure, describe);
 ///
 ///     fn receive<'r>(
 ///         &mut self,
@@ -58,16 +58,7 @@ macro_rules! forward {
             $crate::forward!(@stats self $($value)?).visit(visit);
         }
 
-        fn set_log(&mut self, layer: &str, on: bool) -> bool {
-            let ours = matches!(layer, $name | "all");
-            if ours {
-                self.log = on;
-                $(self.$value.set_log(on);)?
-            }
-            self.$below.set_log(layer, on) || ours
-        }
-
-        $($($crate::forward!(@$method $below $Below);)+)?
+        $($($crate::forward!(@$method $below $Below $name);)+)?
     };
     (@stats $this:ident) => {
         $this.counters
@@ -75,7 +66,7 @@ macro_rules! forward {
     (@stats $this:ident $value:ident) => {
         $this.$value.stats()
     };
-    (@unclaimed $below:ident $Below:ident) => {
+    (@unclaimed $below:ident $Below:ident $name:literal) => {
         fn unclaimed(
             &mut self,
             now: $crate::Instant,
@@ -84,14 +75,25 @@ macro_rules! forward {
             self.$below.unclaimed(now, item)
         }
     };
-    (@next_deadline $below:ident $Below:ident) => {
+    (@next_deadline $below:ident $Below:ident $name:literal) => {
         fn next_deadline(&self) -> Option<$crate::Instant> {
             self.$below.next_deadline()
         }
     };
-    (@ready $below:ident $Below:ident) => {
+    (@ready $below:ident $Below:ident $name:literal) => {
         fn ready(&self) -> Result<bool, &dyn core::fmt::Display> {
             self.$below.ready()
+        }
+    };
+    (@configure $below:ident $Below:ident $name:literal) => {
+        fn configure(&mut self, setup: &mut $crate::Setup<'_>) {
+            setup.turn_on($name, &mut self.log);
+            self.$below.configure(setup);
+        }
+    };
+    (@describe $below:ident $Below:ident $name:literal) => {
+        fn describe(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            self.$below.describe(f)
         }
     };
 }

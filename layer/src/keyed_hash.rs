@@ -58,6 +58,14 @@ impl fmt::Debug for TableHash {
     }
 }
 
+/// The secret of the layer called `name` in a tower whose layers are given one `seed`: no layer's numbers tell anything of
+/// another's, even if both hash the same values. A layer derives its secret itself, and nothing else is made with the seed.
+#[inline(never)]
+pub fn seed_for(name: [u8; 4], seed: u128) -> u128 {
+    let (name, keyed) = (u64::from(u32::from_be_bytes(name)), KeyedHash::new(seed));
+    u128::from(keyed.hash(name << 8)) << 64 | u128::from(keyed.hash(name << 8 | 1))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{collections::HashSet, format};
@@ -112,6 +120,19 @@ mod tests {
             };
             let times = (0..25_600).filter(collides).count();
             assert!((60..=140).contains(&times), "{one} and {other}: {times} of 25,600");
+        }
+    }
+
+    #[test]
+    fn each_layer_has_a_secret_of_its_own() {
+        let names = [*b"arp ", *b"ipv4", *b"icmp", *b"udp ", *b"tcp ", [0; 4]];
+        let secrets = names.map(|name| seed_for(name, 7));
+        for (at, secret) in secrets.iter().enumerate() {
+            assert!(!secrets[..at].contains(secret) && *secret != 7, "{:?}", names[at]);
+            assert_eq!(*secret, seed_for(names[at], 7));
+            assert_ne!(*secret, seed_for(names[at], 8));
+            // Its halves are hashes of two values.
+            assert_ne!((*secret >> 64) as u64, *secret as u64);
         }
     }
 

@@ -4,7 +4,7 @@ use core::{error::Error, fmt};
 
 use rt_regions::Region;
 
-use crate::{Counter, Instant};
+use crate::{Counter, Instant, Setup};
 
 /// The answer of a layer that was asked for the next item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +86,23 @@ pub trait Layer {
     /// Shows each counter of this layer and of those below to `visit`, the lowest layer first.
     fn counters(&self, visit: &mut dyn FnMut(Counter));
 
-    /// Turns the log of the layer called `layer` (`"arp"`, or `"all"`) on or off; says whether there
-    /// is such a layer.
-    fn set_log(&mut self, layer: &str, on: bool) -> bool;
+    /// Does what `setup` asks for and is a matter of this layer, takes that out, and hands the rest to the layer below. The
+    /// log of `all` layers is turned on in each of them.
+    ///
+    /// A layer that does nothing of it and has none below leaves this method out.
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        let _ = setup;
+    }
+
+    /// Writes where the tower serves, the highest layer first, each part with a space before it:
+    /// ` udp 8080 at 10.0.0.2/24 on tap0 02:00:0a:00:00:02`. A layer that has nothing to add hands it on.
+    ///
+    /// # Errors
+    /// That of the formatter.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = f;
+        Ok(())
+    }
 }
 
 impl Instant {

@@ -18,6 +18,7 @@ mod networks;
 mod offload;
 mod payload;
 mod report;
+mod setup;
 pub mod split;
 mod time;
 
@@ -25,12 +26,13 @@ pub use cidr::{Cidr, ParseCidrError};
 pub use counters::{Counter, visit_counters};
 pub use decimal::decimal;
 pub use dotted::{Dotted, parse_ipv4};
-pub use format::format;
-pub use keyed_hash::{KeyedHash, TableHash};
+pub use format::{format, format_number};
+pub use keyed_hash::{KeyedHash, TableHash, seed_for};
 pub use networks::{Networks, ParseNetworksError};
 pub use offload::{Offloads, PartialChecksum, TxOffload};
 pub use payload::{Payload, SMALL, Slice, share};
 pub use report::report;
+pub use setup::Setup;
 pub use time::Instant;
 
 pub use crate::layer::{Layer, Rx};

@@ -18,8 +18,20 @@ impl Networks {
     /// These networks and this one, which takes the place of one that was added before.
     #[must_use]
     pub fn and(mut self, cidr: Cidr) -> Self {
-        self.0[Self::MOST] = Some(cidr);
+        self.add(cidr);
         self
+    }
+
+    /// Adds this one, in the place of one that was added before.
+    pub fn add(&mut self, cidr: Cidr) {
+        self.0[Self::MOST] = Some(cidr);
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // Those that are given are in the first places.
+        self.0[0].is_none() && self.0[Self::MOST].is_none()
     }
 
     /// Reads them in place, which makes less code than `text.parse()`; says whether they could be read. If not,
@@ -100,6 +112,8 @@ mod tests {
         let [one, other] = ["192.0.2.7", "10.1.0.9"].map(|address| address.parse().unwrap());
         let both = "192.0.2.7/32".parse::<Networks>().unwrap().and(own);
         assert!(both.contains(one) && both.contains(other));
+        assert!(!both.is_empty() && !Networks::default().and(own).is_empty());
+        assert!(Networks::default().is_empty());
         assert!(!Networks::default().contains(IpAddr::from([0, 0, 0, 0])));
     }
 

@@ -7,7 +7,7 @@ use core::{
 };
 
 use layer::{Counter, Offloads, Payload, Rx, TxOffload};
-use netif::{Checksums, IPV4_MIN_MTU, MacAddr, Netif, RxFrame};
+use netif::{Capture, Checksums, IPV4_MIN_MTU, MacAddr, Netif, RxFrame};
 use rt::{Config, Runtime};
 use rt_regions::{Exhausted, PAGE_SIZE, Region};
 use rustix::{
@@ -39,6 +39,7 @@ const POOL_SHARE: usize = 16;
 ///
 /// It stays open until the process ends.
 pub struct Tap {
+    name: &'static str,
     event: Event,
     mac: MacAddr,
     mtu: usize,
@@ -55,15 +56,19 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it.
+    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it. Its frames are shown to the
+    /// runtime's recorder, if the program was asked for that.
     ///
     /// The hardware address is that of `--mac`, or a random one that is locally administered: the
     /// address that the host sees on its own side of the link is another one.
     ///
     /// # Errors
     /// See [`Error`] (status 1; a name that no interface can have: status 2); or the runtime has no
-    /// entropy.
-    pub fn open(runtime: &mut impl Runtime, config: &Config) -> Result<Self, rt::Error> {
+    /// entropy, or its recorder cannot write.
+    pub fn open<R: Runtime>(
+        runtime: &mut R,
+        config: &Config,
+    ) -> Result<Capture<Self, R::Recorder>, rt::Error> {
         let mac = match config.mac {
             Some(mac) => mac,
             None => {
@@ -84,7 +89,7 @@ impl Tap {
                  until 'ip link set {name} up'"
             ));
         }
-        Ok(tap)
+        Ok(Capture::new(tap, runtime.recorder()?))
     }
 
     /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its
@@ -126,20 +131,16 @@ impl Tap {
         let mtu = device::mtu(name)?;
         if mtu < IPV4_MIN_MTU && help != OffloadLevel::None {
             drop(device);
-            return Self::new(
-                device::open(name, OffloadLevel::None)?.0,
-                OffloadLevel::None,
-                mac,
-                mtu,
-                memory,
-            );
+            let (device, help) = device::open(name, OffloadLevel::None)?;
+            return Self::new(name, device, help, mac, mtu, memory);
         }
-        Self::new(device, help, mac, mtu, memory)
+        Self::new(name, device, help, mac, mtu, memory)
     }
 
     /// Frames of an MTU of `mtu` bytes through `device`, which gives one frame at a read, takes one
     /// at a write, and never blocks.
     fn new(
+        name: &'static str,
         device: OwnedFd,
         help: OffloadLevel,
         mac: MacAddr,
@@ -152,6 +153,7 @@ impl Tap {
         // What never ends can be waited on without asking whether it is still there.
         let device: &'static OwnedFd = memory.alloc(ManuallyDrop::new(device))?;
         Ok(Self {
+            name,
             event: device.as_fd(),
             mac,
             mtu,
@@ -358,6 +360,10 @@ impl Netif for Tap {
         Ok(())
     }
 
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " on {} {}", self.name, self.mac)
+    }
+
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
         self.counters.visit(visit);
     }
@@ -376,6 +382,7 @@ impl Drop for Tap {
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap")
+            .field("name", &self.name)
             .field("event", &self.event)
             .field("mac", &self.mac)
             .field("mtu", &self.mtu)

@@ -64,12 +64,15 @@ impl<G: Guest> Netfront<G> {
     /// is, with the hardware address of `--mac`, or the device's own. See [`attach`](Self::attach).
     ///
     /// # Errors
-    /// See [`Error`] (status 1; what is no number: status 2).
+    /// See [`Error`] (status 1); what is no number, or `--offloads=on`, which no such interface can do (status 2).
     pub fn configured(
         guest: G,
         config: &Config,
         memory: &'static Region<'static>,
     ) -> Result<Self, rt::Error> {
+        if config.offloads {
+            return Err(rt::Error::new(2, "--offloads=on: not on Xen"));
+        }
         let number = config.interface.map(|name| {
             device::number(name.as_bytes()).ok_or_else(|| {
                 rt::Error::new(2, format_args!("--interface={name}: {}", Error::Name(name)))
@@ -344,6 +347,15 @@ impl<G: Guest> Netif for Netfront<G> {
         let Self { guest, interface } = self;
         // One copy of the code for all kinds of frames: only what copies them differs.
         interface.transmit(guest, &frame)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Interface { device, mac, .. } = &self.interface;
+        // Without a device there is nothing to say.
+        let Some(device) = device else { return Ok(()) };
+        layer::format_number(f, " on vif/", device.number.into())?;
+        f.write_str(" ")?;
+        fmt::Display::fmt(mac, f)
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {

@@ -57,6 +57,10 @@ macro_rules! forward {
             self.$netif.event()
         }
 
+        fn describe(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            self.$netif.describe(f)
+        }
+
         fn counters(&self, visit: &mut dyn FnMut(::layer::Counter)) {
             self.$netif.counters(visit);
         }

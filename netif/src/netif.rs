@@ -1,6 +1,6 @@
 //! What stands under the lowest layer.
 
-use core::{error::Error, time::Duration};
+use core::{error::Error, fmt, time::Duration};
 
 use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use rt_regions::Region;
@@ -99,6 +99,14 @@ pub trait Netif {
     /// # Errors
     /// The device is broken.
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Self::Error>;
+
+    /// Writes where it is, with a space before it: its name, if it has one, and its hardware address.
+    ///
+    /// # Errors
+    /// That of the formatter.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " on {}", self.mac())
+    }
 
     /// Shows each counter of the device to `visit`.
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {

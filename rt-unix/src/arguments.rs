@@ -84,6 +84,14 @@ impl Arguments {
             read.set(name, &value).map_err(|reason| bad(format_args!("{name}={value}"), reason))?;
             given.push((name.to_owned(), value));
         }
+        for (name, other) in [("--pcap-size", "--pcap"), ("--profile-every", "--profile")] {
+            let value =
+                |name| given.iter().find(|(given, _)| given == name).map(|(_, value)| value);
+            if let (Some(value), None) = (value(name), value(other)) {
+                let alone = format!("expected together with {other}");
+                return Err(bad(format_args!("{name}={value}"), &alone));
+            }
+        }
         read.rest = rest.leak();
         Ok(read)
     }
@@ -241,6 +249,7 @@ mod tests {
             ("--profile-every=+7", "--profile-every=+7: expected a number of packets"),
             ("--profile-every=07", "--profile-every=07: expected a number of packets"),
             ("--profile-every=x", "--profile-every=x: expected a number of packets"),
+            ("--profile-every=7", "--profile-every=7: expected together with --profile"),
             ("--profile", "--profile: its value is missing"),
         ] {
             let error = read(&[argument]).unwrap_err();
@@ -268,12 +277,13 @@ mod tests {
 
     #[test]
     fn the_sandbox_is_on_and_the_frames_have_an_end_unless_asked_otherwise() {
-        let arguments = read(&["--pcap-size=4K", "--sandbox=off"]).unwrap();
+        let arguments = read(&["--pcap=x", "--pcap-size=4K", "--sandbox=off"]).unwrap();
         assert_eq!((arguments.pcap_size, arguments.sandbox), (4096, false));
         assert!(read(&["--sandbox", "on"]).unwrap().sandbox);
         for (argument, words) in [
             ("--sandbox=no", "--sandbox=no: expected on or off"),
             ("--pcap-size=4095", "--pcap-size=4095: expected a size in bytes"),
+            ("--pcap-size=4K", "--pcap-size=4K: expected together with --pcap"),
         ] {
             let error = read(&[argument]).unwrap_err();
             assert_eq!(error.status(), 2);

@@ -39,6 +39,8 @@ pub struct Rt {
     signals: &'static Signals,
     pcap: Option<PathBuf>,
     pcap_size: u64,
+    /// Whether an interface has taken what writes there.
+    is_recorded: bool,
     /// Whether rights are still to be given up.
     sandbox: bool,
     #[cfg(feature = "profile")]
@@ -74,6 +76,7 @@ impl Rt {
             signals,
             pcap: arguments.pcap,
             pcap_size: arguments.pcap_size,
+            is_recorded: false,
             sandbox: arguments.sandbox,
             #[cfg(feature = "profile")]
             profiler: arguments
@@ -140,10 +143,16 @@ impl Runtime for Rt {
     }
 
     fn recorder(&mut self) -> Result<Option<Recorder>, Error> {
+        self.is_recorded = true;
         self.pcap.as_deref().map(|path| Recorder::create(path, self.pcap_size)).transpose()
     }
 
     fn confine(&mut self) -> Result<(), Error> {
+        if let Some(path) = self.pcap.as_deref().filter(|_| !self.is_recorded) {
+            let path = path.display();
+            let words = "no interface of this program can do that";
+            return Err(Error::new(2, format_args!("--pcap={path}: {words}")));
+        }
         // What is given up once is given up, and cannot be asked for again.
         if !mem::take(&mut self.sandbox) {
             return Ok(());

@@ -77,6 +77,12 @@ pub(crate) fn read<'a>(
     Ok(())
 }
 
+/// The error of a program that was called with the argument `name`, and should not.
+#[inline(never)]
+pub(crate) fn refused(name: &str, reason: &str) -> Error {
+    bad(format_args!("{name}: {reason}"))
+}
+
 /// The error of a program that was called wrongly.
 pub(crate) fn bad(message: fmt::Arguments<'_>) -> Error {
     Error::new(2, message)

@@ -1,13 +1,13 @@
 //! The arguments that every service takes, on every platform.
 
-use core::{fmt, net::Ipv4Addr};
+use core::net::Ipv4Addr;
 
-use layer::{Cidr, Dotted, Layer, Networks, ParseNetworksError, split::split};
+use layer::{Cidr, Dotted, Layer, Networks, ParseNetworksError, Setup, split::split};
 use netif::MacAddr;
 
 use crate::{
     Error, Runtime,
-    arguments::{self, Argument, bad},
+    arguments::{self, Argument, bad, refused},
 };
 
 /// The address of a service that was given none.
@@ -42,7 +42,7 @@ arguments! {
         "the address of a host: 10.0.0.1",
         |config, value| {
             let address = layer::parse_ipv4(value).ok_or("")?;
-            config.gateway = Some(address);
+            config.tower.gateway = Some(address);
             // Whether it is one in our network is seen when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
         };
@@ -64,7 +64,7 @@ arguments! {
         };
     "--probe" "                   serve only if nobody else has our address",
         "", |config, _| {
-            config.probe = true;
+            config.tower.probe_at_start = true;
             Ok(())
         };
     "--offloads" "=on|off         let the interface fill in checksums and cut packets (off)",
@@ -74,22 +74,22 @@ arguments! {
         };
     "--clients" "=CIDR,...        whom we answer on UDP at all, 8 networks at most (everybody)",
         ParseNetworksError::EXPECTED, |config, value| {
-            let networks = config.clients.insert(Networks::default());
+            let networks = config.tower.clients.insert(Networks::default());
             if networks.set(value) { Ok(()) } else { Err("") }
         };
     "--stats-port" "=PORT         the UDP port that answers with all counters (none)",
         "a port from 1 to 65535", |config, value| {
             let port = layer::decimal(value.as_bytes(), u16::MAX.into()).filter(|port| *port > 0);
-            config.stats_port = port.map(|port| port as u16);
+            config.tower.counters_port = port.map(|port| port as u16);
             if port.is_some() { Ok(()) } else { Err("") }
         };
     "--stats-from" "=CIDR,...     who may ask for them beside our own network (nobody)",
         ParseNetworksError::EXPECTED, |config, value| {
-            if config.stats_from.set(value) { Ok(()) } else { Err("") }
+            if config.tower.counters_from.set(value) { Ok(()) } else { Err("") }
         };
     "--log" "=LAYER,LAYER         layers that log what they do (none), or all",
         "names of layers: arp,udp", |config, value| {
-            config.log = value;
+            config.tower.log = Some(value).filter(|names| !names.is_empty());
             Ok(())
         };
 }
@@ -102,40 +102,27 @@ pub type Config = Settings<'static>;
 pub struct Settings<'a> {
     /// Our address and network: `--ipv4=10.0.0.2/24`.
     pub ipv4: Cidr,
-    /// The gateway, on our link, in our network or not: `--ipv4-gateway=10.0.0.1`.
-    pub gateway: Option<Ipv4Addr>,
     /// The interface: `--interface=tap0`; none is the platform's choice.
     pub interface: Option<&'a str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
-    /// Whether others are asked whether they have our address before it is used (RFC 5227): `--probe`.
-    pub probe: bool,
     /// Whether the interface may do a part of the work on checksums and long packets, where it can:
     /// `--offloads=on`.
     pub offloads: bool,
-    /// Whom services answer at all; none: everybody: `--clients=10.0.0.0/8,192.0.2.7/32`.
-    pub clients: Option<Networks>,
-    /// The UDP port that answers with all counters: `--stats-port=9100`.
-    pub stats_port: Option<u16>,
-    /// Who may ask for the counters beside our own network: `--stats-from=192.0.2.0/24`.
-    pub stats_from: Networks,
-    /// The layers that log, by name, with commas between: `--log=arp,udp`.
-    pub log: &'a str,
+    /// What is a matter of one layer, whichever that is, see [`configure`](Self::configure): `--probe`,
+    /// `--ipv4-gateway=10.0.0.1`, `--clients=10.0.0.0/8,192.0.2.7/32`, `--stats-port=9100`, `--stats-from=192.0.2.0/24`, to
+    /// which our own network is added, and `--log=arp,udp`, here with all names.
+    pub tower: Setup<'a>,
 }
 
 impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             ipv4: DEFAULT_IPV4,
-            gateway: None,
             interface: None,
             mac: None,
-            probe: false,
             offloads: false,
-            clients: None,
-            stats_port: None,
-            stats_from: Networks::default(),
-            log: "",
+            tower: Setup::default(),
         }
     }
 }
@@ -157,7 +144,7 @@ impl<'a> Settings<'a> {
     /// Refuses what is right alone but not together.
     #[inline(never)]
     fn check(&self) -> Result<(), Error> {
-        let &Self { ipv4, gateway, .. } = self;
+        let &Self { ipv4, tower: Setup { gateway, .. }, .. } = self;
         // A gateway outside our network is on our link all the same: where each host is a network of its own.
         if let Some(gateway) = gateway
             && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
@@ -167,41 +154,73 @@ impl<'a> Settings<'a> {
                 "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
         }
-        Ok(())
-    }
-
-    /// The error of a program whose counters cannot be served at the port of `--stats-port` (status 2), where
-    /// `reason` says why.
-    #[inline(never)]
-    pub fn stats_error(&self, reason: impl fmt::Display) -> Error {
-        let port = u64::from(self.stats_port.unwrap_or_default());
-        bad(format_args!("--stats-port={port}: {reason}: expected another"))
-    }
-
-    /// Turns the logs of `--log` on.
-    ///
-    /// # Errors
-    /// The tower has no layer of that name, or the program was built without its log (status 2).
-    pub fn log_on(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
-        self.each_log(runtime.has_log(), &mut |layer| tower.set_log(layer, true))
-    }
-
-    /// Has `turn_on` turn the log of each layer on that `--log` names; it says whether there is such a layer.
-    #[inline(never)]
-    fn each_log(&self, has_log: bool, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
-        let log = self.log;
-        for layer in split(log, b',').filter(|layer| !layer.is_empty()) {
-            if !has_log {
-                return Err(bad(format_args!(
-                    "--log={log}: built without its log, which `--features defmt` adds"
-                )));
-            }
-            if !turn_on(layer) {
-                return Err(bad(format_args!("--log={log}: there is no layer {layer}")));
-            }
+        if self.tower.counters_port.is_none() && !self.tower.counters_from.is_empty() {
+            return Err(refused("--stats-from", "expected with --stats-port"));
         }
         Ok(())
     }
+
+    /// Gives `tower` all that was asked for and is a matter of a layer: the gateway, probing, the clients, the port of the
+    /// counters, the logs. [`Runtime::serve`] does so; a program with a loop of its own does it before the loop, when its
+    /// services are bound.
+    ///
+    /// # Errors
+    /// No layer of the tower can do it, or one cannot; or the program was built without the log of its layers (status 2).
+    // On its own: in the frame of the program's main, as large as that is, it takes longer instructions.
+    #[inline(never)]
+    pub fn configure(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
+        let mut setup = self.tower;
+        // Taken out here, so that the image of a program without a log has nothing of it.
+        let log = setup.log.take();
+        if runtime.has_log() {
+            each_log(log.unwrap_or_default(), &mut |layer| {
+                let mut setup = Setup::default();
+                setup.log = Some(layer);
+                tower.configure(&mut setup);
+                setup.found_log()
+            })?;
+        }
+        setup.counters_from.add(self.ipv4);
+        tower.configure(&mut setup);
+        if !runtime.has_log() {
+            setup.log = log;
+        }
+        refuse(&setup)
+    }
+}
+
+/// Has `turn_on` turn the log of each layer on that `names` has; it says whether there is such a layer.
+#[inline(never)]
+fn each_log(names: &str, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
+    for layer in split(names, b',').filter(|layer| !layer.is_empty()) {
+        if !turn_on(layer) {
+            return Err(bad(format_args!("--log={names}: there is no layer {layer}")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what no layer of the tower has taken, and a log where the program has none.
+#[inline(never)]
+fn refuse(rest: &Setup<'_>) -> Result<(), Error> {
+    const NO_LAYER: &str = "no layer of this program can do that";
+    let name = match *rest {
+        // First: a layer may have said why.
+        Setup { counters_port: Some(port), .. } => {
+            let (port, reason) = (u64::from(port), rest.refusal().unwrap_or(NO_LAYER));
+            return Err(bad(format_args!("--stats-port={port}: {reason}")));
+        }
+        Setup { gateway: Some(_), .. } => "--ipv4-gateway",
+        Setup { probe_at_start: true, .. } => "--probe",
+        Setup { clients: Some(_), .. } => "--clients",
+        Setup { log: Some(names), .. } => {
+            return Err(bad(format_args!(
+                "--log={names}: built without its log, which `--features defmt` adds"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    Err(refused(name, NO_LAYER))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use layer::{Instant, Layer, Rx};
 use netif::Recorder;
 use rt_regions::{Pool, Region};
 
-use crate::Error;
+use crate::{Error, Settings};
 
 /// Why a runtime stopped waiting, or what it was asked in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ pub trait Runtime {
     /// The pool that all regions come from.
     fn pool(&self) -> &'static Pool<'static>;
 
-    /// Whom the frames are to be shown to, for [`netif::Capture`]: the file that the program was asked
-    /// to write them to; none if it was not.
+    /// Whom the frames of an interface are to be shown to: the file that the program was asked to write them to; none if
+    /// it was not. The interface takes it when it is opened, into a [`netif::Capture`].
     ///
     /// # Errors
     /// It cannot be written.
@@ -99,7 +99,8 @@ pub trait Runtime {
         Ok(())
     }
 
-    /// Sixteen bytes that nobody can predict, as a number.
+    /// Sixteen bytes that nobody can predict, as a number: one seed for all layers of a tower, each of which makes a secret
+    /// of its own of it (see [`layer::seed_for`]).
     ///
     /// # Errors
     /// The platform has no entropy.
@@ -109,8 +110,23 @@ pub trait Runtime {
         Ok(u128::from_ne_bytes(bytes))
     }
 
-    /// Runs the tower until the program is asked to end; then prints its counters. Says in a line when the tower is
-    /// [`ready`](Layer::ready) to serve: when it has an address that is its own, say.
+    /// Gives the tower what the arguments ask of its layers, and [runs](Self::run) it.
+    ///
+    /// # Errors
+    /// An argument asks for what no layer of the tower does, or what its layer cannot do (status 2); and those of
+    /// [`run`](Self::run).
+    fn serve<L>(&mut self, mut tower: L, config: &Settings<'_>) -> Result<(), Error>
+    where
+        L: Layer<Event = Self::Event>,
+        Self: Sized,
+    {
+        config.configure(self, &mut tower)?;
+        run(self, &mut tower)
+    }
+
+    /// Runs the tower, of a program that has no [`Config`](crate::Config), until the program is asked to end; then prints
+    /// its counters. Says in a line that it serves, and where, when the tower is [`ready`](Layer::ready): when it has an
+    /// address that is its own, say.
     ///
     /// # Errors
     /// The tower will never be ready; the device is broken, or the platform.
@@ -119,34 +135,7 @@ pub trait Runtime {
         L: Layer<Event = Self::Event>,
         Self: Sized,
     {
-        self.confine()?;
-        let mut packet = packet_region(self.pool());
-        let mut serving = false;
-        let result = loop {
-            if !serving {
-                match tower.ready() {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        self.print(format_args!("serving"));
-                        serving = true;
-                    }
-                    Err(reason) => break Err(Error::new(1, format_args!("{reason}"))),
-                }
-            }
-            match self.turn(&mut tower, &mut packet) {
-                Ok(Wake::Continue) => {}
-                Ok(Wake::Report) => {
-                    report(self, &tower);
-                    if let Err(error) = self.write_profile() {
-                        self.print(format_args!("{error}"));
-                    }
-                }
-                Ok(Wake::Stop) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        report(self, &tower);
-        result.and(self.write_profile())
+        run(self, &mut tower)
     }
 
     /// One turn of [`run`](Self::run), for programs with a loop of their own (see
@@ -179,6 +168,44 @@ pub trait Runtime {
 /// waits (fragments, packets for a neighbour) still has room while a service takes all it can get.
 pub fn packet_region<'p>(pool: &'p Pool<'p>) -> Region<'p> {
     Region::new(pool, "packet").with_cap(pool.pages() / 4 * 3 * rt_regions::PAGE_SIZE)
+}
+
+/// The loop: one turn after the other until the program is asked to end.
+#[inline]
+fn run<R, L>(runtime: &mut R, tower: &mut L) -> Result<(), Error>
+where
+    R: Runtime,
+    L: Layer<Event = R::Event>,
+{
+    runtime.confine()?;
+    let mut packet = packet_region(runtime.pool());
+    let mut serving = false;
+    let result = loop {
+        if !serving {
+            match tower.ready() {
+                Ok(false) => {}
+                Ok(true) => {
+                    let place = fmt::from_fn(|f| tower.describe(f));
+                    runtime.print(format_args!("serving{place}"));
+                    serving = true;
+                }
+                Err(reason) => break Err(Error::new(1, format_args!("{reason}"))),
+            }
+        }
+        match runtime.turn(tower, &mut packet) {
+            Ok(Wake::Continue) => {}
+            Ok(Wake::Report) => {
+                report(runtime, tower);
+                if let Err(error) = runtime.write_profile() {
+                    runtime.print(format_args!("{error}"));
+                }
+            }
+            Ok(Wake::Stop) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    report(runtime, tower);
+    result.and(runtime.write_profile())
 }
 
 /// Prints the counters of every layer and the regions.

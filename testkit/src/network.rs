@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use layer::{Counter, Instant, Layer, Offloads, Payload, Rx};
+use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup};
 use network::{Delivery, Network, Outgoing, Packet, Problem, SendError, Sent};
 use rt_regions::Region;
 
@@ -104,9 +104,13 @@ impl Layer for FakeNetwork {
         visit(Counter { layer: "fake", name: "sent", value: self.sent.len() as u64 });
     }
 
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        self.log = on.then(|| layer.into());
-        layer == "fake"
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        self.log = setup.log.map(Into::into);
+        setup.turn_on("fake", &mut false);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(" at the fake")
     }
 }
 

@@ -90,10 +90,6 @@ impl Layer for Stuck {
     }
 
     fn counters(&self, _: &mut dyn FnMut(Counter)) {}
-
-    fn set_log(&mut self, _: &str, _: bool) -> bool {
-        false
-    }
 }
 
 #[test]

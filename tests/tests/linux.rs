@@ -15,6 +15,7 @@ mod trial;
 mod typed;
 
 mod linux {
+    pub(crate) mod arguments;
     pub(crate) mod clients;
     pub(crate) mod command;
     pub(crate) mod container;
@@ -37,6 +38,7 @@ use table::trials;
 
 fn main() -> ExitCode {
     namespace::run(trials! { linux =>
+        arguments: none_is_ignored, serving_says_where;
         clients: only_those_that_were_named_are_answered,
             ports_of_services_and_broadcasts_are_not_answered,
             an_echo_at_an_unknown_port_is_answered_as_long_as_it_answers;

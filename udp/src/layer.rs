@@ -1,8 +1,11 @@
 //! The layer: datagrams to the services, and their replies back.
 
-use core::net::{IpAddr, SocketAddr};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
-use layer::{Instant, Layer, Networks, Payload, Rx};
+use layer::{Instant, Layer, Networks, Payload, Rx, Setup};
 use managed::ManagedSlice;
 use network::{
     Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
@@ -96,7 +99,7 @@ impl<'g, I> Udp<'g, I> {
     /// of its own on the same pool.
     ///
     /// Lines to clients that have no reply are limited to about 100 a second, and 50 at once; how many exactly, the
-    /// secret `seed` decides: see [`TokenBucket`].
+    /// secret `seed` decides: see [`TokenBucket`]. It can be the seed of the other layers too: see [`layer::seed_for`].
     ///
     /// # Errors
     /// `region` has no room for the table, or no pool.
@@ -115,7 +118,7 @@ impl<'g, I> Udp<'g, I> {
         pool: &'g Pool<'g>,
     ) -> Self {
         let ports = Ports::new(storage.into(), pool);
-        let lines = TokenBucket::new(LINES_PER_SECOND, LINE_BURST, seed);
+        let lines = TokenBucket::new(LINES_PER_SECOND, LINE_BURST, layer::seed_for(*b"udp ", seed));
         Self {
             network,
             ports,
@@ -310,6 +313,25 @@ impl<I: Network> Layer for Udp<'_, I> {
             }
             other => Ok(other),
         }
+    }
+
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        setup.turn_on("udp", &mut self.log);
+        if setup.clients.is_some() {
+            self.clients = setup.clients.take();
+        }
+        if setup.counters_port.is_some() {
+            match self.set_listing(setup.counters_port, &setup.counters_from) {
+                Ok(()) => setup.counters_port = None,
+                Err(_) => setup.refuse("a service is bound to it"),
+            }
+        }
+        self.network.configure(setup);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe_ports(f)?;
+        self.network.describe(f)
     }
 }
 

@@ -75,6 +75,11 @@ impl<'g> Ports<'g> {
         self.search(port).is_ok()
     }
 
+    /// The ports that a service is bound to, in ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        self.places.iter().filter_map(PortSlot::port)
+    }
+
     /// The pool that what is bound lives on.
     pub(crate) fn pool(&self) -> &'g Pool<'g> {
         self.pool

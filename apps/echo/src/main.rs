@@ -7,7 +7,6 @@ use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use netif::Capture;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
@@ -23,17 +22,11 @@ platform::main!(echo);
 
 fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
-    let (memory, secret) = (rt.memory(), rt.seed()?);
-    let nic = Capture::new(Nic::open(rt, &config)?, rt.recorder()?);
-    let ethernet = Ethernet::new(nic);
-    let arp = Arp::new(ethernet, config.ipv4, rt.seed()?, memory)?;
-    let arp = arp.with_probing_at_start(config.probe);
-    let ipv4 = Ipv4::new(arp, secret, memory)?.with_gateway(config.gateway);
-    let icmp = Icmp::new(ipv4, secret);
-    let mut udp = Udp::new(icmp, secret, memory)?.with_clients(config.clients);
+    let (memory, seed) = (rt.memory(), rt.seed()?);
+    let ethernet = Ethernet::new(Nic::open(rt, &config)?);
+    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
+    let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
+    let mut udp = Udp::new(icmp, seed, memory)?;
     udp.bind(8080, |request, _region| Ok(request))?;
-    udp.serve_counters(config.stats_port, config.stats_from.and(config.ipv4))
-        .map_err(|error| config.stats_error(error))?;
-    config.log_on(rt, &mut udp)?;
-    rt.run(udp)
+    rt.serve(udp, &config)
 }

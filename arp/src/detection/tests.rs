@@ -2,7 +2,7 @@ use std::{format, vec, vec::Vec};
 
 use ::testkit::with_pool;
 use ethernet::{EtherType, EthernetHeader, Neighbours as _};
-use layer::{Cidr, Layer as _, TxOffload};
+use layer::{Cidr, Layer as _, Setup, TxOffload};
 use rt_regions::Region;
 use zerocopy::IntoBytes;
 
@@ -224,10 +224,16 @@ fn a_server_keeps_the_address_that_was_free() {
         assert_eq!((host.ready(), host.stats().given_up), (Ok(true), 0));
         assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
     });
-    // Without probing it is ours at once.
+    // Without probing it is ours at once, until the layer is told to probe.
     with_pool(64, |pool| {
         let region = Region::new(pool, "memory");
-        assert!(matches!(Host::new(&region).arp.with_probing_at_start(false).ready(), Ok(true)));
+        let mut arp = Host::new(&region).arp.with_probing_at_start(false);
+        assert!(matches!(arp.ready(), Ok(true)));
+        let mut setup = Setup::default();
+        setup.probe_at_start = true;
+        arp.configure(&mut setup);
+        assert_eq!(setup, Setup::default());
+        assert!(matches!(arp.ready(), Ok(false)));
     });
 }
 

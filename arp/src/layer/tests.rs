@@ -293,9 +293,15 @@ fn counters_are_listed_and_the_log_has_a_name() {
         let place = |text| listed.iter().position(|line: &std::string::String| line == text);
         assert!(place("ethernet.frames_rx 1") < place("arp.requests_rx 1"), "{listed:?}");
         assert!(place("ethernet.frames_rx 1").is_some());
-        assert!(host.arp.set_log("arp", true) && host.arp.log);
-        assert!(host.arp.set_log("ethernet", true) && host.arp.log);
-        assert!(host.arp.set_log("all", false) && !host.arp.log);
-        assert!(!host.arp.set_log("udp", true));
+        for (name, known, ours) in [("udp", false, false), ("ethernet", true, false)]
+            .into_iter()
+            .chain([("arp", true, true), ("all", true, true)])
+        {
+            let mut setup = Setup::default();
+            setup.log = Some(name);
+            host.arp.configure(&mut setup);
+            assert_eq!((setup.found_log(), host.arp.log), (known, ours), "{name}");
+            host.arp.log = false;
+        }
     });
 }

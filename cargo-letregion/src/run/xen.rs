@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::{
-    Network, REPLY_WITHIN, cargo, check_length, interrupt, is_given,
+    Network, REPLY_WITHIN, cargo, check_length, interrupt, is_given, is_serving,
     xen::{
         Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log,
         with_places,
@@ -20,8 +20,6 @@ use super::{Answer, serve};
 
 /// The name of the Linux guest.
 const LINUX: &str = "linux";
-/// The line that a service writes when it is ready.
-const READY: &str = "serving";
 /// How long it may take to be ready. A Linux guest takes 20 seconds on a busy machine, all emulated.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// How often the guest itself is looked at while a reply is waited for.
@@ -122,9 +120,7 @@ pub(crate) fn on_xen(
         }
         None => start(&Linux::new(&machine, &command_line)?.settings(name), plain())?,
     };
-    domain
-        .wait_for_line(0, READY_WITHIN, |line| line == READY)
-        .context("the guest does not serve")?;
+    domain.wait_for_line(0, READY_WITHIN, is_serving).context("the guest does not serve")?;
     let mut service = Running { machine: &machine, domain, network };
     serve(&mut service, name, options.port, request)?;
     let Running { domain, .. } = service;

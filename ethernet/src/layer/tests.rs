@@ -168,9 +168,12 @@ fn counters_are_listed_and_the_log_has_a_name() {
     let mut listed = Vec::new();
     layer.counters(&mut |counter| listed.push(std::format!("{counter}")));
     assert!(listed.contains(&"ethernet.runts 1".into()), "{listed:?}");
-    assert!(layer.set_log("ethernet", true) && layer.log);
-    assert!(layer.set_log("all", false) && !layer.log);
-    assert!(!layer.set_log("ip", true));
+    for (name, ours) in [("ip", false), ("ethernet", true), ("all", true)] {
+        let mut setup = Setup::default();
+        setup.log = Some(name);
+        layer.configure(&mut setup);
+        assert_eq!((setup.found_log(), core::mem::take(&mut layer.log)), (ours, ours), "{name}");
+    }
 }
 
 #[test]

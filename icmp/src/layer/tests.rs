@@ -5,6 +5,7 @@ use std::{
     vec::Vec,
 };
 
+use layer::Setup;
 use network::Checksum;
 
 use super::*;
@@ -106,11 +107,12 @@ fn the_log_has_a_name_of_its_own() {
         [("icmp", true, true), ("all", true, true), ("fake", true, false), ("x", false, false)]
     {
         layer.log = false;
-        assert_eq!((layer.set_log(name, true), layer.log), (known, ours), "{name}");
+        let mut setup = Setup::default();
+        setup.log = Some(name);
+        layer.configure(&mut setup);
+        assert_eq!((setup.found_log(), layer.log), (known, ours), "{name}");
         assert_eq!(layer.network().log.as_deref(), Some(name));
     }
-    layer.log = true;
-    assert!(layer.set_log("icmp", false) && !layer.log);
     layer.log = true;
     receive_icmp(&mut layer, &ECHO_REQUEST);
     assert_eq!(layer.network.sent.len(), 1);

@@ -73,8 +73,8 @@ impl Layer for Everybody {
         self.link.counters(visit);
     }
 
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        self.link.set_log(layer, on)
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        self.link.configure(setup);
     }
 }
 

@@ -22,7 +22,7 @@ fn region(pages: usize) -> &'static Region<'static> {
 fn link() -> (Tap, OwnedFd) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, peer) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    (Tap::new(ours, OffloadLevel::None, MAC, MTU, region(4)).unwrap(), peer)
+    (Tap::new("tap0", ours, OffloadLevel::None, MAC, MTU, region(4)).unwrap(), peer)
 }
 
 fn frame(length: usize) -> Vec<u8> {
@@ -143,6 +143,7 @@ fn the_counters_are_listed_under_the_name_of_the_layer() {
 fn a_device_without_memory_says_which_region_was_full() {
     let flags = SocketFlags::NONBLOCK;
     let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    let error = Tap::new(ours, OffloadLevel::None, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
+    let error =
+        Tap::new("tap0", ours, OffloadLevel::None, MAC, 2 * PAGE_SIZE, region(1)).unwrap_err();
     assert!(matches!(error, Error::Memory(exhausted) if exhausted.region == "test"), "{error}");
 }

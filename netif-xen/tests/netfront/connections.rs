@@ -151,6 +151,15 @@ fn the_rings_of_the_last_connection_are_waited_for() {
     host.end();
 }
 
+/// There are none in this driver, and an argument is not ignored in silence.
+#[test]
+fn offloads_are_refused() {
+    let world = World::new(PAGES);
+    let config = Config::from_args(["--offloads=on"]).unwrap();
+    let error = Netfront::configured(world.clone(), &config, world.memory()).unwrap_err();
+    assert_eq!((error.status(), error.message()), (2, "--offloads=on: not on Xen"));
+}
+
 #[test]
 fn the_chosen_device_is_the_only_one_that_will_do() {
     let world = World::new(PAGES);
@@ -163,6 +172,8 @@ fn the_chosen_device_is_the_only_one_that_will_do() {
     let ours = MacAddr([2, 0, 0, 0, 0, 9]);
     let netfront = Netfront::attach(world.clone(), Some(2), Some(ours), world.memory()).unwrap();
     assert_eq!(netfront.mac(), ours);
+    let place = std::fmt::from_fn(|f| netfront.describe(f));
+    assert_eq!(place.to_string(), " on vif/2 02:00:00:00:00:09");
     let packet = rt_regions::Region::new(world.pool(), "packet");
     let mut host = Host { world, netfront, backend, packet };
     assert!(goes_through(&mut host));

@@ -2,6 +2,8 @@ use std::{string::String, vec::Vec};
 
 use super::*;
 
+mod tower;
+
 fn read(args: &[&'static str]) -> Result<Config, Error> {
     Config::from_args(args.iter().copied())
 }
@@ -21,19 +23,19 @@ fn both_spellings_are_read() {
             .unwrap();
     assert_eq!(one, other);
     assert_eq!((one.ipv4.prefix(), one.interface), (16, Some("tap7")));
-    assert_eq!(one.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
-    assert_eq!(read(&["--stats-port=9100"]).unwrap().stats_port, Some(9100));
+    assert_eq!(one.tower.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
+    assert_eq!(read(&["--stats-port=9100"]).unwrap().tower.counters_port, Some(9100));
     assert_eq!(read(&["--mac=02:00:00:00:00:01"]).unwrap().mac, Some(MacAddr([2, 0, 0, 0, 0, 1])));
-    assert_eq!(read(&["--log", "arp,udp"]).unwrap().log, "arp,udp");
+    assert_eq!(read(&["--log", "arp,udp"]).unwrap().tower.log, Some("arp,udp"));
     let probe = read(&["--probe", "--ipv4=10.1.0.2/16"]).unwrap();
-    assert_eq!((probe.probe, probe.ipv4.prefix()), (true, 16));
+    assert_eq!((probe.tower.probe_at_start, probe.ipv4.prefix()), (true, 16));
     assert!(read(&["--offloads", "on"]).unwrap().offloads);
     assert_eq!(read(&["--offloads=off"]).unwrap(), Config::default());
     let networks = "10.0.0.0/8,192.0.2.7/32";
-    let args = ["--clients", networks, "--stats-from=192.0.2.0/24"];
-    let Config { clients, stats_from, .. } = read(&args).unwrap();
+    let args = ["--clients", networks, "--stats-from=192.0.2.0/24", "--stats-port=1"];
+    let Setup { clients, counters_from, .. } = read(&args).unwrap().tower;
     assert_eq!(clients, networks.parse().ok());
-    assert_eq!(Ok(stats_from), "192.0.2.0/24".parse());
+    assert_eq!(Ok(counters_from), "192.0.2.0/24".parse());
     assert_eq!(read(&[]).unwrap(), Config::default());
     // A second `=` belongs to the value.
     assert_eq!(read(&["--interface=a=b"]).unwrap().interface, Some("a=b"));
@@ -50,7 +52,7 @@ fn a_gateway_may_be_outside_of_our_network() {
     ] {
         let config = read(&[gateway, ipv4]).unwrap();
         assert_eq!(Some(config), read(&[ipv4, gateway]).ok());
-        assert!(gateway.ends_with(&std::format!("={}", config.gateway.unwrap())));
+        assert!(gateway.ends_with(&std::format!("={}", config.tower.gateway.unwrap())));
     }
 }
 
@@ -194,8 +196,7 @@ fn help_lists_every_argument() {
 }
 
 #[test]
-fn a_port_that_a_service_has_is_an_argument_error() {
-    let error = read(&["--stats-port=8080"]).unwrap().stats_error("a service is bound to it");
-    let words = "--stats-port=8080: a service is bound to it: expected another";
-    assert_eq!((error.status(), error.message()), (2, words));
+fn who_may_ask_for_the_counters_needs_a_port_to_ask() {
+    let words = "--stats-from: expected with --stats-port";
+    assert_eq!(refusal(&["--stats-from=192.0.2.0/24"]), words);
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use layer::{Counter, Instant, Layer, Offloads, Payload, Rx};
+use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::Region;
 use testkit::{FakeNetwork, with_pool};
@@ -67,8 +67,9 @@ impl<A: Network, B: Network<Error = A::Error>> Layer for Dual<A, B> {
         self.six.counters(visit);
     }
 
-    fn set_log(&mut self, layer: &str, on: bool) -> bool {
-        self.four.set_log(layer, on) | self.six.set_log(layer, on)
+    fn configure(&mut self, setup: &mut Setup<'_>) {
+        self.four.configure(setup);
+        self.six.configure(setup);
     }
 }
 

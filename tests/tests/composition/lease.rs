@@ -32,7 +32,7 @@ struct Lease<'g, E> {
 impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Lease<'_, E> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(ipv4: E, "lease"; unclaimed, ready);
+    layer::forward!(ipv4: E, "lease"; unclaimed, ready, configure, describe);
 
     fn receive<'r>(
         &mut self,

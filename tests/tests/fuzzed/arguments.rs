@@ -115,22 +115,26 @@ fn configured(args: &[&str]) {
     // There is one spelling of an address, a prefix and a port.
     assert_eq!(ipv4.to_string(), value("--ipv4").unwrap_or("10.0.0.2/24"));
     assert_eq!(
-        settings.gateway.map(|gateway| gateway.to_string()).as_deref(),
+        settings.tower.gateway.map(|gateway| gateway.to_string()).as_deref(),
         value("--ipv4-gateway")
     );
-    if let Some(gateway) = settings.gateway {
+    if let Some(gateway) = settings.tower.gateway {
         host(gateway);
         assert!(gateway != ipv4.address() && ipv4.broadcast() != Some(gateway));
         assert!(ipv4.network() != Some(gateway));
     }
-    assert_eq!(settings.stats_port.map(|port| port.to_string()).as_deref(), value("--stats-port"));
-    assert!(settings.stats_port != Some(0));
+    assert_eq!(
+        settings.tower.counters_port.map(|port| port.to_string()).as_deref(),
+        value("--stats-port")
+    );
+    assert!(settings.tower.counters_port != Some(0));
     assert_eq!(settings.interface, value("--interface"));
     assert!(settings.interface != Some(""));
     let mac = value("--mac").map(str::to_ascii_lowercase);
     assert_eq!(settings.mac.map(|mac| mac.to_string()), mac);
     assert!(settings.mac.is_none_or(netif::MacAddr::is_station));
-    assert_eq!(settings.probe, value("--probe").is_some());
+    assert_eq!(settings.tower.probe_at_start, value("--probe").is_some());
     assert_eq!(settings.offloads, value("--offloads") == Some("on"));
-    assert_eq!(settings.log, value("--log").unwrap_or_default());
+    assert_eq!(settings.tower.log.unwrap_or_default(), value("--log").unwrap_or_default());
+    assert!(value("--stats-from").is_none() || value("--stats-port").is_some());
 }

@@ -46,7 +46,7 @@ pub(crate) fn the_end_of_a_guest_is_reported_with_its_last_words() {
         let domain = Domain::create(&machine, &settings, plain(), |_| ())
             .unwrap_or_else(|error| panic!("{error:#}"));
         let limit = Duration::from_secs(60);
-        let error = domain.wait_for_line(0, limit, |line| line == "serving").unwrap_err();
+        let error = domain.wait_for_line(0, limit, lab::is_serving).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(words), "{error}");
         assert!(error.contains("these are my last words"), "{error}");

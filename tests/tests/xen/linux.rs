@@ -17,7 +17,7 @@ pub(crate) fn answers_and_leaves_nothing_behind() {
     let domain = Domain::create(&machine, &linux.settings("linux"), plain(), |_| ())
         .unwrap_or_else(|error| panic!("{error:#}"));
     let created = start.elapsed();
-    let serving = |from| domain.wait_for_line(from, SERVING_WITHIN, |line| line == "serving");
+    let serving = |from| domain.wait_for_line(from, SERVING_WITHIN, lab::is_serving);
     serving(0).unwrap_or_else(|error| panic!("{error:#}"));
     let one = requests(PORT, 1, 1);
     let (asked, reply) = machine.ask(&one, b"hello", None).unwrap();

@@ -32,7 +32,7 @@ pub(crate) fn says_in_words_what_the_layers_do() {
     let wait = |wanted: &dyn Fn(&str) -> bool| {
         domain.wait_for_line(0, WITHIN, wanted).unwrap_or_else(|error| panic!("{error:#}"))
     };
-    wait(&|line| line == "serving");
+    wait(&lab::is_serving);
     // dom0 has to ask for the address first.
     machine.succeed("ip", &["neigh", "flush", "dev", "xenbr0"]).unwrap();
     let (asked, _) = machine.ask(&requests(PORT, 1, 1), REQUEST, Some(REQUEST)).unwrap();

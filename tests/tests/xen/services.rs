@@ -70,7 +70,7 @@ fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &
 /// Waits until the guest serves, from line number `from` of its console on.
 fn serving(domain: &Domain<'_>, from: usize) {
     domain
-        .wait_for_line(from, SERVING_WITHIN, |line| line == "serving")
+        .wait_for_line(from, SERVING_WITHIN, lab::is_serving)
         .unwrap_or_else(|error| panic!("{}: {error:#}", domain.name()));
 }
 

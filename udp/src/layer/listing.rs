@@ -1,5 +1,7 @@
 //! The port that answers with all counters, for operators and their tools.
 
+use core::fmt;
+
 use layer::{Instant, Networks};
 use network::{Network, TokenBucket};
 use rt_regions::{Finite, Region, Text};
@@ -38,6 +40,21 @@ impl Listing {
     }
 }
 
+impl<I> Udp<'_, I> {
+    /// Writes the ports that answer: ` udp 8080 8081 counters 9100`.
+    pub(crate) fn describe_ports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut word = " udp ";
+        for port in self.ports.iter() {
+            layer::format_number(f, word, port.into())?;
+            word = " ";
+        }
+        match self.listing.port {
+            Some(port) => layer::format_number(f, " counters ", port.into()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl<I: Network> Udp<'_, I> {
     /// Answers each datagram to `port` with the report on the whole tower and its memory, a line for each
     /// counter (`eth0.ipv4.packets_rx 17`), those that are zero too. A request that is not empty asks for
@@ -50,11 +67,20 @@ impl<I: Network> Udp<'_, I> {
     /// # Errors
     /// [`BindError`]: a service is bound to the port, or it is 0.
     pub fn serve_counters(&mut self, port: Option<u16>, from: Networks) -> Result<(), BindError> {
+        self.set_listing(port, &from)
+    }
+
+    /// As [`serve_counters`](Self::serve_counters) says, with less copying.
+    pub(crate) fn set_listing(
+        &mut self,
+        port: Option<u16>,
+        from: &Networks,
+    ) -> Result<(), BindError> {
         match port {
             Some(0) => Err(BindError::Zero),
             Some(port) if self.ports.is_bound(port) => Err(BindError::InUse(port)),
             port => {
-                (self.listing.port, self.listing.from) = (port, from);
+                (self.listing.port, self.listing.from) = (port, *from);
                 Ok(())
             }
         }

@@ -19,6 +19,7 @@ mod receive;
 mod reports;
 mod send;
 mod serve;
+mod settings;
 
 const NOW: Instant = Instant::from_millis(1000);
 const CLIENT: SocketAddr = SocketAddr::new(PEER, 5000);

@@ -134,7 +134,7 @@ impl Guest {
             more: "",
         };
         let domain = Domain::create(machine, &settings, plain(), |_| ())?;
-        domain.wait_for_line(0, SERVING_WITHIN, |line| line == "serving")?;
+        domain.wait_for_line(0, SERVING_WITHIN, lab::is_serving)?;
         let mut outcome = self.rounds(machine, &domain, progress)?;
         self.check(machine, &mut outcome)?;
         let ended = domain.shutdown()?;

@@ -131,7 +131,7 @@ fn load(machine: &Machine, plan: &XenPlan, guests: &Guests, report: &mut Report)
         eprintln!("starting {}", peer.name);
         let settings = guests.settings(peer, peer.memory);
         let domain = Domain::create(machine, &settings, plain(), |_| ())?;
-        domain.wait_for_line(0, SERVING_WITHIN, |line| line == "serving")?;
+        domain.wait_for_line(0, SERVING_WITHIN, lab::is_serving)?;
         domains.push(domain);
     }
     for setting in plan.settings() {
@@ -179,7 +179,7 @@ fn serves(machine: &Machine, guests: &Guests, peer: &Peer, memory: u32) -> Resul
     let settings = guests.settings(peer, memory);
     let served = || -> Result<bool> {
         let domain = Domain::create(machine, &settings, plain(), |_| ())?;
-        domain.wait_for_line(0, TRIED_WITHIN, |line| line == "serving")?;
+        domain.wait_for_line(0, TRIED_WITHIN, lab::is_serving)?;
         let load = |length, window| {
             let time = Duration::from_secs(1);
             machine.load(&Load { to: peer.to, length, window, time, limit: REPLY_WITHIN })

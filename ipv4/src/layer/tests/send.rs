@@ -97,7 +97,10 @@ fn what_is_not_in_our_network_goes_to_the_gateway() {
     with_host(|wire, mut host, _| {
         let refused = Sent::NotSent(SendError::NoRoute(FAR.into()));
         assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(refused));
-        let mut host = host.with_gateway(Some(PEER));
+        let mut setup = Setup::default();
+        setup.gateway = Some(PEER);
+        host.configure(&mut setup);
+        assert_eq!(setup, Setup::default());
         assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(Sent::Queued));
         let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
         assert_eq!((*mac, header.destination()), (MacAddr([2, 0, 10, 0, 0, 1]), FAR));

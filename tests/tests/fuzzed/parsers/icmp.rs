@@ -60,10 +60,6 @@ impl Layer for Once<'_> {
     }
 
     fn counters(&self, _: &mut dyn FnMut(Counter)) {}
-
-    fn set_log(&mut self, _: &str, _: bool) -> bool {
-        false
-    }
 }
 
 impl Network for Once<'_> {

@@ -32,7 +32,14 @@ pub(super) fn arguments() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("broadcast", process(&["--ipv4=10.0.0.255/24"])),
         ("class_e", process(&["--ipv4=240.0.0.1/4"])),
-        ("clients", process(&["--clients=10.0.0.0/8,192.0.2.7/32", "--stats-from=192.0.2.0/24"])),
+        (
+            "clients",
+            process(&[
+                "--clients=10.0.0.0/8,192.0.2.7/32",
+                "--stats-from=192.0.2.0/24",
+                "--stats-port=9100",
+            ]),
+        ),
         ("control_characters", process(&["--offloads=\u{1b}[2J\u{9b}\u{202e}"])),
         ("empty", process(&[""])),
         ("gateway_outside", process(&["--ipv4=10.137.0.5/32", "--ipv4-gateway=10.138.0.1"])),

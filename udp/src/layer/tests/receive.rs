@@ -158,11 +158,12 @@ fn the_log_has_a_name_of_its_own() {
             [("udp", true, true), ("all", true, true), ("fake", true, false), ("x", false, false)]
         {
             udp.log = false;
-            assert_eq!((udp.set_log(name, true), udp.log), (known, ours), "{name}");
+            let mut setup = Setup::default();
+            setup.log = Some(name);
+            udp.configure(&mut setup);
+            assert_eq!((setup.found_log(), udp.log), (known, ours), "{name}");
             assert_eq!(udp.network().log.as_deref(), Some(name));
         }
-        udp.log = true;
-        assert!(udp.set_log("udp", false) && !udp.log);
         udp.log = true;
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
         receive(&mut udp, region, packet(&REQUEST));
