@@ -11,6 +11,7 @@ use rt_regions::{Exhausted, Pool, Region};
 use crate::{
     Counters, Entry, Resolver, StaticError, Timing,
     resolver::{Output, Reaction, Resolved},
+    waiting::packets,
 };
 
 /// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
@@ -115,22 +116,22 @@ impl<L: Link> Arp<'_, L> {
     // One copy: it is used in many places, and seldom.
     #[inline(never)]
     fn transmit(&mut self, now: Instant, output: Option<Output>) -> Result<(), L::Error> {
-        let Some((destination, packet)) = output else { return Ok(()) };
+        let Some(output) = output else { return Ok(()) };
+        let packet = self.resolver.packet(self.link.mac(), &output);
         layer::log!(self.log, "arp: sent: {}", packet);
-        self.link.send(now, destination, EtherType::ARP, packet, TxOffload::NONE)
+        self.link.send(now, output.station, EtherType::ARP, packet, TxOffload::NONE)
     }
 
     /// Takes a frame with an ARP packet.
     #[inline(never)]
     fn process(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
-        let Reaction { waiting, question, answer } =
+        let Reaction { answered, question, answer } =
             self.resolver.input(now, self.link.mac(), frame);
-        if let Some((station, queue)) = waiting {
-            for (ethertype, packet) in queue.iter() {
-                // The queue was given a u16.
-                let ethertype = EtherType(ethertype as u16);
-                let packet = &packet as &dyn Payload;
-                self.link.send(now, station, ethertype, packet, TxOffload::NONE)?;
+        if let Some((address, station)) = answered
+            && let Some(queue) = self.resolver.take_waiting(address)
+        {
+            for (ethertype, packet, offload) in packets(&queue) {
+                self.link.send(now, station, ethertype, &packet as &dyn Payload, offload)?;
             }
         }
         self.transmit(now, question)?;
@@ -142,7 +143,7 @@ impl<L: Link> Arp<'_, L> {
     #[inline(never)]
     fn run(&mut self, now: Instant) -> Result<(), L::Error> {
         self.resolver.look(now, self.link.link_up(), self.link.link_interval());
-        while let Some(output) = self.resolver.due(now, self.link.mac()) {
+        while let Some(output) = self.resolver.due(now) {
             self.transmit(now, Some(output))?;
         }
         Ok(())
@@ -158,9 +159,8 @@ impl<L: Link> Arp<'_, L> {
         payload: &dyn Payload,
         offload: TxOffload,
     ) -> Result<(), L::Error> {
-        let mac = self.link.mac();
         let Resolved { station, output } =
-            self.resolver.resolve(now, mac, address, ethertype, payload);
+            self.resolver.resolve(now, address, ethertype, payload, offload);
         if let Some(station) = station {
             self.link.send(now, station, ethertype, payload, offload)?;
         }
@@ -191,20 +191,23 @@ impl<L: Link> Layer for Arp<'_, L> {
         if self.resolver.deadline() <= now {
             self.run(now)?;
         }
-        match self.link.receive(now, region)? {
-            Rx::Item(frame) if frame.ethertype == EtherType::ARP => {
-                self.process(now, &frame)?;
-                Ok(Rx::Handled)
+        let received = self.link.receive(now, region);
+        match &received {
+            Ok(Rx::Item(frame)) if frame.ethertype == EtherType::ARP => {
+                self.process(now, frame)?;
+                return Ok(Rx::Handled);
             }
             // Where the event tells that frames leave again, or no longer.
-            Rx::Idle
+            Ok(Rx::Idle)
                 if self.link.link_interval().is_none()
                     && self.resolver.set_link_up(now, self.link.link_up()) =>
             {
-                Ok(Rx::Handled)
+                return Ok(Rx::Handled);
             }
-            other => Ok(other),
+            _ => {}
         }
+        // As it came, in the place where it came to: the rest is not copied.
+        received
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) {

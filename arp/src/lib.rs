@@ -23,6 +23,6 @@ pub use cache::Full;
 pub use counters::Counters;
 pub use entry::{Entry, Timing};
 pub use error::{AddressInUse, StaticError};
-pub use resolver::{Output, Reaction, Resolved, Resolver};
-pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES, Neighbour, Queue};
+pub use resolver::{Message, Output, Reaction, Resolved, Resolver};
+pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES, Neighbour, Queue, packets};
 pub use wire::{ArpPacket, Operation, PACKET_LEN, ParseError};

@@ -4,13 +4,13 @@
 use core::net::Ipv4Addr;
 
 use ethernet::EtherType;
-use layer::{Cidr, Instant, Payload};
+use layer::{Cidr, Instant, Payload, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
 use rt_regions::Pool;
 
 use crate::{
-    AddressInUse, ArpPacket, Counters, Entry, StaticError, Timing,
+    AddressInUse, ArpPacket, Counters, Entry, Operation, StaticError, Timing,
     cache::{Cache, Full, Resolution},
     detection::Detection,
     entry::NEVER,
@@ -22,8 +22,28 @@ mod output;
 
 pub use input::Reaction;
 
-/// An ARP packet to be sent, and the station it is for, or all.
-pub type Output = (MacAddr, ArpPacket);
+/// An ARP packet to be sent, see [`Resolver::packet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Output {
+    /// The station that it is for, or all.
+    pub station: MacAddr,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What an ARP packet of ours says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Who has this address? (RFC 826)
+    Request(Ipv4Addr),
+    /// We have ours: the answer to the host with this address.
+    Reply(Ipv4Addr),
+    /// We use ours (RFC 5227, 2.3).
+    Announcement,
+    /// Does anybody use what is to be ours? (RFC 5227, 2.1.1)
+    Probe,
+}
 
 /// What is known of a link's neighbours and of our own address among them (RFC 826, RFC 5227, RFC 1122 2.3.2).
 #[derive(Debug)]
@@ -122,17 +142,18 @@ impl<'g> Resolver<'g> {
         if self.detection.is_ours() { self.cache.lookup(now, address) } else { None }
     }
 
-    /// What to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find. `mac` is our hardware
-    /// address. It is kept if it is to wait.
+    /// What to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find. It is kept if it is to
+    /// wait, with what was left undone in it.
     pub fn resolve(
         &mut self,
         now: Instant,
-        mac: MacAddr,
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: &dyn Payload,
+        offload: TxOffload,
     ) -> Resolved {
         let mut resolved = Resolved { station: None, output: None };
+        let mut waits = false;
         if !self.detection.is_ours() {
             self.counters.no_address_tx += 1;
             return resolved;
@@ -145,20 +166,36 @@ impl<'g> Resolver<'g> {
             Resolution::Known(station) => resolved.station = Some(station),
             Resolution::Stale(station) => {
                 resolved.station = Some(station);
-                resolved.output = Some(self.request(mac, address, station));
+                resolved.output = Some(self.request(address, station));
             }
             Resolution::Ask { displaced } => {
                 self.displace(displaced);
-                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
-                resolved.output = Some(self.request(mac, address, MacAddr::BROADCAST));
+                waits = true;
+                resolved.output = Some(self.request(address, MacAddr::BROADCAST));
             }
-            Resolution::Asked => {
-                self.counters.overflowed += self.waiting.keep(now, address, ethertype, payload);
-            }
+            Resolution::Asked => waits = true,
             Resolution::Silent => self.counters.unanswered += 1,
             Resolution::Full => self.counters.cache_full += 1,
         }
+        if waits {
+            let dropped = self.waiting.keep(now, address, ethertype, payload, offload);
+            self.counters.overflowed += dropped;
+        }
         resolved
+    }
+
+    /// The packet that says it. `mac` is our hardware address.
+    pub fn packet(&self, mac: MacAddr, output: &Output) -> ArpPacket {
+        let (ours, request) = (self.network.address(), Operation::REQUEST);
+        let (operation, sender, target) = match output.message {
+            Message::Request(target) => (request, ours, target),
+            Message::Reply(target) => (Operation::REPLY, ours, target),
+            Message::Announcement => (request, ours, ours),
+            Message::Probe => (request, Ipv4Addr::UNSPECIFIED, ours),
+        };
+        // Who is asked for has no hardware address yet.
+        let station = if operation == request { MacAddr::UNSPECIFIED } else { output.station };
+        ArpPacket::new(operation, (sender, mac), (target, station))
     }
 
     /// When [`due`](Self::due) is to be called.

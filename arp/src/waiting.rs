@@ -1,10 +1,10 @@
 //! Packets that wait for a neighbour's address (RFC 1122 2.3.2.2), each neighbour's in a region of
 //! its own.
 
-use core::net::Ipv4Addr;
+use core::{net::Ipv4Addr, num::NonZeroU16};
 
 use ethernet::EtherType;
-use layer::{Instant, Payload};
+use layer::{Instant, PartialChecksum, Payload, TxOffload};
 use rt_regions::{ChunkQueue, PAGE_SIZE, Pool, Region};
 
 /// The number of neighbours that packets wait for at once.
@@ -18,10 +18,17 @@ pub const MAX_WAITING_BYTES: usize = 160 * 1024;
 /// [`MAX_WAITING_BYTES`] if that is more.
 const POOL_SHARE: usize = 8;
 
+/// The length of [`Undone`] in bytes.
+const UNDONE_LEN: usize = size_of::<Undone>();
+
 /// More than what a queue needs beside the bytes of a packet.
 const OVERHEAD: usize = 64;
 
-/// The packets for one neighbour, in order, each with its `EtherType` as the number.
+/// What stands before the bytes of a packet: what was left undone in it, as three numbers in the byte order of this
+/// machine. 0 is none: no checksum has that offset, and no segment that size.
+type Undone = [[u8; 2]; 3];
+
+/// The packets for one neighbour, in order, see [`packets`].
 pub type Queue<'g> = ChunkQueue<'g, Neighbour>;
 
 /// Whom packets wait for.
@@ -65,10 +72,11 @@ impl<'g> Waiting<'g> {
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: &dyn Payload,
+        offload: TxOffload,
     ) -> u64 {
         let mut dropped = 0;
         let kept = self.make_room(address, payload.len(), &mut dropped)
-            && self.push(now, address, ethertype, payload).is_some();
+            && self.push(now, address, ethertype, payload, offload).is_some();
         dropped + u64::from(!kept)
     }
 
@@ -94,6 +102,7 @@ impl<'g> Waiting<'g> {
         address: Ipv4Addr,
         ethertype: EtherType,
         payload: &dyn Payload,
+        offload: TxOffload,
     ) -> Option<()> {
         let place = self.position(address).or_else(|| self.free_place())?;
         let mut queue = match self.queues[place].take() {
@@ -103,8 +112,13 @@ impl<'g> Waiting<'g> {
                 ChunkQueue::new(region, Neighbour { address, since: now, packets: 0 }).ok()?
             }
         };
-        let copy = |room: &mut [u8]| payload.copy_to(0, room);
-        let pushed = queue.push_with(u32::from(ethertype.0), payload.len(), copy).ok();
+        let undone: Undone = undone(offload);
+        let copy = |room: &mut [u8]| {
+            let (before, packet) = room.split_at_mut(UNDONE_LEN);
+            before.copy_from_slice(undone.as_flattened());
+            payload.copy_to(0, packet);
+        };
+        let pushed = queue.push_with(ethertype.0.into(), UNDONE_LEN + payload.len(), copy).ok();
         queue.value_mut().packets += u64::from(pushed.is_some());
         if queue.value().packets > 0 {
             self.queues[place] = Some(queue);
@@ -154,6 +168,26 @@ impl<'g> Waiting<'g> {
     fn pages(&self) -> usize {
         (0..MAX_WAITING).map(|index| self.pages_of(index)).sum()
     }
+}
+
+/// The packets of a queue, each with its EtherType and with what was left undone in it.
+pub fn packets<'q>(queue: &'q Queue<'_>) -> impl Iterator<Item = (EtherType, &'q [u8], TxOffload)> {
+    queue.iter().filter_map(|(ethertype, bytes)| {
+        let (before, packet) = bytes.split_at_checked(UNDONE_LEN)?;
+        let word = |at: usize| u16::from_ne_bytes([before[at], before[at + 1]]);
+        let (start, offset) = (word(0), word(2));
+        let checksum = NonZeroU16::new(offset).map(|offset| PartialChecksum { start, offset });
+        let offload = TxOffload { checksum, segment_size: NonZeroU16::new(word(4)) };
+        // The queue was given a u16.
+        Some((EtherType(ethertype as u16), packet, offload))
+    })
+}
+
+fn undone(offload: TxOffload) -> Undone {
+    let (start, offset) =
+        offload.checksum.map_or((0, 0), |partial| (partial.start, partial.offset.get()));
+    let size = offload.segment_size.map_or(0, NonZeroU16::get);
+    [start, offset, size].map(u16::to_ne_bytes)
 }
 
 #[cfg(test)]

@@ -71,7 +71,12 @@ const _: () = assert!(PACKET_LEN == 28);
 payload_of_bytes!(ArpPacket);
 
 impl ArpPacket {
-    fn new(operation: Operation, sender: (Ipv4Addr, MacAddr), target: (Ipv4Addr, MacAddr)) -> Self {
+    /// A packet with this operation, from one station to another, each with its address.
+    pub fn new(
+        operation: Operation,
+        sender: (Ipv4Addr, MacAddr),
+        target: (Ipv4Addr, MacAddr),
+    ) -> Self {
         Self {
             hardware_type: U16::new(ETHERNET),
             protocol_type: U16::new(EtherType::IPV4.0),

@@ -216,11 +216,11 @@ impl<'g> Towers<'_, 'g> {
             }
         })?;
         show("ipv4", &mut || {
-            let Ok(outcome) = ipv4.send(NOW, outgoing, &*datagram);
+            let Ok(outcome) = ipv4.send(NOW, &outgoing, &*datagram);
             let _ = black_box(outcome);
         })?;
         show("icmp", &mut || {
-            let Ok(outcome) = icmp.send(NOW, outgoing, &*datagram);
+            let Ok(outcome) = icmp.send(NOW, &outgoing, &*datagram);
             let _ = black_box(outcome);
         })?;
         show("udp", &mut || {

@@ -196,7 +196,7 @@ impl<I: Network> Icmp<I> {
             ..Outgoing::new(packet.source, Protocol::ICMP)
         };
         layer::log!(self.log, "icmp: sends {}, {} bytes", header, payload.len());
-        match self.network.send(now, outgoing, &(header, payload) as &dyn Payload)? {
+        match self.network.send(now, &outgoing, &(header, payload) as &dyn Payload)? {
             Sent::Queued => self.counters.messages_tx += 1,
             Sent::NotSent(_) => self.counters.not_sent += 1,
         }
@@ -214,17 +214,19 @@ impl<I: Network> Layer for Icmp<I> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Delivery<'r>>, I::Error> {
-        match self.network.receive(now, region)? {
-            Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::ICMP => {
-                let report = self.message(now, &packet)?;
+        let received = self.network.receive(now, region);
+        match &received {
+            Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::ICMP => {
+                let report = self.message(now, packet)?;
                 Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))))
             }
             // The network below found fault with somebody's packet: its sender is told.
-            Rx::Item(Delivery::Rejected(packet, problem)) => {
-                self.send_error(now, &packet, problem)?;
+            Ok(Rx::Item(Delivery::Rejected(packet, problem))) => {
+                self.send_error(now, packet, *problem)?;
                 Ok(Rx::Handled)
             }
-            other => Ok(other),
+            // As it came, in the place where it came to: the rest is not copied.
+            _ => received,
         }
     }
 

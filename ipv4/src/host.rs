@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use ethernet::Link;
-use layer::{Cidr, Instant, KeyedHash, TableHash};
+use layer::{Instant, KeyedHash, TableHash};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
@@ -104,8 +104,9 @@ impl<'g> Host<'g> {
     }
 }
 
-/// Whether `address` is a broadcast: of our network, or of all (RFC 1122 3.2.1.3 (c), (d)).
+/// Whether `address` can be that of one host, as far as can be told without its network (RFC 1122 3.2.1.3, RFC 6890):
+/// outside of 0/8 and 127/8, no group, not of class E, and not the broadcast of all.
 #[inline]
-fn is_broadcast(ours: Cidr, address: Ipv4Addr) -> bool {
-    address.is_broadcast() || ours.broadcast() == Some(address)
+fn is_unicast(address: Ipv4Addr) -> bool {
+    matches!(address.octets()[0], 1..=126 | 128..=223)
 }

@@ -191,10 +191,10 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
     fn send(
         &mut self,
         now: Instant,
-        outgoing: Outgoing,
+        outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, E::Error> {
-        self.host.send(now, &mut self.link, &outgoing, payload)
+        self.host.send(now, &mut self.link, outgoing, payload)
     }
 
     /// This layer alone has no way to tell: `Icmp` has.

@@ -8,16 +8,37 @@ use crate::{Dotted, parse_ipv4, split::split_once};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     address: Ipv4Addr,
-    prefix: u8,
+    /// As many ones as the prefix is long, in the order of the bytes of an address: comparing needs no other.
+    mask: u32,
+}
+
+/// What an address is in a network, see [`Cidr::locate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// It is in another one.
+    Outside,
+    /// The network's own address, which no host has.
+    Network,
+    /// The address of all hosts of the network.
+    Broadcast,
+    /// One host can have it.
+    Host,
 }
 
 impl Cidr {
     /// No address, 0.0.0.0/32: that of a host that does not know its own yet (RFC 1122 3.2.1.3 (a)).
-    pub const UNSPECIFIED: Self = Self { address: Ipv4Addr::UNSPECIFIED, prefix: 32 };
+    pub const UNSPECIFIED: Self = Self { address: Ipv4Addr::UNSPECIFIED, mask: u32::MAX };
 
     /// The address with a prefix of `prefix` bits; nothing for a prefix of more than 32 bits.
     pub const fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
-        if prefix <= 32 { Some(Self { address, prefix }) } else { None }
+        if prefix > 32 {
+            return None;
+        }
+        let mask = match u32::MAX.checked_shl(32 - prefix as u32) {
+            Some(mask) => mask,
+            None => 0,
+        };
+        Some(Self { address, mask: mask.to_be() })
     }
 
     /// The address.
@@ -27,37 +48,58 @@ impl Cidr {
 
     /// The length of the prefix in bits.
     pub const fn prefix(self) -> u8 {
-        self.prefix
+        self.mask.count_ones() as u8
     }
 
     /// The mask: as many ones as the prefix is long.
     pub const fn mask(self) -> Ipv4Addr {
-        match u32::MAX.checked_shl(32 - self.prefix as u32) {
-            Some(mask) => Ipv4Addr::from_bits(mask),
-            None => Ipv4Addr::UNSPECIFIED,
-        }
+        Ipv4Addr::from_octets(self.mask.to_ne_bytes())
     }
 
     /// Whether `other` is in the same network.
+    #[inline]
     pub const fn contains(self, other: Ipv4Addr) -> bool {
-        (self.address.to_bits() ^ other.to_bits()) & self.mask().to_bits() == 0
+        (bits(self.address) ^ bits(other)) & self.mask == 0
+    }
+
+    /// Whether it is a network of one or two addresses (RFC 3021): at most one bit is not in the mask.
+    #[inline]
+    const fn has_hosts_alone(self) -> bool {
+        !self.mask & (!self.mask).wrapping_sub(1) == 0
+    }
+
+    /// What `other` is in this network. A network of one or two addresses has hosts alone (RFC 3021).
+    #[inline]
+    pub const fn locate(self, other: Ipv4Addr) -> Location {
+        let (host, below) = (bits(other) & !self.mask, !self.mask);
+        if !self.contains(other) {
+            Location::Outside
+        } else if self.has_hosts_alone() {
+            Location::Host
+        } else if host == 0 {
+            Location::Network
+        } else if host == below {
+            Location::Broadcast
+        } else {
+            Location::Host
+        }
     }
 
     /// The address of all the hosts of the network; a network of one or two addresses has none
     /// (RFC 3021).
     pub const fn broadcast(self) -> Option<Ipv4Addr> {
-        if self.prefix >= 31 {
+        if self.has_hosts_alone() {
             return None;
         }
-        Some(Ipv4Addr::from_bits(self.address.to_bits() | !self.mask().to_bits()))
+        Some(Ipv4Addr::from_octets((bits(self.address) | !self.mask).to_ne_bytes()))
     }
 
     /// The network's own address, which no host has; a network of one or two addresses has none.
     pub const fn network(self) -> Option<Ipv4Addr> {
-        if self.prefix >= 31 {
+        if self.has_hosts_alone() {
             return None;
         }
-        Some(Ipv4Addr::from_bits(self.address.to_bits() & self.mask().to_bits()))
+        Some(Ipv4Addr::from_octets((bits(self.address) & self.mask).to_ne_bytes()))
     }
 
     /// Whether this is the address of one host: not of a group, nor in a block that no host has an address of
@@ -71,16 +113,20 @@ impl Cidr {
     /// Whether one host of this network can have the address `other`: it is inside, and it is neither
     /// the network's nor the broadcast address.
     pub fn is_neighbour(self, other: Ipv4Addr) -> bool {
-        let below = !self.mask().to_bits();
-        let host = other.to_bits() & below;
-        self.contains(other) && (self.prefix >= 31 || host != 0 && host != below)
+        self.locate(other) == Location::Host
     }
+}
+
+/// The bytes of an address as a number, in the order in which they stand: for comparing.
+#[inline]
+const fn bits(address: Ipv4Addr) -> u32 {
+    u32::from_ne_bytes(address.octets())
 }
 
 /// `10.0.0.2/24`
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Dotted(self.address), u64::from(self.prefix))
+        write!(f, "{}/{}", Dotted(self.address), u64::from(self.prefix()))
     }
 }
 
@@ -104,7 +150,7 @@ impl FromStr for Cidr {
         let (address, prefix) = split_once(text, b'/');
         let prefix = prefix.and_then(|prefix| crate::decimal(prefix.as_bytes(), 32));
         match (parse_ipv4(address), prefix) {
-            (Some(address), Some(prefix)) => Ok(Self { address, prefix: prefix as u8 }),
+            (Some(address), Some(prefix)) => Self::new(address, prefix as u8).ok_or(ParseCidrError),
             _ => Err(ParseCidrError),
         }
     }
@@ -163,6 +209,28 @@ mod tests {
         assert_eq!(cidr("10.0.0.2/20").broadcast(), Some(ip("10.0.15.255")));
         assert_eq!(cidr("10.0.0.2/31").broadcast(), None);
         assert_eq!(cidr("10.0.0.2/24").network(), Some(ip("10.0.0.0")));
+    }
+
+    #[test]
+    fn every_address_is_somewhere() {
+        for (network, address, location) in [
+            ("10.0.0.2/24", "10.0.0.2", Location::Host),
+            ("10.0.0.2/24", "10.0.0.0", Location::Network),
+            ("10.0.0.2/24", "10.0.0.255", Location::Broadcast),
+            ("10.0.0.2/24", "10.0.1.2", Location::Outside),
+            ("10.0.0.2/31", "10.0.0.3", Location::Host),
+            ("10.0.0.2/31", "10.0.0.4", Location::Outside),
+            ("10.0.0.2/32", "10.0.0.2", Location::Host),
+            ("10.0.0.2/32", "10.0.0.3", Location::Outside),
+            ("10.0.0.2/30", "10.0.0.0", Location::Network),
+            ("10.0.0.2/30", "10.0.0.3", Location::Broadcast),
+            ("10.0.0.2/0", "0.0.0.0", Location::Network),
+            ("10.0.0.2/0", "255.255.255.255", Location::Broadcast),
+            ("10.0.0.2/0", "192.0.2.1", Location::Host),
+        ] {
+            assert_eq!(cidr(network).locate(ip(address)), location, "{network} {address}");
+        }
+        assert_eq!(Cidr::UNSPECIFIED, cidr("0.0.0.0/32"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod setup;
 pub mod split;
 mod time;
 
-pub use cidr::{Cidr, ParseCidrError};
+pub use cidr::{Cidr, Location, ParseCidrError};
 pub use counters::{Counter, visit_counters};
 pub use decimal::decimal;
 pub use dotted::{Dotted, parse_ipv4};

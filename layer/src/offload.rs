@@ -37,8 +37,16 @@ pub struct PartialChecksum {
     /// Where the bytes begin that are to be summed, up to the end of the packet: that many bytes after the packet's
     /// own beginning.
     pub start: u16,
-    /// Where the checksum is, in bytes from `start`. The sum of the pseudo header, not complemented, is there already.
-    pub offset: u16,
+    /// Where the checksum is, in bytes from `start`, where no header has one. The sum of the pseudo header, not
+    /// complemented, is there already.
+    pub offset: NonZeroU16,
+}
+
+const _: () = assert!(size_of::<TxOffload>() == 6);
+
+impl PartialChecksum {
+    /// The checksum in a UDP header that begins the packet (RFC 768).
+    pub const UDP: Self = Self { start: 0, offset: NonZeroU16::new(6).unwrap() };
 }
 
 impl TxOffload {

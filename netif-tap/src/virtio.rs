@@ -61,14 +61,14 @@ impl Header {
         Self {
             flags: NEEDS_CSUM,
             csum_start: checksum.start.to_ne_bytes(),
-            csum_offset: checksum.offset.to_ne_bytes(),
+            csum_offset: checksum.offset.get().to_ne_bytes(),
             ..Self::WHOLE
         }
     }
 
     /// A frame with a UDP header at `transport` whose checksum is partial.
     pub(crate) fn partial_udp(transport: u16) -> Self {
-        Self::partial(PartialChecksum { start: transport, offset: CHECKSUM })
+        Self::partial(PartialChecksum { start: transport, ..PartialChecksum::UDP })
     }
 
     /// A datagram with a partial checksum, to be cut into fragments that carry `size` bytes each.

@@ -25,7 +25,7 @@ impl<'a, P: Payload + ?Sized> Completed<'a, P> {
             0 => u16::MAX,
             checksum => checksum,
         };
-        let at = start + usize::from(checksum.offset);
+        let at = start + usize::from(checksum.offset.get());
         Self { payload, at, checksum: checksum_value.to_be_bytes() }
     }
 }
@@ -57,6 +57,7 @@ impl<P: Payload + ?Sized> Payload for Completed<'_, P> {
 
 #[cfg(test)]
 mod tests {
+    use core::num::NonZeroU16;
     use std::{vec, vec::Vec};
 
     use super::*;
@@ -65,7 +66,8 @@ mod tests {
     fn every_part_of_it_is_that_of_the_whole() {
         let bytes: Vec<u8> = (0..40).collect();
         let payload = (&bytes[..13], &bytes[13..]);
-        let completed = Completed::new(&payload, PartialChecksum { start: 8, offset: 6 });
+        let completed =
+            Completed::new(&payload, PartialChecksum { start: 8, ..PartialChecksum::UDP });
         let mut expected = bytes.clone();
         let checksum = Checksum::new().add(&bytes[8..]).finish().to_be_bytes();
         expected[14..16].copy_from_slice(&checksum);
@@ -85,14 +87,16 @@ mod tests {
     fn a_sum_of_zero_is_not_taken_for_none() {
         let payload = [0xff, 0xff, 0, 0];
         let mut out = [0; 4];
-        Completed::new(&payload, PartialChecksum { start: 0, offset: 2 }).copy_to(0, &mut out);
+        Completed::new(&payload, PartialChecksum { start: 0, offset: NonZeroU16::new(2).unwrap() })
+            .copy_to(0, &mut out);
         assert_eq!(out, [0xff, 0xff, 0xff, 0xff]);
     }
 
     #[test]
     fn a_place_outside_changes_nothing() {
         let mut out = [0; 4];
-        Completed::new(&[1, 2, 3, 4], PartialChecksum { start: 9, offset: 6 }).copy_to(0, &mut out);
+        Completed::new(&[1, 2, 3, 4], PartialChecksum { start: 9, ..PartialChecksum::UDP })
+            .copy_to(0, &mut out);
         assert_eq!(out, [1, 2, 3, 4]);
     }
 }

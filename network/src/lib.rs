@@ -54,7 +54,7 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     fn send(
         &mut self,
         now: Instant,
-        outgoing: Outgoing,
+        outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, Self::Error>;
 
@@ -110,7 +110,7 @@ macro_rules! forward {
         fn send(
             &mut self,
             now: ::layer::Instant,
-            outgoing: $crate::Outgoing,
+            outgoing: &$crate::Outgoing,
             payload: impl ::layer::Payload,
         ) -> Result<$crate::Sent, $Below::Error> {
             self.$below.send(now, outgoing, ::layer::share(&payload))

@@ -138,7 +138,7 @@ impl Network for FakeNetwork {
     fn send(
         &mut self,
         _: Instant,
-        outgoing: Outgoing,
+        outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, Broken> {
         if self.broken {
@@ -157,7 +157,7 @@ impl Network for FakeNetwork {
         }
         let mut bytes = vec![0; length];
         payload.copy_to(0, &mut bytes);
-        self.sent.push((outgoing, bytes));
+        self.sent.push((*outgoing, bytes));
         Ok(Sent::Queued)
     }
 

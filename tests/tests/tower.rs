@@ -178,7 +178,7 @@ fn ping_of_any_size_is_answered() {
                 request[2..4].copy_from_slice(&checksum.to_be_bytes());
                 let to = network::Outgoing::new(SERVER.into(), network::Protocol::ICMP);
                 assert_eq!(
-                    network::Network::send(&mut client.tower, Instant::ZERO, to, &request[..]),
+                    network::Network::send(&mut client.tower, Instant::ZERO, &to, &request[..]),
                     Ok(Sent::Queued)
                 );
                 settle(client, server);
@@ -200,7 +200,7 @@ fn a_closed_port_and_an_unknown_protocol_are_reported_to_the_sender() {
             assert_eq!(client.counter("udp", "icmp_errors_unheard"), 1);
             let tcp = network::Outgoing::new(SERVER.into(), network::Protocol::TCP);
             assert_eq!(
-                network::Network::send(&mut client.tower, Instant::ZERO, tcp, [0; 20]),
+                network::Network::send(&mut client.tower, Instant::ZERO, &tcp, [0; 20]),
                 Ok(Sent::Queued)
             );
             settle(client, server);

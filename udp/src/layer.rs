@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use layer::{Instant, Layer, Networks, Payload, Rx, Setup};
+use layer::{Instant, Layer, Networks, PartialChecksum, Payload, Rx, Setup};
 use managed::ManagedSlice;
 use network::{
     Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
@@ -169,7 +169,7 @@ impl<'g, I> Udp<'g, I> {
     /// [`BindError`]; nothing was bound.
     pub fn bind_datagram<S>(&mut self, port: u16, service: S) -> Result<Bound<'_>, BindError>
     where
-        S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
+        S: for<'a, 'r, 'p> FnMut(Datagram<'a, 'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
         if self.listing.is_at(port) {
             return Err(BindError::InUse(port));
@@ -246,22 +246,22 @@ impl<I: Network> Udp<'_, I> {
         now: Instant,
         source_port: u16,
         destination_port: u16,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, I::Error> {
         let routers_fragment = outgoing.routers_fragment || !self.is_bound(source_port);
-        let outgoing = Outgoing { routers_fragment, ..outgoing };
-        self.transmit(now, source_port, destination_port, outgoing, payload)
+        outgoing.routers_fragment = routers_fragment;
+        self.transmit(now, [source_port, destination_port], &mut outgoing, payload)
     }
 
-    /// Sends a datagram from a port that something is bound to, or one that routers may fragment.
+    /// Sends a datagram from one port to another: something is bound to the first, or routers may fragment it. Sets in
+    /// `outgoing` what follows from that it is one.
     #[inline]
     fn transmit(
         &mut self,
         now: Instant,
-        source_port: u16,
-        destination_port: u16,
-        outgoing: Outgoing,
+        ports: [u16; 2],
+        outgoing: &mut Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, I::Error> {
         let to = outgoing.destination;
@@ -271,16 +271,15 @@ impl<I: Network> Udp<'_, I> {
             Some(_) if length > most => Sent::NotSent(SendError::TooLong { length, most }),
             None => Sent::NotSent(SendError::BadSource(None)),
             Some(source) => {
-                let source = SocketAddr::new(source, source_port);
-                let destination = SocketAddr::new(to, destination_port);
+                let addresses = [source, to];
                 let (header, checksum) = if self.network.offloads().checksum {
-                    let header = UdpHeader::partial(source, destination, length);
-                    (header, Some(UdpHeader::PARTIAL))
+                    let header = UdpHeader::with_partial(addresses, ports, length);
+                    (header, Some(PartialChecksum::UDP))
                 } else {
-                    (UdpHeader::new(source, destination, &payload), None)
+                    (UdpHeader::with_checksum(addresses, ports, &payload), None)
                 };
                 layer::log!(self.log, "udp: sends {}", header);
-                let outgoing = Outgoing { protocol: Protocol::UDP, checksum, ..outgoing };
+                (outgoing.protocol, outgoing.checksum) = (Protocol::UDP, checksum);
                 self.network.send(now, outgoing, (header, payload))?
             }
         };
@@ -302,16 +301,18 @@ impl<I: Network> Layer for Udp<'_, I> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Delivery<'r>>, I::Error> {
-        match self.network.receive(now, region)? {
-            Rx::Item(Delivery::Packet(packet)) if packet.protocol == Protocol::UDP => {
-                self.serve(now, &packet, region)?;
+        let received = self.network.receive(now, region);
+        match &received {
+            Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::UDP => {
+                self.serve(now, packet, region)?;
                 Ok(Rx::Handled)
             }
-            Rx::Item(Delivery::Error(report)) if report.packet.protocol == Protocol::UDP => {
-                self.report(now, &report);
+            Ok(Rx::Item(Delivery::Error(report))) if report.packet.protocol == Protocol::UDP => {
+                self.report(now, report);
                 Ok(Rx::Handled)
             }
-            other => Ok(other),
+            // As it came, in the place where it came to: the rest is not copied.
+            _ => received,
         }
     }
 

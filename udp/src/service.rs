@@ -5,26 +5,68 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use network::Problem;
+use network::{Packet, Problem};
 use rt_regions::Exhausted;
 
+use crate::UdpHeader;
+
 /// A request, with all that is known of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Datagram<'r> {
+#[derive(Clone, Copy)]
+pub struct Datagram<'a, 'r> {
+    pub(crate) packet: &'a Packet<'r>,
+    pub(crate) header: &'r UdpHeader,
+    pub(crate) payload: &'r [u8],
+}
+
+impl<'r> Datagram<'_, 'r> {
     /// Who sent it. Port 0: an answer goes nowhere (RFC 768).
-    pub source: SocketAddr,
+    pub fn source(&self) -> SocketAddr {
+        SocketAddr::new(self.packet.source, self.header.source_port.get())
+    }
+
     /// Whom it was sent to: us, a group we joined, or a broadcast.
-    pub destination: SocketAddr,
+    pub fn destination(&self) -> SocketAddr {
+        SocketAddr::new(self.packet.destination, self.header.destination_port.get())
+    }
+
     /// Time to live (IPv4) or hop limit (IPv6), as received.
-    pub ttl: u8,
+    pub fn ttl(&self) -> u8 {
+        self.packet.ttl
+    }
+
     /// Type of service (IPv4) or traffic class (IPv6), as received.
-    pub tos: u8,
+    pub fn tos(&self) -> u8 {
+        self.packet.tos
+    }
+
     /// The IP options as received, with what fills them up (RFC 1122 4.1.3.2); mostly none.
-    pub options: &'r [u8],
+    pub fn options(&self) -> &'r [u8] {
+        self.packet.options()
+    }
+
     /// Whether it was a broadcast or multicast, of the link or of IP.
-    pub broadcast: bool,
+    pub fn broadcast(&self) -> bool {
+        self.packet.broadcast
+    }
+
     /// What it carries.
-    pub payload: &'r [u8],
+    pub fn payload(&self) -> &'r [u8] {
+        self.payload
+    }
+}
+
+impl fmt::Debug for Datagram<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Datagram")
+            .field("source", &self.source())
+            .field("destination", &self.destination())
+            .field("ttl", &self.ttl())
+            .field("tos", &self.tos())
+            .field("options", &self.options())
+            .field("broadcast", &self.broadcast())
+            .field("payload", &self.payload())
+            .finish()
+    }
 }
 
 /// Word that a datagram of ours did not arrive (RFC 1122 4.1.3.3). A hint: anybody can forge it.

@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use layer::{PartialChecksum, Payload, payload_of_bytes};
+use layer::{Payload, payload_of_bytes};
 use network::{Checksum, Packet, Protocol};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 
@@ -49,9 +49,27 @@ impl UdpHeader {
     ///
     /// The payload has 65,527 bytes at most; the length of a longer one would be wrong.
     pub fn new(source: SocketAddr, destination: SocketAddr, payload: &impl Payload) -> Self {
-        let mut header = Self::without_checksum(source.port(), destination.port(), payload.len());
-        let length = HEADER_LEN + payload.len();
-        let sum = pseudo_header(source.ip(), destination.ip(), length)
+        let addresses = [source.ip(), destination.ip()];
+        Self::with_checksum(addresses, [source.port(), destination.port()], payload)
+    }
+
+    /// The header of a datagram with a payload of `length` bytes whose checksum is completed below: the sum of the
+    /// pseudo header stands there, see
+    /// [`PartialChecksum::UDP`]. A payload has 65,527 bytes at most.
+    pub fn partial(source: SocketAddr, destination: SocketAddr, length: usize) -> Self {
+        let addresses = [source.ip(), destination.ip()];
+        Self::with_partial(addresses, [source.port(), destination.port()], length)
+    }
+
+    /// [`new`](Self::new), from two addresses to two ports: the source first.
+    #[inline]
+    pub(crate) fn with_checksum(
+        addresses: [IpAddr; 2],
+        ports: [u16; 2],
+        payload: &impl Payload,
+    ) -> Self {
+        let mut header = Self::without_checksum(ports, payload.len());
+        let sum = pseudo_header(addresses, HEADER_LEN + payload.len())
             .add(header.as_bytes())
             .add_payload(payload);
         header.checksum = match sum.finish() {
@@ -62,26 +80,19 @@ impl UdpHeader {
         header
     }
 
-    /// The header of a datagram with a payload of `length` bytes whose checksum is completed below: the sum of the
-    /// pseudo header stands there, see [`PARTIAL`](Self::PARTIAL). A payload has 65,527 bytes at most.
+    /// [`partial`](Self::partial), from two addresses to two ports: the source first.
     #[inline]
-    pub fn partial(source: SocketAddr, destination: SocketAddr, length: usize) -> Self {
-        let sum = !pseudo_header(source.ip(), destination.ip(), HEADER_LEN + length).finish();
-        Self {
-            checksum: U16::new(sum),
-            ..Self::without_checksum(source.port(), destination.port(), length)
-        }
+    pub(crate) fn with_partial(addresses: [IpAddr; 2], ports: [u16; 2], length: usize) -> Self {
+        let sum = !pseudo_header(addresses, HEADER_LEN + length).finish();
+        Self { checksum: U16::new(sum), ..Self::without_checksum(ports, length) }
     }
-
-    /// Where the checksum of a datagram is that is to be completed.
-    pub const PARTIAL: PartialChecksum = PartialChecksum { start: 0, offset: 6 };
 
     /// The header of a datagram with a payload of `length` bytes, at most 65,527, without a checksum.
     #[inline]
-    fn without_checksum(source_port: u16, destination_port: u16, length: usize) -> Self {
+    fn without_checksum([source, destination]: [u16; 2], length: usize) -> Self {
         Self {
-            source_port: U16::new(source_port),
-            destination_port: U16::new(destination_port),
+            source_port: U16::new(source),
+            destination_port: U16::new(destination),
             length: U16::new((HEADER_LEN + length) as u16),
             checksum: U16::ZERO,
         }
@@ -100,7 +111,7 @@ impl UdpHeader {
         let datagram = packet.payload.get(..length).ok_or(ParseError::Length)?;
         let payload = datagram.get(HEADER_LEN..).ok_or(ParseError::Length)?;
         if packet.verify_checksum && !(header.checksum == U16::ZERO && packet.source.is_ipv4()) {
-            let sum = pseudo_header(packet.source, packet.destination, length).add(datagram);
+            let sum = pseudo_header([packet.source, packet.destination], length).add(datagram);
             if header.checksum == U16::ZERO || !sum.is_valid() {
                 return Err(ParseError::Checksum);
             }
@@ -109,7 +120,8 @@ impl UdpHeader {
     }
 }
 
-fn pseudo_header(source: IpAddr, destination: IpAddr, length: usize) -> Checksum {
+#[inline]
+fn pseudo_header([source, destination]: [IpAddr; 2], length: usize) -> Checksum {
     Checksum::pseudo_header(source, destination, Protocol::UDP, length)
 }
 

@@ -2,6 +2,7 @@ use core::time::Duration;
 use std::{format, vec, vec::Vec};
 
 use ethernet::{Ethernet, EthernetHeader};
+use layer::PartialChecksum;
 use testkit::{Wire, with_pool};
 use zerocopy::IntoBytes;
 
@@ -77,6 +78,22 @@ fn solicited_replies_resolve_waiting_packets() {
         assert_eq!(host.hears(reply(PEER, THEM)), [carries(PEER, 1), carries(PEER, 2)]);
         assert_eq!(host.sends(THEM, 3), [carries(PEER, 3)]);
         assert_eq!((host.stats().delayed, host.stats().unsolicited), (2, 0));
+    });
+}
+
+/// The interface is to complete it, whenever it is sent.
+#[test]
+fn what_was_left_undone_waits_with_the_packet() {
+    with_host(|host| {
+        let checksum = Some(PartialChecksum { start: 20, ..PartialChecksum::UDP });
+        let offload = TxOffload { checksum, segment_size: None };
+        host.arp.send_to(host.now, THEM.into(), EtherType::IPV4, [1; 46], offload).unwrap();
+        assert_eq!(host.sent(), [asks(ALL, THEM)]);
+        host.wire.push(reply(PEER, THEM));
+        assert_eq!(host.turn(), []);
+        let sent = host.wire.drain_offloaded();
+        let [(_, waited)] = &sent[..] else { panic!("one packet: {sent:?}") };
+        assert_eq!(*waited, offload.shifted(14));
     });
 }
 

@@ -6,7 +6,7 @@ use ethernet::Frame;
 use layer::Instant;
 use netif::MacAddr;
 
-use super::{Output, Queue, Resolver};
+use super::{Message, Output, Queue, Resolver};
 use crate::{
     AddressInUse, ArpPacket, Operation,
     cache::{Claim, Full, Merged},
@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// What is to be sent after a packet was received, in this order.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
-pub struct Reaction<'g> {
-    /// What has waited for the neighbour that has answered, and its station.
-    pub waiting: Option<(MacAddr, Queue<'g>)>,
+pub struct Reaction {
+    /// What [waits](Resolver::take_waiting) for the neighbour that has answered, and its station.
+    pub answered: Option<(Ipv4Addr, MacAddr)>,
     /// A question, or an announcement.
     pub question: Option<Output>,
     /// The answer to the packet.
@@ -27,7 +27,7 @@ pub struct Reaction<'g> {
 
 impl<'g> Resolver<'g> {
     /// Takes a frame with an ARP packet. `mac` is our hardware address.
-    pub fn input(&mut self, now: Instant, mac: MacAddr, frame: &Frame<'_>) -> Reaction<'g> {
+    pub fn input(&mut self, now: Instant, mac: MacAddr, frame: &Frame<'_>) -> Reaction {
         let mut reaction = Reaction::default();
         let Ok(packet) = ArpPacket::parse(frame.payload) else {
             self.counters.malformed += 1;
@@ -49,7 +49,7 @@ impl<'g> Resolver<'g> {
         // Who probes for our address while we do wants it as much as we do (RFC 5227, 2.1.1).
         if sender == self.network.address() || (is_probe && about_us && self.detection.is_probing())
         {
-            reaction.question = self.conflict(now, mac, station);
+            reaction.question = self.conflict(now, station);
             return reaction;
         }
         let for_us = about_us && self.detection.is_ours();
@@ -63,7 +63,7 @@ impl<'g> Resolver<'g> {
             _ => Claim::Aside,
         };
         if self.is_host(sender) {
-            let believed = self.note(now, mac, (sender, station), claim, &mut reaction);
+            let believed = self.note(now, (sender, station), claim, &mut reaction);
             self.counters.mismatched += u64::from(!matches && !believed);
         } else if !sender.is_unspecified() {
             self.counters.bad_sender += 1;
@@ -73,37 +73,38 @@ impl<'g> Resolver<'g> {
         // the station that is to be sent to, as RFC 826 has it, whichever sent the frame.
         if asks_us {
             self.counters.replies_tx += 1;
-            reaction.answer = Some((station, packet.reply(mac)));
+            reaction.answer = Some(Output { station, message: Message::Reply(sender) });
         }
         reaction
+    }
+
+    /// Takes out the packets that wait for a neighbour, which has answered.
+    pub fn take_waiting(&mut self, address: Ipv4Addr) -> Option<Queue<'g>> {
+        let queue = self.waiting.take(address)?;
+        self.counters.delayed += queue.value().packets();
+        Some(queue)
     }
 
     /// Notes the address of a neighbour, as far as it is believed; says whether it is.
     fn note(
         &mut self,
         now: Instant,
-        mac: MacAddr,
         (sender, station): (Ipv4Addr, MacAddr),
         claim: Claim,
-        reaction: &mut Reaction<'g>,
+        reaction: &mut Reaction,
     ) -> bool {
         let merged = self.cache.merge(now, sender, station, claim);
         let mut believed = true;
         match merged {
-            Merged::Answered => {
-                if let Some(queue) = self.waiting.take(sender) {
-                    self.counters.delayed += queue.value().packets();
-                    reaction.waiting = Some((station, queue));
-                }
-            }
+            Merged::Answered => reaction.answered = Some((sender, station)),
             Merged::Confirmed => {}
             Merged::Changed => self.counters.changed += 1,
             Merged::Upheld => self.counters.upheld += 1,
-            Merged::Rivalled(old) => reaction.question = Some(self.request(mac, sender, old)),
+            Merged::Rivalled(old) => reaction.question = Some(self.request(sender, old)),
             Merged::Contested => {
                 believed = false;
                 self.counters.doubted += 1;
-                reaction.question = Some(self.request(mac, sender, station));
+                reaction.question = Some(self.request(sender, station));
             }
             // Who asks us from outside our network is answered, but not believed to be a neighbour.
             Merged::Unknown if claim == Claim::AsksUs && self.network.is_neighbour(sender) => {
@@ -122,7 +123,7 @@ impl<'g> Resolver<'g> {
     }
 
     /// Somebody else uses our address, or wants to.
-    fn conflict(&mut self, now: Instant, mac: MacAddr, by: MacAddr) -> Option<Output> {
+    fn conflict(&mut self, now: Instant, by: MacAddr) -> Option<Output> {
         let address = self.network.address();
         let verdict = self.detection.conflict(now, AddressInUse { address, by });
         if verdict == Verdict::NotOurs {
@@ -133,7 +134,7 @@ impl<'g> Resolver<'g> {
             Verdict::Defend => {
                 layer::log!(self.log, "arp: our address {} is used by {}", address, by);
                 self.counters.defences += 1;
-                Some(self.announce(mac))
+                Some(self.announce())
             }
             Verdict::GiveUp => {
                 layer::log!(self.log, "arp: {} is left to {}", address, by);

@@ -5,25 +5,20 @@ use core::{net::Ipv4Addr, time::Duration};
 use layer::Instant;
 use netif::MacAddr;
 
-use super::{Output, Resolver};
-use crate::{ArpPacket, cache::Due, detection::Step};
+use super::{Message, Output, Resolver};
+use crate::{cache::Due, detection::Step};
 
 impl Resolver<'_> {
     /// Asks for `target`: all stations, or one.
-    pub(super) fn request(
-        &mut self,
-        mac: MacAddr,
-        target: Ipv4Addr,
-        destination: MacAddr,
-    ) -> Output {
+    pub(super) fn request(&mut self, target: Ipv4Addr, station: MacAddr) -> Output {
         self.counters.requests_tx += 1;
-        (destination, ArpPacket::request((self.network.address(), mac), target))
+        Output { station, message: Message::Request(target) }
     }
 
     /// Says that our address is ours.
-    pub(super) fn announce(&mut self, mac: MacAddr) -> Output {
+    pub(super) fn announce(&mut self) -> Output {
         self.counters.announcements_tx += 1;
-        (MacAddr::BROADCAST, ArpPacket::announcement((self.network.address(), mac)))
+        Output { station: MacAddr::BROADCAST, message: Message::Announcement }
     }
 
     /// Takes note at `now` of whether frames leave, which is to be asked again after `interval`. To be called before
@@ -32,21 +27,21 @@ impl Resolver<'_> {
         self.detection.look(now, link_up, interval);
     }
 
-    /// What is to be sent at `now`: to be called until there is nothing more. `mac` is our hardware address.
-    pub fn due(&mut self, now: Instant, mac: MacAddr) -> Option<Output> {
+    /// What is to be sent at `now`: to be called until there is nothing more.
+    pub fn due(&mut self, now: Instant) -> Option<Output> {
         if let Some(step) = self.detection.due(now) {
             return Some(match step {
                 Step::Probe => {
                     self.counters.probes_tx += 1;
-                    (MacAddr::BROADCAST, ArpPacket::probe(mac, self.network.address()))
+                    Output { station: MacAddr::BROADCAST, message: Message::Probe }
                 }
-                Step::Announce => self.announce(mac),
+                Step::Announce => self.announce(),
             });
         }
         while let Some(due) = self.cache.due(now) {
             match due {
-                Due::Ask(address) => return Some(self.request(mac, address, MacAddr::BROADCAST)),
-                Due::Poll(address, station) => return Some(self.request(mac, address, station)),
+                Due::Ask(address) => return Some(self.request(address, MacAddr::BROADCAST)),
+                Due::Poll(address, station) => return Some(self.request(address, station)),
                 Due::Changed(address) => {
                     layer::log!(self.log, "arp: {} has moved", address);
                     self.counters.changed += 1;

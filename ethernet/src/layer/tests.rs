@@ -182,13 +182,13 @@ fn what_was_left_undone_is_handed_down_from_where_it_is_in_the_frame() {
     end.offloads = Offloads { checksum: true, udp_fragmentation: true };
     let mut layer = Ethernet::new(end);
     assert_eq!(layer.offloads(), layer.netif().offloads);
-    let checksum = Some(PartialChecksum { start: 20, offset: 6 });
+    let checksum = Some(PartialChecksum { start: 20, ..PartialChecksum::UDP });
     for segment_size in [None, NonZeroU16::new(1480)] {
         let (offload, long) = (TxOffload { checksum, segment_size }, [0; 1501]);
         layer.send(Instant::ZERO, PEER, EtherType::IPV4, &long[..], offload).unwrap();
         layer.send(Instant::ZERO, PEER, EtherType::IPV4, &long[1..], offload).unwrap();
     }
-    let checksum = Some(PartialChecksum { start: 34, offset: 6 });
+    let checksum = Some(PartialChecksum { start: 34, ..PartialChecksum::UDP });
     let sent: Vec<_> = wire.drain_offloaded().into_iter().map(|(f, o)| (f.len(), o)).collect();
     let cut = TxOffload { checksum, segment_size: NonZeroU16::new(1480) };
     let whole = TxOffload { checksum, segment_size: None };

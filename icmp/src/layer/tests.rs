@@ -95,7 +95,7 @@ fn the_layer_below_is_asked_for_what_it_knows() {
     assert_eq!(layer.next_deadline(), Some(Instant::from_millis(9)));
     layer.packet_too_big(NOW, PEER, 1400);
     let outgoing = Outgoing::new(PEER, Protocol::UDP);
-    assert_eq!(layer.send(NOW, outgoing, b"data"), Ok(Sent::Queued));
+    assert_eq!(layer.send(NOW, &outgoing, b"data"), Ok(Sent::Queued));
     assert_eq!(layer.network().too_big, [(PEER, 1400)]);
     assert_eq!(layer.network().sent, [(outgoing, b"data".to_vec())]);
 }

@@ -3,11 +3,11 @@
 use core::net::Ipv4Addr;
 
 use ethernet::Frame;
-use layer::{Cidr, Instant, Rx};
+use layer::{Cidr, Instant, Location, Rx};
 use network::{Delivery, Packet, Problem, Protocol};
 use rt_regions::{Exhausted, Region};
 
-use super::{Host, is_broadcast};
+use super::{Host, is_unicast};
 use crate::{
     options,
     reassembly::{Datagram, Insert},
@@ -64,11 +64,12 @@ impl Host<'_> {
         }
     }
 
-    /// Whether a packet to `address` is for us.
-    #[inline]
-    fn is_for_us(&self, ours: Cidr, address: Ipv4Addr) -> bool {
-        (address == ours.address() && !address.is_unspecified())
-            || is_broadcast(ours, address)
+    /// Whether a packet to `address`, which is not ours, is for us all the same: a broadcast of our network, or of all
+    /// (RFC 1122 3.2.1.3 (c), (d)), or a multicast to a group that we are in.
+    #[inline(never)]
+    fn is_for_many(&self, ours: Cidr, address: Ipv4Addr) -> bool {
+        address.is_broadcast()
+            || ours.locate(address) == Location::Broadcast
             || self.is_member(address)
     }
 
@@ -89,7 +90,8 @@ impl Host<'_> {
             }
         };
         let destination = parsed.header.destination();
-        if !self.is_for_us(ours, destination) {
+        let is_ours = destination == ours.address() && !destination.is_unspecified();
+        if !is_ours && !self.is_for_many(ours, destination) {
             self.counters.not_for_us += 1;
             return None;
         }
@@ -97,7 +99,7 @@ impl Host<'_> {
             self.counters.bad_source += 1;
             return None;
         }
-        if frame.destination.is_group() && destination == ours.address() {
+        if is_ours && frame.destination.is_group() {
             self.counters.broadcast_frame += 1;
             return None;
         }
@@ -183,10 +185,8 @@ impl Host<'_> {
 /// Whether another host can have sent from `address` (RFC 1122 3.2.1.3).
 #[inline]
 fn is_source(ours: Cidr, address: Ipv4Addr) -> bool {
-    let [first, ..] = address.octets();
-    !matches!(first, 0 | 127 | 224..)
-        && !is_broadcast(ours, address)
-        && ours.network() != Some(address)
+    is_unicast(address)
+        && matches!(ours.locate(address), Location::Host | Location::Outside)
         && address != ours.address()
 }
 

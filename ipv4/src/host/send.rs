@@ -6,11 +6,11 @@ use core::{
 };
 
 use ethernet::{EtherType, Neighbours};
-use layer::{Cidr, Instant, Offloads, Payload, TxOffload};
+use layer::{Cidr, Instant, Location, Offloads, PartialChecksum, Payload, TxOffload};
 use netif::MacAddr;
 use network::{Completed, Outgoing, Protocol, SendError, Sent};
 
-use super::{Host, is_broadcast, multicast_mac};
+use super::{Host, is_unicast, multicast_mac};
 use crate::{
     paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
@@ -48,8 +48,24 @@ struct Plan {
     mtu: usize,
     /// Whether it is cut here.
     in_pieces: bool,
-    /// What is left to the interface where it is not.
-    offload: TxOffload,
+    /// Whether the interface cuts it.
+    is_cut_below: bool,
+}
+
+impl Plan {
+    /// What is left to the interface of a packet that is not cut here.
+    #[inline]
+    fn offload(&self, checksum: Option<PartialChecksum>) -> TxOffload {
+        let segment_size = match self.is_cut_below {
+            // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
+            true => {
+                let most = self.mtu.min(MAX_PACKET_LEN) - HEADER_LEN;
+                NonZeroU16::new((most & !7) as u16)
+            }
+            false => None,
+        };
+        TxOffload { checksum, segment_size }.shifted(HEADER_LEN as u16)
+    }
 }
 
 impl Host<'_> {
@@ -73,8 +89,15 @@ impl Host<'_> {
         };
         if !plan.in_pieces {
             let header = Ipv4Header::new(&plan.fields, 0, payload.len(), false);
-            self.transmit(now, link, &plan, (header, payload))?;
-        } else if let Some(checksum) = outgoing.checksum {
+            // Where the interface does nothing, the compiler sees here that nothing is left to it.
+            let offload = match link.offloads() {
+                Offloads::NONE => TxOffload::NONE,
+                _ => plan.offload(outgoing.checksum),
+            };
+            self.transmit(now, link, &plan, (header, &payload), offload)?;
+        } else if let Some(checksum) = outgoing.checksum
+            && link.offloads().checksum
+        {
             // No interface sees the whole of it.
             self.send_fragments(now, link, &plan, &Completed::new(&payload, checksum))?;
         } else {
@@ -105,74 +128,88 @@ impl Host<'_> {
         let IpAddr::V4(destination) = outgoing.destination else {
             return Err(SendError::BadAddress(outgoing.destination));
         };
-        let source = source(below.ours, outgoing.source, destination)?;
-        let neighbour = self.route(below.ours, destination)?;
+        let ours = below.ours.address();
+        let source = match outgoing.source {
+            None => ours,
+            Some(IpAddr::V4(source)) => source,
+            Some(IpAddr::V6(_)) => return Err(SendError::BadSource(outgoing.source)),
+        };
+        if source != ours || ours.is_unspecified() {
+            check_source(ours, outgoing, destination)?;
+        }
+        let neighbour = match below.ours.locate(destination) {
+            Location::Host if is_unicast(destination) && destination != ours => Some(destination),
+            _ => self.route(below.ours, destination)?,
+        };
         let PathMtu { mtu, routers_fragment } = self.paths.mtu(now, destination, below.mtu);
         // Where a path may take less than is sent there, routers make the pieces (RFC 1191 3).
         let routers_fragment = routers_fragment || outgoing.routers_fragment;
         let fits = HEADER_LEN + length <= mtu;
         let dont_fragment = fits && (outgoing.dont_fragment || !routers_fragment);
-        let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
-        if length > most {
-            return Err(SendError::TooLong { length, most });
-        }
-        // The interface cuts for its own MTU, and knows of no smaller one. This is the one place that knows.
-        let is_cut_below = !fits
-            && below.offloads.udp_fragmentation
-            && outgoing.protocol == Protocol::UDP
-            && outgoing.checksum.is_some()
-            && mtu == below.mtu;
-        let segment_size = match is_cut_below {
-            // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
-            true => NonZeroU16::new(((mtu - HEADER_LEN) & !7).min(usize::from(u16::MAX)) as u16),
-            false => None,
-        };
         // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
-        let identification = match dont_fragment {
-            true => 0,
-            false => self.paths.next_identification(self.hash, destination, outgoing.protocol),
+        let (identification, is_cut_below) = match dont_fragment {
+            true => (0, false),
+            false => self.unlike_atomic(below, outgoing, destination, length, mtu)?,
+        };
+        let usual = if neighbour.is_none() && destination.is_multicast() {
+            MULTICAST_TTL
+        } else {
+            self.ttl
         };
         let fields = Fields {
             source,
             destination,
             protocol: outgoing.protocol,
-            ttl: self.ttl_of(outgoing, destination),
+            // Never 0 (RFC 1122 3.2.1.7).
+            ttl: outgoing.ttl.unwrap_or(usual).min(outgoing.max_ttl).max(1),
             tos: outgoing.tos,
             identification,
             dont_fragment,
         };
-        let offload = TxOffload { checksum: outgoing.checksum, segment_size };
-        let offload = offload.shifted(HEADER_LEN as u16);
-        Ok(Plan { fields, neighbour, mtu, in_pieces: !fits && !is_cut_below, offload })
+        let in_pieces = !fits && !is_cut_below;
+        Ok(Plan { fields, neighbour, mtu, in_pieces, is_cut_below })
     }
 
-    /// The neighbour that leads to `destination`; none for a broadcast or multicast.
-    #[inline]
+    /// The identification of a packet that is not atomic, and whether it is cut below.
+    #[inline(never)]
+    fn unlike_atomic(
+        &mut self,
+        below: Below,
+        outgoing: &Outgoing,
+        destination: Ipv4Addr,
+        length: usize,
+        mtu: usize,
+    ) -> Result<(u16, bool), SendError> {
+        let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
+        if length > most {
+            return Err(SendError::TooLong { length, most });
+        }
+        // The interface cuts for its own MTU, and knows of no smaller one. This is the one place that knows.
+        let is_cut_below = HEADER_LEN + length > mtu
+            && below.offloads.udp_fragmentation
+            && outgoing.protocol == Protocol::UDP
+            && outgoing.checksum.is_some()
+            && mtu == below.mtu;
+        let protocol = outgoing.protocol;
+        Ok((self.paths.next_identification(self.hash, destination, protocol), is_cut_below))
+    }
+
+    /// The neighbour that leads to a destination that is none; none for a broadcast or multicast.
+    #[inline(never)]
     fn route(&self, ours: Cidr, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, SendError> {
         let address = IpAddr::V4(destination);
-        // The first two leave no host (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of the
-        // last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
-        if matches!(destination.octets()[0], 0 | 127 | 240..) && !destination.is_broadcast() {
-            return Err(SendError::BadAddress(address));
+        let location = ours.locate(destination);
+        let to_all = location == Location::Broadcast || destination.is_broadcast();
+        match destination.octets()[0] {
+            // Nothing leaves to the first two (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of
+            // the last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
+            0 | 127 | 240.. if !destination.is_broadcast() => Err(SendError::BadAddress(address)),
+            _ if to_all || destination.is_multicast() => Ok(None),
+            _ if destination == ours.address() || location == Location::Network => {
+                Err(SendError::BadAddress(address))
+            }
+            _ => self.gateway.map(Some).ok_or(SendError::NoRoute(address)),
         }
-        if is_broadcast(ours, destination) || destination.is_multicast() {
-            return Ok(None);
-        }
-        if destination == ours.address() || ours.network() == Some(destination) {
-            return Err(SendError::BadAddress(address));
-        }
-        if ours.contains(destination) {
-            return Ok(Some(destination));
-        }
-        self.gateway.map(Some).ok_or(SendError::NoRoute(address))
-    }
-
-    /// The TTL of a packet: never 0 (RFC 1122 3.2.1.7), and no further than this link for a multicast
-    /// that does not say how far it is to go (RFC 1112 6.1).
-    #[inline]
-    fn ttl_of(&self, outgoing: &Outgoing, destination: Ipv4Addr) -> u8 {
-        let usual = if destination.is_multicast() { MULTICAST_TTL } else { self.ttl };
-        outgoing.ttl.unwrap_or(usual).min(outgoing.max_ttl).max(1)
     }
 
     /// Sends one piece.
@@ -183,12 +220,13 @@ impl Host<'_> {
         link: &mut E,
         plan: &Plan,
         packet: (Ipv4Header, impl Payload),
+        offload: TxOffload,
     ) -> Result<(), E::Error> {
         self.counters.packets_tx += 1;
         layer::log!(self.log, "ipv4: sent {}", packet.0);
         match plan.neighbour {
-            Some(neighbour) => link.send_to(now, neighbour, EtherType::IPV4, packet, plan.offload),
-            None => send_to_many(now, link, plan, &packet),
+            Some(neighbour) => link.send_to(now, neighbour, EtherType::IPV4, packet, offload),
+            None => send_to_many(now, link, plan.fields.destination, &packet, offload),
         }
     }
 
@@ -201,7 +239,6 @@ impl Host<'_> {
         plan: &Plan,
         payload: &dyn Payload,
     ) -> Result<(), E::Error> {
-        let plan = &Plan { offload: TxOffload::NONE, ..*plan };
         let length = payload.len();
         let step = (plan.mtu - HEADER_LEN) & !7;
         self.counters.fragmented += 1;
@@ -212,7 +249,7 @@ impl Host<'_> {
             let header = Ipv4Header::new(&plan.fields, offset, piece.len(), more);
             // Of the same type as a whole packet that is `dyn`: one copy of the way down for both.
             let piece: &dyn Payload = &piece;
-            self.transmit(now, link, plan, (header, &piece))?;
+            self.transmit(now, link, plan, (header, &piece), TxOffload::NONE)?;
             offset += step;
             if offset >= length {
                 return Ok(());
@@ -226,28 +263,28 @@ impl Host<'_> {
 fn send_to_many<E: Neighbours<Ipv4Addr>>(
     now: Instant,
     link: &mut E,
-    plan: &Plan,
+    destination: Ipv4Addr,
     packet: &dyn Payload,
+    offload: TxOffload,
 ) -> Result<(), E::Error> {
-    let destination = plan.fields.destination;
     let mac = match destination.is_multicast() {
         true => multicast_mac(destination),
         false => MacAddr::BROADCAST,
     };
-    link.send(now, mac, EtherType::IPV4, packet, plan.offload)
+    link.send(now, mac, EtherType::IPV4, packet, offload)
 }
 
-/// Where a packet comes from: our address. A host that has none yet may ask all for one, and says so (RFC 1122
-/// 3.2.1.3 (a)).
-#[inline]
-fn source(ours: Cidr, named: Option<IpAddr>, destination: Ipv4Addr) -> Result<Ipv4Addr, SendError> {
-    let source = match named {
-        None => ours.address(),
-        Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) if destination.is_broadcast() => {
-            return Ok(Ipv4Addr::UNSPECIFIED);
-        }
-        Some(IpAddr::V4(source)) if source == ours.address() => source,
-        Some(_) => return Err(SendError::BadSource(named)),
-    };
-    if source.is_unspecified() { Err(SendError::BadSource(None)) } else { Ok(source) }
+/// Whether a packet that does not come from our address may be sent all the same: a host that has no address yet may ask
+/// all for one, and says so (RFC 1122 3.2.1.3 (a)).
+#[cold]
+#[inline(never)]
+fn check_source(
+    ours: Ipv4Addr,
+    outgoing: &Outgoing,
+    destination: Ipv4Addr,
+) -> Result<(), SendError> {
+    match outgoing.source {
+        Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) if destination.is_broadcast() => Ok(()),
+        named => Err(SendError::BadSource(named.filter(|_| !ours.is_unspecified()))),
+    }
 }

@@ -15,8 +15,10 @@ use crate::{
 const MTU: usize = 1500;
 
 /// A datagram whose checksum is partial.
-const PARTIAL: TxOffload =
-    TxOffload { checksum: Some(PartialChecksum { start: 34, offset: 6 }), segment_size: None };
+const PARTIAL: TxOffload = TxOffload {
+    checksum: Some(PartialChecksum { start: 34, ..PartialChecksum::UDP }),
+    segment_size: None,
+};
 
 /// A datagram from 10.0.0.2:8080 to 10.0.0.1:5000, in one piece, its checksum partial.
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -101,7 +103,7 @@ fn what_is_complete_is_not_touched() {
 /// TCP's checksum is elsewhere.
 #[test]
 fn whatever_checksum_is_partial_is_left_to_the_kernel() {
-    let checksum = PartialChecksum { start: 34, offset: 16 };
+    let checksum = PartialChecksum { start: 34, offset: NonZeroU16::new(16).unwrap() };
     let offload = TxOffload { checksum: Some(checksum), segment_size: None };
     let mut tcp = frame(&[7; 40]);
     tcp[23] = 6;

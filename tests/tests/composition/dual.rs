@@ -100,7 +100,7 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
     fn send(
         &mut self,
         now: Instant,
-        outgoing: Outgoing,
+        outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, A::Error> {
         of!(self, outgoing.destination, network => network.send(now, outgoing, payload))

@@ -93,7 +93,7 @@ fn a_tower_serves_at_the_address_that_it_has_and_at_no_other() {
         let ipv4 = Ipv4::new(arp, 7, &memories[1]).unwrap();
         let mut udp = Udp::new(Icmp::new(ipv4, 7), 7, &memories[1]).unwrap();
         udp.bind_datagram(4000, |reply, _region| {
-            heard.borrow_mut().push(reply.source.ip());
+            heard.borrow_mut().push(reply.source().ip());
             Err(udp::Failure::Silent)
         })
         .unwrap()

@@ -91,11 +91,11 @@ impl<I: Network> Udp<'_, I> {
     pub(super) fn serve_listing(
         &mut self,
         now: Instant,
-        client: Client,
+        client: Client<'_, '_>,
         request: &[u8],
         region: &Region<'_>,
     ) -> Result<(), I::Error> {
-        if !self.listing.from.contains(client.address.ip()) {
+        if !self.listing.from.contains(client.packet.source) {
             self.counters.not_allowed += 1;
             return Ok(());
         }

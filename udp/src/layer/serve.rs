@@ -1,10 +1,7 @@
 //! What becomes of a datagram: a service's reply, or a line that says why there is none. And of word that
 //! one of ours did not arrive.
 
-use core::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use core::{fmt, net::SocketAddr};
 
 use layer::Instant;
 use network::{IcmpError, Network, Outgoing, Packet, Problem, Protocol};
@@ -18,15 +15,14 @@ use crate::{Datagram, Failure, HEADER_LEN, ParseError, Reply, UdpHeader, Undeliv
 pub(super) const LONGEST_LINE: usize = 512;
 
 /// Whom a reply goes to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Client {
-    pub(super) address: SocketAddr,
-    /// The address of ours that was asked, from which the reply comes; none if a broadcast was.
-    asked: Option<IpAddr>,
-    /// The port of ours that was asked.
+#[derive(Clone, Copy)]
+pub(super) struct Client<'a, 'r> {
+    /// What the client sent.
+    pub(super) packet: &'a Packet<'r>,
+    /// The port that it asked from.
     port: u16,
-    /// The time to live that the request came with.
-    ttl: u8,
+    /// The port of ours that was asked.
+    asked: u16,
 }
 
 impl<I: Network> Udp<'_, I> {
@@ -49,20 +45,18 @@ impl<I: Network> Udp<'_, I> {
             }
         };
         layer::log!(self.log, "udp: received {}", header);
-        let source = SocketAddr::new(packet.source, header.source_port.get());
-        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
+        let (port, asked) = (header.source_port.get(), header.destination_port.get());
         if let Some(clients) = &self.clients
             && !clients.contains(packet.source)
         {
             self.counters.not_allowed += 1;
             return Ok(());
         }
-        let asked = if packet.broadcast { None } else { Some(packet.destination) };
-        let client = Client { address: source, asked, port: destination.port(), ttl: packet.ttl };
-        let is_of_service = self.is_of_service(source.port());
-        let (answers, service) = match self.ports.service(client.port) {
+        let client = Client { packet, port, asked };
+        let is_of_service = self.is_of_service(port);
+        let (answers, service) = match self.ports.service(asked) {
             Some((answers, service)) => (answers, Some(service)),
-            None if self.listing.is_at(client.port) => (Answers::default(), None),
+            None if self.listing.is_at(asked) => (Answers::default(), None),
             None => {
                 self.counters.no_service += 1;
                 // A broadcast reaches many hosts, of which few may have the service: no word of it.
@@ -85,10 +79,7 @@ impl<I: Network> Udp<'_, I> {
             return self.serve_listing(now, client, payload, region);
         };
         self.counters.datagrams_rx += 1;
-        let &Packet { ttl, tos, broadcast, .. } = packet;
-        let options = packet.options();
-        let datagram = Datagram { source, destination, ttl, tos, options, broadcast, payload };
-        let reply = service(datagram, region);
+        let reply = service(Datagram { packet, header, payload }, region);
         self.answer(now, client, reply)
     }
 
@@ -96,39 +87,54 @@ impl<I: Network> Udp<'_, I> {
     pub(super) fn answer(
         &mut self,
         now: Instant,
-        client: Client,
+        client: Client<'_, '_>,
         reply: Reply<'_>,
     ) -> Result<(), I::Error> {
         match reply {
-            Ok(reply) if reply.len() <= self.max_datagram(client.address.ip()) => {
+            Ok(reply) if reply.len() <= self.max_datagram(client.packet.source) => {
                 self.reply(now, client, reply)
             }
             reply => self.explain(now, client, reply),
         }
     }
 
-    fn reply(&mut self, now: Instant, client: Client, reply: &[u8]) -> Result<(), I::Error> {
-        let Client { address, asked, port, ttl } = client;
-        if address.port() == 0 {
+    #[inline]
+    fn reply(
+        &mut self,
+        now: Instant,
+        client: Client<'_, '_>,
+        reply: &[u8],
+    ) -> Result<(), I::Error> {
+        let Client { packet, port, asked } = client;
+        if port == 0 {
             self.counters.no_reply_port += 1;
             return Ok(());
         }
         // Less each time, so that two hosts that answer each other come to an end.
-        let max_ttl = ttl.saturating_sub(1);
+        let max_ttl = packet.ttl.saturating_sub(1);
         if max_ttl == 0 {
             self.counters.ttl_spent += 1;
             return Ok(());
         }
-        let outgoing = Outgoing::new(address.ip(), Protocol::UDP);
-        let outgoing = Outgoing { source: asked, max_ttl, ..outgoing };
+        let mut outgoing = Outgoing::new(packet.source, Protocol::UDP);
+        outgoing.max_ttl = max_ttl;
+        // Whoever asked a broadcast is answered from the address that the network chooses.
+        if !packet.broadcast {
+            outgoing.source = Some(packet.destination);
+        }
         // Counted already, if it was refused; the next client is served as if nothing had been.
-        let _ = self.transmit(now, port, address.port(), outgoing, reply)?;
+        let _ = self.transmit(now, [asked, port], &mut outgoing, reply)?;
         Ok(())
     }
 
     /// Tells the client in one line why there is no reply; takes no page for that.
     #[cold]
-    fn explain(&mut self, now: Instant, client: Client, reply: Reply<'_>) -> Result<(), I::Error> {
+    fn explain(
+        &mut self,
+        now: Instant,
+        client: Client<'_, '_>,
+        reply: Reply<'_>,
+    ) -> Result<(), I::Error> {
         let mut room = Finite::<LONGEST_LINE>::new();
         let room = room.region("udp.line");
         let text = match reply {
@@ -146,7 +152,7 @@ impl<I: Network> Udp<'_, I> {
                 return Ok(());
             }
         };
-        let (length, most) = (text.len(), self.max_datagram(client.address.ip()));
+        let (length, most) = (text.len(), self.max_datagram(client.packet.source));
         let text = if length > most {
             self.counters.replies_too_long += 1;
             line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
@@ -154,7 +160,7 @@ impl<I: Network> Udp<'_, I> {
             text
         };
         // Nobody hears what goes to port 0, so it takes nothing from the others.
-        if client.address.port() != 0 && !self.lines.take(now) {
+        if client.port != 0 && !self.lines.take(now) {
             self.counters.replies_limited += 1;
             return Ok(());
         }

@@ -12,7 +12,7 @@ fn a_packet_comes_from_the_address_that_it_names_if_it_is_ours() {
             (Some("::1".parse().unwrap()), Sent::NotSent(SendError::BadSource("::1".parse().ok()))),
         ] {
             let outgoing = Outgoing { source, ..to(PEER) };
-            assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(result));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, b"x"), Ok(result));
         }
         assert!(sent(wire).iter().all(|(_, header, _)| header.source() == OURS));
         assert_eq!(host.source_for(PEER.into()), Some(OURS.into()));
@@ -29,7 +29,7 @@ fn without_an_address_only_a_question_to_all_is_sent_and_only_a_broadcast_receiv
         host.link_mut().set_address(Cidr::UNSPECIFIED);
         let unspecified = Some(Ipv4Addr::UNSPECIFIED.into());
         let question = Outgoing { source: unspecified, ..to(Ipv4Addr::BROADCAST) };
-        assert_eq!(host.send(Instant::ZERO, question, b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &question, b"x"), Ok(Sent::Queued));
         let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
         assert_eq!((*mac, header.source()), (MacAddr::BROADCAST, Ipv4Addr::UNSPECIFIED));
         for outgoing in [
@@ -38,7 +38,7 @@ fn without_an_address_only_a_question_to_all_is_sent_and_only_a_broadcast_receiv
             Outgoing { source: unspecified, ..to(PEER) },
             Outgoing { source: unspecified, ..to(Ipv4Addr::UNSPECIFIED) },
         ] {
-            let sent = host.send(Instant::ZERO, outgoing, b"x");
+            let sent = host.send(Instant::ZERO, &outgoing, b"x");
             let none = Sent::NotSent(SendError::BadSource(None));
             assert_eq!(sent, Ok(none), "{outgoing:?}");
         }
@@ -56,7 +56,7 @@ fn without_an_address_only_a_question_to_all_is_sent_and_only_a_broadcast_receiv
         assert_eq!(host.stats().not_for_us, 2);
 
         host.link_mut().set_address(Cidr::new(OURS, 24).unwrap());
-        assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), b"x"), Ok(Sent::Queued));
         let bytes = packet(&fields(), b"x");
         assert!(receive(&mut host, wire, OUR_MAC, &bytes, region).is_some());
     });

@@ -11,9 +11,9 @@ const ALL: Offloads = Offloads { checksum: true, udp_fragmentation: true };
 const CHECKSUM: Offloads = Offloads { checksum: true, udp_fragmentation: false };
 
 /// The checksum of a payload, as UDP has it.
-const IN_PAYLOAD: PartialChecksum = PartialChecksum { start: 0, offset: 6 };
+const IN_PAYLOAD: PartialChecksum = PartialChecksum::UDP;
 /// And where it is in a packet.
-const IN_PACKET: PartialChecksum = PartialChecksum { start: 14 + 20, offset: 6 };
+const IN_PACKET: PartialChecksum = PartialChecksum { start: 14 + 20, ..PartialChecksum::UDP };
 
 fn with_offloads(offloads: Offloads, test: impl FnOnce(&Wire, Host<'_>)) {
     with_pool(512, |pool| {
@@ -36,7 +36,7 @@ fn a_long_datagram_goes_in_one_piece_that_is_to_be_cut() {
     with_offloads(ALL, |wire, mut host| {
         for destination in [PEER, FAR] {
             let outgoing = partial(destination, Protocol::UDP);
-            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 8200]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, [7; 8200]), Ok(Sent::Queued));
             let [(frame, offload)] = &wire.drain_offloaded()[..] else { panic!("one packet") };
             let size = NonZeroU16::new(1480);
             assert_eq!(*offload, TxOffload { checksum: Some(IN_PACKET), segment_size: size });
@@ -54,7 +54,7 @@ fn what_fits_is_atomic_and_its_checksum_is_left_where_it_is() {
     for offloads in [ALL, CHECKSUM] {
         with_offloads(offloads, |wire, mut host| {
             let outgoing = partial(PEER, Protocol::UDP);
-            assert_eq!(host.send(Instant::ZERO, outgoing, [7; 1480]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, [7; 1480]), Ok(Sent::Queued));
             let [(frame, offload)] = &wire.drain_offloaded()[..] else { panic!("one packet") };
             assert_eq!(*offload, TxOffload { checksum: Some(IN_PACKET), segment_size: None });
             assert_eq!(frame[34..], [7; 1480]);
@@ -79,7 +79,7 @@ fn what_is_cut_here_is_complete() {
             host.packet_too_big(Instant::ZERO, FAR.into(), 600);
             let mut payload = [7; 8200];
             payload[6..8].copy_from_slice(&[1, 2]);
-            assert_eq!(host.send(Instant::ZERO, outgoing, &payload[..]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, &payload[..]), Ok(Sent::Queued));
             let mut whole = Vec::new();
             for (frame, offload) in wire.drain_offloaded() {
                 assert_eq!(offload, TxOffload::NONE);
@@ -100,7 +100,7 @@ fn a_packet_that_must_not_be_cut_is_refused_as_before() {
     with_offloads(ALL, |wire, mut host| {
         let whole = Outgoing { dont_fragment: true, ..partial(PEER, Protocol::UDP) };
         let refused = SendError::TooLong { length: 1481, most: 1480 };
-        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::NotSent(refused)));
+        assert_eq!(host.send(Instant::ZERO, &whole, [0; 1481]), Ok(Sent::NotSent(refused)));
         assert!(sent(wire).is_empty());
     });
 }

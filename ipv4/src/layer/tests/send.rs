@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_whole_packet_is_atomic() {
     with_host(|wire, mut host, _| {
-        assert_eq!(host.send(Instant::ZERO, to(PEER), b"hello"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), b"hello"), Ok(Sent::Queued));
         let [(mac, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
         assert_eq!((*mac, &payload[..]), (MacAddr([2, 0, 10, 0, 0, 1]), &b"hello"[..]));
         assert_eq!((header.source(), header.destination()), (OURS, PEER));
@@ -20,7 +20,7 @@ fn payloads_of_any_size_are_sent_and_can_be_put_together() {
     with_host(|wire, mut host, region| {
         for size in [0usize, 1, 2, 10, 100, 1000, 1480, 1481, 5000, 10_000, 60_000, 65_515] {
             let bytes: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-            assert_eq!(host.send(Instant::ZERO, to(PEER), &bytes[..]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(PEER), &bytes[..]), Ok(Sent::Queued));
             let frames = wire.drain();
             assert_eq!(frames.len(), size.div_ceil(1480).max(1));
             let mut back = None;
@@ -46,10 +46,10 @@ fn a_payload_that_no_packet_can_carry_is_refused() {
         assert_eq!(host.max_payload(PEER.into()), 65_515);
         let refused = SendError::TooLong { length: 65_516, most: 65_515 };
         let long = vec![0; 65_516];
-        assert_eq!(host.send(Instant::ZERO, to(PEER), &long[..]), Ok(Sent::NotSent(refused)));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), &long[..]), Ok(Sent::NotSent(refused)));
         let whole = Outgoing { dont_fragment: true, ..to(PEER) };
         let refused = SendError::TooLong { length: 1481, most: 1480 };
-        assert_eq!(host.send(Instant::ZERO, whole, [0; 1481]), Ok(Sent::NotSent(refused)));
+        assert_eq!(host.send(Instant::ZERO, &whole, [0; 1481]), Ok(Sent::NotSent(refused)));
         assert!(sent(wire).is_empty());
     });
 }
@@ -58,7 +58,7 @@ fn a_payload_that_no_packet_can_carry_is_refused() {
 #[test]
 fn the_smallest_mtu() {
     with_mtu(36, |wire, mut host, _| {
-        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 1030]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), [7; 1030]), Ok(Sent::Queued));
         let all = sent(wire);
         assert_eq!(all.len(), 65);
         let ids: HashSet<u16> = all.iter().map(|(_, h, _)| h.identification.get()).collect();
@@ -73,7 +73,7 @@ fn the_smallest_mtu() {
 #[test]
 fn pieces_are_multiples_of_eight_bytes() {
     with_mtu(1005, |wire, mut host, _| {
-        assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 3000]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), [7; 3000]), Ok(Sent::Queued));
         assert_eq!(
             sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>(),
             [984, 984, 984, 48]
@@ -85,7 +85,7 @@ fn pieces_are_multiples_of_eight_bytes() {
 fn datagrams_in_fragments_have_different_identifications() {
     with_host(|wire, mut host, _| {
         for _ in 0..100 {
-            assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 2000]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(PEER), [7; 2000]), Ok(Sent::Queued));
         }
         let ids: HashSet<u16> = sent(wire).iter().map(|(_, h, _)| h.identification.get()).collect();
         assert_eq!(ids.len(), 100);
@@ -96,12 +96,12 @@ fn datagrams_in_fragments_have_different_identifications() {
 fn what_is_not_in_our_network_goes_to_the_gateway() {
     with_host(|wire, mut host, _| {
         let refused = Sent::NotSent(SendError::NoRoute(FAR.into()));
-        assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(refused));
+        assert_eq!(host.send(Instant::ZERO, &to(FAR), b"x"), Ok(refused));
         let mut setup = Setup::default();
         setup.gateway = Some(PEER);
         host.configure(&mut setup);
         assert_eq!(setup, Setup::default());
-        assert_eq!(host.send(Instant::ZERO, to(FAR), b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(FAR), b"x"), Ok(Sent::Queued));
         let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
         assert_eq!((*mac, header.destination()), (MacAddr([2, 0, 10, 0, 0, 1]), FAR));
     });
@@ -116,7 +116,7 @@ fn a_gateway_may_be_outside_of_our_network() {
         with_cidr(1500, cidr.parse().unwrap(), |wire, host, _| {
             let mut host = host.with_gateway(Some(gateway));
             for destination in through {
-                assert_eq!(host.send(Instant::ZERO, to(destination), b"x"), Ok(Sent::Queued));
+                assert_eq!(host.send(Instant::ZERO, &to(destination), b"x"), Ok(Sent::Queued));
                 let [(mac, header, _)] = &sent(wire)[..] else { panic!("one packet") };
                 assert_eq!(*mac, MacAddr([2, 0, 10, 138, 0, 1]));
                 assert_eq!(header.destination(), destination);
@@ -131,7 +131,7 @@ fn a_network_of_two_has_two_hosts() {
     for [ours, other] in [[2, 3], [3, 2]] {
         let [ours, other] = [ours, other].map(|last| Ipv4Addr::new(10, 0, 0, last));
         with_cidr(1500, Cidr::new(ours, 31).unwrap(), |wire, mut host, region| {
-            assert_eq!(host.send(Instant::ZERO, to(other), b"x"), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(other), b"x"), Ok(Sent::Queued));
             let [(mac, ..)] = &sent(wire)[..] else { panic!("one packet") };
             assert_eq!(mac.0[2..], other.octets());
             let fields = Fields { source: other, destination: ours, ..fields() };
@@ -139,10 +139,10 @@ fn a_network_of_two_has_two_hosts() {
             let received = receive(&mut host, wire, OUR_MAC, &bytes, region).unwrap();
             assert!(!received.broadcast);
             let refused = Sent::NotSent(SendError::BadAddress(ours.into()));
-            assert_eq!(host.send(Instant::ZERO, to(ours), b"x"), Ok(refused));
-            assert_eq!(host.send(Instant::ZERO, to(Ipv4Addr::BROADCAST), b"x"), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(ours), b"x"), Ok(refused));
+            assert_eq!(host.send(Instant::ZERO, &to(Ipv4Addr::BROADCAST), b"x"), Ok(Sent::Queued));
             let beside = Sent::NotSent(SendError::NoRoute(PEER.into()));
-            assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(beside));
+            assert_eq!(host.send(Instant::ZERO, &to(PEER), b"x"), Ok(beside));
         });
     }
 }
@@ -155,7 +155,7 @@ fn broadcasts_and_multicasts_need_no_neighbour() {
             (Ipv4Addr::new(10, 0, 0, 255), MacAddr::BROADCAST),
             (GROUP, multicast_mac(GROUP)),
         ] {
-            assert_eq!(host.send(Instant::ZERO, to(address), b"x"), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(address), b"x"), Ok(Sent::Queued));
             assert_eq!(sent(wire)[0].0, mac);
         }
     });
@@ -176,10 +176,10 @@ fn nobody_sends_to_nobody() {
         .map(Ipv4Addr::from);
         for address in nobody {
             let refused = Sent::NotSent(SendError::BadAddress(address.into()));
-            assert_eq!(host.send(Instant::ZERO, to(address), b"x"), Ok(refused));
+            assert_eq!(host.send(Instant::ZERO, &to(address), b"x"), Ok(refused));
         }
         let six = Outgoing::new("::1".parse().unwrap(), Protocol::UDP);
-        assert!(matches!(host.send(Instant::ZERO, six, b"x"), Ok(Sent::NotSent(_))));
+        assert!(matches!(host.send(Instant::ZERO, &six, b"x"), Ok(Sent::NotSent(_))));
         assert!(sent(wire).is_empty());
         assert_eq!(counters(&host), [("not_sent", 8)]);
     });
@@ -189,7 +189,7 @@ fn nobody_sends_to_nobody() {
 fn ttl_zero_is_never_sent() {
     with_host(|wire, mut host, _| {
         let outgoing = Outgoing { ttl: Some(0), tos: 0xb8, ..to(PEER) };
-        assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &outgoing, b"x"), Ok(Sent::Queued));
         assert_eq!((sent(wire)[0].1.ttl, host.stats().packets_tx), (1, 1));
     });
 }
@@ -198,12 +198,12 @@ fn ttl_zero_is_never_sent() {
 fn a_smaller_path_mtu_makes_fragments_without_df() {
     with_host(|wire, mut host, _| {
         host.packet_too_big(Instant::ZERO, PEER.into(), 600);
-        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 1000]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 1000]), Ok(Sent::Queued));
         let all = sent(wire);
         assert_eq!(all.iter().map(|(.., p)| p.len()).collect::<Vec<_>>(), [576, 424]);
         assert!(all.iter().all(|(_, header, _)| !header.dont_fragment()));
         let other = Ipv4Addr::new(10, 0, 0, 9);
-        assert_eq!(host.send(Instant::ZERO, to(other), [1; 1000]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(other), [1; 1000]), Ok(Sent::Queued));
         assert_eq!(sent(wire).len(), 1);
     });
 }
@@ -218,7 +218,7 @@ fn no_path_is_lost_where_there_are_many() {
             // What a router says that has a smaller link; for all, one after the other.
             for number in 0..count {
                 assert_eq!(
-                    host.send(Instant::ZERO, to(clients(number)), [1; 1458]),
+                    host.send(Instant::ZERO, &to(clients(number)), [1; 1458]),
                     Ok(Sent::Queued)
                 );
                 let all = sent(wire);
@@ -232,7 +232,7 @@ fn no_path_is_lost_where_there_are_many() {
             assert_eq!(host.stats().paths_displaced > 0, displaced);
             for number in 0..count {
                 assert_eq!(
-                    host.send(Instant::ZERO, to(clients(number)), [1; 1458]),
+                    host.send(Instant::ZERO, &to(clients(number)), [1; 1458]),
                     Ok(Sent::Queued)
                 );
                 let passes = |(_, header, payload): &(_, Ipv4Header, Vec<u8>)| {
@@ -251,13 +251,13 @@ fn what_routers_may_fragment_has_no_df_and_a_number_of_its_own() {
         let mut numbers = HashSet::new();
         for length in [0, 5, 1480] {
             let bytes = vec![1; length];
-            assert_eq!(host.send(Instant::ZERO, outgoing, &bytes[..]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, &bytes[..]), Ok(Sent::Queued));
             let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
             assert!(!header.dont_fragment() && !header.is_fragment() && payload.len() == length);
             assert!(numbers.insert(header.identification.get()));
         }
         let whole = Outgoing { dont_fragment: true, ..outgoing };
-        assert_eq!(host.send(Instant::ZERO, whole, b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &whole, b"x"), Ok(Sent::Queued));
         assert!(sent(wire)[0].1.dont_fragment());
     });
 }
@@ -269,32 +269,32 @@ fn a_path_mtu_below_the_floor_lets_routers_fragment() {
         let lengths = |wire: &Wire| sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>();
         host.packet_too_big(Instant::ZERO, PEER.into(), 68);
         assert_eq!(host.stats().small_mtus, 1);
-        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 1000]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 1000]), Ok(Sent::Queued));
         assert_eq!(lengths(wire), [528, 472]);
         // What fits goes whole, with a number of its own and without DF.
         let mut numbers = HashSet::new();
         for length in [0, 48, 49, 532] {
-            assert_eq!(host.send(Instant::ZERO, to(PEER), &[1; 532][..length]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(PEER), &[1; 532][..length]), Ok(Sent::Queued));
             let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
             assert!(!header.dont_fragment() && !header.is_fragment() && payload.len() == length);
             assert!(numbers.insert(header.identification.get()));
         }
         // Whoever wants DF has it, up to the floor.
         let whole = Outgoing { dont_fragment: true, ..to(PEER) };
-        assert_eq!(host.send(Instant::ZERO, whole, [1; 532]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &whole, [1; 532]), Ok(Sent::Queued));
         assert!(sent(wire)[0].1.dont_fragment());
         let refused = SendError::TooLong { length: 533, most: 532 };
-        assert_eq!(host.send(Instant::ZERO, whole, [1; 533]), Ok(Sent::NotSent(refused)));
+        assert_eq!(host.send(Instant::ZERO, &whole, [1; 533]), Ok(Sent::NotSent(refused)));
         // 552 itself is believed as it is, and so is the link where that takes less.
         let other = Ipv4Addr::new(10, 0, 0, 9);
         host.packet_too_big(Instant::ZERO, other.into(), 552);
         assert_eq!(host.stats().small_mtus, 1);
-        assert_eq!(host.send(Instant::ZERO, to(other), [1; 532]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(other), [1; 532]), Ok(Sent::Queued));
         assert!(sent(wire)[0].1.dont_fragment());
     });
     with_mtu(300, |wire, mut host, _| {
         host.packet_too_big(Instant::ZERO, PEER.into(), 100);
-        assert_eq!(host.send(Instant::ZERO, to(PEER), [1; 532]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 532]), Ok(Sent::Queued));
         assert!(
             sent(wire)
                 .iter()
@@ -315,7 +315,7 @@ fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
             (GROUP, Some(9), 9),
         ] {
             let outgoing = Outgoing { ttl, ..to(destination) };
-            assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, b"x"), Ok(Sent::Queued));
             assert_eq!(sent(wire)[0].1.ttl, sent_ttl, "{destination} {ttl:?}");
         }
         // No more than the transport allows, and never 0.
@@ -323,11 +323,11 @@ fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
             [(None, 31, 31), (None, 33, 32), (Some(7), 6, 6), (None, 0, 1)]
         {
             let outgoing = Outgoing { ttl, max_ttl, ..to(PEER) };
-            assert_eq!(host.send(Instant::ZERO, outgoing, b"x"), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &outgoing, b"x"), Ok(Sent::Queued));
             assert_eq!(sent(wire)[0].1.ttl, sent_ttl, "{ttl:?} {max_ttl}");
         }
         let mut host = host.with_ttl(0);
-        assert_eq!(host.send(Instant::ZERO, to(PEER), b"x"), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &to(PEER), b"x"), Ok(Sent::Queued));
         assert_eq!(sent(wire)[0].1.ttl, 1);
     });
 }
@@ -336,7 +336,7 @@ fn the_ttl_is_the_transports_or_ours_and_1_for_a_group() {
 fn the_type_of_service_is_the_transports_in_each_fragment() {
     with_host(|wire, mut host, _| {
         let outgoing = Outgoing { tos: 0xb8, ..to(PEER) };
-        assert_eq!(host.send(Instant::ZERO, outgoing, [7; 3000]), Ok(Sent::Queued));
+        assert_eq!(host.send(Instant::ZERO, &outgoing, [7; 3000]), Ok(Sent::Queued));
         let all = sent(wire);
         assert_eq!((all.len(), all.iter().all(|(_, header, _)| header.tos == 0xb8)), (3, true));
     });
@@ -347,10 +347,10 @@ fn the_type_of_service_is_the_transports_in_each_fragment() {
 fn an_mtu_that_no_link_has_does_no_harm() {
     for mtu in [0, 1, 19, 20, 23, 28] {
         with_mtu(mtu, |wire, mut host, _| {
-            assert_eq!(host.send(Instant::ZERO, to(PEER), [7; 100]), Ok(Sent::Queued));
+            assert_eq!(host.send(Instant::ZERO, &to(PEER), [7; 100]), Ok(Sent::Queued));
             let most = Sent::NotSent(SendError::TooLong { length: 100, most: 8 });
             let whole = Outgoing { dont_fragment: true, ..to(PEER) };
-            assert_eq!(host.send(Instant::ZERO, whole, [7; 100]), Ok(most));
+            assert_eq!(host.send(Instant::ZERO, &whole, [7; 100]), Ok(most));
             assert_eq!(sent(wire).len(), if mtu < 28 { 0 } else { 13 }, "MTU {mtu}");
         });
     }

@@ -82,10 +82,10 @@ impl Network for Once<'_> {
     fn send(
         &mut self,
         _: Instant,
-        outgoing: Outgoing,
+        outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, Infallible> {
-        self.sent.push((outgoing, bytes(payload)));
+        self.sent.push((*outgoing, bytes(payload)));
         Ok(Sent::Queued)
     }
 

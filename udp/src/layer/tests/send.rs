@@ -32,7 +32,7 @@ fn a_checksum_that_is_completed_below_is_left_partial() {
         // 10.0.0.2, 10.0.0.1, protocol 17, length 11.
         assert_eq!(bytes[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0x14, 0x1f]);
         let checksum = outgoing.checksum.unwrap();
-        assert_eq!((checksum.start, checksum.offset), (0, 6));
+        assert_eq!(checksum, PartialChecksum::UDP);
         let mut completed = vec![0; 11];
         Completed::new(&bytes[..], checksum).copy_to(0, &mut completed);
         udp.network.offloads = Offloads::NONE;
@@ -118,7 +118,7 @@ fn routers_may_fragment_what_no_port_here_sends() {
 fn other_transports_send_through_this_one() {
     with_layer(|mut udp, _| {
         let outgoing = Outgoing::new(PEER, Protocol::TCP);
-        assert_eq!(Network::send(&mut udp, NOW, outgoing, b"segment"), Ok(Sent::Queued));
+        assert_eq!(Network::send(&mut udp, NOW, &outgoing, b"segment"), Ok(Sent::Queued));
         udp.send_error(NOW, &packet(&REQUEST), Problem::PortUnreachable).unwrap();
         udp.packet_too_big(NOW, PEER, 1400);
         assert_eq!(
