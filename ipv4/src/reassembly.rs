@@ -5,7 +5,8 @@
 //! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole
 //! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too) within a
 //! second and before another first fragment. An exact duplicate is ignored. Nothing takes longer when many
-//! datagrams wait, but to make room for one that needs that of several.
+//! datagrams wait, but for what makes room: it takes out as many as it must, and counts the pages of a source that has
+//! many datagrams one by one.
 
 use core::time::Duration;
 
@@ -16,9 +17,9 @@ use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region};
 use crate::wire::{MAX_PACKET_LEN, Parsed};
 
 mod datagram;
-mod index;
 mod map;
 mod refused;
+mod rings;
 mod table;
 
 pub use datagram::{Datagram, Key};
@@ -123,7 +124,7 @@ impl<'p> Reassembly<'p> {
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         // Time never goes back, so the oldest is due first.
-        Some(self.table.get(self.table.oldest(None)?).deadline)
+        Some(self.table.get(self.table.oldest()?)?.deadline)
     }
 
     /// Takes out a datagram whose time is over; ask again until there is none.
@@ -159,7 +160,10 @@ impl<'p> Reassembly<'p> {
                 Err(exhausted) => return Insert::Exhausted(exhausted),
             },
         };
-        let fragments = &mut self.table.get_mut(place).fragments;
+        // It was found or opened there.
+        let Some(Datagram { fragments, .. }) = self.table.get_mut(place) else {
+            return Insert::Waiting;
+        };
         match fragments.value_mut().note(offset, length, more) {
             Fit::New => {}
             Fit::Duplicate => return Insert::Duplicate,
@@ -170,16 +174,20 @@ impl<'p> Reassembly<'p> {
             }
         }
         fragments.value_mut().note_header(offset, fragment);
+        let pages = fragments.pages();
         if let Err(exhausted) = fragments.push(offset as u32, fragment.payload) {
             self.table.remove(place);
             return Insert::Exhausted(exhausted);
         }
         if fragments.value().is_whole() {
             let impossible = fragments.value().is_impossible();
-            let datagram = self.table.remove(place);
-            return if impossible { Insert::Malformed } else { Insert::Complete(datagram) };
+            return match self.table.remove(place) {
+                Some(datagram) if !impossible => Insert::Complete(datagram),
+                _ => Insert::Malformed,
+            };
         }
-        if self.table.count_pages(place) {
+        if fragments.pages() > pages {
+            self.table.count_pages(place);
             self.make_room(key, 0);
         }
         Insert::Waiting
@@ -188,13 +196,13 @@ impl<'p> Reassembly<'p> {
     /// Opens a place for a datagram, after making room for it.
     fn open(&mut self, now: Instant, key: Key) -> Result<usize, Exhausted> {
         if self.table.is_full()
-            && let Some(oldest) = self.table.oldest(None)
+            && let Some(oldest) = self.table.oldest()
         {
             self.evict(oldest);
         }
         self.make_room(key, size_of::<Known>());
         let fragments = ChunkQueue::new(Region::new(self.pool, "ipv4.reassembly"), Known::new())?;
-        self.table.add(Datagram { key, deadline: now + self.limits.timeout, fragments })
+        Ok(self.table.add(Datagram { key, deadline: now + self.limits.timeout, fragments }))
     }
 
     /// Drops the oldest datagrams until what waits, and `more` bytes, is inside the limits: first those
@@ -203,22 +211,24 @@ impl<'p> Reassembly<'p> {
         let more = more.next_multiple_of(PAGE_SIZE);
         // One source has no more than all have.
         let least = self.limits.bytes_per_source.min(self.limits.bytes);
-        if self.table.pages(None) * PAGE_SIZE + more <= least {
+        if self.table.pages() * PAGE_SIZE + more <= least {
             return;
         }
-        let of_source = (Some(key.source), self.limits.bytes_per_source);
-        for (source, most) in [of_source, (None, self.limits.bytes)] {
-            while self.table.pages(source) * PAGE_SIZE + more > most
-                && let Some(oldest) = self.table.oldest(source)
-            {
-                self.evict(oldest);
-            }
+        while let (Some(oldest), pages) = self.table.of_source(key.source)
+            && pages * PAGE_SIZE + more > self.limits.bytes_per_source
+        {
+            self.evict(oldest);
+        }
+        while let Some(oldest) = self.table.oldest()
+            && self.table.pages() * PAGE_SIZE + more > self.limits.bytes
+        {
+            self.evict(oldest);
         }
     }
 
     #[cold]
     fn take_oldest(&mut self) -> Option<Datagram<'p>> {
-        Some(self.table.remove(self.table.oldest(None)?))
+        self.table.remove(self.table.oldest()?)
     }
 
     fn evict(&mut self, place: usize) {

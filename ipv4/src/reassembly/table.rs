@@ -1,64 +1,42 @@
 //! The datagrams that wait: found by their key, in the order in which they were opened, counted in all and by
-//! source. Nothing here takes longer for many than for few, whatever keys a flood chooses: they are hashed with
-//! a secret.
+//! source. Nothing here takes longer for many than for few, but to count those of a source that has many, whatever
+//! keys a flood chooses: they are hashed with a secret.
 
-use core::net::Ipv4Addr;
+use core::{mem, net::Ipv4Addr};
 
 use layer::TableHash;
 use rt_regions::{Exhausted, Region, RegionVec};
 
 use super::{
     datagram::{Datagram, Key},
-    index::{Index, Link, Links, List},
+    rings::{Link, Node, ROLES, Role},
 };
+
+/// The head of the list of all datagrams: place 0 has none.
+const ALL: Node = Node::new(0, Role::InAll);
 
 #[derive(Debug)]
 pub(super) struct Table<'p> {
     hash: TableHash,
-    by_key: Index<'p>,
-    /// In any order.
     slots: RegionVec<'p, Slot<'p>>,
-    /// Where in `slots` that was found or added last: most fragments are of the datagram of the one before.
-    recent: usize,
-    /// For each place of `by_key` that is taken, where in `slots` its datagram is.
-    at: &'p mut [u32],
-    /// All datagrams, the oldest first.
-    all: Holding,
-    ages: Links<'p>,
-    by_source: Index<'p>,
-    /// One for each place of `by_source`.
-    sources: &'p mut [Source],
-    /// For each place of `by_key`, where it is among those of its source.
-    ages_in_source: Links<'p>,
+    /// The place that is taken next; behind it is the one after it.
+    free: Node,
+    /// One less than there are lists of each kind, as many as a power of two.
+    mask: usize,
+    /// How many datagrams there are.
+    count: usize,
+    /// How many pages they have.
+    pages: usize,
 }
 
+/// A place: for a datagram, and for the heads of two lists, which have nothing to do with it.
 #[derive(Debug)]
 struct Slot<'p> {
-    datagram: Datagram<'p>,
-    /// Its place in `by_key`.
-    place: usize,
-    /// How many pages of it are counted.
+    datagram: Option<Datagram<'p>>,
+    /// How many pages of the datagram are counted.
     pages: usize,
-    /// The place of its source in `by_source`.
-    source: usize,
-}
-
-/// A host of which at least one datagram waits, if its place is taken.
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    address: Ipv4Addr,
-    holding: Holding,
-}
-
-/// Some of the datagrams, the oldest first, and how many pages they have.
-#[derive(Clone, Copy, Debug)]
-struct Holding {
-    datagrams: List,
-    pages: usize,
-}
-
-impl Holding {
-    const NOTHING: Self = Self { datagrams: List::EMPTY, pages: 0 };
+    /// The neighbours in each role; of a free place, what is behind it in the first is free too.
+    links: [Link; ROLES],
 }
 
 impl<'p> Table<'p> {
@@ -68,147 +46,177 @@ impl<'p> Table<'p> {
         hash: TableHash,
         region: &'p Region<'_>,
     ) -> Result<Self, Exhausted> {
-        let links = region.alloc_slice_with(datagrams.saturating_mul(4), |_| Link::NONE)?;
-        let (for_keys, for_sources) = links.split_at_mut(2 * datagrams);
-        let (by_key, ages) = for_keys.split_at_mut(datagrams);
-        let (by_source, ages_in_source) = for_sources.split_at_mut(datagrams);
-        let count = datagrams.next_power_of_two();
-        let lists = region.alloc_slice_with(2 * count, |_| List::EMPTY)?;
-        let (keys, sources) = lists.split_at_mut(count);
-        let nobody = Source { address: Ipv4Addr::UNSPECIFIED, holding: Holding::NOTHING };
-        Ok(Self {
-            hash,
-            by_key: Index::new(keys, by_key),
-            slots: RegionVec::with_capacity(datagrams, region)?,
-            recent: 0,
-            at: region.alloc_slice_with(datagrams, |_| 0)?,
-            all: Holding::NOTHING,
-            ages: Links::new(ages),
-            by_source: Index::new(sources, by_source),
-            sources: region.alloc_slice_with(datagrams, |_| nobody)?,
-            ages_in_source: Links::new(ages_in_source),
-        })
+        let mut slots = RegionVec::with_capacity(datagrams.saturating_add(1), region)?;
+        while slots.len() < slots.capacity() {
+            let place = slots.len();
+            let links = [Link { before: ALL, behind: ALL }; ROLES];
+            slots.push(Slot { datagram: None, pages: 0, links })?;
+            for (role, link) in slots[place].links.iter_mut().enumerate() {
+                let node = Node::at(place, role);
+                *link = Link { before: node, behind: node };
+            }
+            slots[place].links[Role::InKeys as usize].behind = Node::new(place + 1, Role::InKeys);
+        }
+        let free = Node::new(1, Role::InKeys);
+        // As many lists as a power of two, and more than half as many as datagrams.
+        let mask = usize::MAX >> datagrams.leading_zeros() >> 1;
+        Ok(Self { hash, slots, free, mask, count: 0, pages: 0 })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.count
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len() == self.at.len()
+        self.count + 1 == self.slots.len()
+    }
+
+    /// How many pages the datagrams have.
+    pub(super) fn pages(&self) -> usize {
+        self.pages
     }
 
     /// The place of the datagram with this key.
     #[inline]
-    pub(super) fn find(&mut self, key: &Key) -> Option<usize> {
-        match self.slots.get(self.recent) {
-            Some(recent) if recent.datagram.key == *key => Some(recent.place),
-            _ => self.search(key),
+    pub(super) fn find(&self, key: &Key) -> Option<usize> {
+        let list = self.keys(key);
+        let mut node = list;
+        loop {
+            node = self.link(node).behind;
+            if node == list {
+                return None;
+            }
+            if self.get(node.place()).is_some_and(|datagram| datagram.key == *key) {
+                return Some(node.place());
+            }
         }
     }
 
-    fn search(&mut self, key: &Key) -> Option<usize> {
-        let found = self.by_key.find(self.hash_of(key), |&place| self.get(place).key == *key)?;
-        self.recent = self.at[found] as usize;
-        Some(found)
+    #[inline]
+    pub(super) fn get(&self, place: usize) -> Option<&Datagram<'p>> {
+        self.slots[place].datagram.as_ref()
     }
 
     #[inline]
-    pub(super) fn get(&self, place: usize) -> &Datagram<'p> {
-        &self.slots[self.at[place] as usize].datagram
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Datagram<'p>> {
+        self.slots[place].datagram.as_mut()
     }
 
-    pub(super) fn get_mut(&mut self, place: usize) -> &mut Datagram<'p> {
-        &mut self.slot_mut(place).datagram
-    }
-
-    fn slot_mut(&mut self, place: usize) -> &mut Slot<'p> {
-        &mut self.slots[self.at[place] as usize]
-    }
-
-    /// The place of the datagram that was opened first: of one source, or of all.
+    /// The place of the datagram that was opened first.
     #[inline]
-    pub(super) fn oldest(&self, source: Option<Ipv4Addr>) -> Option<usize> {
-        self.holding(source)?.datagrams.first()
+    pub(super) fn oldest(&self) -> Option<usize> {
+        let oldest = self.link(ALL).behind;
+        (oldest != ALL).then_some(oldest.place())
     }
 
-    /// How many pages the datagrams have: of one source, or of all.
-    pub(super) fn pages(&self, source: Option<Ipv4Addr>) -> usize {
-        self.holding(source).map_or(0, |holding| holding.pages)
+    /// Of the datagrams of one source, the place of the one that was opened first, and how many pages all of them
+    /// have.
+    #[inline]
+    pub(super) fn of_source(&self, source: Ipv4Addr) -> (Option<usize>, usize) {
+        let list = self.sources(source);
+        let (mut oldest, mut pages, mut node) = (None, 0, list);
+        loop {
+            node = self.link(node).behind;
+            if node == list {
+                return (oldest, pages);
+            }
+            let slot = &self.slots[node.place()];
+            if slot.datagram.as_ref().is_some_and(|datagram| datagram.key.source == source) {
+                oldest = oldest.or(Some(node.place()));
+                pages += slot.pages;
+            }
+        }
     }
 
     /// Adds a datagram, of which there is none with this key, to a table that is not full, and says where.
-    pub(super) fn add(&mut self, datagram: Datagram<'p>) -> Result<usize, Exhausted> {
-        let (address, hash) = (datagram.key.source, self.hash_of(&datagram.key));
-        let source = match self.find_source(address) {
-            Some(source) => source,
-            None => {
-                let source = self.by_source.take(self.hash_of_source(address));
-                self.sources[source] = Source { address, holding: Holding::NOTHING };
-                source
-            }
-        };
-        let place = self.by_key.take(hash);
-        self.recent = self.slots.len();
-        self.at[place] = self.recent as u32;
-        self.slots.push(Slot { datagram, place, pages: 0, source })?;
-        self.ages.push(&mut self.all.datagrams, place);
-        self.ages_in_source.push(&mut self.sources[source].holding.datagrams, place);
+    #[inline]
+    pub(super) fn add(&mut self, datagram: Datagram<'p>) -> usize {
+        let place = self.free.place();
+        self.free = self.link(self.free).behind;
+        self.push(self.keys(&datagram.key), Node::new(place, Role::InKeys));
+        self.push(self.sources(datagram.key.source), Node::new(place, Role::InSources));
+        self.push(ALL, Node::new(place, Role::InAll));
+        self.slots[place].datagram = Some(datagram);
+        self.count += 1;
         self.count_pages(place);
-        Ok(place)
+        place
     }
 
-    /// Counts the pages of a datagram again; says whether there are more of them.
-    pub(super) fn count_pages(&mut self, place: usize) -> bool {
-        let Slot { datagram, pages, source, .. } = self.slot_mut(place);
-        let (more, source) = (datagram.fragments.pages() - *pages, *source);
-        *pages += more;
-        self.all.pages += more;
-        self.sources[source].holding.pages += more;
-        more > 0
+    /// Counts the pages of a datagram again.
+    #[inline(never)]
+    pub(super) fn count_pages(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        let pages = slot.datagram.as_ref().map_or(0, |datagram| datagram.fragments.pages());
+        let before = mem::replace(&mut slot.pages, pages);
+        self.pages = self.pages - before + pages;
     }
 
-    pub(super) fn remove(&mut self, place: usize) -> Datagram<'p> {
-        let at = self.at[place];
-        let Slot { datagram, pages, source, .. } = self.slots.swap_remove(at as usize);
-        if let Some(moved) = self.slots.get(at as usize) {
-            self.at[moved.place] = at;
+    #[inline(never)]
+    pub(super) fn remove(&mut self, place: usize) -> Option<Datagram<'p>> {
+        let slot = &mut self.slots[place];
+        if slot.datagram.is_some() {
+            self.pages -= mem::take(&mut slot.pages);
+            self.count -= 1;
+            self.unlink(Node::new(place, Role::InSources));
+            self.unlink(Node::new(place, Role::InAll));
+            let node = Node::new(place, Role::InKeys);
+            self.unlink(node);
+            self.link_mut(node).behind = mem::replace(&mut self.free, node);
         }
-        self.ages.remove(&mut self.all.datagrams, place);
-        self.all.pages -= pages;
-        let holding = &mut self.sources[source].holding;
-        self.ages_in_source.remove(&mut holding.datagrams, place);
-        holding.pages -= pages;
-        if holding.datagrams.first().is_none() {
-            self.by_source.give_back(self.hash_of_source(datagram.key.source), source);
-        }
-        self.by_key.give_back(self.hash_of(&datagram.key), place);
-        datagram
+        self.slots[place].datagram.take()
     }
 
-    fn holding(&self, source: Option<Ipv4Addr>) -> Option<&Holding> {
-        match source {
-            None => Some(&self.all),
-            Some(address) => Some(&self.sources[self.find_source(address)?].holding),
-        }
+    /// Puts a node, which is in no list, at the end of one.
+    #[inline(never)]
+    fn push(&mut self, head: Node, node: Node) {
+        let before = mem::replace(&mut self.link_mut(head).before, node);
+        self.link_mut(before).behind = node;
+        *self.link_mut(node) = Link { before, behind: head };
     }
 
-    fn find_source(&self, address: Ipv4Addr) -> Option<usize> {
-        let hash = self.hash_of_source(address);
-        self.by_source.find(hash, |&source| self.sources[source].address == address)
+    /// Takes a node out of its list.
+    #[inline(never)]
+    fn unlink(&mut self, node: Node) {
+        let Link { before, behind } = self.link(node);
+        self.link_mut(before).behind = behind;
+        self.link_mut(behind).before = before;
     }
 
-    fn hash_of_source(&self, address: Ipv4Addr) -> u32 {
-        self.hash.hash(address.to_bits())
+    #[inline]
+    fn link(&self, node: Node) -> Link {
+        self.slots[node.place()].links[node.role()]
+    }
+
+    #[inline]
+    fn link_mut(&mut self, node: Node) -> &mut Link {
+        &mut self.slots[node.place()].links[node.role()]
+    }
+
+    /// The head of the list that the datagrams of this source are in, the oldest first.
+    #[inline(never)]
+    fn sources(&self, source: Ipv4Addr) -> Node {
+        self.list_of(self.hash.hash(source.to_bits()), Role::Sources)
+    }
+
+    /// The head of the list that the datagram with this key is in.
+    #[inline(never)]
+    fn keys(&self, key: &Key) -> Node {
+        self.list_of(self.hash_of(key), Role::Keys)
+    }
+
+    #[inline]
+    fn list_of(&self, hash: u32, role: Role) -> Node {
+        Node::new(hash as usize & self.mask, role)
     }
 
     /// One after the other, each with the hash of what was before: numbers and sources, of which a flood chooses
     /// many, are hashed twice at least, so that no distance between them is the same in the table.
+    #[inline]
     fn hash_of(&self, key: &Key) -> u32 {
         let number = u32::from(key.protocol.0) << 16 | u32::from(key.identification);
-        [key.source.to_bits(), key.destination.to_bits()]
-            .iter()
-            .fold(self.hash.hash(number), |hash, part| self.hash.hash(hash.wrapping_add(*part)))
+        let with_source = self.hash.hash(number).wrapping_add(key.source.to_bits());
+        let with_both = self.hash.hash(with_source).wrapping_add(key.destination.to_bits());
+        self.hash.hash(with_both)
     }
 }
 

@@ -97,7 +97,7 @@ fn one_source_cannot_use_up_the_room_of_another() {
                 let flood = fragment(&fields(4, id), 0, 1480, true);
                 assert!(whole(&mut r, &flood).is_none());
             }
-            assert!(r.table.pages(None) * PAGE_SIZE <= r.limits.bytes_per_source + 2 * PAGE_SIZE);
+            assert!(r.table.pages() * PAGE_SIZE <= r.limits.bytes_per_source + 2 * PAGE_SIZE);
             assert_whole(&whole(&mut r, &fragment(&fields(3, 1), 1480, 20, false)).unwrap(), 1500);
         },
     );
@@ -115,7 +115,7 @@ fn the_cap_in_bytes_holds_against_a_flood_from_everywhere() {
                 let offset = random.below(100) * 1480;
                 let packet = fragment(&from, offset % 62_160, 1480, true);
                 let _ = insert(&mut r, &packet);
-                assert!(r.table.pages(None) * PAGE_SIZE <= r.limits.bytes);
+                assert!(r.table.pages() * PAGE_SIZE <= r.limits.bytes);
             }
             assert!(r.evicted() > 1000);
         },
