@@ -110,6 +110,35 @@ impl<N: Netif> Ethernet<N> {
     }
 }
 
+impl<N: Netif> Ethernet<N> {
+    /// Sends a payload in a frame, filled up if it is short.
+    #[inline]
+    fn transmit<P: Payload>(
+        &mut self,
+        destination: MacAddr,
+        ethertype: EtherType,
+        payload: P,
+        offload: TxOffload,
+    ) -> Result<(), N::Error> {
+        if payload.len() > self.netif.mtu() && offload.segment_size.is_none() {
+            self.counters.too_long += 1;
+            return Ok(());
+        }
+        let header = EthernetHeader::new(destination, self.netif.mac(), ethertype);
+        layer::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
+        self.counters.frames_tx += 1;
+        let offload = offload.shifted(HEADER_LEN as u16);
+        let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
+        if padding.is_empty() {
+            self.netif.transmit((header, payload), offload)
+        } else {
+            // Few frames are short: one copy of the code for all of them.
+            let payload: &dyn Payload = &payload;
+            self.netif.transmit((header, (payload, padding)), offload)
+        }
+    }
+}
+
 impl<N: Netif> Layer for Ethernet<N> {
     type Error = N::Error;
     type Event = N::Event;
@@ -208,22 +237,7 @@ impl<N: Netif> Link for Ethernet<N> {
         payload: impl Payload,
         offload: TxOffload,
     ) -> Result<(), N::Error> {
-        if payload.len() > self.netif.mtu() && offload.segment_size.is_none() {
-            self.counters.too_long += 1;
-            return Ok(());
-        }
-        let header = EthernetHeader::new(destination, self.netif.mac(), ethertype);
-        layer::log!(self.log, "ethernet: sent {}, {} bytes", header, payload.len());
-        self.counters.frames_tx += 1;
-        let offload = offload.shifted(HEADER_LEN as u16);
-        let padding = &PADDING[payload.len().min(MIN_PAYLOAD)..];
-        if padding.is_empty() {
-            self.netif.transmit((header, layer::share(&payload)), offload)
-        } else {
-            // Few frames are short: one copy of the code for all of them.
-            let payload: &dyn Payload = &payload;
-            self.netif.transmit((header, (payload, padding)), offload)
-        }
+        self.transmit(destination, ethertype, layer::share(&payload), offload)
     }
 }
 

@@ -41,6 +41,8 @@ layer::counters! {
         echo_replies,
         /// Errors handed up to the transport.
         errors_rx,
+        /// Errors ignored: no memory for what they say.
+        errors_no_room,
         /// Errors that quote no IPv4 packet, ignored.
         malformed_errors,
         /// Errors about packets that we did not send, ignored.
@@ -116,7 +118,8 @@ impl<I: Network> Icmp<I> {
         &mut self,
         now: Instant,
         packet: &Packet<'r>,
-    ) -> Result<Option<IcmpError<'r>>, I::Error> {
+        region: &'r Region<'_>,
+    ) -> Result<Option<&'r IcmpError<'r>>, I::Error> {
         let (header, data) = match IcmpHeader::parse(packet.payload, packet.verify_checksum) {
             Ok(parts) => parts,
             Err(error) => {
@@ -141,7 +144,7 @@ impl<I: Network> Icmp<I> {
             MessageType::SOURCE_QUENCH => self.counters.source_quenches += 1,
             MessageType::REDIRECT => self.counters.redirects += 1,
             _ => match header.problem() {
-                Some(problem) => return Ok(self.error(packet.source, problem, data)),
+                Some(problem) => return Ok(self.error(packet.source, problem, data, region)),
                 None => self.counters.unknown_types += 1,
             },
         }
@@ -154,7 +157,8 @@ impl<I: Network> Icmp<I> {
         reporter: IpAddr,
         mut problem: Problem,
         quote: &'r [u8],
-    ) -> Option<IcmpError<'r>> {
+        region: &'r Region<'_>,
+    ) -> Option<&'r IcmpError<'r>> {
         let (packet, header) = match quote::original(quote) {
             Ok((packet, _)) if !self.network.is_ours(packet.source) => {
                 self.counters.errors_not_ours += 1;
@@ -174,8 +178,12 @@ impl<I: Network> Icmp<I> {
             self.counters.bad_mtus += u64::from(path_mtu == 0);
             *mtu = path_mtu.into();
         }
+        let Ok(error) = region.alloc(IcmpError { problem, reporter, packet }) else {
+            self.counters.errors_no_room += 1;
+            return None;
+        };
         self.counters.errors_rx += 1;
-        Some(IcmpError { problem, reporter, packet })
+        Some(error)
     }
 
     /// Sends a message about `packet` to its sender. It has no DF: an error that says that it is too big for
@@ -217,7 +225,7 @@ impl<I: Network> Layer for Icmp<I> {
         let received = self.network.receive(now, region);
         match &received {
             Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::ICMP => {
-                let report = self.message(now, packet)?;
+                let report = self.message(now, packet, region)?;
                 Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))))
             }
             // The network below found fault with somebody's packet: its sender is told.
@@ -234,7 +242,7 @@ impl<I: Network> Layer for Icmp<I> {
         match item {
             Delivery::Packet(packet) => {
                 self.counters.unknown_protocol += 1;
-                self.send_error(now, &packet, Problem::ProtocolUnreachable)
+                self.send_error(now, packet, Problem::ProtocolUnreachable)
             }
             Delivery::Error(_) | Delivery::Rejected(..) => {
                 self.counters.unwanted_errors += 1;

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use network::{Packet, Protocol};
+use network::{IcmpError, Packet, Protocol};
 use rt_regions::{Finite, Region};
 
 pub(crate) const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
@@ -28,7 +28,7 @@ pub(crate) fn packet<'a>(protocol: Protocol, payload: &'a [u8]) -> Packet<'a> {
     }
 }
 
-/// Calls `test` with a region that has no room: this layer allocates nothing.
+/// Calls `test` with a region that has room for one error: this layer allocates nothing else.
 pub(crate) fn with_region<R>(test: impl FnOnce(&Region<'_>) -> R) -> R {
-    test(&Finite::<0>::new().region("packet"))
+    test(&Finite::<{ size_of::<IcmpError<'_>>() }>::new().region("packet"))
 }

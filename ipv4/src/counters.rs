@@ -7,6 +7,8 @@ layer::counters! {
         packets_rx,
         /// Packets sent, fragments counted one by one, but for those that the interface makes.
         packets_tx,
+        /// Dropped: no memory for what is known of them.
+        no_room,
         /// Dropped: shorter than the header or the total length says, or an impossible IHL.
         bad_length,
         /// Dropped: not version 4.

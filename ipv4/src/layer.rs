@@ -115,9 +115,11 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Delivery<'r>>, E::Error> {
-        match self.host.expire(now, self.link.address(), region) {
-            Rx::Idle => {}
-            expired => return Ok(expired),
+        if self.host.next_deadline().is_some_and(|deadline| deadline <= now) {
+            match self.host.expire(now, self.link.address(), region) {
+                Rx::Idle => {}
+                expired => return Ok(expired),
+            }
         }
         let frame = match self.link.receive(now, region)? {
             Rx::Item(frame) => frame,
@@ -128,8 +130,7 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
             self.link.unclaimed(now, frame)?;
             return Ok(Rx::Handled);
         }
-        let received = self.host.receive(now, self.link.address(), &frame, region);
-        Ok(received.map_or(Rx::Handled, Rx::Item))
+        Ok(self.host.receive(now, self.link.address(), &frame, region))
     }
 
     fn unclaimed(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {

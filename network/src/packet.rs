@@ -180,14 +180,14 @@ pub struct IcmpError<'r> {
     pub packet: Packet<'r>,
 }
 
-/// What a network layer hands up.
+/// What a network layer hands up. It lies in the region of the packet, so that little is moved from layer to layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Delivery<'r> {
     /// A packet.
-    Packet(Packet<'r>),
+    Packet(&'r Packet<'r>),
     /// Word about a packet of ours.
-    Error(IcmpError<'r>),
+    Error(&'r IcmpError<'r>),
     /// A packet to us, as far as it came, that could not be taken, and why: its sender is to be told, by
     /// [`send_error`](crate::Network::send_error).
-    Rejected(Packet<'r>, Problem),
+    Rejected(&'r Packet<'r>, Problem),
 }

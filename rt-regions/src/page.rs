@@ -63,7 +63,7 @@ impl Pool<'_> {
         label.refuse();
         let used = label.pages() * PAGE_SIZE;
         let allowed = used + self.free_pages() * PAGE_SIZE;
-        Exhausted { region, requested: PAGE_SIZE, used, allowed, limit: Limit::Pool }
+        Exhausted::new(region, Limit::Pool, PAGE_SIZE, used, allowed)
     }
 }
 
@@ -153,7 +153,7 @@ impl Region<'_> {
         }
         if length > PAGE_SIZE {
             let error = self.exhausted(length, Limit::Size);
-            return Err(Exhausted { allowed: PAGE_SIZE, ..error });
+            return Err(error.with_allowed(PAGE_SIZE));
         }
         let exchanged = self.exchange(pool);
         if !exchanged && !self.budget.allows(1) {

@@ -280,7 +280,7 @@ impl<'p> Region<'p> {
             }
         };
         let allowed = if limit == Limit::Size { LARGEST } else { allowed };
-        Exhausted { region: self.name, requested, used, allowed, limit }
+        Exhausted::new(self.name, limit, requested, used, allowed)
     }
 
     /// Gives single pages back. O(1) but for [`wipe`](Self::wipe).

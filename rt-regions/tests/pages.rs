@@ -59,8 +59,8 @@ fn what_is_kept_back_is_not_for_drivers() {
         let error = pool.page("device").unwrap_err();
         let used = pages.len() * PAGE_SIZE;
         assert_eq!((error.region, error.limit), ("device", Limit::Pool));
-        assert_eq!((error.requested, error.used), (PAGE_SIZE, used));
-        assert_eq!(error.allowed, pool.pages() * PAGE_SIZE);
+        assert_eq!((error.requested(), error.used()), (PAGE_SIZE, used));
+        assert_eq!(error.allowed(), pool.pages() * PAGE_SIZE);
         assert_eq!(label(pool, "device").refused(), 2);
     });
 }
@@ -122,7 +122,7 @@ fn all_lengths_up_to_a_page() {
         }
         let error = adopt(&packet, full(pool, 1), PAGE_SIZE + 1).unwrap_err();
         let expected = (Limit::Size, PAGE_SIZE + 1, PAGE_SIZE);
-        assert_eq!((error.limit, error.requested, error.allowed), expected);
+        assert_eq!((error.limit, error.requested(), error.allowed()), expected);
     });
 }
 
@@ -132,8 +132,8 @@ fn a_page_that_is_refused_goes_back_to_its_pool() {
         let mut packet = Region::new(pool, "packet").with_cap(PAGE_SIZE);
         packet.alloc(1u8).unwrap();
         let error = adopt(&packet, full(pool, 1), 60).unwrap_err();
-        assert_eq!((error.limit, error.region, error.requested), (Limit::Cap, "packet", 60));
-        assert_eq!((error.used, error.allowed), (PAGE_SIZE, PAGE_SIZE));
+        assert_eq!((error.limit, error.region, error.requested()), (Limit::Cap, "packet", 60));
+        assert_eq!((error.used(), error.allowed()), (PAGE_SIZE, PAGE_SIZE));
         assert_eq!((packet.pages(), pool.free_pages()), (1, pool.pages() - 1));
         packet.reset();
         adopt(&packet.child("child"), full(pool, 1), 60).unwrap_err();

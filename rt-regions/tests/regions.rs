@@ -58,13 +58,8 @@ fn a_cap_holds_and_the_error_tells_all() {
         let region = Region::new(pool, "small").with_cap(2 * PAGE_SIZE);
         region.alloc_slice(&[0u8; PAGE_SIZE]).unwrap();
         let error = region.alloc_slice(&[0u8; PAGE_SIZE + 1]).unwrap_err();
-        let expected = Exhausted {
-            region: "small",
-            requested: PAGE_SIZE + 1,
-            used: PAGE_SIZE,
-            allowed: 2 * PAGE_SIZE,
-            limit: Limit::Cap,
-        };
+        let (requested, page) = (PAGE_SIZE + 1, PAGE_SIZE);
+        let expected = Exhausted::new("small", Limit::Cap, requested, page, 2 * page);
         assert_eq!(error, expected);
         assert_eq!(
             error.to_string(),
@@ -88,7 +83,7 @@ fn a_child_counts_against_the_cap_of_its_parent() {
             grandchild.alloc_slice(&[0u8; 2 * PAGE_SIZE]).unwrap();
             let error = grandchild.alloc(0u8).unwrap_err();
             assert_eq!(
-                (error.limit, error.used, error.allowed),
+                (error.limit, error.used(), error.allowed()),
                 (Limit::Cap, 4 * PAGE_SIZE, 4 * PAGE_SIZE)
             );
             region.alloc(2u64).unwrap();
@@ -104,7 +99,7 @@ fn a_pool_that_is_used_up_says_so_and_recovers() {
         let hog = Region::new(pool, "hog");
         while hog.alloc_slice(&[0u8; PAGE_SIZE]).is_ok() {}
         let error = Region::new(pool, "late").alloc(0u8).unwrap_err();
-        assert_eq!((error.region, error.limit, error.allowed), ("late", Limit::Pool, 0));
+        assert_eq!((error.region, error.limit, error.allowed()), ("late", Limit::Pool, 0));
         drop(hog);
         assert!(Region::new(pool, "late").alloc(0u8).is_ok());
     });
@@ -127,7 +122,7 @@ fn a_finite_region_has_its_buffer_and_no_page() {
         let region = room.region("finite");
         region.alloc_slice(b"0123456789").unwrap();
         let error = region.alloc_slice(b"0123456").unwrap_err();
-        assert_eq!((error.requested, error.used, error.allowed), (7, 10, 16));
+        assert_eq!((error.requested(), error.used(), error.allowed()), (7, 10, 16));
         assert!(region.child("none").alloc(0u8).is_err());
         assert!(region.pool().is_none() && region.require_pool().is_err());
     }

@@ -48,7 +48,7 @@ fn a_scope_ends_by_errors_and_panics_too() {
             scope.alloc_slice(&[0u8; PAGE_SIZE])?;
             scope.alloc_slice(&[0u8; 2 * PAGE_SIZE]).map(|_| ())
         });
-        assert_eq!(error.unwrap_err().used, PAGE_SIZE);
+        assert_eq!(error.unwrap_err().used(), PAGE_SIZE);
         assert_eq!(region.pages(), 0);
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             region.scope(|scope| {

@@ -169,7 +169,7 @@ impl<'g, I> Udp<'g, I> {
     /// [`BindError`]; nothing was bound.
     pub fn bind_datagram<S>(&mut self, port: u16, service: S) -> Result<Bound<'_>, BindError>
     where
-        S: for<'a, 'r, 'p> FnMut(Datagram<'a, 'r>, &'r Region<'p>) -> Reply<'r> + 'g,
+        S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
         if self.listing.is_at(port) {
             return Err(BindError::InUse(port));

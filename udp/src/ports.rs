@@ -8,8 +8,7 @@ use rt_regions::{Pool, Region, RegionBox};
 use crate::{BindError, Datagram, Reply, Undelivered, layer::Answers};
 
 /// What is bound to a port.
-pub(crate) type Service<'g> =
-    dyn for<'a, 'r, 'p> FnMut(Datagram<'a, 'r>, &'r Region<'p>) -> Reply<'r> + 'g;
+pub(crate) type Service<'g> = dyn for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g;
 
 /// Who is told of datagrams from a port that did not arrive.
 pub(crate) type Listener<'g> = dyn for<'r> FnMut(Undelivered<'r>) + 'g;
@@ -99,7 +98,7 @@ impl<'g> Ports<'g> {
     /// Gives what it answers, to be changed.
     pub(crate) fn bind<S>(&mut self, port: u16, service: S) -> Result<&mut Answers, BindError>
     where
-        S: for<'a, 'r, 'p> FnMut(Datagram<'a, 'r>, &'r Region<'p>) -> Reply<'r> + 'g,
+        S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
         if port == 0 {
             return Err(BindError::Zero);

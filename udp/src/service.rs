@@ -12,13 +12,13 @@ use crate::UdpHeader;
 
 /// A request, with all that is known of it.
 #[derive(Clone, Copy)]
-pub struct Datagram<'a, 'r> {
-    pub(crate) packet: &'a Packet<'r>,
+pub struct Datagram<'r> {
+    pub(crate) packet: &'r Packet<'r>,
     pub(crate) header: &'r UdpHeader,
     pub(crate) payload: &'r [u8],
 }
 
-impl<'r> Datagram<'_, 'r> {
+impl<'r> Datagram<'r> {
     /// Who sent it. Port 0: an answer goes nowhere (RFC 768).
     pub fn source(&self) -> SocketAddr {
         SocketAddr::new(self.packet.source, self.header.source_port.get())
@@ -55,7 +55,7 @@ impl<'r> Datagram<'_, 'r> {
     }
 }
 
-impl fmt::Debug for Datagram<'_, '_> {
+impl fmt::Debug for Datagram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Datagram")
             .field("source", &self.source())

@@ -62,7 +62,7 @@ impl UdpHeader {
     }
 
     /// [`new`](Self::new), from two addresses to two ports: the source first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_checksum(
         addresses: [IpAddr; 2],
         ports: [u16; 2],

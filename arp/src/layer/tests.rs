@@ -297,7 +297,7 @@ fn a_region_without_room_for_the_cache_is_said() {
         let region = Region::new(pool, "memory").with_cap(8192);
         let link = Ethernet::new(Wire::new(OURS).1);
         let error = Arp::new(link, "10.0.0.2/24".parse().unwrap(), 7, &region).unwrap_err();
-        assert_eq!((error.region, error.requested), ("memory", 1024 * 32));
+        assert_eq!((error.region, error.requested()), ("memory", 1024 * 32));
     });
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec,
@@ -49,6 +50,21 @@ fn message(message_type: u8, code: u8, rest: [u8; 4], payload: &[u8]) -> &'stati
     bytes.leak()
 }
 
+/// A packet, as the network hands it up.
+fn packet_up(packet: Packet<'static>) -> Delivery<'static> {
+    Delivery::Packet(Box::leak(Box::new(packet)))
+}
+
+/// Word about a packet of ours, as the network hands it up.
+fn error_up(error: IcmpError<'static>) -> Delivery<'static> {
+    Delivery::Error(Box::leak(Box::new(error)))
+}
+
+/// A packet of somebody's that the network rejects.
+fn rejected_up(packet: Packet<'static>, problem: Problem) -> Delivery<'static> {
+    Delivery::Rejected(Box::leak(Box::new(packet)), problem)
+}
+
 /// What the layer hands up, as text, of one packet; nothing if it keeps it.
 fn receive(layer: &mut Icmp<FakeNetwork>, item: Delivery<'static>) -> Option<String> {
     layer.network.incoming.push_back(item);
@@ -66,7 +82,7 @@ fn receive(layer: &mut Icmp<FakeNetwork>, item: Delivery<'static>) -> Option<Str
 }
 
 fn receive_icmp(layer: &mut Icmp<FakeNetwork>, message: &'static [u8]) -> Option<String> {
-    receive(layer, Delivery::Packet(packet(Protocol::ICMP, message)))
+    receive(layer, packet_up(packet(Protocol::ICMP, message)))
 }
 
 #[test]
@@ -81,7 +97,7 @@ fn other_protocols_are_handed_up() {
     let mut layer = layer();
     for protocol in [Protocol::UDP, Protocol::TCP, Protocol(255)] {
         let item = packet(protocol, b"data");
-        assert_eq!(receive(&mut layer, Delivery::Packet(item)), Some(format!("{item:?}")));
+        assert_eq!(receive(&mut layer, packet_up(item)), Some(format!("{item:?}")));
     }
     assert_eq!(*layer.stats(), Counters::default());
 }

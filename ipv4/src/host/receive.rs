@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Host<'_> {
-    /// Takes a frame with a packet; `ours` is our address. Gives the packet if it is for us, and whole; what is not
-    /// for us, or not to be believed, is counted and gone.
+    /// Takes a frame with a packet; `ours` is our address. Gives the packet if it is for us, and whole; a fragment is
+    /// kept, and what is not for us, or not to be believed, is counted and gone.
     #[inline]
     pub fn receive<'r>(
         &mut self,
@@ -24,26 +24,24 @@ impl Host<'_> {
         ours: Cidr,
         frame: &Frame<'r>,
         region: &'r Region<'_>,
-    ) -> Option<Delivery<'r>> {
-        let parsed = self.filter(ours, frame)?;
+    ) -> Rx<Delivery<'r>> {
+        let Some(parsed) = self.filter(ours, frame) else { return Rx::Handled };
         layer::log!(self.log, "ipv4: received {}", parsed.header);
         if parsed.header_bytes.len() > HEADER_LEN
             && let Err(problem) = options::check(parsed.header_bytes)
         {
-            return Some(self.reject(ours, frame, &parsed, problem));
+            return self.reject(ours, frame, &parsed, problem, region);
         }
-        let packet = if parsed.header.is_fragment() {
-            self.reassemble(now, ours, frame, &parsed, region)?
-        } else {
-            packet(ours, frame, parsed.header, parsed.header_bytes, parsed.payload)
-        };
-        self.counters.packets_rx += 1;
-        Some(Delivery::Packet(packet))
+        if parsed.header.is_fragment() {
+            return self.reassemble(now, ours, frame, &parsed, region);
+        }
+        let Parsed { header, header_bytes, payload } = parsed;
+        self.deliver(packet(ours, frame, header, header_bytes, payload), region)
     }
 
     /// Drops a datagram of which a fragment is missing at `now`, to be called until it is [`Rx::Idle`]. Gives what
     /// came if its sender is to be told: its first fragment had come (RFC 792), and `ours` is still what it was for.
-    #[inline]
+    #[cold]
     pub fn expire<'r>(
         &mut self,
         now: Instant,
@@ -115,38 +113,38 @@ impl Host<'_> {
         frame: &Frame<'r>,
         fragment: &Parsed<'r>,
         region: &'r Region<'_>,
-    ) -> Option<Packet<'r>> {
+    ) -> Rx<Delivery<'r>> {
         let counters = &mut self.counters;
         counters.fragments_rx += 1;
         let outcome = self.reassembly.insert(now, fragment);
         counters.reassembly_evicted = self.reassembly.evicted();
         let datagram = match outcome {
             Insert::Complete(datagram) => datagram,
-            Insert::Waiting => return None,
+            Insert::Waiting => return Rx::Handled,
             Insert::Duplicate => {
                 counters.fragments_duplicate += 1;
-                return None;
+                return Rx::Handled;
             }
             Insert::Malformed => {
                 counters.fragments_malformed += 1;
-                return None;
+                return Rx::Handled;
             }
             Insert::Overlap => {
                 counters.reassembly_overlaps += 1;
-                return None;
+                return Rx::Handled;
             }
             Insert::Refused => {
                 counters.fragments_refused += 1;
-                return None;
+                return Rx::Handled;
             }
             Insert::Exhausted(_) => {
                 counters.reassembly_exhausted += 1;
-                return None;
+                return Rx::Handled;
             }
         };
         let Ok((header, payload)) = copy(&datagram, region) else {
             counters.reassembly_exhausted += 1;
-            return None;
+            return Rx::Handled;
         };
         counters.reassembled += 1;
         let mut packet = packet(ours, frame, fragment.header, header, payload);
@@ -161,7 +159,7 @@ impl Host<'_> {
         if datagram.congestion() {
             packet.tos |= 3;
         }
-        Some(packet)
+        self.deliver(packet, region)
     }
 
     /// A packet whose header is wrong, or asks for what is not done.
@@ -172,13 +170,32 @@ impl Host<'_> {
         frame: &Frame<'r>,
         parsed: &Parsed<'r>,
         problem: Problem,
-    ) -> Delivery<'r> {
+        region: &'r Region<'_>,
+    ) -> Rx<Delivery<'r>> {
         match problem {
             Problem::SourceRouteFailed => self.counters.source_routed += 1,
             _ => self.counters.bad_options += 1,
         }
         let packet = packet(ours, frame, parsed.header, parsed.header_bytes, parsed.payload);
-        Delivery::Rejected(packet, problem)
+        match region.alloc(packet) {
+            Ok(packet) => Rx::Item(Delivery::Rejected(packet, problem)),
+            Err(_) => Rx::Handled,
+        }
+    }
+
+    /// Hands a packet up, in `region`.
+    #[inline]
+    fn deliver<'r>(&mut self, packet: Packet<'r>, region: &'r Region<'_>) -> Rx<Delivery<'r>> {
+        match region.alloc(packet) {
+            Ok(packet) => {
+                self.counters.packets_rx += 1;
+                Rx::Item(Delivery::Packet(packet))
+            }
+            Err(_) => {
+                self.counters.no_room += 1;
+                Rx::Handled
+            }
+        }
     }
 }
 
@@ -213,7 +230,11 @@ fn packet<'r>(
 }
 
 /// What came of a datagram whose time is over, if its sender is to be told: 8 bytes of its payload.
-fn expired<'r>(datagram: &Datagram<'_>, ours: Cidr, region: &'r Region<'_>) -> Option<Packet<'r>> {
+fn expired<'r>(
+    datagram: &Datagram<'_>,
+    ours: Cidr,
+    region: &'r Region<'_>,
+) -> Option<&'r Packet<'r>> {
     let key = datagram.key();
     if key.destination != ours.address() {
         return None;
@@ -221,7 +242,7 @@ fn expired<'r>(datagram: &Datagram<'_>, ours: Cidr, region: &'r Region<'_>) -> O
     let header = region.alloc_slice(datagram.header()?).ok()?;
     let (_, first) = datagram.fragments().find(|(offset, _)| *offset == 0)?;
     let payload = region.alloc_slice(&first[..first.len().min(8)]).ok()?;
-    Some(Packet {
+    let packet = Packet {
         source: key.source.into(),
         destination: key.destination.into(),
         protocol: key.protocol,
@@ -231,7 +252,8 @@ fn expired<'r>(datagram: &Datagram<'_>, ours: Cidr, region: &'r Region<'_>) -> O
         verify_checksum: false,
         header,
         payload,
-    })
+    };
+    Some(region.alloc(packet).ok()?)
 }
 
 /// Header and payload of a whole datagram, in `region`.

@@ -39,6 +39,15 @@ impl Below {
     }
 }
 
+/// Why a packet is not sent: [`SendError`] without what the packet says itself, so that it fits a register on its way.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    NoRoute,
+    BadAddress,
+    BadSource,
+    TooLong { most: u32 },
+}
+
 /// How a packet is sent.
 struct Plan {
     fields: Fields,
@@ -82,9 +91,10 @@ impl Host<'_> {
     ) -> Result<Sent, E::Error> {
         let plan = match self.plan(now, Below::of(link), outgoing, payload.len()) {
             Ok(plan) => plan,
-            Err(reason) => {
+            Err(refusal) => {
                 self.counters.not_sent += 1;
-                return Ok(Sent::NotSent(reason));
+                let has_address = !link.address().address().is_unspecified();
+                return Ok(Sent::NotSent(explain(refusal, outgoing, payload.len(), has_address)));
             }
         };
         if !plan.in_pieces {
@@ -117,25 +127,28 @@ impl Host<'_> {
     }
 
     /// Decides how a packet with a payload of `length` bytes is sent.
-    #[inline]
+    #[inline(always)]
     fn plan(
         &mut self,
         now: Instant,
         below: Below,
         outgoing: &Outgoing,
         length: usize,
-    ) -> Result<Plan, SendError> {
+    ) -> Result<Plan, Refusal> {
         let IpAddr::V4(destination) = outgoing.destination else {
-            return Err(SendError::BadAddress(outgoing.destination));
+            return Err(Refusal::BadAddress);
         };
         let ours = below.ours.address();
         let source = match outgoing.source {
             None => ours,
             Some(IpAddr::V4(source)) => source,
-            Some(IpAddr::V6(_)) => return Err(SendError::BadSource(outgoing.source)),
+            Some(IpAddr::V6(_)) => return Err(Refusal::BadSource),
         };
-        if source != ours || ours.is_unspecified() {
-            check_source(ours, outgoing, destination)?;
+        // A host that has no address yet may ask all for one, and says so (RFC 1122 3.2.1.3 (a)).
+        let asks_for_one =
+            || outgoing.source.is_some() && source.is_unspecified() && destination.is_broadcast();
+        if (source != ours || ours.is_unspecified()) && !asks_for_one() {
+            return Err(Refusal::BadSource);
         }
         let neighbour = match below.ours.locate(destination) {
             Location::Host if is_unicast(destination) && destination != ours => Some(destination),
@@ -179,10 +192,10 @@ impl Host<'_> {
         destination: Ipv4Addr,
         length: usize,
         mtu: usize,
-    ) -> Result<(u16, bool), SendError> {
+    ) -> Result<(u16, bool), Refusal> {
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
-            return Err(SendError::TooLong { length, most });
+            return Err(Refusal::TooLong { most: most as u32 });
         }
         // The interface cuts for its own MTU, and knows of no smaller one. This is the one place that knows.
         let is_cut_below = HEADER_LEN + length > mtu
@@ -196,19 +209,18 @@ impl Host<'_> {
 
     /// The neighbour that leads to a destination that is none; none for a broadcast or multicast.
     #[inline(never)]
-    fn route(&self, ours: Cidr, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, SendError> {
-        let address = IpAddr::V4(destination);
+    fn route(&self, ours: Cidr, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
         let location = ours.locate(destination);
         let to_all = location == Location::Broadcast || destination.is_broadcast();
         match destination.octets()[0] {
             // Nothing leaves to the first two (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of
             // the last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
-            0 | 127 | 240.. if !destination.is_broadcast() => Err(SendError::BadAddress(address)),
+            0 | 127 | 240.. if !destination.is_broadcast() => Err(Refusal::BadAddress),
             _ if to_all || destination.is_multicast() => Ok(None),
             _ if destination == ours.address() || location == Location::Network => {
-                Err(SendError::BadAddress(address))
+                Err(Refusal::BadAddress)
             }
-            _ => self.gateway.map(Some).ok_or(SendError::NoRoute(address)),
+            _ => self.gateway.map(Some).ok_or(Refusal::NoRoute),
         }
     }
 
@@ -274,17 +286,14 @@ fn send_to_many<E: Neighbours<Ipv4Addr>>(
     link.send(now, mac, EtherType::IPV4, packet, offload)
 }
 
-/// Whether a packet that does not come from our address may be sent all the same: a host that has no address yet may ask
-/// all for one, and says so (RFC 1122 3.2.1.3 (a)).
+/// What the sender of a packet with a payload of `length` bytes is told.
 #[cold]
-#[inline(never)]
-fn check_source(
-    ours: Ipv4Addr,
-    outgoing: &Outgoing,
-    destination: Ipv4Addr,
-) -> Result<(), SendError> {
-    match outgoing.source {
-        Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) if destination.is_broadcast() => Ok(()),
-        named => Err(SendError::BadSource(named.filter(|_| !ours.is_unspecified()))),
+fn explain(refusal: Refusal, outgoing: &Outgoing, length: usize, has_address: bool) -> SendError {
+    let destination = outgoing.destination;
+    match refusal {
+        Refusal::NoRoute => SendError::NoRoute(destination),
+        Refusal::BadAddress => SendError::BadAddress(destination),
+        Refusal::BadSource => SendError::BadSource(outgoing.source.filter(|_| has_address)),
+        Refusal::TooLong { most } => SendError::TooLong { length, most: most as usize },
     }
 }

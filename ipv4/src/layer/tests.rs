@@ -185,7 +185,7 @@ fn receive<'r>(
 ) -> Option<Packet<'r>> {
     wire.push(frame(mac, bytes));
     match host.receive(Instant::ZERO, region).unwrap() {
-        Rx::Item(Delivery::Packet(packet)) => Some(packet),
+        Rx::Item(Delivery::Packet(packet)) => Some(*packet),
         Rx::Item(other) => panic!("{other:?}"),
         Rx::Handled => None,
         Rx::Idle => panic!("the frame was there"),

@@ -48,7 +48,7 @@ mod tests {
         let taken = |pages: usize| region.alloc_uninit::<u8>(pages * PAGE_SIZE).map(drop);
         assert!(taken(1).is_ok() && taken(4).is_ok() && pool.will_refuse());
         let refused = taken(2).unwrap_err();
-        assert_eq!((refused.limit, refused.used), (Limit::Pool, 5 * PAGE_SIZE));
+        assert_eq!((refused.limit, refused.used()), (Limit::Pool, 5 * PAGE_SIZE));
         assert!(taken(2).is_ok() && taken(1).is_ok() && !pool.will_refuse());
         pool.refuse(1);
         pool.refuse(0);

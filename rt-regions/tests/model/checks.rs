@@ -20,10 +20,10 @@ impl Model {
         if let Some(name) = self.regions[&id].name {
             self.counts[name].refused += 1;
         }
-        let outcome = self.outcome(id, error.requested, align);
+        let outcome = self.outcome(id, error.requested(), align);
         let Outcome::Refused(limit) = outcome else { panic!("{error:?}: {outcome:?}") };
         assert_eq!((error.region, error.limit), (name, limit));
-        let Exhausted { used, allowed, .. } = *error;
+        let [used, allowed] = [error.used(), error.allowed()];
         let is_used = |region: &Expected| region.used * PAGE_SIZE == used;
         let told = match limit {
             Limit::Size => allowed == LARGEST,
@@ -31,7 +31,7 @@ impl Model {
                 allowed - used == self.free_pages() * PAGE_SIZE && self.ancestors(id).any(is_used)
             }
             _ if self.has_pages(id) => {
-                let needed = error.requested.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE;
+                let needed = error.requested().div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE;
                 let is_full = |region: &Expected| {
                     region.cap.is_some_and(|cap| cap * PAGE_SIZE == allowed) && is_used(region)
                 };

@@ -77,10 +77,10 @@ impl Machine<'_, '_> {
             Err(exhausted) => {
                 // Dropped at once; if it was the record that had no room, the value's room is gone.
                 self.model.drops(number);
-                let align = if exhausted.requested == value.size() {
+                let align = if exhausted.requested() == value.size() {
                     value.align()
                 } else {
-                    assert_eq!(exhausted.requested, record.size());
+                    assert_eq!(exhausted.requested(), record.size());
                     let address = self.next(at) - value.size();
                     assert_ne!(before, self.next(at));
                     self.model.took(id, value.size(), value.align(), address);

@@ -67,7 +67,7 @@ impl Machine<'_, '_> {
         });
         assert_eq!(panicked, called.is_some());
         if let Some(refused) = refused {
-            assert_eq!((panicked, refused.requested), (false, size));
+            assert_eq!((panicked, refused.requested()), (false, size));
             self.model.refused(id, 1, region.name(), &refused);
         }
         if let Some((start, inner)) = called {

@@ -79,13 +79,9 @@ impl Model {
         assert!(!self.has_run(1, false), "there was one");
         self.counts[PAGE].refused += 1;
         let used = self.counts[PAGE].pages * PAGE_SIZE;
-        let expected = Exhausted {
-            region: super::NAMES[PAGE],
-            requested: PAGE_SIZE,
-            used,
-            allowed: used + self.free_pages() * PAGE_SIZE,
-            limit: Limit::Pool,
-        };
+        let allowed = used + self.free_pages() * PAGE_SIZE;
+        let (name, page) = (super::NAMES[PAGE], PAGE_SIZE);
+        let expected = Exhausted::new(name, Limit::Pool, page, used, allowed);
         assert_eq!(*error, expected);
     }
 
@@ -139,7 +135,7 @@ impl Model {
         error: &Exhausted,
     ) {
         self.gave_page(address);
-        assert_eq!((Some(error.limit), error.requested), (self.adoption(id, length), length));
+        assert_eq!((Some(error.limit), error.requested()), (self.adoption(id, length), length));
         if let Some(name) = self.regions[&id].name {
             self.counts[name].refused += 1;
         }

@@ -97,7 +97,7 @@ impl Machine<'_, '_> {
                 Some(value)
             }
             Err(exhausted) => {
-                assert_eq!(exhausted.requested, layout.size());
+                assert_eq!(exhausted.requested(), layout.size());
                 self.model.refused(id, layout.align(), region.name(), &exhausted);
                 None
             }
@@ -200,7 +200,7 @@ impl Machine<'_, '_> {
         let (bytes, page_end) = match result {
             Ok(filled) => filled,
             Err(exhausted) => {
-                assert_eq!((start, exhausted.requested), (0, most), "it was not called");
+                assert_eq!((start, exhausted.requested()), (0, most), "it was not called");
                 self.model.refused(id, 1, region.name(), &exhausted);
                 return None;
             }

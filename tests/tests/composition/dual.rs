@@ -158,7 +158,7 @@ fn one_service_answers_both_families_from_the_address_that_was_asked() {
             let (client, asked) =
                 (SocketAddr::new(ip(client), 5000), SocketAddr::new(ip(asked), 8080));
             let dual = udp.network_mut();
-            let request = Delivery::Packet(datagram(client, asked, b"hello"));
+            let request = Delivery::Packet(Box::leak(Box::new(datagram(client, asked, b"hello"))));
             of!(dual, asked.ip(), network => network.incoming.push_back(request));
             packet.reset();
             assert!(matches!(udp.receive(Instant::ZERO, &packet), Ok(Rx::Handled)));
@@ -177,7 +177,7 @@ fn one_service_answers_both_families_from_the_address_that_was_asked() {
             bytes[6..8].fill(0);
             let blank = Packet { payload: bytes.leak(), ..datagram(client, asked, b"") };
             let dual = udp.network_mut();
-            of!(dual, asked.ip(), network => network.incoming.push_back(Delivery::Packet(blank)));
+            of!(dual, asked.ip(), network => network.incoming.push_back(Delivery::Packet(Box::leak(Box::new(blank)))));
             packet.reset();
             assert!(matches!(udp.receive(Instant::ZERO, &packet), Ok(Rx::Handled)));
             let dual = udp.network_mut();

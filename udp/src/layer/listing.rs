@@ -91,7 +91,7 @@ impl<I: Network> Udp<'_, I> {
     pub(super) fn serve_listing(
         &mut self,
         now: Instant,
-        client: Client<'_, '_>,
+        client: Client<'_>,
         request: &[u8],
         region: &Region<'_>,
     ) -> Result<(), I::Error> {

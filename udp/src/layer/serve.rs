@@ -16,9 +16,9 @@ pub(super) const LONGEST_LINE: usize = 512;
 
 /// Whom a reply goes to.
 #[derive(Clone, Copy)]
-pub(super) struct Client<'a, 'r> {
+pub(super) struct Client<'r> {
     /// What the client sent.
-    pub(super) packet: &'a Packet<'r>,
+    pub(super) packet: &'r Packet<'r>,
     /// The port that it asked from.
     port: u16,
     /// The port of ours that was asked.
@@ -30,7 +30,7 @@ impl<I: Network> Udp<'_, I> {
     pub(super) fn serve<'r>(
         &mut self,
         now: Instant,
-        packet: &Packet<'r>,
+        packet: &'r Packet<'r>,
         region: &'r Region<'_>,
     ) -> Result<(), I::Error> {
         let (header, payload) = match UdpHeader::parse(packet) {
@@ -87,7 +87,7 @@ impl<I: Network> Udp<'_, I> {
     pub(super) fn answer(
         &mut self,
         now: Instant,
-        client: Client<'_, '_>,
+        client: Client<'_>,
         reply: Reply<'_>,
     ) -> Result<(), I::Error> {
         match reply {
@@ -99,12 +99,7 @@ impl<I: Network> Udp<'_, I> {
     }
 
     #[inline]
-    fn reply(
-        &mut self,
-        now: Instant,
-        client: Client<'_, '_>,
-        reply: &[u8],
-    ) -> Result<(), I::Error> {
+    fn reply(&mut self, now: Instant, client: Client<'_>, reply: &[u8]) -> Result<(), I::Error> {
         let Client { packet, port, asked } = client;
         if port == 0 {
             self.counters.no_reply_port += 1;
@@ -132,7 +127,7 @@ impl<I: Network> Udp<'_, I> {
     fn explain(
         &mut self,
         now: Instant,
-        client: Client<'_, '_>,
+        client: Client<'_>,
         reply: Reply<'_>,
     ) -> Result<(), I::Error> {
         let mut room = Finite::<LONGEST_LINE>::new();

@@ -63,7 +63,7 @@ fn request(payload: &[u8]) -> Packet<'static> {
 
 /// Lets the layer receive one packet, which it is to keep.
 fn receive(udp: &mut Udp<'_, FakeNetwork>, region: &Region<'_>, packet: Packet<'static>) {
-    udp.network.incoming.push_back(Delivery::Packet(packet));
+    udp.network.incoming.push_back(Delivery::Packet(Box::leak(Box::new(packet))));
     let received = udp.receive(NOW, region).unwrap();
     assert!(matches!(received, Rx::Handled), "{received:?}");
 }

@@ -26,7 +26,7 @@ fn an_echo_reply_has_the_service_type_of_the_request_and_code_0() {
     let mut layer = layer();
     let mut item = packet(Protocol::ICMP, message(8, 9, [1, 2, 3, 4], b""));
     item.tos = 0xb8;
-    receive(&mut layer, Delivery::Packet(item));
+    receive(&mut layer, packet_up(item));
     assert_eq!(layer.network.sent, [(outgoing(0xb8), message(0, 0, [1, 2, 3, 4], b"").to_vec())]);
 }
 
@@ -35,7 +35,7 @@ fn echo_silent() {
     let mut layer = layer();
     let mut item = packet(Protocol::ICMP, &ECHO_REQUEST);
     item.broadcast = true;
-    assert_eq!(receive(&mut layer, Delivery::Packet(item)), None);
+    assert_eq!(receive(&mut layer, packet_up(item)), None);
     assert!(layer.network.sent.is_empty());
     assert_eq!((layer.stats().broadcast_echo_requests, layer.stats().echo_requests), (1, 0));
 }
@@ -56,12 +56,12 @@ fn a_wrong_checksum_is_dropped() {
     let mut damaged = ECHO_REQUEST;
     damaged[12] ^= 1;
     let mut item = packet(Protocol::ICMP, damaged.to_vec().leak());
-    receive(&mut layer, Delivery::Packet(item));
+    receive(&mut layer, packet_up(item));
     assert!(layer.network.sent.is_empty());
     assert_eq!((layer.stats().bad_checksum, layer.stats().messages_rx), (1, 0));
     // What the device verified, or what is blank, is not looked at.
     item.verify_checksum = false;
-    receive(&mut layer, Delivery::Packet(item));
+    receive(&mut layer, packet_up(item));
     assert_eq!(layer.network.sent.len(), 1);
 }
 
@@ -91,7 +91,7 @@ fn errors_are_handed_up() {
     ] {
         let mut item = packet(Protocol::ICMP, message(message_type, code, rest, &OUR_PACKET[..28]));
         item.source = ROUTER;
-        let up = receive(&mut layer, Delivery::Packet(item)).unwrap();
+        let up = receive(&mut layer, packet_up(item)).unwrap();
         let quoted = "10.0.0.2 > 10.0.0.1 udp [1f, 90, 13, 88, 00, 0c, 00, 00]";
         assert_eq!(up, format!("{words} from 10.0.0.254: {quoted}"));
     }
@@ -103,7 +103,7 @@ fn errors_are_handed_up() {
 fn what_is_handed_up_is_not_a_copy() {
     let mut layer = layer();
     let payload = message(3, 3, [0; 4], &OUR_PACKET);
-    layer.network.incoming.push_back(Delivery::Packet(packet(Protocol::ICMP, payload)));
+    layer.network.incoming.push_back(packet_up(packet(Protocol::ICMP, payload)));
     with_region(|region| {
         let Ok(Rx::Item(Delivery::Error(report))) = layer.receive(NOW, region) else {
             panic!("not handed up")
@@ -192,6 +192,6 @@ fn an_answer_that_cannot_be_sent_is_counted() {
 fn a_broken_device_is_an_error() {
     let mut layer = layer();
     layer.network.broken = true;
-    layer.network.incoming.push_back(Delivery::Packet(packet(Protocol::ICMP, &ECHO_REQUEST)));
+    layer.network.incoming.push_back(packet_up(packet(Protocol::ICMP, &ECHO_REQUEST)));
     with_region(|region| assert!(matches!(layer.receive(NOW, region), Err(Broken))));
 }

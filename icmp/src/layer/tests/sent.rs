@@ -178,13 +178,13 @@ fn echo_is_answered_whatever_the_limit_of_errors() {
 fn reassembly_that_timed_out_is_told_to_the_sender_and_kept() {
     let mut layer = layer();
     let problem = Problem::ReassemblyTimedOut;
-    assert_eq!(receive(&mut layer, Delivery::Rejected(udp(), problem)), None);
+    assert_eq!(receive(&mut layer, rejected_up(udp(), problem)), None);
     let (header, quoted) = IcmpHeader::parse(&layer.network.sent[0].1, true).unwrap();
     assert_eq!((header.message_type, header.code), (MessageType::TIME_EXCEEDED, 1));
     assert_eq!(quoted, [&HEADER[..], &DATAGRAM].concat());
     // The rules hold here too.
     let packet = Packet { broadcast: true, ..udp() };
-    receive(&mut layer, Delivery::Rejected(packet, problem));
+    receive(&mut layer, rejected_up(packet, problem));
     assert_eq!((layer.network.sent.len(), layer.stats().errors_forbidden), (1, 1));
 }
 
@@ -195,7 +195,7 @@ fn a_bad_header_is_told_to_the_sender_and_kept() {
         (Problem::SourceRouteFailed, [3, 5, 0, 0, 0, 0]),
     ] {
         let mut layer = layer();
-        assert_eq!(receive(&mut layer, Delivery::Rejected(udp(), problem)), None);
+        assert_eq!(receive(&mut layer, rejected_up(udp(), problem)), None);
         let [(to, sent)] = &layer.network.sent[..] else { panic!("one error") };
         assert_eq!(*to, outgoing(0));
         assert_eq!([&sent[..2], &sent[4..8]].concat(), bytes);
@@ -210,7 +210,7 @@ fn other_reports_from_below_are_handed_up() {
     let ours = Packet { source: OURS, destination: PEER, ..udp() };
     for problem in [Problem::HostUnreachable, Problem::ReassemblyTimedOut] {
         let report = IcmpError { problem, reporter: ROUTER, packet: ours };
-        let up = receive(&mut layer, Delivery::Error(report)).unwrap();
+        let up = receive(&mut layer, error_up(report)).unwrap();
         assert!(up.starts_with(&format!("{problem} from 10.0.0.254: 10.0.0.2 > 10.0.0.1 udp")));
     }
     assert!(layer.network.sent.is_empty());
@@ -220,10 +220,10 @@ fn other_reports_from_below_are_handed_up() {
 fn what_nobody_wants_is_answered_by_protocol_unreachable() {
     let mut layer = layer();
     let item = packet(Protocol(132), &DATAGRAM);
-    layer.unclaimed(NOW, Delivery::Packet(item)).unwrap();
+    layer.unclaimed(NOW, packet_up(item)).unwrap();
     assert_eq!(layer.network.sent[0].1[..2], [3, 2]);
     let report = IcmpError { problem: Problem::TtlExceeded, reporter: ROUTER, packet: item };
-    layer.unclaimed(NOW, Delivery::Error(report)).unwrap();
+    layer.unclaimed(NOW, error_up(report)).unwrap();
     assert_eq!(layer.network.sent.len(), 1);
     assert_eq!((layer.stats().unknown_protocol, layer.stats().unwanted_errors), (1, 1));
 }

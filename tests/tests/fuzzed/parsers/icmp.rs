@@ -48,7 +48,8 @@ impl Layer for Once<'_> {
         let Some(packet) = self.packet.take() else { return Ok(Rx::Idle) };
         let copy = |bytes: &[u8]| &*region.alloc_slice(bytes).expect("inputs are shorter");
         let (header, payload) = (copy(packet.header), copy(packet.payload));
-        Ok(Rx::Item(Delivery::Packet(Packet { header, payload, ..packet })))
+        let packet = region.alloc(Packet { header, payload, ..packet });
+        Ok(Rx::Item(Delivery::Packet(packet.expect("inputs are shorter"))))
     }
 
     fn unclaimed(&mut self, _: Instant, _: Delivery<'_>) -> Result<(), Infallible> {
@@ -160,7 +161,7 @@ pub(crate) fn icmp(input: &[u8]) {
             assert_eq!((report.packet.header, report.packet.payload), (header, payload));
             assert_eq!(report.packet.destination, IpAddr::V4(to));
             assert_eq!(report.reporter, IpAddr::V4(SOURCE));
-            check_path(&message, &report);
+            check_path(&message, report);
         }
         _ => assert!(wanted.is_none(), "a report is missing: {message:02x?}"),
     }

@@ -211,7 +211,7 @@ fn listings_are_limited_in_bytes() {
         let mut ask = |now, udp: &mut Udp<'_, FakeNetwork>| {
             region.reset();
             let bytes = datagram(CLIENT, SocketAddr::new(OURS, 9100), b"").leak();
-            udp.network.incoming.push_back(Delivery::Packet(packet(bytes)));
+            udp.network.incoming.push_back(Delivery::Packet(Box::leak(Box::new(packet(bytes)))));
             assert!(matches!(udp.receive(now, &region), Ok(Rx::Handled)));
             core::mem::take(&mut udp.network.sent)
                 .iter()

@@ -127,7 +127,7 @@ fn a_table_needs_a_region_with_room_and_a_pool() {
     let mut room = Finite::<64>::new();
     let memory = room.region("stack");
     let exhausted = Udp::new(FakeNetwork::default(), 7, &memory).unwrap_err();
-    assert_eq!((exhausted.region, exhausted.allowed), ("stack", 64));
+    assert_eq!((exhausted.region, exhausted.allowed()), ("stack", 64));
     assert_eq!(exhausted, memory.require_pool().unwrap_err());
     with_pool(1, |pool| {
         let memory = Region::new(pool, "memory").with_cap(0);

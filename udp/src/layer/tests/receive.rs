@@ -24,6 +24,7 @@ fn other_protocols_are_handed_up() {
     with_layer(|mut udp, region| {
         for protocol in [Protocol::ICMP, Protocol::TCP, Protocol(255)] {
             let item = Packet { protocol, ..packet(&REQUEST) };
+            let item = &*Box::leak(Box::new(item));
             udp.network.incoming.push_back(Delivery::Packet(item));
             let Ok(Rx::Item(up)) = udp.receive(NOW, region) else { panic!("{protocol} was kept") };
             assert_eq!(format!("{up:?}"), format!("{:?}", Delivery::Packet(item)));

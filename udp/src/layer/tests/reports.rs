@@ -14,7 +14,7 @@ fn report(payload: &'static [u8]) -> IcmpError<'static> {
 
 /// Whether the layer keeps the report.
 fn keeps(udp: &mut Udp<'_, FakeNetwork>, region: &Region<'_>, report: IcmpError<'static>) -> bool {
-    udp.network.incoming.push_back(Delivery::Error(report));
+    udp.network.incoming.push_back(Delivery::Error(Box::leak(Box::new(report))));
     match udp.receive(NOW, region).unwrap() {
         Rx::Handled => true,
         Rx::Item(Delivery::Error(_)) => false,
@@ -125,7 +125,7 @@ fn reports_about_others_are_handed_up() {
         assert!(!keeps(&mut udp, region, IcmpError { packet: tcp, ..ours }));
         // One to us that could not be put together.
         let theirs = Packet { source: PEER, destination: OURS, ..ours.packet };
-        let rejected = Delivery::Rejected(theirs, Problem::ReassemblyTimedOut);
+        let rejected = Delivery::Rejected(Box::leak(Box::new(theirs)), Problem::ReassemblyTimedOut);
         udp.network.incoming.push_back(rejected);
         let handed_up = udp.receive(NOW, region).unwrap();
         assert!(matches!(handed_up, Rx::Item(Delivery::Rejected(..))), "{handed_up:?}");

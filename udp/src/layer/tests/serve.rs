@@ -108,7 +108,7 @@ fn an_error_too_long_for_the_line_is_shortened() {
         udp.bind(8080, |_, _| {
             let region = str::from_utf8(&NAME).unwrap();
             let limit = Limit::Cap;
-            Err(Exhausted { region, requested: 1, used: 0, allowed: 0, limit }.into())
+            Err(Exhausted::new(region, limit, 1, 0, 0).into())
         })
         .unwrap();
         receive(&mut udp, region, request(b"x"));
@@ -166,7 +166,7 @@ fn a_broken_device_is_an_error() {
     with_layer(|mut udp, region| {
         udp.bind(8080, |request, _region| Ok(request)).unwrap();
         udp.network.broken = true;
-        udp.network.incoming.push_back(Delivery::Packet(packet(&REQUEST)));
+        udp.network.incoming.push_back(Delivery::Packet(Box::leak(Box::new(packet(&REQUEST)))));
         assert!(matches!(udp.receive(NOW, region), Err(Broken)));
         assert!(matches!(udp.send(NOW, 8080, CLIENT, b"x"), Err(Broken)));
     });
