@@ -1,4 +1,4 @@
-use core::time::Duration;
+use core::{num::NonZeroU16, time::Duration};
 use std::{format, vec, vec::Vec};
 
 use ethernet::{Ethernet, EthernetHeader};
@@ -94,6 +94,31 @@ fn what_was_left_undone_waits_with_the_packet() {
         let sent = host.wire.drain_offloaded();
         let [(_, waited)] = &sent[..] else { panic!("one packet: {sent:?}") };
         assert_eq!(*waited, offload.shifted(14));
+    });
+}
+
+/// Every other way down hands it on with the packet.
+#[test]
+fn what_was_left_undone_goes_down_with_the_packet() {
+    with_host(|host| {
+        let checksum = Some(PartialChecksum { start: 20, ..PartialChecksum::UDP });
+        let offload = TxOffload { checksum, segment_size: NonZeroU16::new(1480) };
+        assert_eq!(host.hears(request(PEER, THEM)).len(), 1);
+        // To one that asked us, and is asked whether it is there; to one that is known; past the neighbours.
+        let mut sent = Vec::new();
+        for is_confirmed in [false, true] {
+            if is_confirmed {
+                assert_eq!(host.hears(reply(PEER, THEM)), [""; 0]);
+            }
+            host.arp.send_to(host.now, THEM.into(), EtherType::IPV4, [1; 46], offload).unwrap();
+            sent.extend(host.wire.drain_offloaded());
+        }
+        Link::send(&mut host.arp, host.now, ALL, EtherType::IPV4, [1; 46], offload).unwrap();
+        sent.extend(host.wire.drain_offloaded());
+        let is_arp = |frame: &[u8]| frame[12..14] == [8, 6];
+        let seen: Vec<_> = sent.iter().map(|(frame, offload)| (is_arp(frame), *offload)).collect();
+        let packet = (false, offload.shifted(14));
+        assert_eq!(seen, [packet, (true, TxOffload::NONE), packet, packet]);
     });
 }
 

@@ -64,6 +64,20 @@ fn what_fits_is_atomic_and_its_checksum_is_left_where_it_is() {
     }
 }
 
+#[test]
+fn what_goes_to_many_is_left_to_the_interface_too() {
+    with_offloads(ALL, |wire, mut host| {
+        for (destination, length) in [(GROUP, 100), (Ipv4Addr::BROADCAST, 100), (GROUP, 8200)] {
+            let outgoing = partial(destination, Protocol::UDP);
+            let sent = host.send(Instant::ZERO, &outgoing, &[7; 8200][..length]);
+            assert_eq!(sent, Ok(Sent::Queued));
+            let [(_, offload)] = &wire.drain_offloaded()[..] else { panic!("one packet") };
+            let segment_size = NonZeroU16::new(1480).filter(|_| length > 1480);
+            assert_eq!(*offload, TxOffload { checksum: Some(IN_PACKET), segment_size });
+        }
+    });
+}
+
 /// What other protocols send, for interfaces that do not cut, over paths with an MTU that the interface knows nothing
 /// of, or with a checksum that is there already, is cut here: what was left undone is done.
 #[test]
