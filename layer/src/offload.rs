@@ -53,15 +53,35 @@ impl TxOffload {
     /// A packet that is complete.
     pub const NONE: Self = Self { checksum: None, segment_size: None };
 
-    /// The packet begins `bytes` earlier: a header was put before it.
+    /// The packet begins `bytes` earlier: a header was put before it. A place beyond 65,535 bytes, where no packet has
+    /// a checksum, stays outside of the packet.
     #[inline]
     #[must_use]
     pub const fn shifted(self, bytes: u16) -> Self {
         match self.checksum {
-            Some(PartialChecksum { start, offset }) => {
-                Self { checksum: Some(PartialChecksum { start: start + bytes, offset }), ..self }
-            }
+            Some(PartialChecksum { start, offset }) => Self {
+                checksum: Some(PartialChecksum { start: start.saturating_add(bytes), offset }),
+                ..self
+            },
             None => self,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_outside_of_the_packet_stays_outside() {
+        for (start, shifted) in [(0, 20), (u16::MAX - 20, u16::MAX), (u16::MAX, u16::MAX)] {
+            let segment_size = NonZeroU16::new(8);
+            let at = |start| TxOffload {
+                checksum: Some(PartialChecksum { start, ..PartialChecksum::UDP }),
+                segment_size,
+            };
+            assert_eq!(at(start).shifted(20), at(shifted));
+        }
+        assert_eq!(TxOffload::NONE.shifted(20), TxOffload::NONE);
     }
 }

@@ -82,7 +82,9 @@ impl Header {
     }
 
     fn cut(self, transport: u16, size: u16) -> Self {
-        Self { header_len: (transport + 8).to_ne_bytes(), gso_size: size.to_ne_bytes(), ..self }
+        // The kernel refuses a header that ends outside of the frame.
+        let header_len = transport.saturating_add(8);
+        Self { header_len: header_len.to_ne_bytes(), gso_size: size.to_ne_bytes(), ..self }
     }
 
     /// Whether a checksum is blank.
@@ -131,6 +133,7 @@ mod tests {
         assert_eq!(Header::datagrams(34, 0).datagram_size(), None);
         assert_eq!(Header::to_fragment(34, 8).datagram_size(), None);
         assert_eq!(Header::WHOLE.blank_udp_checksum(), None);
+        assert_eq!(Header::to_fragment(u16::MAX, 8).header_len, u16::MAX.to_ne_bytes());
         let tcp = Header { csum_offset: 16_u16.to_ne_bytes(), ..Header::partial_udp(34) };
         assert_eq!((tcp.is_blank(), tcp.blank_udp_checksum()), (true, None));
     }
