@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use rt_regions::Region;
 
 use crate::{Netif, RxFrame};
-use layer::{Payload, Rx, TxOffload};
+use layer::{PartialChecksum, Payload, Replaced, Rx, TxOffload};
 
 /// Who is shown the frames: a file that keeps them, say.
 pub trait Recorder {
@@ -23,7 +23,8 @@ impl Recorder for Infallible {
 /// An interface, and a recorder of its frames if there is one.
 ///
 /// What is received is shown before any layer has seen it; what is sent, before the device takes it or
-/// drops it.
+/// drops it. A checksum that is left to the device is shown as it will be, since nobody could tell a partial one from
+/// a wrong one. What the device is to cut is shown in one piece.
 #[derive(Debug)]
 pub struct Capture<N, R> {
     netif: N,
@@ -57,14 +58,49 @@ impl<N: Netif, R: Recorder> Netif for Capture<N, R> {
     #[inline]
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(&frame);
+            match offload.checksum {
+                Some(checksum) => record_completed(recorder, &frame, checksum),
+                None => recorder.record(&frame),
+            }
         }
         self.netif.transmit(frame, offload)
     }
 }
 
+/// Shows a frame with the checksum that the device will complete.
+#[cold]
+fn record_completed(
+    recorder: &mut impl Recorder,
+    frame: &dyn Payload,
+    PartialChecksum { start, offset }: PartialChecksum,
+) {
+    let start = usize::from(start).min(frame.len());
+    // As RFC 1071 writes it: a wrapper of devices knows nothing of those who sum fast.
+    let (mut sum, mut at) = (0_u64, 0);
+    frame.visit(start, frame.len() - start, &mut |piece| {
+        for byte in piece {
+            sum += u64::from(*byte) << if at % 2 == 0 { 8 } else { 0 };
+            at += 1;
+        }
+    });
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    // 0 says in UDP that there is none; 0xffff is the same sum (RFC 768).
+    let checksum = match !sum as u16 {
+        0 => u16::MAX,
+        checksum => checksum,
+    };
+    recorder.record(&Replaced::new(
+        frame,
+        start + usize::from(offset.get()),
+        checksum.to_be_bytes(),
+    ));
+}
+
 #[cfg(test)]
 mod tests {
+    use core::num::NonZeroU16;
     use std::{vec, vec::Vec};
 
     use rt_regions::{Pool, Region};
@@ -130,5 +166,27 @@ mod tests {
         assert_eq!(capture.netif().1, [b"reply"]);
         let seen = capture.recorder.unwrap();
         assert_eq!(seen.0, [&b"request"[..], b"reply"]);
+    }
+
+    /// RFC 1071, 3: the example, with the field behind it.
+    #[test]
+    fn a_checksum_that_is_left_to_the_device_is_shown_completed_and_left_to_it() {
+        let summed = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        let sum = (!0xddf2_u16).to_be_bytes();
+        let frame = ([7; 14], (&summed[..3], (&summed[3..], [0, 0])));
+        let mut capture = Capture::new(Device(None, Vec::new()), Some(Frames::default()));
+        let mut transmit = |frame: &dyn Payload, start, offset| {
+            let offset = NonZeroU16::new(offset).unwrap();
+            let checksum = Some(PartialChecksum { start, offset });
+            capture.transmit(frame, TxOffload { checksum, segment_size: None }).unwrap();
+        };
+        transmit(&frame, 14, 8);
+        // A sum of ones, and a place outside of the frame.
+        transmit(&[0xff, 0xff, 0, 0], 0, 2);
+        transmit(&[1, 2, 3], u16::MAX, u16::MAX);
+        let sent = [bytes(frame), vec![0xff, 0xff, 0, 0], vec![1, 2, 3]];
+        assert_eq!(capture.netif().1, sent);
+        let completed = [&[7; 14][..], &summed, &sum].concat();
+        assert_eq!(capture.recorder.unwrap().0, [completed, vec![0xff; 4], vec![1, 2, 3]]);
     }
 }

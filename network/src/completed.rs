@@ -1,18 +1,13 @@
 //! A checksum that was left to the interface, completed after all.
 
-use layer::{PartialChecksum, Payload};
+use layer::{PartialChecksum, Payload, Replaced};
 
 use crate::Checksum;
 
 /// A payload whose partial checksum is completed: what a network layer sends in the place of one that it cuts into
 /// fragments itself, since an interface sees none of them whole.
 #[derive(Clone, Copy, Debug)]
-pub struct Completed<'a, P: ?Sized> {
-    payload: &'a P,
-    /// Where the checksum is.
-    at: usize,
-    checksum: [u8; 2],
-}
+pub struct Completed<'a, P: ?Sized>(Replaced<'a, P>);
 
 impl<'a, P: Payload + ?Sized> Completed<'a, P> {
     /// The payload with its checksum; as it is where `checksum` is outside of it.
@@ -21,37 +16,26 @@ impl<'a, P: Payload + ?Sized> Completed<'a, P> {
         let mut sum = Checksum::new();
         payload.visit(start, payload.len() - start, &mut |piece| sum = sum.add(piece));
         // 0 says in UDP that there is no checksum; this is the same sum (RFC 768).
-        let checksum_value = match sum.finish() {
+        let sum = match sum.finish() {
             0 => u16::MAX,
-            checksum => checksum,
+            sum => sum,
         };
         let at = start + usize::from(checksum.offset.get());
-        Self { payload, at, checksum: checksum_value.to_be_bytes() }
+        Self(Replaced::new(payload, at, sum.to_be_bytes()))
     }
 }
 
 impl<P: Payload + ?Sized> Payload for Completed<'_, P> {
     fn len(&self) -> usize {
-        self.payload.len()
+        self.0.len()
     }
 
     fn copy_to(&self, offset: usize, out: &mut [u8]) {
-        self.payload.copy_to(offset, out);
-        for (at, byte) in (self.at..).zip(self.checksum) {
-            if let Some(out) = at.checked_sub(offset).and_then(|at| out.get_mut(at)) {
-                *out = byte;
-            }
-        }
+        self.0.copy_to(offset, out);
     }
 
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
-        let end = offset + length;
-        let [before, after] = [self.at, self.at + 2].map(|at| at.clamp(offset, end));
-        self.payload.visit(offset, before - offset, visit);
-        if before < after {
-            visit(&self.checksum[before - self.at..after - self.at]);
-        }
-        self.payload.visit(after, end - after, visit);
+        self.0.visit(offset, length, visit);
     }
 }
 

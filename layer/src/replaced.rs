@@ -1,0 +1,73 @@
+//! A payload of which two bytes are others.
+
+use crate::Payload;
+
+/// A payload with two bytes in the place of those that are there: a packet whose checksum is known only when the
+/// rest is.
+#[derive(Clone, Copy, Debug)]
+pub struct Replaced<'a, P: ?Sized> {
+    payload: &'a P,
+    at: usize,
+    bytes: [u8; 2],
+}
+
+impl<'a, P: Payload + ?Sized> Replaced<'a, P> {
+    /// The payload with `bytes` at `at`, in bytes from its beginning; as it is where that is outside of it.
+    pub const fn new(payload: &'a P, at: usize, bytes: [u8; 2]) -> Self {
+        Self { payload, at, bytes }
+    }
+}
+
+impl<P: Payload + ?Sized> Payload for Replaced<'_, P> {
+    fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        self.payload.copy_to(offset, out);
+        for (at, byte) in (self.at..).zip(self.bytes) {
+            if let Some(out) = at.checked_sub(offset).and_then(|at| out.get_mut(at)) {
+                *out = byte;
+            }
+        }
+    }
+
+    fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8])) {
+        let end = offset + length;
+        let [before, after] = [self.at, self.at + 2].map(|at| at.clamp(offset, end));
+        self.payload.visit(offset, before - offset, visit);
+        if before < after {
+            visit(&self.bytes[before - self.at..after - self.at]);
+        }
+        self.payload.visit(after, end - after, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_it_is_that_of_the_whole() {
+        let bytes: Vec<u8> = (0..40).collect();
+        let payload = (&bytes[..13], &bytes[13..]);
+        // In the first piece, in both, in the second, at the end, half outside, and outside.
+        for at in [0, 12, 14, 38, 39, 40, 99] {
+            let mut expected = bytes.clone();
+            expected.iter_mut().skip(at).zip([0xaa, 0xbb]).for_each(|(byte, new)| *byte = new);
+            let replaced = Replaced::new(&payload, at, [0xaa, 0xbb]);
+            for start in 0..=40 {
+                for end in start..=40 {
+                    let mut part = vec![0; end - start];
+                    replaced.copy_to(start, &mut part);
+                    assert_eq!(part, expected[start..end], "{at}: {start}..{end}");
+                    let mut seen = Vec::new();
+                    replaced.visit(start, end - start, &mut |piece| seen.extend_from_slice(piece));
+                    assert_eq!(seen, part, "{at}: {start}..{end}");
+                }
+            }
+        }
+    }
+}
