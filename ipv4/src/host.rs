@@ -108,5 +108,7 @@ impl<'g> Host<'g> {
 /// outside of 0/8 and 127/8, no group, not of class E, and not the broadcast of all.
 #[inline]
 fn is_unicast(address: Ipv4Addr) -> bool {
-    matches!(address.octets()[0], 1..=126 | 128..=223)
+    let [first, ..] = address.octets();
+    // 1 to 126, and 128 to 223, in two comparisons.
+    first.wrapping_sub(1) < 223 && first != 127
 }

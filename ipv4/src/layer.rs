@@ -121,16 +121,18 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
                 expired => return Ok(expired),
             }
         }
-        let frame = match self.link.receive(now, region)? {
-            Rx::Item(frame) => frame,
-            Rx::Handled => return Ok(Rx::Handled),
-            Rx::Idle => return Ok(Rx::Idle),
-        };
-        if frame.ethertype != EtherType::IPV4 {
-            self.link.unclaimed(now, frame)?;
-            return Ok(Rx::Handled);
+        let received = self.link.receive(now, region)?;
+        match &received {
+            Rx::Item(frame) if frame.ethertype == EtherType::IPV4 => {
+                Ok(self.host.receive(now, self.link.address(), frame, region))
+            }
+            Rx::Item(frame) => {
+                self.link.unclaimed(now, *frame)?;
+                Ok(Rx::Handled)
+            }
+            Rx::Handled => Ok(Rx::Handled),
+            Rx::Idle => Ok(Rx::Idle),
         }
-        Ok(self.host.receive(now, self.link.address(), &frame, region))
     }
 
     fn unclaimed(&mut self, _now: Instant, item: Delivery<'_>) -> Result<(), E::Error> {
