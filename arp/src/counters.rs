@@ -31,7 +31,8 @@ layer::counters! {
         defences,
         /// Times that we found our address in use, or gave it up.
         given_up,
-        /// IPv4 packets not sent: our address was not ours at the time.
+        /// Packets for a neighbour not sent: our address was not ours at the time. A network that asks for it does not send
+        /// them in the first place.
         no_address_tx,
         /// Neighbours added because they asked us.
         learnt,

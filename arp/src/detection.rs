@@ -134,6 +134,11 @@ impl Detection {
         (self.state == State::GivenUp).then_some(&self.by)
     }
 
+    /// Whose the address turned out to be, if it is not tried again but given up for good: it was to be kept from then on.
+    pub(crate) fn lost(&self) -> Option<&AddressInUse> {
+        self.taken().filter(|_| self.keeps)
+    }
+
     /// Begins anew, with another address, or without one if it is not `set`. The conflicts that there were still
     /// count.
     pub(crate) fn restart(&mut self, set: bool) {

@@ -174,9 +174,9 @@ impl<L: Link> Layer for Arp<'_, L> {
     layer::forward!(link: L, "arp" in resolver; unclaimed);
 
     /// Whether our address has turned out to be ours; without probing it is from the beginning. It will never be where it
-    /// is another's.
+    /// is another's and [was to be kept](Self::with_probing_at_start); with probing it is tried again.
     fn ready(&self) -> Result<bool, &dyn fmt::Display> {
-        match self.resolver.in_use() {
+        match self.resolver.lost() {
             Some(in_use) => Err(in_use),
             None if self.resolver.address() != Cidr::UNSPECIFIED => self.link.ready(),
             None => Ok(false),

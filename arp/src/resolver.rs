@@ -112,6 +112,12 @@ impl<'g> Resolver<'g> {
         self.detection.taken()
     }
 
+    /// The station that has our address, if it never will be ours for that reason: a server is to be at this address, or
+    /// not at all.
+    pub fn lost(&self) -> Option<&AddressInUse> {
+        self.detection.lost()
+    }
+
     /// Gives us another address, or the same anew, or with the unspecified one none. It is announced, or probed for,
     /// by the next [`due`](Self::due). Everything that is known of neighbours is forgotten but the
     /// static entries; packets that wait are dropped, because they have the old address in them.

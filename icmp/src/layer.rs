@@ -151,7 +151,7 @@ impl<I: Network> Icmp<I> {
         Ok(None)
     }
 
-    /// Makes a report of a received error.
+    /// Finds out what a received error is about.
     fn error<'r>(
         &mut self,
         reporter: IpAddr,
@@ -225,8 +225,8 @@ impl<I: Network> Layer for Icmp<I> {
         let received = self.network.receive(now, region);
         match &received {
             Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::ICMP => {
-                let report = self.message(now, packet, region)?;
-                Ok(report.map_or(Rx::Handled, |report| Rx::Item(Delivery::Error(report))))
+                let error = self.message(now, packet, region)?;
+                Ok(error.map_or(Rx::Handled, |error| Rx::Item(Delivery::Error(error))))
             }
             // The network below found fault with somebody's packet: its sender is told.
             Ok(Rx::Item(Delivery::Rejected(packet, problem))) => {

@@ -8,8 +8,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, network_endian::U16
 /// What an error quotes of the payload, at least, if there was as much (RFC 792).
 const LEAST_PAYLOAD: usize = 8;
 
-/// The MTU that every link has (RFC 791 3.2); a smaller one is a lie (RFC 1191 3).
-const MIN_MTU: u16 = 68;
+/// The MTU that every link has; a smaller one is a lie (RFC 1191 3).
+const MIN_MTU: u16 = layer::IPV4_MIN_MTU as u16;
 
 /// The flags and the offset of a whole packet that no router may fragment.
 const DONT_FRAGMENT: u16 = 0x4000;

@@ -98,6 +98,11 @@ impl<'g> Host<'g> {
         &self.counters
     }
 
+    /// Whether its log is on.
+    pub fn has_log(&self) -> bool {
+        self.log
+    }
+
     /// Turns its log on or off.
     pub fn set_log(&mut self, on: bool) {
         self.log = on;

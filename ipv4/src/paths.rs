@@ -7,8 +7,7 @@
 
 use core::{net::Ipv4Addr, time::Duration};
 
-use layer::{Instant, TableHash};
-use netif::IPV4_MIN_MTU;
+use layer::{IPV4_MIN_MTU, Instant, TableHash};
 use rt_regions::{Exhausted, Region};
 
 mod ids;
@@ -20,9 +19,9 @@ const WAYS: usize = 8;
 const HOLDS: Duration = Duration::from_secs(600);
 
 /// The least that packets are made for. Hardly any path takes less than this (Linux has the same floor,
-/// `net.ipv4.route.min_pmtu`), and who forges a report would have large replies go in a thousand pieces.
+/// `net.ipv4.route.min_pmtu`), and who forges an error would have large replies go in a thousand pieces.
 /// Where a path does take less, routers make the pieces: what goes there may be fragmented, which RFC 1191 3
-/// offers as the other answer to a report.
+/// offers as the other answer to an error.
 const FLOOR: u16 = 552;
 
 /// The fewest rows and the most; there are a power of two of them.

@@ -4,6 +4,9 @@ use core::{error::Error, fmt, net::Ipv4Addr, str::FromStr};
 
 use crate::{Dotted, parse_ipv4, split::split_once};
 
+/// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
+pub const IPV4_MIN_MTU: usize = 68;
+
 /// An address and the network it is in: `10.0.0.2/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {

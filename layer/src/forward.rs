@@ -81,7 +81,7 @@ macro_rules! forward {
         }
     };
     (@ready $below:ident $Below:ident $name:literal) => {
-        fn ready(&self) -> Result<bool, &dyn core::fmt::Display> {
+        fn ready(&self) -> Result<bool, &dyn ::core::fmt::Display> {
             self.$below.ready()
         }
     };

@@ -15,6 +15,15 @@ pub struct Offloads {
 impl Offloads {
     /// An interface that sends what it is given, byte for byte.
     pub const NONE: Self = Self { checksum: false, udp_fragmentation: false };
+
+    /// What both do: what can be left to whichever of two interfaces a packet goes to.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            checksum: self.checksum && other.checksum,
+            udp_fragmentation: self.udp_fragmentation && other.udp_fragmentation,
+        }
+    }
 }
 
 /// What was left undone in one packet that is sent. It travels down beside the packet; a layer that puts its header

@@ -21,7 +21,7 @@ pub(crate) const LARGEST_HEADER: usize = ETHERNET + 4;
 pub(crate) struct Batch<'b> {
     /// The header of virtio, and the frame.
     buffer: &'b mut [u8],
-    help: OffloadLevel,
+    level: OffloadLevel,
     mtu: usize,
     /// The length of the frame, or of all the datagrams as one, in bytes; 0 if there is none.
     length: usize,
@@ -51,10 +51,10 @@ pub(crate) struct TooLong;
 
 impl<'b> Batch<'b> {
     /// The length of the buffer that frames of an MTU of `mtu` bytes need.
-    pub(crate) fn buffer_len(help: OffloadLevel, mtu: usize) -> usize {
+    pub(crate) fn buffer_len(level: OffloadLevel, mtu: usize) -> usize {
         let longest = mtu + LARGEST_HEADER;
         virtio::HEADER_LEN
-            + match help {
+            + match level {
                 OffloadLevel::None | OffloadLevel::Checksums => longest,
                 OffloadLevel::Fragments | OffloadLevel::Segments => {
                     longest.max(LARGEST_HEADER + LONGEST_PACKET)
@@ -63,9 +63,9 @@ impl<'b> Batch<'b> {
     }
 
     /// Nothing, with room in `buffer`, which has at least the length of [`buffer_len`](Self::buffer_len).
-    pub(crate) fn new(buffer: &'b mut [u8], help: OffloadLevel, mtu: usize) -> Self {
+    pub(crate) fn new(buffer: &'b mut [u8], level: OffloadLevel, mtu: usize) -> Self {
         let kind = Kind::Plain;
-        Self { buffer, help, mtu, length: 0, frames: 0, frame_length: 0, kind }
+        Self { buffer, level, mtu, length: 0, frames: 0, frame_length: 0, kind }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -127,13 +127,13 @@ impl<'b> Batch<'b> {
     fn examine(&mut self, offload: TxOffload) -> Result<bool, TooLong> {
         self.kind = match offload {
             TxOffload { checksum: Some(checksum), segment_size: Some(size) }
-                if self.help >= OffloadLevel::Fragments =>
+                if self.level >= OffloadLevel::Fragments =>
             {
                 self.kind = Kind::Long { transport: checksum.start, size: size.get() };
                 return Ok(false);
             }
             TxOffload { checksum: Some(checksum), segment_size: None }
-                if self.help != OffloadLevel::None =>
+                if self.level != OffloadLevel::None =>
             {
                 self.open().map_or(Kind::Partial(checksum), Kind::Open)
             }
@@ -149,7 +149,7 @@ impl<'b> Batch<'b> {
 
     /// The datagram that is in, if others can join it: without options, and not empty.
     fn open(&self) -> Option<Datagram> {
-        if self.help != OffloadLevel::Segments {
+        if self.level != OffloadLevel::Segments {
             return None;
         }
         let datagram = Datagram::find(&self.buffer[virtio::HEADER_LEN..][..self.length])?;
@@ -158,7 +158,7 @@ impl<'b> Batch<'b> {
 
     /// All of it, as it is to be written.
     pub(crate) fn bytes(&mut self) -> &[u8] {
-        if self.help == OffloadLevel::None {
+        if self.level == OffloadLevel::None {
             return &self.buffer[virtio::HEADER_LEN..][..self.length];
         }
         let (head, frame) = self.buffer.split_at_mut(virtio::HEADER_LEN);

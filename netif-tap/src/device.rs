@@ -109,8 +109,8 @@ pub(crate) fn open(
     if most != OffloadLevel::None {
         match attach(name, FLAGS | VNET_HDR) {
             Ok(device) => {
-                if let Some(help) = negotiate(&device, most) {
-                    return Ok((device, help));
+                if let Some(level) = negotiate(&device, most) {
+                    return Ok((device, level));
                 }
             }
             // Also what a kernel says that does not know the flag.

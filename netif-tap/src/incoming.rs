@@ -53,8 +53,8 @@ pub(crate) enum Refused {
 impl<'b> Incoming<'b> {
     /// The length of the buffer that frames of an MTU of `mtu` bytes need: one byte more than the longest, so
     /// that a frame which was cut off can be told from one which just fits.
-    pub(crate) fn buffer_len(help: OffloadLevel, mtu: usize) -> usize {
-        let longest = match help {
+    pub(crate) fn buffer_len(level: OffloadLevel, mtu: usize) -> usize {
+        let longest = match level {
             OffloadLevel::None => return 0,
             OffloadLevel::Checksums | OffloadLevel::Fragments => mtu,
             OffloadLevel::Segments => mtu.max(LONGEST_PACKET),

@@ -1,18 +1,12 @@
 //! Frames in and out of a TAP device.
 
-use core::{
-    fmt,
-    mem::{ManuallyDrop, MaybeUninit},
-    time::Duration,
-};
+use core::{fmt, mem::MaybeUninit, time::Duration};
 
 use layer::{Counter, Offloads, Payload, Rx, TxOffload};
-use netif::{Capture, Checksums, IPV4_MIN_MTU, MacAddr, Netif, RxFrame};
-use rt::{Config, Runtime};
-use rt_regions::{Exhausted, PAGE_SIZE, Region};
+use netif::{Checksums, MacAddr, Netif, RxFrame};
+use rt_regions::{Exhausted, Region};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fd::{AsFd, OwnedFd},
     io::{self, Errno},
     time::{ClockId, clock_gettime},
 };
@@ -25,6 +19,8 @@ use crate::{
     incoming::{Incoming, Loaded, Refused},
 };
 
+mod open;
+
 /// A service that takes longer for a reply is not made to wait for the next request as well.
 const PROMPT: Duration = Duration::from_micros(20);
 /// How often the device is asked again after a frame before it counts as having no other: for about 5 us, which
@@ -32,9 +28,6 @@ const PROMPT: Duration = Duration::from_micros(20);
 const SPIN_READS: u32 = 32;
 /// How often it is asked whether the interface is up: nothing else tells.
 const LINK_INTERVAL: Duration = Duration::from_secs(1);
-/// The buffers for many datagrams at once take at most one in so many pages of the pool.
-const POOL_SHARE: usize = 16;
-
 /// A TAP device: an Ethernet link to the Linux host that this process runs on.
 ///
 /// It stays open until the process ends.
@@ -43,7 +36,7 @@ pub struct Tap {
     event: Event,
     mac: MacAddr,
     mtu: usize,
-    help: OffloadLevel,
+    level: OffloadLevel,
     /// What was read and not yet handed up.
     incoming: Incoming<'static>,
     /// What is to be written.
@@ -56,116 +49,6 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it. Its frames are shown to the
-    /// runtime's recorder, if the program was asked for that.
-    ///
-    /// The hardware address is that of `--mac`, or a random one that is locally administered: the
-    /// address that the host sees on its own side of the link is another one.
-    ///
-    /// # Errors
-    /// See [`Error`] (status 1; a name that no interface can have: status 2); or the runtime has no
-    /// entropy, or its recorder cannot write.
-    pub fn open<R: Runtime>(
-        runtime: &mut R,
-        config: &Config,
-    ) -> Result<Capture<Self, R::Recorder>, rt::Error> {
-        let mac = match config.mac {
-            Some(mac) => mac,
-            None => {
-                let mut bytes = [0; 6];
-                runtime.entropy(&mut bytes)?;
-                MacAddr(bytes).local()
-            }
-        };
-        let name = config.interface.unwrap_or("tap0");
-        let tap = Self::attach_with(name, mac, config.offloads, runtime.memory());
-        let tap = tap.map_err(|error| match error {
-            Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
-            error => error.into(),
-        })?;
-        if device::is_new(tap.event) {
-            runtime.print(format_args!(
-                "the TAP device {name} was not there: made, to go with this process; it is down \
-                 until 'ip link set {name} up'"
-            ));
-        }
-        Ok(Capture::new(tap, runtime.recorder()?))
-    }
-
-    /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its
-    /// buffer, one frame long, is allocated in `memory`.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn attach(
-        name: &'static str,
-        mac: MacAddr,
-        memory: &'static Region<'static>,
-    ) -> Result<Self, Error> {
-        Self::attach_with(name, mac, false, memory)
-    }
-
-    /// Attaches to a TAP device with the help of the kernel, as far as it has any, if `offloads` is true. With 3 MiB or more
-    /// behind `memory`, its buffers take 128 KiB.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn attach_with(
-        name: &'static str,
-        mac: MacAddr,
-        offloads: bool,
-        memory: &'static Region<'static>,
-    ) -> Result<Self, Error> {
-        let pages = memory.pool().map_or(0, |pool| pool.pages());
-        let lengths = [
-            Incoming::buffer_len(OffloadLevel::Segments, 0),
-            Batch::buffer_len(OffloadLevel::Segments, 0),
-        ];
-        let buffers = lengths.iter().sum::<usize>().div_ceil(PAGE_SIZE);
-        let most = match offloads {
-            false => OffloadLevel::None,
-            true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
-            true => OffloadLevel::Segments,
-        };
-        let (device, help) = device::open(name, most)?;
-        let mtu = device::mtu(name)?;
-        if mtu < IPV4_MIN_MTU && help != OffloadLevel::None {
-            drop(device);
-            let (device, help) = device::open(name, OffloadLevel::None)?;
-            return Self::new(name, device, help, mac, mtu, memory);
-        }
-        Self::new(name, device, help, mac, mtu, memory)
-    }
-
-    /// Frames of an MTU of `mtu` bytes through `device`, which gives one frame at a read, takes one
-    /// at a write, and never blocks.
-    fn new(
-        name: &'static str,
-        device: OwnedFd,
-        help: OffloadLevel,
-        mac: MacAddr,
-        mtu: usize,
-        memory: &'static Region<'static>,
-    ) -> Result<Self, Error> {
-        let zeroes = |length| memory.alloc_slice_with(length, |_| 0);
-        let incoming = zeroes(Incoming::buffer_len(help, mtu))?;
-        let batch = zeroes(Batch::buffer_len(help, mtu))?;
-        // What never ends can be waited on without asking whether it is still there.
-        let device: &'static OwnedFd = memory.alloc(ManuallyDrop::new(device))?;
-        Ok(Self {
-            name,
-            event: device.as_fd(),
-            mac,
-            mtu,
-            help,
-            incoming: Incoming::new(incoming, mtu),
-            batch: Batch::new(batch, help, mtu),
-            last_sent: Duration::ZERO,
-            spins_left: 0,
-            counters: Counters::default(),
-        })
-    }
-
     /// Reads a frame that there is no room for, and forgets it. A read takes a frame off the queue
     /// even if it takes only its first byte.
     fn lose(&mut self) -> Result<Rx<RxFrame<'static>>, Error> {
@@ -304,8 +187,8 @@ impl Netif for Tap {
     #[inline]
     fn offloads(&self) -> Offloads {
         Offloads {
-            checksum: self.help != OffloadLevel::None,
-            udp_fragmentation: self.help >= OffloadLevel::Fragments,
+            checksum: self.level != OffloadLevel::None,
+            udp_fragmentation: self.level >= OffloadLevel::Fragments,
         }
     }
 
@@ -325,7 +208,7 @@ impl Netif for Tap {
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
         loop {
-            let received = match self.help {
+            let received = match self.level {
                 OffloadLevel::None => self.receive_plain(region)?,
                 _ if self.incoming.is_empty() => {
                     // The last one was not answered.
@@ -373,7 +256,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         // Nobody is left to be told of a broken device.
         let _ = self.flush();
-        if self.help != OffloadLevel::None {
+        if self.level != OffloadLevel::None {
             device::take_back(self.event);
         }
     }

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use netif::{IPV4_MIN_MTU, MacAddr};
+use layer::IPV4_MIN_MTU;
+use netif::MacAddr;
 use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
 use crate::{Error, state::XenbusState, wire::LARGEST_HEADER};

@@ -37,7 +37,7 @@ macro_rules! forward {
             self.$netif.mtu()
         }
 
-        fn offloads(&self) -> ::layer::Offloads {
+        fn offloads(&self) -> $crate::layer::Offloads {
             self.$netif.offloads()
         }
 
@@ -61,7 +61,7 @@ macro_rules! forward {
             self.$netif.describe(f)
         }
 
-        fn counters(&self, visit: &mut dyn FnMut(::layer::Counter)) {
+        fn counters(&self, visit: &mut dyn FnMut($crate::layer::Counter)) {
             self.$netif.counters(visit);
         }
     };

@@ -10,7 +10,10 @@ mod forward;
 mod mac;
 mod netif;
 
+#[doc(hidden)]
+pub use layer;
+
 pub use capture::{Capture, Recorder};
 pub use mac::{MacAddr, ParseMacAddrError};
 
-pub use crate::netif::{Checksums, IPV4_MIN_MTU, Netif, RxFrame};
+pub use crate::netif::{Checksums, Netif, RxFrame};

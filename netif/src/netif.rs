@@ -7,9 +7,6 @@ use rt_regions::Region;
 
 use crate::MacAddr;
 
-/// The smallest MTU of a link that carries IPv4, in bytes (RFC 791 3.2).
-pub const IPV4_MIN_MTU: usize = 68;
-
 /// What is known of the checksums inside a received frame, beside the IPv4 header's, which is
 /// always verified.
 ///
@@ -93,8 +90,8 @@ pub trait Netif {
     /// is dropped and counted. It may be kept back until [`receive`](Self::receive) is called again, which is
     /// when more may have come to go with it.
     ///
-    /// `offload` says what was left undone in it; it is within what [`offloads`](Self::offloads) says. What an
-    /// interface is not able to do is a frame that it drops and counts.
+    /// `offload` says what was left undone in it. The caller leaves undone only what [`offloads`](Self::offloads) says
+    /// that the interface does: a frame of which more was left undone is dropped and counted, or goes out as it is.
     ///
     /// # Errors
     /// The device is broken.

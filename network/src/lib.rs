@@ -10,6 +10,9 @@ mod completed;
 mod packet;
 mod token_bucket;
 
+#[doc(hidden)]
+pub use layer;
+
 pub use checksum::Checksum;
 pub use completed::Completed;
 pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
@@ -42,7 +45,8 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
         usize::MAX
     }
 
-    /// What may be left undone in what is sent, because it is done below.
+    /// What may be left undone in what is sent, because it is done below, whatever the destination: over several links it
+    /// is what all of them do.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
     }
@@ -95,7 +99,7 @@ macro_rules! forward {
             self.$below.max_payload(destination)
         }
 
-        fn path_mtu(&self, now: ::layer::Instant, destination: ::core::net::IpAddr) -> usize {
+        fn path_mtu(&self, now: $crate::layer::Instant, destination: ::core::net::IpAddr) -> usize {
             self.$below.path_mtu(now, destination)
         }
 
@@ -103,22 +107,22 @@ macro_rules! forward {
             self.$below.room()
         }
 
-        fn offloads(&self) -> ::layer::Offloads {
+        fn offloads(&self) -> $crate::layer::Offloads {
             self.$below.offloads()
         }
 
         fn send(
             &mut self,
-            now: ::layer::Instant,
+            now: $crate::layer::Instant,
             outgoing: &$crate::Outgoing,
-            payload: impl ::layer::Payload,
+            payload: impl $crate::layer::Payload,
         ) -> Result<$crate::Sent, $Below::Error> {
-            self.$below.send(now, outgoing, ::layer::share(&payload))
+            self.$below.send(now, outgoing, $crate::layer::share(&payload))
         }
 
         fn packet_too_big(
             &mut self,
-            now: ::layer::Instant,
+            now: $crate::layer::Instant,
             destination: ::core::net::IpAddr,
             mtu: u32,
         ) {

@@ -267,7 +267,7 @@ impl<I: Network> Udp<'_, I> {
         let to = outgoing.destination;
         let (length, most) = (payload.len(), self.max_datagram(to));
         let sent = match outgoing.source.or_else(|| self.network.source_for(to)) {
-            // An address that is not carried has no length at all, and is the better reason.
+            _ if self.network.max_payload(to) == 0 => Sent::NotSent(SendError::BadAddress(to)),
             Some(_) if length > most => Sent::NotSent(SendError::TooLong { length, most }),
             None => Sent::NotSent(SendError::BadSource(None)),
             Some(source) => {
@@ -307,8 +307,8 @@ impl<I: Network> Layer for Udp<'_, I> {
                 self.serve(now, packet, region)?;
                 Ok(Rx::Handled)
             }
-            Ok(Rx::Item(Delivery::Error(report))) if report.packet.protocol == Protocol::UDP => {
-                self.report(now, report);
+            Ok(Rx::Item(Delivery::Error(error))) if error.packet.protocol == Protocol::UDP => {
+                self.take_error(now, error);
                 Ok(Rx::Handled)
             }
             // As it came, in the place where it came to: the rest is not copied.

@@ -19,9 +19,9 @@ use crate::{
 /// The TTL of a multicast that does not say how far it is to go.
 const MULTICAST_TTL: u8 = 1;
 
-/// The least MTU that packets are made for, in bytes. A link with less than this is none (RFC 791 3.2 has 68); whatever
-/// it does, pieces are sent.
-const LEAST_MTU: usize = HEADER_LEN + 8;
+/// The shortest packet that carries a part of a payload, in bytes. A link that takes less than 68 is none (RFC 791 3.2);
+/// whatever it says, pieces of this length are made.
+const SHORTEST_FRAGMENT: usize = HEADER_LEN + 8;
 
 /// What the link is at this moment.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ struct Below {
 impl Below {
     #[inline]
     fn of(link: &impl Neighbours<Ipv4Addr, Address = Cidr>) -> Self {
-        let mtu = link.mtu().max(LEAST_MTU);
+        let mtu = link.mtu().max(SHORTEST_FRAGMENT);
         Self { ours: link.address(), mtu, offloads: link.offloads() }
     }
 }

@@ -27,8 +27,8 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn with_batch<T>(help: OffloadLevel, mtu: usize, test: impl FnOnce(Batch<'_>) -> T) -> T {
-    test(Batch::new(&mut vec![0xee; Batch::buffer_len(help, mtu)], help, mtu))
+fn with_batch<T>(level: OffloadLevel, mtu: usize, test: impl FnOnce(Batch<'_>) -> T) -> T {
+    test(Batch::new(&mut vec![0xee; Batch::buffer_len(level, mtu)], level, mtu))
 }
 
 /// Puts the first in, and joins the others.
@@ -57,11 +57,11 @@ fn two_datagrams_become_one_write() {
 
 #[test]
 fn one_datagram_goes_as_it_is_with_its_partial_checksum() {
-    for help in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
-        with_batch(help, MTU, |mut batch| {
+    for level in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
+        with_batch(level, MTU, |mut batch| {
             assert_eq!(
                 batch.put(&&frame(b"one.")[..], PARTIAL),
-                Ok(help == OffloadLevel::Segments)
+                Ok(level == OffloadLevel::Segments)
             );
             let mut expected = headers::tests::frame(b"one.");
             expected[40..42].copy_from_slice(&[0x14, 0x20]);
@@ -107,8 +107,8 @@ fn whatever_checksum_is_partial_is_left_to_the_kernel() {
     let offload = TxOffload { checksum: Some(checksum), segment_size: None };
     let mut tcp = frame(&[7; 40]);
     tcp[23] = 6;
-    for help in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
-        with_batch(help, MTU, |mut batch| {
+    for level in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
+        with_batch(level, MTU, |mut batch| {
             assert_eq!(batch.put(&&tcp[..], offload), Ok(false));
             let bytes = batch.bytes();
             assert_eq!(bytes[..10], *Header::partial(checksum).as_bytes());
@@ -137,7 +137,7 @@ fn what_the_kernel_would_not_do_is_refused() {
     let (long, short) = (frame(&[7; 2000]), frame(b"short"));
     let cut = TxOffload { segment_size: NonZeroU16::new(1480), ..PARTIAL };
     let cut_complete = TxOffload { checksum: None, ..cut };
-    for (help, frame, offload) in [
+    for (level, frame, offload) in [
         (OffloadLevel::Segments, &long, TxOffload::NONE),
         (OffloadLevel::Segments, &long, PARTIAL),
         (OffloadLevel::Segments, &long, cut_complete),
@@ -145,9 +145,9 @@ fn what_the_kernel_would_not_do_is_refused() {
         (OffloadLevel::None, &short, PARTIAL),
         (OffloadLevel::None, &short, cut),
     ] {
-        with_batch(help, MTU, |mut batch| {
+        with_batch(level, MTU, |mut batch| {
             let frame = &frame[..frame.len().min(batch.longest())];
-            assert_eq!(batch.put(&frame, offload), Err(TooLong), "{help:?} {offload:?}");
+            assert_eq!(batch.put(&frame, offload), Err(TooLong), "{level:?} {offload:?}");
             assert!(batch.is_empty() && !batch.join(&frame));
         });
     }

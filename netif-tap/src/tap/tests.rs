@@ -6,6 +6,8 @@ use std::{boxed::Box, vec, vec::Vec};
 use rt_regions::{Finite, PAGE_SIZE, Pool};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
+use rustix::fd::OwnedFd;
+
 use super::*;
 
 const MTU: usize = 100;

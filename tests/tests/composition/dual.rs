@@ -93,8 +93,12 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
         }
     }
 
+    fn room(&self) -> usize {
+        self.four.room().min(self.six.room())
+    }
+
     fn offloads(&self) -> Offloads {
-        self.four.offloads()
+        self.four.offloads().and(self.six.offloads())
     }
 
     fn send(

@@ -165,8 +165,8 @@ impl<I: Network> Udp<'_, I> {
     /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
     /// bound port was too big for it.
     #[cold]
-    pub(super) fn report(&mut self, now: Instant, report: &IcmpError<'_>) {
-        let IcmpError { problem, reporter, packet } = *report;
+    pub(super) fn take_error(&mut self, now: Instant, error: &IcmpError<'_>) {
+        let IcmpError { problem, reporter, packet } = *error;
         let Ok((header, payload)) = UdpHeader::ref_from_prefix(packet.payload) else {
             self.counters.icmp_errors_malformed += 1;
             return;

@@ -227,3 +227,12 @@ fn what_nobody_wants_is_answered_by_protocol_unreachable() {
     assert_eq!(layer.network.sent.len(), 1);
     assert_eq!((layer.stats().unknown_protocol, layer.stats().unwanted_errors), (1, 1));
 }
+
+/// An address that is no longer ours is no source: the network chooses.
+#[test]
+fn an_error_about_a_packet_to_what_is_not_our_address_comes_from_one_that_is() {
+    let mut layer = layer();
+    layer.network.ours = ["10.0.0.3".parse().unwrap()].into();
+    layer.send_error(NOW, &udp(), Problem::PortUnreachable).unwrap();
+    assert_eq!(layer.network.sent[0].0.source, None);
+}

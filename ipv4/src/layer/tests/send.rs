@@ -148,6 +148,18 @@ fn a_network_of_two_has_two_hosts() {
 }
 
 #[test]
+fn the_log_is_turned_on_in_the_value_too() {
+    with_host(|_, mut host, _| {
+        for (name, on) in [("arp", false), ("ipv4", true)] {
+            let mut setup = Setup::default();
+            setup.log = Some(name);
+            host.configure(&mut setup);
+            assert_eq!((host.log, host.host.has_log()), (on, on), "{name}");
+        }
+    });
+}
+
+#[test]
 fn broadcasts_and_multicasts_need_no_neighbour() {
     with_host(|wire, mut host, _| {
         for (address, mac) in [

@@ -96,6 +96,20 @@ fn what_the_network_refuses_is_told() {
     });
 }
 
+#[test]
+fn an_address_that_the_network_does_not_carry_is_the_reason() {
+    with_service(|mut udp, _| {
+        let six: SocketAddr = "[fe80::1]:9".parse().unwrap();
+        let refused = Ok(Sent::NotSent(SendError::BadAddress(six.ip())));
+        assert_eq!(udp.send(NOW, 8080, six, b"x"), refused);
+        let outgoing = Outgoing { source: Some(OURS), ..Outgoing::new(six.ip(), Protocol::UDP) };
+        assert_eq!(udp.send_with(NOW, 8080, 9, outgoing, b"x"), refused);
+        udp.network.ours.clear();
+        assert_eq!(udp.send(NOW, 8080, six, b"x"), refused);
+        assert_eq!(udp.stats().not_sent, 3);
+    });
+}
+
 /// Nobody would confirm an error about what comes from there.
 #[test]
 fn routers_may_fragment_what_no_port_here_sends() {

@@ -1,0 +1,132 @@
+//! How a TAP device is opened, and with how much help of the kernel.
+
+use core::{mem::ManuallyDrop, time::Duration};
+
+use layer::IPV4_MIN_MTU;
+use netif::{Capture, MacAddr};
+use rt::{Config, Runtime};
+use rt_regions::{PAGE_SIZE, Region};
+use rustix::fd::{AsFd, OwnedFd};
+
+use super::Tap;
+use crate::{
+    Counters, Error,
+    batch::Batch,
+    device::{self, OffloadLevel},
+    incoming::Incoming,
+};
+
+/// The buffers for many datagrams at once take at most one in so many pages of the pool.
+const POOL_SHARE: usize = 16;
+
+impl Tap {
+    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it. Its frames are shown to the
+    /// runtime's recorder, if the program was asked for that.
+    ///
+    /// The hardware address is that of `--mac`, or a random one that is locally administered: the
+    /// address that the host sees on its own side of the link is another one.
+    ///
+    /// # Errors
+    /// See [`Error`] (status 1; a name that no interface can have: status 2); or the runtime has no
+    /// entropy, or its recorder cannot write.
+    pub fn open<R: Runtime>(
+        runtime: &mut R,
+        config: &Config,
+    ) -> Result<Capture<Self, R::Recorder>, rt::Error> {
+        let mac = match config.mac {
+            Some(mac) => mac,
+            None => {
+                let mut bytes = [0; 6];
+                runtime.entropy(&mut bytes)?;
+                MacAddr(bytes).local()
+            }
+        };
+        let name = config.interface.unwrap_or("tap0");
+        let tap = Self::attach_with(name, mac, config.offloads, runtime.memory());
+        let tap = tap.map_err(|error| match error {
+            Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
+            error => error.into(),
+        })?;
+        if device::is_new(tap.event) {
+            runtime.print(format_args!(
+                "the TAP device {name} was not there: made, to go with this process; it is down \
+                 until 'ip link set {name} up'"
+            ));
+        }
+        Ok(Capture::new(tap, runtime.recorder()?))
+    }
+
+    /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its
+    /// buffer, one frame long, is allocated in `memory`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn attach(
+        name: &'static str,
+        mac: MacAddr,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        Self::attach_with(name, mac, false, memory)
+    }
+
+    /// Attaches to a TAP device with the help of the kernel, as far as it has any, if `offloads` is true. With 3 MiB or more
+    /// behind `memory`, its buffers take 128 KiB.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn attach_with(
+        name: &'static str,
+        mac: MacAddr,
+        offloads: bool,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        let pages = memory.pool().map_or(0, |pool| pool.pages());
+        let lengths = [
+            Incoming::buffer_len(OffloadLevel::Segments, 0),
+            Batch::buffer_len(OffloadLevel::Segments, 0),
+        ];
+        let buffers = lengths.iter().sum::<usize>().div_ceil(PAGE_SIZE);
+        let most = match offloads {
+            false => OffloadLevel::None,
+            true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
+            true => OffloadLevel::Segments,
+        };
+        let (device, level) = device::open(name, most)?;
+        let mtu = device::mtu(name)?;
+        if mtu < IPV4_MIN_MTU && level != OffloadLevel::None {
+            drop(device);
+            let (device, level) = device::open(name, OffloadLevel::None)?;
+            return Self::new(name, device, level, mac, mtu, memory);
+        }
+        Self::new(name, device, level, mac, mtu, memory)
+    }
+
+    /// Frames of an MTU of `mtu` bytes through `device`, which gives one frame at a read, takes one
+    /// at a write, and never blocks.
+    pub(super) fn new(
+        name: &'static str,
+        device: OwnedFd,
+        level: OffloadLevel,
+        mac: MacAddr,
+        mtu: usize,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        let zeroes = |length| memory.alloc_slice_with(length, |_| 0);
+        let incoming = zeroes(Incoming::buffer_len(level, mtu))?;
+        let batch = zeroes(Batch::buffer_len(level, mtu))?;
+        // What never ends can be waited on without asking whether it is still there.
+        let device: &'static OwnedFd = memory.alloc(ManuallyDrop::new(device))?;
+        Ok(Self {
+            name,
+            event: device.as_fd(),
+            mac,
+            mtu,
+            level,
+            incoming: Incoming::new(incoming, mtu),
+            batch: Batch::new(batch, level, mtu),
+            last_sent: Duration::ZERO,
+            spins_left: 0,
+            counters: Counters::default(),
+        })
+    }
+}
