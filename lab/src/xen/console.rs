@@ -54,7 +54,7 @@ pub fn with_log(program: &Path) -> Decode {
 }
 
 /// Adds to each line `stack ADDRESSES` of a guest the places in the source where these calls are, the
-/// innermost first, a line each, which the program `lab-places` finds: `  at udp/src/serve.rs:97 in serve`; to a line
+/// innermost first, a line each, which the program `lab-places` finds: `  at udp/src/layer/serve.rs:97 in serve`; to a line
 /// `rip ADDRESS …` that of the instruction.
 /// `program` is the ELF file that the guest runs, not stripped. What `decode` does with all lines, it does before.
 ///
