@@ -12,7 +12,7 @@ impl Region<'_> {
     /// Moves `value` into the region.
     ///
     /// # Errors
-    /// [`Exhausted`], and the value is gone, which is why it has no destructor.
+    /// [`Exhausted`]. The value is lost then, which is harmless because it has no destructor.
     #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
     #[inline]
     pub fn alloc<T>(&self, value: T) -> Result<&mut T, Exhausted> {
@@ -25,8 +25,8 @@ impl Region<'_> {
         Ok(unsafe { &mut *place.as_ptr() })
     }
 
-    /// Moves what `make` returns into the region. Its place is taken first: if there is none, `make`
-    /// is not called.
+    /// Moves the result of `make` into the region. Its place is allocated first: if there is none, `make` is
+    /// not called.
     ///
     /// # Errors
     /// [`Exhausted`].
@@ -89,7 +89,7 @@ impl Region<'_> {
         Ok(unsafe { core::slice::from_raw_parts_mut(place.as_ptr().cast(), length) })
     }
 
-    /// Room for `length` elements of any type, for who runs their destructors.
+    /// Room for `length` elements of any type, for a caller that runs their destructors.
     pub(crate) fn allocate_array<T>(&self, length: usize) -> Result<NonNull<T>, Exhausted> {
         const { assert!(align_of::<T>() <= PAGE_SIZE, "the alignment is larger than a page") };
         match Layout::array::<T>(length) {
@@ -98,9 +98,8 @@ impl Region<'_> {
         }
     }
 
-    /// Lets `fill` write up to `most` bytes into the region, and keeps what it wrote: the slice
-    /// that it returns, which begins where its argument begins. The rest is given back. `None`
-    /// keeps nothing.
+    /// Lets `fill` write up to `most` bytes into the region, and keeps the slice that it returns, which
+    /// begins where its argument begins. The rest is given back. `None` keeps nothing.
     ///
     /// # Errors
     /// [`Exhausted`], and `fill` was not called.

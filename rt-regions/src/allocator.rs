@@ -6,8 +6,8 @@ use allocator_api2::alloc::{AllocError, Allocator};
 
 use crate::Region;
 
-/// What a collection gives back stays in the region until the region ends, unless it is the newest
-/// thing there.
+/// Memory that a collection frees stays in the region until the region ends, unless it is the newest
+/// allocation there.
 // SAFETY: a block is the block's alone and stays where it is until the region is reset or ends; both
 // need the borrow that is the allocator, and all its copies, to have ended.
 unsafe impl Allocator for &Region<'_> {
@@ -65,7 +65,7 @@ unsafe impl Allocator for &Region<'_> {
 }
 
 impl Region<'_> {
-    /// Gives a block back if it is the newest thing in its chunk.
+    /// Gives a block back if it is the newest allocation in its chunk.
     ///
     /// # Safety
     /// The block was allocated here, with `size` bytes, and nobody uses it any more.

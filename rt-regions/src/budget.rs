@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-/// A count of pages with a cap, and the same of the region above.
+/// A count of pages with a cap, and the budget of the region above.
 pub(crate) struct Budget<'p> {
     cap: u32,
     used: Cell<u32>,

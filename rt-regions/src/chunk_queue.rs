@@ -1,4 +1,4 @@
-//! What waits for more packets: byte strings in a region of their own.
+//! Byte strings that outlive a packet, in a region of their own.
 
 use core::{alloc::Layout, fmt, mem::MaybeUninit, ptr::NonNull};
 
@@ -6,8 +6,8 @@ use crate::{Exhausted, Limit, Region, RegionBox, alloc::assert_plain};
 
 /// A queue of byte strings, each with a number, in a region of its own, beside a value `T`.
 ///
-/// What waits for more packets is kept so: the fragments of a datagram (the number being the
-/// offset), or the packets for a neighbour whose address is not yet known.
+/// It keeps data that waits for more packets: the fragments of a datagram (the number is the offset), or the
+/// packets for a neighbour whose address is not yet known.
 ///
 /// ```
 /// use rt_regions::{ChunkQueue, Pool, Region};
@@ -125,8 +125,8 @@ impl<'p, T> ChunkQueue<'p, T> {
         }
     }
 
-    /// The byte strings put together in `region`, each at the place in `length` bytes that its number says.
-    /// What none of them covers is zero, and what would be beyond the end is left out.
+    /// The byte strings joined in `region` into `length` bytes, each at the offset that is its number. Bytes
+    /// that no string covers are zero, and bytes beyond the end are left out.
     ///
     /// # Errors
     /// [`Exhausted`]: `region` has no room for that.

@@ -1,11 +1,11 @@
-//! Values with destructors, by choice: the region keeps a list of them and runs it in the end.
+//! Values with destructors, which the region keeps in a list and drops at its end.
 
 use core::{cell::Cell, fmt, ptr::NonNull};
 
 use crate::{Exhausted, Region};
 
-/// Calls its closure when it goes, whether its block is left at the end or by a panic: for what has to be
-/// put back after code that is not ours.
+/// Calls its closure when it is dropped, at the end of its block or by a panic: to restore state after
+/// foreign code.
 pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for Defer<F> {
@@ -71,8 +71,8 @@ impl Region<'_> {
     /// Moves `value` into the region, and drops it when the region is reset or ends: the newest value
     /// first. Releasing is then linear in the number of such values.
     ///
-    /// A region that is forgotten never drops its values. They own what they refer to (`'static`):
-    /// nothing else is certain to be there as long as the region.
+    /// A region that is forgotten never drops its values. They own what they refer to (`'static`), because
+    /// nothing else is certain to live as long as the region.
     ///
     /// ```
     /// # let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];

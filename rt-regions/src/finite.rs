@@ -1,10 +1,10 @@
-//! Finite regions: a buffer whose size is known when it compiles, and no page.
+//! Finite regions: a buffer whose size is known at compile time, and no page.
 
 use core::{fmt, mem::MaybeUninit};
 
 use crate::Region;
 
-/// Room for a region of at most `N` bytes, wherever this value stands (mostly the stack).
+/// Room for a region of at most `N` bytes, stored in this value (mostly on the stack).
 ///
 /// ```
 /// use rt_regions::Finite;

@@ -27,7 +27,7 @@ impl<'r, T> List<'r, T> {
     /// The list without elements.
     pub const EMPTY: Self = Self(None);
 
-    /// The list of `head` and then this one; its one new cell lives in `region`.
+    /// A list of `head` followed by this list; its one new cell lives in `region`.
     ///
     /// # Errors
     /// [`Exhausted`].

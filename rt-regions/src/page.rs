@@ -1,5 +1,5 @@
-//! Single pages that their holder owns: what a device driver lends to a device, and what a region
-//! takes over when the device has filled it.
+//! Single pages that their holder owns: a device driver lends them to a device, and a region takes them over
+//! when the device has filled them.
 
 use core::{fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
@@ -8,14 +8,14 @@ use crate::{
     size::PAGE_SIZE,
 };
 
-/// A page of a pool that is on no free list and in no region, but its holder's.
+/// A page of a pool that is on no free list and in no region: this value owns it.
 ///
-/// It is counted under the name it was taken with, as a region that holds one page. It goes back to
-/// its pool when it is dropped, in O(1), or becomes a page of a region by [`Region::adopt`].
+/// It is counted under the name that it was taken with, as a region that holds one page. When it is dropped,
+/// it goes back to its pool in O(1). [`Region::adopt`] makes it a page of a region.
 ///
-/// What it holds may be unwritten, or, while the driver lends it to a device or another domain, be
-/// written behind our back: a driver then works with [`as_ptr`](Self::as_ptr) and nothing else, and
-/// ends the loan before the page is dropped, adopted or lent out as a slice.
+/// Its bytes may be uninitialised. While the driver lends the page to a device or another domain, they may
+/// change at any time: then the driver uses only [`as_ptr`](Self::as_ptr), and ends the loan before the page
+/// is dropped, adopted or lent out as a slice.
 pub struct Page<'p> {
     pool: &'p Pool<'p>,
     label: &'p RegionStats,
@@ -24,7 +24,7 @@ pub struct Page<'p> {
 }
 
 impl Pool<'_> {
-    /// Takes a page. `name` is what errors and counters call it, as those of a region.
+    /// Takes a page. Errors and counters show it under `name`, as they do a region.
     ///
     /// ```
     /// use rt_regions::{PAGE_SIZE, Pool, Region};
@@ -68,8 +68,8 @@ impl Pool<'_> {
 }
 
 impl<'p> Page<'p> {
-    /// Where the page begins: [`PAGE_SIZE`] bytes, aligned to as many, which may be read (what was
-    /// written of them) and written as long as this value lives.
+    /// The start of the page: [`PAGE_SIZE`] bytes, aligned to as many. They may be written as long as this
+    /// value lives, and read once written.
     #[inline]
     pub fn as_ptr(&self) -> NonNull<u8> {
         self.pool.address(self.index)
@@ -82,7 +82,7 @@ impl<'p> Page<'p> {
         unsafe { self.as_ptr().cast().as_mut() }
     }
 
-    /// Writes zeroes over the page, so that nothing that was in it can be seen by whom it is lent to.
+    /// Writes zeroes over the page, so that the borrower cannot see its former contents.
     pub fn zero(&mut self) -> &mut [u8; PAGE_SIZE] {
         // SAFETY: by the invariant the page is ours alone.
         unsafe { self.as_ptr().write_bytes(0, PAGE_SIZE) };
@@ -95,7 +95,7 @@ impl<'p> Page<'p> {
         self.pool
     }
 
-    /// The page is no longer counted here, and somebody else's.
+    /// Stops counting the page here; its ownership passes to the caller.
     #[inline]
     fn into_index(self) -> u32 {
         self.label.give(1);
@@ -127,21 +127,20 @@ impl fmt::Debug for Page<'_> {
 }
 
 impl Region<'_> {
-    /// Makes `page` a page of this region without copying it. Its first `length` bytes are the object
-    /// that is returned, which lives as long as all that is in the region; what is allocated next
-    /// goes into the rest of the page. The page counts against the region's cap.
+    /// Makes `page` a page of this region without copying it. Its first `length` bytes are the returned
+    /// object, which lives as long as the other objects of the region. The next allocations go into the rest
+    /// of the page. The page counts against the region's cap.
     ///
-    /// A page that the region kept when it was reset, and has not used since, is given back in
-    /// exchange, so a region that adopts a page after each reset holds one page.
+    /// If the region kept a page when it was reset, and has not used it since, that page is given back in
+    /// exchange. So a region that adopts a page after each reset holds one page.
     ///
     /// # Safety
-    /// The first `length` bytes of the page were written, and nobody but us reads or writes it any
-    /// more: it is not lent to a device or to another domain.
+    /// The first `length` bytes of the page were written, and no device and no other domain can access the
+    /// page any more.
     ///
     /// # Errors
-    /// [`Exhausted`], and the page goes back to its pool: the region's cap is reached, it is finite,
-    /// the page is of another pool ([`Limit::OtherPool`]), or `length` is more than a page
-    /// ([`Limit::Size`]).
+    /// [`Exhausted`], and the page goes back to its pool: the region's cap is reached, the region is finite,
+    /// the page is of another pool ([`Limit::OtherPool`]), or `length` is more than a page ([`Limit::Size`]).
     #[allow(clippy::mut_from_ref, reason = "each call lends memory that no other call lends")]
     #[inline]
     pub unsafe fn adopt(&self, page: Page<'_>, length: usize) -> Result<&mut [u8], Exhausted> {
@@ -173,8 +172,8 @@ impl Region<'_> {
         Ok(unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), length) })
     }
 
-    /// Gives the one page of a region that was reset and not used since back to the pool, if there is
-    /// one; it stays counted, for the page that comes in exchange. Not inside a scope: that goes back to
+    /// Gives the one page of a region that was reset and not used since back to the pool, if there is one. It
+    /// stays counted, for the page that comes in exchange. Not inside a scope, because a scope goes back to
     /// the page in which it was opened.
     #[inline]
     fn exchange(&self, pool: &Pool<'_>) -> bool {

@@ -1,14 +1,14 @@
 //! Pages: one pool of memory, cut into pages, and the free lists that all regions share.
 //!
-//! What is given back is spliced, never walked: a chain of single pages goes onto the list of
-//! single pages, a chain of runs onto `returned`, both in O(1) whatever the chain holds. The work
-//! of sorting runs by their size, and of joining neighbours into larger runs, is done later, by an
-//! allocation that needs it, at a cost that is bounded by what was given back since the last time.
+//! A chain that is given back is spliced, never walked: a chain of single pages goes onto the list of single
+//! pages, a chain of runs onto `returned`, both in O(1) whatever the chain holds. Sorting runs by their size,
+//! and joining neighbours into larger runs, is done later, by an allocation that needs it. Its cost is
+//! bounded by the pages that were given back since the last time.
 //!
-//! A larger run is split only when no smaller one is free, so single pages fill the runs that are
-//! already broken before they break another. Hence the number of runs of 2^c pages that single
-//! pages ever break is at most the highest number of single pages in use at once, divided by 2^c,
-//! plus one; a flood of small objects that is held below a cap leaves the rest of the pool whole.
+//! A larger run is split only when no smaller one is free, so single pages fill the runs that are already
+//! broken before they break another. Hence single pages break at most as many runs of 2^c pages as the
+//! highest number of single pages in use at once, divided by 2^c, plus one. A flood of small objects below a
+//! cap leaves the rest of the pool whole.
 
 mod runs;
 
@@ -22,8 +22,8 @@ use crate::{
 /// No page: the end of a chain.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What the pool knows of a page; kept outside the page, so that all of the page is payload and
-/// nothing that is written into a page can harm the lists.
+/// The bookkeeping of a page. It is outside the page, so that all of the page is payload, and writing into a
+/// page cannot harm the lists.
 #[derive(Default)]
 struct PageInfo {
     /// The next run of the chain or free list that the run beginning here is on.
@@ -49,8 +49,8 @@ impl Chain {
 
 /// A pool of pages, shared by all the regions that are opened on it.
 ///
-/// A pool serves one thread: it is neither `Send` nor `Sync` while it lives, so no region and
-/// nothing that can still allocate crosses to another one.
+/// A pool serves one thread: it is neither `Send` nor `Sync` while it lives, so neither a region nor anything
+/// else that can allocate moves to another thread.
 ///
 /// ```compile_fail,E0277
 /// fn other_thread(work: impl FnOnce() + Send) {}
@@ -88,7 +88,7 @@ pub struct Pool<'m> {
 }
 
 impl<'m> Pool<'m> {
-    /// Makes a pool of `memory`: as many whole pages as fit beside 8 bytes of bookkeeping for each.
+    /// Makes a pool in `memory`: as many whole pages as fit, with 8 bytes of bookkeeping for each.
     ///
     /// Memory that is too small gives a pool without pages: every allocation from it fails.
     pub fn new(memory: &'m mut [mem::MaybeUninit<u8>]) -> Self {
@@ -174,15 +174,14 @@ impl<'m> Pool<'m> {
         self.labels.find(name, place)
     }
 
-    /// Keeps `pages` pages back for regions that were opened
-    /// [with the reserve](crate::Region::with_reserve): to all others the pool is used up when only
-    /// these are left.
+    /// Keeps `pages` pages back for regions that were opened [with the reserve](crate::Region::with_reserve).
+    /// For all other regions the pool is used up when only these are left.
     pub fn keep_back(&self, pages: usize) {
         self.kept_back.set(u32::try_from(pages).unwrap_or(u32::MAX));
     }
 
-    /// The labels of the regions and [pages](crate::Page) that are in use. When a program has ended
-    /// all its regions, what is listed here was forgotten (`core::mem::forget`), and so were its pages.
+    /// The counters of the regions and [pages](crate::Page) that are in use. Once a program has ended all its
+    /// regions, a region that is still listed was forgotten (`core::mem::forget`), and so were its pages.
     pub fn open_regions(&self) -> impl Iterator<Item = &RegionStats> {
         self.labels().filter(|label| label.live() > 0)
     }
@@ -260,7 +259,8 @@ impl<'m> Pool<'m> {
         core::iter::successors(first, move |&run| (run != chain.last).then(|| self.next(run)))
     }
 
-    /// In a debug build, notes who has a run, and notices if two have it or nobody had it.
+    /// In a debug build, notes whether a run is in use, and detects a run that two regions have, or that is
+    /// given back unused.
     fn note_use(&self, run: u32, class: usize, used: bool) {
         if cfg!(debug_assertions) {
             for page in run..run + (1 << class) {
@@ -290,8 +290,8 @@ impl<'m> Pool<'m> {
         self.pages[run as usize].next.get()
     }
 
-    /// The chain with `run` after what it has: so pages are taken again in the order in which they
-    /// were taken before, mostly upwards, which is what processors read ahead for.
+    /// The chain with `run` at its end. So pages are taken again in the order in which they were taken
+    /// before, mostly upwards, which helps the prefetching of processors.
     #[inline]
     pub(crate) fn append(&self, chain: Chain, run: u32) -> Chain {
         if chain.first == NONE {

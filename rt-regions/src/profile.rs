@@ -1,7 +1,7 @@
-//! The profile: what the regions of each name held over the length of a run.
+//! The profile: how much the regions of each name held in the course of a run.
 //!
-//! Only the counters are read, never an object, and never by the path that allocates. All memory of a
-//! profile is taken when it is made.
+//! A profile reads only the counters, never an object, and adds nothing to the path of an allocation. It
+//! takes all its memory when it is made.
 
 use core::{fmt, panic::Location};
 
@@ -47,14 +47,14 @@ impl Counts {
 
 /// A series of samples of a pool's labels, taken every so many ticks.
 ///
-/// A tick is whatever the program counts its work in; where it is a packet, the same packets give the
-/// same series, times left out. When there is no room for another sample, every second one is
-/// dropped and from then on half as many are taken: however long the run is, the series covers all
-/// of it, evenly, with between half and all of the samples that there is room for.
+/// A tick is the unit in which the program counts its work. If it is a packet, the same packets give the same
+/// series, except for times. When there is no room for another sample, every second one is dropped and from
+/// then on half as many are taken. So however long the run is, the series covers all of it evenly, and at
+/// least half of the room is used.
 ///
-/// What is opened and closed between two samples is seen by its peak: the most pages that the regions
-/// of a name held together since the sample before. Peaks are counted for one profile: a pool has at
-/// most one.
+/// A region that is opened and closed between two samples shows in the peak: the most pages that the regions
+/// of a name held together since the sample before. Peaks are counted for one profile, so a pool has at most
+/// one.
 ///
 /// ```
 /// use rt_regions::{Pool, Profile, Region};
@@ -93,9 +93,9 @@ pub struct Profile<'r> {
 }
 
 impl<'r> Profile<'r> {
-    /// A profile that has room, in `region`, for so many samples, and takes the first one at the
-    /// first tick and then one every `every` ticks. An odd number of samples is rounded up, and the
-    /// least is 2; no time at all between two is one tick.
+    /// A profile with room in `region` for this number of samples. It takes the first one at the first tick,
+    /// and then one every `every` ticks. An odd number of samples is rounded up, and the least is 2; an
+    /// `every` of 0 counts as 1.
     ///
     /// A sample takes 1.5 KiB. Memory of another pool than the one that is sampled keeps the
     /// profile out of its own picture.
@@ -121,7 +121,7 @@ impl<'r> Profile<'r> {
     /// Counts one tick; if it is time for a sample, takes one of `pool`, which must be the same each
     /// time, at the time `nanos` in nanoseconds.
     ///
-    /// O(1) but for the tick that finds the profile full, which moves half of it.
+    /// O(1), except for the tick that finds the profile full, which moves half of it.
     #[inline]
     pub fn tick(&mut self, pool: &Pool<'_>, nanos: u64) {
         if self.tick == self.next {

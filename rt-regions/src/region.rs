@@ -14,18 +14,19 @@ use crate::{
     size::{LARGEST, PAGE_SIZE},
 };
 
-/// What a debug build writes over memory that is given back.
+/// The byte that a debug build writes over memory that is given back.
 pub(crate) const POISON: u8 = 0xdd;
 
-/// A region: everything allocated in it lives until it is reset or dropped, and then goes at once,
-/// in O(1), whatever it holds.
+/// A region: everything allocated in it lives until it is reset or dropped. Then all of it is released at
+/// once, in O(1), whatever it holds.
 ///
-/// Opening one costs no page: the first page is taken when the first object comes. Allocating
-/// takes `&self` and lends for as long as the region is borrowed; [`reset`](Self::reset) takes
-/// `&mut self`, so it does not compile while anything that lives in the region can still be used.
+/// Opening a region takes no page: the first object takes the first page. Allocating takes `&self`, and the
+/// object lives as long as that borrow. [`reset`](Self::reset) takes `&mut self`, so it does not compile
+/// while an object of the region can still be used.
 ///
-/// Values with a destructor do not go into a region (it would never run); that does not compile.
-/// [`alloc_dropping`](Self::alloc_dropping) takes them, and runs their destructors in the end.
+/// A value with a destructor does not go into a region, because the destructor would never run: that does not
+/// compile. [`alloc_dropping`](Self::alloc_dropping) takes such values, and runs their destructors when the
+/// region ends.
 pub struct Region<'p> {
     /// The next free byte of the current chunk.
     ///
@@ -34,7 +35,7 @@ pub struct Region<'p> {
     pub(crate) next: Cell<*mut u8>,
     /// The end of the current chunk.
     pub(crate) end: Cell<*mut u8>,
-    /// Where the pages come from and who counts them; nothing for a finite region.
+    /// The pool of the pages and their counters; nothing for a finite region.
     pub(crate) source: Option<(&'p Pool<'p>, &'p RegionStats)>,
     pub(crate) name: &'static str,
     /// The single pages, the current one last.
@@ -67,7 +68,7 @@ pub struct Region<'p> {
 }
 
 impl<'p> Region<'p> {
-    /// Opens a region on `pool`. `name` is what errors and counters call it.
+    /// Opens a region on `pool`. Errors and counters show it under `name`.
     #[track_caller]
     pub fn new(pool: &'p Pool<'p>, name: &'static str) -> Self {
         Self::open(pool, name, Location::caller(), Budget::unlimited(None))
@@ -122,8 +123,8 @@ impl<'p> Region<'p> {
         region
     }
 
-    /// This region, not yet used, with a cap: it and its children together never hold more
-    /// than `bytes`, rounded up to whole pages.
+    /// This region, which is not used yet, with a cap: it and its children together never hold more than
+    /// `bytes`, rounded up to whole pages.
     #[must_use]
     pub fn with_cap(mut self, bytes: usize) -> Self {
         self.budget.set_cap(bytes.div_ceil(PAGE_SIZE));
@@ -182,15 +183,16 @@ impl<'p> Region<'p> {
         (self.page_count.get() + self.run_pages.get()) as usize
     }
 
-    /// Empties the region: all that was allocated in it is gone. One page is kept for what comes
-    /// next. O(1), but for [destructors](Self::alloc_dropping). If one of these panics, the others run, and
-    /// the region is empty all the same.
+    /// Empties the region, and keeps one page for the next objects. O(1), except for
+    /// [destructors](Self::alloc_dropping). If a destructor panics, the others run, and the region is empty
+    /// all the same.
     #[inline]
     pub fn reset(&mut self) {
         self.clear();
     }
 
-    /// Drops the values and gives back all pages but the newest, for who has the region mutably borrowed.
+    /// Drops the values and gives back all pages but the newest, for a caller that has the region mutably
+    /// borrowed.
     #[inline]
     fn clear(&self) {
         // Even if a destructor panics: what it leaves behind is used again.
@@ -219,8 +221,8 @@ impl<'p> Region<'p> {
         }
     }
 
-    /// Gives back the runs and all the pages but the last, which is the current chunk, and the one that is
-    /// in the processor's caches.
+    /// Gives back the runs and all the pages but the last, which is the current chunk, and in the processor's
+    /// caches.
     #[cold]
     fn give_all_but_last(&self, pool: &Pool<'_>, label: &RegionStats) {
         let Chain { first, last } = self.pages.get();
@@ -234,8 +236,8 @@ impl<'p> Region<'p> {
         self.count(label, Filled::default());
     }
 
-    /// Empties the region and keeps no page. O(1), but for [destructors](Self::alloc_dropping). If one of
-    /// these panics, the others run, and the region is empty all the same.
+    /// Empties the region and keeps no page. O(1), except for [destructors](Self::alloc_dropping). If a
+    /// destructor panics, the others run, and the region is empty all the same.
     pub fn release(&mut self) {
         let region = &*self;
         // Even if a destructor panics.
@@ -305,8 +307,8 @@ impl<'p> Region<'p> {
         }
     }
 
-    /// Zeroes what is given back, if that was asked for. In a debug build, writes [`POISON`] over it
-    /// otherwise, so that what is used after its end is noticed.
+    /// Zeroes pages that are given back, if that was asked for. Otherwise a debug build writes [`POISON`]
+    /// over them, to detect a use after the end.
     #[inline]
     pub(crate) fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
         if self.zeroing {

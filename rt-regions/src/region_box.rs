@@ -1,4 +1,4 @@
-//! A value that owns the region it lives in, and so outlives a packet.
+//! A value that owns the region in which it lives, and so outlives a packet.
 
 use core::{
     fmt,
@@ -8,7 +8,7 @@ use core::{
 
 use crate::{Exhausted, Region};
 
-/// A value in a region of its own; when the box goes, the region goes.
+/// A value in a region of its own. Dropping the box ends the region.
 pub struct RegionBox<'p, T: ?Sized> {
     /// INVARIANT: the value lives in `region`, which is neither reset nor lent while the box lives,
     /// so nobody but the box refers to it.
@@ -28,7 +28,7 @@ impl<'p, T> RegionBox<'p, T> {
 
     /// This box with the value seen as something unsized: `boxed.unsize(|value| value as _)`.
     ///
-    /// The box forgets what the value borrows, so that has to live as long as the pool.
+    /// The type of the box no longer shows what the value borrows, so that has to live as long as the pool.
     pub fn unsize<U: ?Sized>(
         mut self,
         coerce: impl for<'a> FnOnce(&'a mut T) -> &'a mut U,
@@ -42,7 +42,7 @@ impl<'p, T> RegionBox<'p, T> {
 }
 
 impl<'p, T: ?Sized> RegionBox<'p, T> {
-    /// The region that the value lives in, for what is to lie beside it.
+    /// The region in which the value lives, for other objects beside it.
     pub(crate) fn region(&self) -> &Region<'p> {
         &self.region
     }

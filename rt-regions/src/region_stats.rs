@@ -1,5 +1,5 @@
-//! Counters of regions, by name: exact, always there, written only when a region takes or gives
-//! back pages.
+//! Counters of regions, by name. They are exact, always present, and written only when a region takes or
+//! gives back pages.
 
 use core::{cell::Cell, fmt, panic::Location};
 
@@ -105,8 +105,8 @@ impl RegionStats {
         self.filled.get()
     }
 
-    /// How many bytes of these pages and runs are not used: what was left of a page when the next
-    /// object did not fit, and what a run has more than its object.
+    /// How many bytes of these pages and runs are not used: the rest of a page when the next object did not
+    /// fit, and the part of a run beyond its object.
     pub fn waste(&self) -> usize {
         self.waste.get()
     }
@@ -215,7 +215,7 @@ impl Labels {
         name: &'static str,
         place: &'static Location<'static>,
     ) -> &RegionStats {
-        // Names that stand beside each other are to have different places: Knuth's multiplicative hash.
+        // Neighbouring names get different places: Knuth's multiplicative hash.
         let hash = (name.as_ptr().addr() as u32).wrapping_mul(0x9e37_79b9);
         let recent = &self.recent[(hash >> (32 - RECENT.ilog2())) as usize];
         let (known, index) = recent.get();

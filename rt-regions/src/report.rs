@@ -1,4 +1,4 @@
-//! What a pool and its regions hold, as lines of text.
+//! A report on a pool and its regions, as lines of text.
 
 use core::fmt;
 

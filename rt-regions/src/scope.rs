@@ -10,24 +10,24 @@ use crate::{
     region_stats::Filled,
 };
 
-/// What [`Region::scope`] lends: a region that ends with the call.
+/// The scope that [`Region::scope`] lends: a region that ends with the call.
 ///
-/// What is allocated through its own methods lives for `'s`, until the scope ends, and so can be kept
-/// while an inner scope is open. What is allocated through the [`Region`] that it derefs to (a
-/// [`RegionVec`](crate::RegionVec), say) lives as long as that borrow.
+/// An object that is allocated by the scope's own methods lives for `'s`, until the scope ends, and so can be
+/// kept while an inner scope is open. An object that is allocated by the [`Region`] that the scope derefs to
+/// (for example a [`RegionVec`](crate::RegionVec)) lives as long as that borrow.
 #[derive(Debug)]
 pub struct Scope<'s> {
-    /// INVARIANT: while this scope can be used, nothing else allocates in the region: who opened it
-    /// holds the region, or the scope around it, mutably borrowed.
+    /// INVARIANT: while this scope can be used, nothing else allocates in the region, because the region, or
+    /// the scope around, is mutably borrowed.
     region: &'s Region<'s>,
 }
 
-/// Where a region was when a scope was opened in it: what came later can be given back in O(1),
+/// The state of a region when a scope was opened in it. What was added later can be given back in O(1),
 /// because pages and runs are added at the ends of their chains.
 ///
-/// Most scopes end in the page in which they began, and need to know no more than the place there. So
-/// this is written down only when it is about to change, by [`Region::save`]. The scopes around need not
-/// know: when this one has ended, the region is again as they left it.
+/// Most scopes end in the page in which they began, and need only the place there. So the mark is written
+/// only when the state is about to change, by [`Region::save`]. The scopes around need no mark for this: when
+/// the inner scope has ended, the region is again as they left it.
 ///
 /// INVARIANT: it is written if the region has [`WRITTEN`] in its place.
 pub(crate) type Mark = Cell<MaybeUninit<Saved>>;
@@ -48,7 +48,7 @@ pub(crate) struct Saved {
     dropping: Option<NonNull<Record>>,
 }
 
-/// Goes back to where the region was, however the scope is left.
+/// Restores the state of the region, however the scope is left.
 struct Rewind<'a> {
     region: &'a Region<'a>,
     mark: &'a Mark,
@@ -80,8 +80,8 @@ fn enter<R>(region: &Region<'_>, work: impl for<'s> FnOnce(&mut Scope<'s>) -> R)
 }
 
 impl Region<'_> {
-    /// Notes where the region is in the mark of the innermost scope, unless that has it: to be called
-    /// before a page, a run or a value to be dropped is added.
+    /// Writes the state of the region into the mark of the innermost scope, unless it is written already.
+    /// Called before a page, a run or a value to be dropped is added.
     pub(crate) fn save(&self) {
         if let Some(mark) = self.innermost.get().filter(|&mark| mark != WRITTEN) {
             let saved = Saved {
@@ -100,10 +100,10 @@ impl Region<'_> {
         }
     }
 
-    /// Goes back to where the region was when a scope was opened.
+    /// Restores the state of the region when a scope was opened.
     ///
     /// # Safety
-    /// Nothing that was allocated since is used any more.
+    /// No object that was allocated since is used any more.
     #[inline]
     unsafe fn rewind(&self, to: &Rewind<'_>) {
         // Last, and even if a destructor panics: `next` belongs to the chunk that is there again then.
@@ -151,11 +151,10 @@ impl Region<'_> {
         self.end.set(saved.end);
     }
 
-    /// Calls `work` with a region inside this one, which ends when `work` returns, errors and panics
-    /// included: `letregion` of the region calculus. It takes no page while the current one has room,
-    /// counts as this region, and ends in O(1), but for
-    /// [destructors](Region::alloc_dropping). If one of these panics, the others run, and the scope ends
-    /// all the same.
+    /// Calls `work` with a region inside this one, which ends when `work` returns or panics: `letregion` of
+    /// the region calculus. The scope takes no page while the current one has room, counts as this region,
+    /// and ends in O(1), except for [destructors](Region::alloc_dropping). If a destructor panics, the others
+    /// run, and the scope ends all the same.
     ///
     /// ```
     /// use rt_regions::{Exhausted, Pool, Region};

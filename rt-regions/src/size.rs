@@ -1,6 +1,6 @@
 //! The sizes of pages, runs and objects.
 
-/// The size of a page in bytes: what Xen grants, and what the hardware maps.
+/// The size of a page in bytes, which is the unit that Xen grants and the hardware maps.
 pub const PAGE_SIZE: usize = 4096;
 
 /// The number of classes of runs: a run of class `c` has 2^c pages, the largest 4 MiB.

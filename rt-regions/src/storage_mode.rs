@@ -1,13 +1,13 @@
-//! Storage modes: where a result goes, decided by who calls.
+//! Storage modes: the caller decides where a result goes.
 
 use crate::Region;
 
 /// Where a function puts its result: after what the region holds, or instead of it.
 ///
 /// The region calculus has three storage modes. `attop` is `&Region` here, `atbot` is
-/// [`Region::reset`] through `&mut Region`, and `sat` ("somewhere, the caller knows") is this. That a
-/// region is reset only when nothing in it is used any more needs no analysis: [`StorageMode::Bot`] takes the
-/// region mutably, which does not compile while anything in it is borrowed.
+/// [`Region::reset`] through `&mut Region`, and `sat` ("somewhere, the caller knows") is this type. No
+/// analysis is needed to show that a region is reset only when no object in it is used any more:
+/// [`StorageMode::Bot`] takes the region mutably, which does not compile while an object in it is borrowed.
 #[derive(Debug)]
 pub enum StorageMode<'r, 'p> {
     /// At the top: after what the region holds.

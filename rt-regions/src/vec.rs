@@ -11,11 +11,11 @@ use core::{
 
 use crate::{Exhausted, Limit, Region, alloc::assert_plain};
 
-/// A vector in a region. While it is the newest thing there it grows in place; else it moves, and
+/// A vector in a region. While it is the newest allocation there, it grows in place. Otherwise it moves, and
 /// the old place stays in the region until the region ends.
 ///
-/// The vector owns its elements: those that have a destructor may go in, and it runs when the vector
-/// is dropped (not when the region ends: a vector that is forgotten forgets them).
+/// The vector owns its elements. They may have destructors, which run when the vector is dropped (not when
+/// the region ends: a forgotten vector never drops its elements).
 pub struct RegionVec<'r, T> {
     region: &'r Region<'r>,
     /// INVARIANT: room for `capacity` elements, allocated in `region` (dangling if there are none) and
@@ -146,7 +146,8 @@ impl<'r, T> RegionVec<'r, T> {
     }
 }
 
-/// The room of a vector of any elements: what grows it is long, and one copy will do for all of them.
+/// The room of a vector of any elements. The code that grows it is long, so one copy serves all element
+/// types.
 struct Room {
     place: NonNull<u8>,
     /// How many elements have room, and how many of them are written.
@@ -155,8 +156,8 @@ struct Room {
 }
 
 impl Room {
-    /// Makes room for `needed` elements, which is more than there is, and for more of them if that is to be
-    /// had. The elements move with it. Where there is none, it stays as it is.
+    /// Makes room for `needed` elements, which is more than the present room, and for more if possible. The
+    /// elements move with it. If there is no room, the vector stays as it is.
     ///
     /// # Safety
     /// The room was allocated in `region` for `capacity` elements of this layout, and the first `length` are
@@ -182,7 +183,7 @@ impl Room {
             let bytes = length.checked_mul(size)?;
             Layout::from_size_align(bytes, element.align()).ok()
         };
-        // Refused is who gets nothing at all.
+        // Counted as refused only if there is no room at all.
         let (capacity, place) = match array(roomy).and_then(|all| region.try_allocate(all)) {
             Some(place) => (roomy, place),
             None => {
@@ -279,8 +280,7 @@ impl fmt::Debug for Text<'_> {
 }
 
 impl Region<'_> {
-    /// The text that `arguments` (of `format_args!`) make. A `Display` that fails by itself ends
-    /// the text where it failed.
+    /// The text of `arguments` (of `format_args!`). If a `Display` fails by itself, the text ends there.
     ///
     /// # Errors
     /// [`Exhausted`].

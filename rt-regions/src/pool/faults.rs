@@ -1,4 +1,4 @@
-//! Refusals on demand: so that a test can see what becomes of every single allocation that fails.
+//! Refusals on demand, so that a test can let every single allocation fail.
 
 use core::cell::Cell;
 
@@ -21,13 +21,13 @@ impl Refusal {
 }
 
 impl Pool<'_> {
-    /// Of the times that pages are taken from now on, refuses the one of this `number` (the next is 1) as if there
-    /// were none left, and no other. 0 takes back what was asked for.
+    /// From now on, refuses the allocation of pages with this `number` (the next is 1) as if none were left,
+    /// and no other. 0 cancels an earlier request.
     pub fn refuse(&self, number: usize) {
         self.refusal.left.set(number);
     }
 
-    /// Whether what [`refuse`](Self::refuse) asked for is still to come.
+    /// Whether the refusal that [`refuse`](Self::refuse) asked for is still to come.
     pub fn will_refuse(&self) -> bool {
         self.refusal.left.get() > 0
     }

@@ -1,5 +1,5 @@
-//! The free lists: runs of 2^class pages, split when only larger ones are free, and joined again when
-//! one is asked for that is not there.
+//! The free lists: runs of 2^class pages. A run is split when only larger ones are free. Runs are joined
+//! again when a run is asked for that is not there.
 
 use super::{NONE, Pool};
 use crate::size::CLASSES;
@@ -41,8 +41,8 @@ impl Pool<'_> {
         }
     }
 
-    /// Joins free neighbours into the largest runs that there are, lowest addresses first on each
-    /// list. Linear in the number of pages; nothing to do when nothing was given back since.
+    /// Joins free neighbours into the largest possible runs, lowest addresses first on each list. Linear in
+    /// the number of pages; does nothing if nothing was given back since the last time.
     pub(super) fn join(&self) {
         if self.unjoined.replace(0) == 0 {
             return;

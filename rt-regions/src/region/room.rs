@@ -24,7 +24,7 @@ impl Region<'_> {
         }
     }
 
-    /// Room for an object, if there is any; that there is none is not counted.
+    /// Room for an object, if there is any; a failure is not counted.
     pub(crate) fn try_allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.allocate_here(layout).or_else(|| self.allocate_elsewhere(layout).ok())
     }
@@ -140,7 +140,7 @@ impl Region<'_> {
         }
     }
 
-    /// Makes a block longer where it stands, if it is the newest thing in its chunk and there is room.
+    /// Makes a block longer in place, if it is the newest allocation in its chunk and there is room.
     pub(crate) fn grow_newest(&self, block: NonNull<u8>, size: usize, longer: usize) -> bool {
         let fits = self.is_newest(block, size) && longer - size <= self.room();
         if fits {
@@ -150,7 +150,7 @@ impl Region<'_> {
         fits
     }
 
-    /// Whether a block is the newest thing in the current chunk.
+    /// Whether a block is the newest allocation in the current chunk.
     pub(crate) fn is_newest(&self, block: NonNull<u8>, size: usize) -> bool {
         (1..=PAGE_SIZE).contains(&size)
             && block.addr().get() + size == self.next.get().addr()
