@@ -6,7 +6,7 @@ use layer::split::split_once;
 
 use crate::{Error, Settings, config::ARGUMENTS};
 
-/// As much of a value as a message shows, in bytes.
+/// The longest part of a value that a message shows, in bytes.
 const MAX_SHOWN: usize = 64;
 
 /// One argument. `config::arguments!` makes them, and what `--help` says of them.
@@ -17,11 +17,11 @@ pub(crate) struct Argument {
     pub(crate) set: Set,
 }
 
-/// Takes the value of an argument; if that cannot be, says why in words that end with `": "`, or in none if it
-/// cannot be read at all.
+/// Sets the value of an argument. An error gives the reason in words that end with `": "`, or no words if the
+/// value cannot be read at all.
 pub(crate) type Set = for<'a> fn(&mut Settings<'a>, &'a str) -> Result<(), &'static str>;
 
-/// An argument as it was given, as far as that is fit to be shown.
+/// An argument as it was given, shortened to what a message shows.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) name: &'a str,
@@ -40,7 +40,7 @@ impl fmt::Display for Given<'_> {
 }
 
 /// Reads all arguments into `config`.
-// On its own: an `Error` is large, and where functions are built into each other it is moved in pieces.
+// Not inlined: an `Error` is large, and functions that are inlined into each other move it in pieces.
 #[inline(never)]
 pub(crate) fn read<'a>(
     config: &mut Settings<'a>,
@@ -77,13 +77,13 @@ pub(crate) fn read<'a>(
     Ok(())
 }
 
-/// The error of a program that was called with the argument `name`, and should not.
+/// The error of a program that does not accept the argument `name`.
 #[inline(never)]
 pub(crate) fn refused(name: &str, reason: &str) -> Error {
     bad(format_args!("{name}: {reason}"))
 }
 
-/// The error of a program that was called wrongly.
+/// The error of a program with a wrong argument.
 pub(crate) fn bad(message: fmt::Arguments<'_>) -> Error {
     Error::new(2, message)
 }

@@ -10,7 +10,7 @@ use crate::{
     arguments::{self, Argument, bad, refused},
 };
 
-/// The address of a service that was given none.
+/// The address of a service without `--ipv4`.
 const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
     Some(cidr) => cidr,
     None => panic!("24 is at most 32"),
@@ -19,7 +19,8 @@ const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
 /// Why an address is refused that no host can have.
 const NO_HOST: &str = "no host has this address: ";
 
-/// Makes [`ARGUMENTS`] and [`USAGE`] of rows: a name and how it is listed, what is expected, what is done with it.
+/// Makes [`ARGUMENTS`] and [`USAGE`] of rows: a name and its line in the list, what is expected, and how the
+/// value is set.
 macro_rules! arguments {
     ($($name:literal $listed:literal, $expected:expr, $set:expr;)*) => {
         /// What `--help` says.
@@ -43,7 +44,7 @@ arguments! {
         |config, value| {
             let address = layer::parse_ipv4(value).ok_or("")?;
             config.tower.gateway = Some(address);
-            // Whether it is one in our network is seen when both are known.
+            // `check` sees whether it is in our network, when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
         };
     "--interface" "=NAME          the network interface (tap0; on Xen the first vif)",
@@ -94,22 +95,23 @@ arguments! {
         };
 }
 
-/// How a service is to be set up.
+/// The configuration of a service.
 pub type Config = Settings<'static>;
 
-/// How a service is to be set up, by arguments that live for `'a`: those of a program live for ever, see [`Config`].
+/// The configuration of a service, from arguments that live for `'a`. Those of a program live for ever, see
+/// [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings<'a> {
     /// Our address and network: `--ipv4=10.0.0.2/24`.
     pub ipv4: Cidr,
-    /// The interface: `--interface=tap0`; none is the platform's choice.
+    /// The interface: `--interface=tap0`. Without it, the platform chooses.
     pub interface: Option<&'a str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
     pub mac: Option<MacAddr>,
-    /// Whether the interface may do a part of the work on checksums and long packets, where it can:
+    /// Whether the interface may do part of the work on checksums and long packets, if it supports that:
     /// `--offloads=on`.
     pub offloads: bool,
-    /// What is a matter of one layer, whichever that is, see [`configure`](Self::configure): `--probe`,
+    /// The arguments that concern one layer, see [`configure`](Self::configure): `--probe`,
     /// `--ipv4-gateway=10.0.0.1`, `--clients=10.0.0.0/8,192.0.2.7/32`, `--stats-port=9100`, `--stats-from=192.0.2.0/24`, to
     /// which our own network is added, and `--log=arp,udp`, here with all names.
     pub tower: Setup<'a>,
@@ -131,8 +133,8 @@ impl<'a> Settings<'a> {
     /// Reads the arguments: `--name=value` or `--name value`, each at most once.
     ///
     /// # Errors
-    /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0); the
-    /// message says which and what would be right.
+    /// An argument that is unknown, is given twice or has a bad value (status 2), or `--help` (status 0). The
+    /// message names the argument and says what would be right.
     #[inline(never)]
     pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let mut config = Settings::default();
@@ -141,11 +143,11 @@ impl<'a> Settings<'a> {
         Ok(config)
     }
 
-    /// Refuses what is right alone but not together.
+    /// Refuses arguments that are right alone but not together.
     #[inline(never)]
     fn check(&self) -> Result<(), Error> {
         let &Self { ipv4, tower: Setup { gateway, .. }, .. } = self;
-        // A gateway outside our network is on our link all the same: where each host is a network of its own.
+        // A gateway outside our network is on our link too, for example if each host is a network of its own.
         if let Some(gateway) = gateway
             && (gateway == ipv4.address() || ipv4.contains(gateway) && !ipv4.is_neighbour(gateway))
         {
@@ -160,17 +162,18 @@ impl<'a> Settings<'a> {
         Ok(())
     }
 
-    /// Gives `tower` all that was asked for and is a matter of a layer: the gateway, probing, the clients, the port of the
-    /// counters, the logs. [`Runtime::serve`] does so; a program with a loop of its own does it before the loop, when its
-    /// services are bound.
+    /// Gives `tower` the arguments that concern its layers: the gateway, probing, the clients, the port of
+    /// the counters, the logs. [`Runtime::serve`] does so. A program with a loop of its own does it before
+    /// the loop, when its services are bound.
     ///
     /// # Errors
-    /// No layer of the tower can do it, or one cannot; or the program was built without the log of its layers (status 2).
-    // On its own: in the frame of the program's main, as large as that is, it takes longer instructions.
+    /// No layer of the tower supports an argument, or its layer cannot do it; or the program was built
+    /// without the log of its layers (status 2).
+    // Not inlined: in the large stack frame of the program's main, it takes longer instructions.
     #[inline(never)]
     pub fn configure(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
         let mut setup = self.tower;
-        // Taken out here, so that the image of a program without a log has nothing of it.
+        // Handled here, so that the image of a program without a log has no code for it.
         let log = setup.log.take();
         if runtime.has_log() {
             each_log(log.unwrap_or_default(), &mut |layer| {
@@ -189,7 +192,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Has `turn_on` turn the log of each layer on that `names` has; it says whether there is such a layer.
+/// Calls `turn_on` for each layer in `names`; `turn_on` says whether there is such a layer.
 #[inline(never)]
 fn each_log(names: &str, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
     for layer in split(names, b',').filter(|layer| !layer.is_empty()) {
@@ -200,7 +203,7 @@ fn each_log(names: &str, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Er
     Ok(())
 }
 
-/// Refuses what no layer of the tower has taken, and a log where the program has none.
+/// Refuses arguments that no layer of the tower has taken, and a log in a program without one.
 #[inline(never)]
 fn refuse(rest: &Setup<'_>) -> Result<(), Error> {
     const NO_LAYER: &str = "no layer of this program can do that";

@@ -7,8 +7,8 @@ const LONGEST: usize = 384;
 
 /// Why the program ends: a message and an exit status. Every error becomes one with `?`.
 ///
-/// A message is one line. What is not to be printed as it is (a control character, or one that turns the order of
-/// others around) is escaped, byte by byte: `\x0a` for a new line. In a small image all is escaped that is not ASCII.
+/// A message is one line. Control characters, and characters that reverse the order of others, are escaped
+/// byte by byte: `\x0a` for a new line. In a small image every character outside ASCII is escaped.
 pub struct Error {
     status: u8,
     /// What was asked for, if it was.
@@ -18,13 +18,13 @@ pub struct Error {
 }
 
 impl Error {
-    /// The error with this message; the program ends with `status` (1: it failed, 2: it was called
-    /// wrongly, 0: it said what it was asked to say).
+    /// The error with this message. The program ends with `status` (1: it failed, 2: wrong arguments, 0: it
+    /// printed what was asked for).
     pub fn new(status: u8, message: impl fmt::Display) -> Self {
         Self::format(status, format_args!("{message}"))
     }
 
-    /// An error of status 0, which says `text`, of as many lines as it has.
+    /// An error of status 0 with the message `text`, which may have several lines.
     pub fn help(text: &'static str) -> Self {
         Self { status: 0, help: text, length: 0, message: [0; LONGEST] }
     }
@@ -87,8 +87,8 @@ impl Write for Error {
     }
 }
 
-/// Whether a terminal does something other with the first character of `text` than to show it where it stands:
-/// control characters, U+2000 to U+207F (spaces of no width, separators of lines, overrides of the direction), and
+/// Whether a terminal does anything with the first character of `text` except show it in its place: control
+/// characters, U+2000 to U+207F (spaces of no width, separators of lines, overrides of the direction), and
 /// U+FEC0 to U+FEFF.
 fn is_hidden(text: &[u8]) -> bool {
     matches!(

@@ -1,4 +1,4 @@
-//! What a platform gives, and the loop that every service runs in.
+//! The trait of a platform, and the loop that every service runs in.
 
 use core::fmt;
 
@@ -8,10 +8,10 @@ use rt_regions::{Pool, Region};
 
 use crate::{Error, Settings};
 
-/// Why a runtime stopped waiting, or what it was asked in between.
+/// Why a runtime stopped waiting, or what it was asked for meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// The event happened, the deadline has come, or neither: go on.
+    /// The event happened, or the deadline has come, or nothing was asked for: go on.
     Continue,
     /// Somebody wants the statistics.
     Report,
@@ -21,18 +21,18 @@ pub enum Wake {
 
 /// A platform: clock, waiting, entropy, arguments, console, memory.
 pub trait Runtime {
-    /// What this platform can wait on; a network interface of another platform has another type, so
-    /// it does not compile here.
+    /// The event that this platform can wait on. A network interface of another platform has another type of
+    /// event, so it does not compile here.
     type Event;
 
-    /// Who can be shown the frames of an interface; [`Infallible`](core::convert::Infallible) where
-    /// nobody can.
+    /// The recorder of the frames of an interface; [`Infallible`](core::convert::Infallible) if the platform
+    /// has none.
     type Recorder: Recorder;
 
     /// The time now.
     fn now(&self) -> Instant;
 
-    /// Sleeps until `event` happens, `deadline` has come, or the program is asked for something.
+    /// Sleeps until `event` happens, `deadline` comes, or the program is asked for something.
     ///
     /// # Errors
     /// The platform cannot wait on the event: it is broken.
@@ -63,8 +63,8 @@ pub trait Runtime {
     /// The pool that all regions come from.
     fn pool(&self) -> &'static Pool<'static>;
 
-    /// Whom the frames of an interface are to be shown to: the file that the program was asked to write them to; none if
-    /// it was not. The interface takes it when it is opened, into a [`netif::Capture`].
+    /// The recorder for the frames of an interface: the file that `--pcap` names, or none without that
+    /// argument. An interface takes the recorder when it is opened, into a [`netif::Capture`].
     ///
     /// # Errors
     /// It cannot be written.
@@ -72,26 +72,26 @@ pub trait Runtime {
         Ok(None)
     }
 
-    /// Called when all that the program needs is open, before its first packet: gives up the rights to more.
-    /// [`run`](Self::run) does so; a program with a loop of its own does it before the loop. A platform on
-    /// which there is nothing to give up does nothing.
+    /// Gives up the privileges that serving does not need. Called before the first packet, when all that the
+    /// program needs is open. [`run`](Self::run) does so; a program with a loop of its own calls it before
+    /// the loop. A platform without privileges does nothing.
     ///
     /// # Errors
-    /// The system does not let go of a right.
+    /// The system refuses to drop a privilege.
     #[inline]
     fn confine(&mut self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Called when a packet has gone through the tower that came at `now`; its region still holds
-    /// what it took. This is when a profiler looks; a platform without one does nothing.
+    /// Called when a packet that came at `now` has gone through the tower. Its region still holds the memory
+    /// that it took, so a profiler takes its sample now. A platform without a profiler does nothing.
     #[inline]
     fn packet_served(&mut self, now: Instant) {
         let _ = now;
     }
 
-    /// Called when the statistics are wanted and when the program ends: writes down what the profiler
-    /// has seen. A platform without one does nothing.
+    /// Writes the samples of the profiler. Called when the statistics are wanted and when the program ends. A
+    /// platform without a profiler does nothing.
     ///
     /// # Errors
     /// It cannot be written.
@@ -99,8 +99,8 @@ pub trait Runtime {
         Ok(())
     }
 
-    /// Sixteen bytes that nobody can predict, as a number: one seed for all layers of a tower, each of which makes a secret
-    /// of its own of it (see [`layer::seed_for`]).
+    /// Sixteen unpredictable bytes as a number: one seed for all layers of a tower, from which each layer
+    /// derives a secret of its own (see [`layer::seed_for`]).
     ///
     /// # Errors
     /// The platform has no entropy.
@@ -110,10 +110,10 @@ pub trait Runtime {
         Ok(u128::from_ne_bytes(bytes))
     }
 
-    /// Gives the tower what the arguments ask of its layers, and [runs](Self::run) it.
+    /// Configures the layers of the tower as the arguments ask, and [runs](Self::run) it.
     ///
     /// # Errors
-    /// An argument asks for what no layer of the tower does, or what its layer cannot do (status 2); and those of
+    /// No layer of the tower supports an argument, or its layer cannot do it (status 2); and those of
     /// [`run`](Self::run).
     fn serve<L>(&mut self, mut tower: L, config: &Settings<'_>) -> Result<(), Error>
     where
@@ -124,9 +124,9 @@ pub trait Runtime {
         run(self, &mut tower)
     }
 
-    /// Runs the tower, of a program that has no [`Config`](crate::Config), until the program is asked to end; then prints
-    /// its counters. Says in a line that it serves, and where, when the tower is [`ready`](Layer::ready): when it has an
-    /// address that is its own, say.
+    /// Runs the tower until the program is asked to end, then prints its counters: for a program without a
+    /// [`Config`](crate::Config). When the tower is [`ready`](Layer::ready), for example when it has an
+    /// address of its own, prints a line that says where it serves.
     ///
     /// # Errors
     /// The tower will never be ready; the device is broken, or the platform.
@@ -139,12 +139,12 @@ pub trait Runtime {
     }
 
     /// One turn of [`run`](Self::run), for programs with a loop of their own (see
-    /// [`confine`](Self::confine)): takes one packet
-    /// through the tower, or sleeps if there is none. Empties `packet` first.
+    /// [`confine`](Self::confine)): empties `packet`, then takes one packet through the tower, or sleeps if
+    /// there is none.
     ///
     /// # Errors
     /// The device is broken, or the platform.
-    // On its own, or what is below it is built into the loop more than once.
+    // Not inlined, because the layers below would be inlined into the loop more than once.
     #[inline(never)]
     fn turn<L>(&mut self, tower: &mut L, packet: &mut Region<'_>) -> Result<Wake, Error>
     where
@@ -156,7 +156,7 @@ pub trait Runtime {
         match tower.receive(now, packet)? {
             Rx::Item(item) => tower.unclaimed(now, item)?,
             Rx::Handled => {}
-            // Asked for each time: an interface that comes back may have another.
+            // Asked for each time: an interface that comes back may have another event.
             Rx::Idle => return self.wait(&tower.event(), tower.next_deadline()),
         }
         self.packet_served(now);
@@ -164,8 +164,8 @@ pub trait Runtime {
     }
 }
 
-/// The region of the packet that is being served: three quarters of the pool at most, so that what
-/// waits (fragments, packets for a neighbour) still has room while a service takes all it can get.
+/// The region of the packet that is being served. It has three quarters of the pool at most, so that waiting
+/// data (fragments, packets for a neighbour) still has room while a service takes all that it can get.
 pub fn packet_region<'p>(pool: &'p Pool<'p>) -> Region<'p> {
     Region::new(pool, "packet").with_cap(pool.pages() / 4 * 3 * rt_regions::PAGE_SIZE)
 }
