@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, path::PathBuf};
 
 use rt::Error;
 
-/// What `--help` says of the runtime's own arguments, in the form of the others.
+/// The lines of `--help` for the runtime's own arguments, in the form of the others.
 pub(crate) const USAGE: &str =
     "  --memory=SIZE             memory for all regions, in bytes or with K, M, G (64M, or what fits)
   --pcap=FILE               write every frame to this file, for Wireshark (nowhere)
@@ -13,12 +13,12 @@ pub(crate) const USAGE: &str =
   --profile-every=N         look at the regions every N packets (1)
   --sandbox=on|off          give up all rights that serving does not take (on)";
 
-/// The smallest pool that can be asked for, in bytes: every service has room for its tables in it, and for a
+/// The smallest pool that can be asked for, in bytes: it has room for the tables of every service, and for a
 /// small request.
 pub(crate) const LEAST_MEMORY: usize = 128 << 10;
-/// The size of the file of frames that is not asked for otherwise, in bytes.
+/// The default for the largest size of the capture file, in bytes.
 const DEFAULT_PCAP_SIZE: u64 = 100 << 20;
-/// The smallest that can be asked for, in bytes.
+/// The smallest value of `--pcap-size`, in bytes.
 const LEAST_PCAP_SIZE: u64 = 4 << 10;
 
 /// The names of the runtime's own arguments.
@@ -32,20 +32,21 @@ pub(crate) struct Arguments {
     pub(crate) memory: Option<usize>,
     /// `--pcap`: where the frames go.
     pub(crate) pcap: Option<PathBuf>,
-    /// `--pcap-size`: how many bytes go there at most.
+    /// `--pcap-size`: the largest size of that file, in bytes.
     pub(crate) pcap_size: u64,
-    /// `--profile`: where the profile goes. None where the profiler is not built in.
+    /// `--profile`: where the profile goes. Always none if the profiler is not built in.
     pub(crate) profile: Option<PathBuf>,
-    /// `--profile-every`: after how many packets each.
+    /// `--profile-every`: the number of packets from one sample to the next.
     pub(crate) profile_every: u32,
-    /// `--sandbox`: whether rights are given up.
+    /// `--sandbox`: whether privileges are given up.
     pub(crate) sandbox: bool,
     /// All others, in order; kept as long as the program runs.
     pub(crate) rest: &'static [&'static str],
 }
 
 impl Arguments {
-    /// Reads the runtime's own, `--name=value` or `--name value`, each at most once, and leaves the rest alone.
+    /// Reads the runtime's own arguments, `--name=value` or `--name value`, each at most once, and leaves the
+    /// rest alone.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut read = Self {
             memory: None,
@@ -96,7 +97,7 @@ impl Arguments {
         Ok(read)
     }
 
-    /// Sets the argument `name`; if that cannot be, says why.
+    /// Sets the argument `name`; an error says why it cannot be set.
     fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         if name == "--memory" {
             self.memory = parse_size(value).filter(|size| *size >= LEAST_MEMORY);

@@ -39,10 +39,9 @@ macro_rules! main {
     };
 }
 
-/// Starts the runtime with the arguments of the process and runs `service` in it. What is returned
-/// is the exit status: 0, or that of the error, whose message is printed after `name` on standard
-/// error. The message of an error with status 0 (`--help`) is what was asked for: it goes to
-/// standard output.
+/// Starts the runtime with the arguments of the process and runs `service` in it. Returns the exit status: 0,
+/// or that of the error. The message of the error is printed after `name` on standard error. The message of
+/// an error with status 0 (`--help`) goes to standard output, because it was asked for.
 pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> ExitCode {
     words::open_errors();
     panic::set_hook(Box::new(say_panic));
@@ -63,7 +62,7 @@ pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> 
     ExitCode::from(status)
 }
 
-/// Says why the process panics. The hook of the standard library would wait for a reader.
+/// Prints why the process panics. The hook of the standard library would wait for a reader.
 fn say_panic(panic: &panic::PanicHookInfo<'_>) {
     words::begin_last_words();
     say(format_args!("{panic}"));

@@ -1,5 +1,4 @@
-//! How large the pool may be: what the control groups of the process, its own limits and the machine let it
-//! have.
+//! The size of the pool, within the limits of the control groups, of the process and of the machine.
 
 mod sources;
 
@@ -11,40 +10,40 @@ use crate::arguments::LEAST_MEMORY;
 
 pub(crate) use sources::read;
 
-/// The size of the pool in bytes that is not asked for otherwise, where there is room for it.
+/// The default size of the pool in bytes, if there is room for it.
 const DEFAULT_MEMORY: u64 = 64 << 20;
 
-/// What the process holds beside the pool, in bytes: 2.5 MiB of its own, and what the kernel keeps for it.
+/// The memory of the process beside the pool, in bytes: 2.5 MiB of its own, and the kernel's memory for it.
 const OWN: u64 = 4 << 20;
 
-/// What the process maps after the pool, in bytes.
+/// The bytes that the process maps after the pool.
 const MAPPED_LATER: u64 = 1 << 20;
 
-/// What reading the words of the log takes, once, in bytes.
+/// The bytes that reading the texts of the log takes, once.
 const LOG: u64 = if cfg!(feature = "defmt") { 8 << 20 } else { 0 };
 
 /// A bound of the memory of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     pub(crate) kind: Kind,
-    /// How much it is, in bytes.
+    /// The limit, in bytes.
     pub(crate) bytes: u64,
-    /// What says so: the name of a file or of a resource.
+    /// The source of the limit: the name of a file or of a resource.
     pub(crate) source: String,
 }
 
 /// What a limit bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// What the process holds: beyond it the kernel ends a process.
+    /// The memory that the process holds: beyond the limit, the kernel kills a process.
     Held,
-    /// What the process holds: beyond it the process, or another one, becomes slow.
+    /// The memory that the process holds: beyond the limit, this process or another one becomes slow.
     Slow,
-    /// What the process still can map, held or not.
+    /// The memory that the process can still map, held or not.
     Mapped,
 }
 
-/// The size of a pool, and what is to be said about it.
+/// The size of a pool, and a line about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) memory: usize,
@@ -55,7 +54,8 @@ pub(crate) struct Plan {
 /// pool and [`OWN`].
 ///
 /// # Errors
-/// What was asked for cannot fit (status 2), or nothing does (status 1), in figures.
+/// The size that was asked for cannot fit (status 2), or no pool fits (status 1). The message has the
+/// figures.
 pub(crate) fn plan(asked: Option<usize>, more: u64, limits: &[Limit]) -> Result<Plan, Error> {
     let more = more + LOG;
     match asked {
@@ -81,7 +81,7 @@ fn choose(more: u64, limits: &[Limit]) -> Result<Plan, Error> {
     Ok(Plan { memory: memory as usize, words: Some(words) })
 }
 
-/// Refuses what is known not to fit, and warns of what may not.
+/// Refuses a size that cannot fit, and warns of one that may not.
 fn check(memory: usize, more: u64, limits: &[Limit]) -> Result<Plan, Error> {
     let (asked, own) = (memory as u64, OWN + more);
     for limit in limits {
@@ -106,12 +106,12 @@ fn check(memory: usize, more: u64, limits: &[Limit]) -> Result<Plan, Error> {
     Ok(Plan { memory, words })
 }
 
-/// The limit that leaves least to the pool, and how much.
+/// The limit that leaves the least to the pool, and how much it leaves.
 fn tightest(more: u64, limits: &[Limit]) -> Option<(u64, &Limit)> {
     limits.iter().map(|limit| (limit.room(more), limit)).min_by_key(|(room, _)| *room)
 }
 
-/// A size that is not more, and is good to read and to type.
+/// The size, rounded down to one that is easy to read and to type.
 fn round(size: u64) -> u64 {
     let unit = match size >> 20 {
         0 => 4 << 10,
@@ -122,7 +122,7 @@ fn round(size: u64) -> u64 {
 }
 
 impl Limit {
-    /// What it leaves to a pool of which every page is used.
+    /// The bytes that it leaves to a pool of which every page is used.
     fn room(&self, more: u64) -> u64 {
         let own = match self.kind {
             Kind::Held | Kind::Slow => OWN,
@@ -140,7 +140,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A number of bytes, as `--memory` takes it where it is a whole number of some unit.
+/// A number of bytes, in the form of `--memory` if it is a whole number of some unit.
 struct Size(u64);
 
 impl fmt::Display for Size {

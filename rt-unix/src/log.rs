@@ -1,7 +1,7 @@
 //! The log: what the layers write through `defmt`, as lines on standard error.
 //!
-//! A line leaves the layer as a number and the bytes of its arguments; the words stand in the symbol
-//! table of the program. Here both come together again, in the process itself.
+//! A line leaves the layer as a number and the bytes of its arguments; its text is in the symbol table of the
+//! program. This module joins both, in the process itself.
 
 use std::{
     cell::RefCell,
@@ -14,7 +14,7 @@ use defmt_decoder::Table;
 
 use crate::{runtime::now, say};
 
-/// The longest line that is kept, in bytes before it is put into words.
+/// The longest line that is kept, in bytes before it is decoded.
 const LONGEST: usize = 4096;
 
 /// A line that is being written.
@@ -79,7 +79,7 @@ fn with_frame(change: impl FnOnce(&mut Frame)) {
     });
 }
 
-/// Prints a line that is complete: the time in seconds, then the words.
+/// Prints a complete line: the time in seconds, then the text.
 fn print(frame: &Frame) {
     static TABLE: OnceLock<Option<Table>> = OnceLock::new();
     let now = now();
@@ -103,13 +103,14 @@ fn print(frame: &Frame) {
     }
 }
 
-/// Opens the file of this program, which is read when there is a line to print: by then no file may be opened.
+/// Opens the file of this program. It is read only when there is a line to print, but then no file may be
+/// opened any more.
 pub(crate) fn open_program() -> &'static io::Result<File> {
     static PROGRAM: OnceLock<io::Result<File>> = OnceLock::new();
     PROGRAM.get_or_init(|| File::open("/proc/self/exe"))
 }
 
-/// The words of this program, by their numbers.
+/// The texts of this program, by their numbers.
 fn read_table() -> Result<Table, String> {
     let cannot = |error: &io::Error| format!("cannot read this program (/proc/self/exe): {error}");
     let (mut file, mut program) = (open_program().as_ref().map_err(cannot)?, Vec::new());

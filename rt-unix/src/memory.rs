@@ -6,8 +6,8 @@ use rt::Error;
 use rt_regions::{Pool, Region};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-/// Maps `size` bytes and makes a pool of them, with one region for what lives as long as the program.
-/// Pages that are not used cost no memory: the kernel maps them when they are first touched.
+/// Maps `size` bytes and makes a pool of them, with one region for objects that live as long as the program.
+/// Unused pages cost no memory: the kernel maps them when they are first touched.
 pub(crate) fn open(
     size: usize,
 ) -> Result<(&'static Pool<'static>, &'static Region<'static>), Error> {

@@ -1,4 +1,4 @@
-//! The profiler: looks at the regions after a packet, and writes what it saw to a file.
+//! The profiler: samples the regions after a packet, and writes the samples to a file.
 
 use std::{
     fmt,
@@ -27,14 +27,14 @@ pub(crate) struct Profiler {
     path: PathBuf,
     /// Open from the start to the end: a service may not open files while it runs.
     file: File,
-    /// Whether it has a beginning to go back to.
+    /// Whether the file can be rewound.
     is_regular: bool,
 }
 
 impl Profiler {
-    /// Looks every `every` packets. The file is made now, so that one that cannot be made is known
-    /// before the run and not after it. The memory of the profile is a pool of its own, so that
-    /// the pool of the service is that of a run without a profiler.
+    /// Takes a sample every `every` packets. The file is made now, so that a failure shows before the run and
+    /// not after it. The profile has a pool of its own, so that the pool of the service is that of a run
+    /// without a profiler.
     pub(crate) fn new(path: PathBuf, every: u32) -> Result<Self, Error> {
         let (_, memory) = memory::open(MEMORY)?;
         let profile = Profile::new(memory, SAMPLES, every)?;
@@ -58,7 +58,7 @@ impl Profiler {
         self.profile.tick(pool, now.as_nanos());
     }
 
-    /// Writes all of the profile up to now, in the place of what was in the file.
+    /// Writes all of the profile up to now, and replaces the former contents of the file.
     pub(crate) fn write(&self) -> Result<(), Error> {
         let write = || {
             let mut file = &self.file;
@@ -80,7 +80,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
     Error::new(1, format_args!("--profile={}: {error}", path.display()))
 }
 
-/// Takes text where bytes are written, and keeps the error of the system.
+/// Writes text to a writer of bytes, and keeps the error of the system.
 struct Text<W> {
     to: W,
     result: io::Result<()>,

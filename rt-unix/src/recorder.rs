@@ -14,8 +14,8 @@ use rt::Error;
 
 use crate::say;
 
-/// The longest frame that is kept whole, in bytes (no program reads longer ones); of a longer one, only
-/// its beginning.
+/// The longest frame that is kept whole, in bytes (no program reads longer ones). Of a longer frame only the
+/// beginning is kept.
 const LONGEST: u32 = 262_144;
 
 /// The header of the file (draft-ietf-opsawg-pcap, section 4), in the byte order of this machine: times
@@ -27,11 +27,11 @@ const VERSION: [u8; 4] = {
     [a, b, c, d]
 };
 
-/// A file that frames are written to, each with the time of day in nanoseconds. What is still in its
-/// buffer is written when it goes.
+/// A file that frames are written to, each with the time of day in nanoseconds. Dropping it writes the rest
+/// of its buffer.
 pub struct Recorder {
     path: PathBuf,
-    /// None once a frame could not be written: a file with a hole in it helps nobody.
+    /// None once a frame could not be written: a file with a gap is of no use.
     file: Option<BufWriter<File>>,
     /// How many bytes may still be written.
     room: u64,
@@ -39,9 +39,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Makes the file `path`, which its owner alone can read and which becomes no longer than `size` bytes.
+    /// Makes the file `path`, which only its owner can read and which becomes no longer than `size` bytes.
     ///
-    /// What is there already, be it a file, a link, a pipe or a device, is left alone: in a folder of others it may be
+    /// An existing file, link, pipe or device of that name is an error. In a folder of another user it may be
     /// a trap, and a pipe that nobody reads would stop the service.
     pub(crate) fn create(path: &Path, size: u64) -> Result<Self, Error> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -58,7 +58,7 @@ impl Recorder {
         Self::new(path, file, size).map_err(|error| Error::new(1, failed(path, &error)))
     }
 
-    /// Writes to `file`, which is called `path` in messages.
+    /// Writes to `file`. Messages call it `path`.
     fn new(path: &Path, file: File, size: u64) -> io::Result<Self> {
         let (mut file, header) = (BufWriter::new(file), HEADER.map(u32::to_ne_bytes));
         file.write_all(header.as_flattened())?;
@@ -66,14 +66,14 @@ impl Recorder {
         Ok(Self { path: path.into(), file: Some(file), room, frame: Vec::new() })
     }
 
-    /// Says why no more is written; the service goes on.
+    /// Prints why no more frames are written; the service goes on.
     fn give_up(&mut self, error: &io::Error) {
         say(format_args!("{}; no more frames are written", failed(&self.path, error)));
         // What is in the buffer could not be written, and trying again would say nothing new.
         let _ = self.file.take().map(BufWriter::into_parts);
     }
 
-    /// Ends the file where it is, whole; the service goes on.
+    /// Ends the file after the last whole frame; the service goes on.
     #[cold]
     fn end(&mut self) {
         if let Some(Err(error)) = self.file.as_mut().map(BufWriter::flush) {

@@ -27,7 +27,7 @@ use crate::{
     words::{self, say},
 };
 
-/// What this runtime waits on: a descriptor that is never closed, until it is readable.
+/// The event of this runtime: a descriptor that is never closed, and becomes readable.
 pub type Event = BorrowedFd<'static>;
 
 /// The runtime of a Linux process.
@@ -39,9 +39,9 @@ pub struct Rt {
     signals: &'static Signals,
     pcap: Option<PathBuf>,
     pcap_size: u64,
-    /// Whether an interface has taken what writes there.
+    /// Whether an interface has taken the recorder.
     is_recorded: bool,
-    /// Whether rights are still to be given up.
+    /// Whether privileges are still to be given up.
     sandbox: bool,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
@@ -49,8 +49,8 @@ pub struct Rt {
 
 impl Rt {
     /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--pcap-size`, `--profile`,
-    /// `--profile-every` and `--sandbox` are its own, the rest are the service's. From now on the process hears SIGINT, SIGTERM and SIGUSR1, and has the
-    /// memory, until it ends.
+    /// `--profile-every` and `--sandbox` are its own, the rest are the service's. From now on until its end,
+    /// the process handles SIGHUP, SIGINT, SIGTERM and SIGUSR1, and holds the memory.
     ///
     /// # Errors
     /// An argument is not UTF-8, or one of its own has a bad value (status 2); the system has not
@@ -97,13 +97,13 @@ impl Runtime for Rt {
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
         words::catch_up();
-        // A time that the kernel cannot count to is as good as none.
+        // A time beyond the range of the kernel counts as no deadline.
         let timeout =
             deadline.and_then(|deadline| Timespec::try_from(deadline.since(self.now())).ok());
         let wake = self.signals.wake();
         let mut fds = [PollFd::new(event, PollFlags::IN), PollFd::new(&wake, PollFlags::IN)];
         match poll(&mut fds, timeout.as_ref()) {
-            // A signal, or one that is not ours: `asked` tells.
+            // A signal of ours or another one: `pending_request` tells.
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Error::new(1, format_args!("cannot wait: {errno}"))),
         }
@@ -153,12 +153,12 @@ impl Runtime for Rt {
             let words = "no interface of this program can do that";
             return Err(Error::new(2, format_args!("--pcap={path}: {words}")));
         }
-        // What is given up once is given up, and cannot be asked for again.
+        // Privileges are given up once, and cannot be regained.
         if !mem::take(&mut self.sandbox) {
             return Ok(());
         }
-        // The first look at the clock finds the vDSO, which takes a call and a file that are refused later: without
-        // it, each further look would be a system call.
+        // The first reading of the clock finds the vDSO, which needs a call and a file that are refused
+        // later. Without it, each reading would be a system call.
         let _ = now();
         #[cfg(feature = "defmt")]
         crate::log::open_program();

@@ -1,9 +1,10 @@
-//! What the process gives up before its first packet: capabilities, files, and all system calls but those that
-//! serving takes.
+//! The privileges that the process gives up before its first packet: capabilities, files, and all system
+//! calls except those that serving needs.
 //!
-//! Each step holds without the others, so a kernel that lacks one still has the rest. None of it can be taken back.
-//! Capabilities and Landlock belong to a thread, and threads that it starts later have the same: one thread serves,
-//! and there is no other when it comes here. The filter of system calls is put on all threads in any case.
+//! Each step works without the others, so a kernel that lacks one still has the rest. No step can be undone.
+//! Capabilities and Landlock belong to a thread and are inherited by threads that it starts later. One thread
+//! serves, and it is the only one at this point. The filter of system calls applies to all threads in any
+//! case.
 
 mod filter;
 mod landlock;
@@ -22,12 +23,12 @@ use rustix::{
 
 use crate::say;
 
-/// Gives up what serving does not take. From now on the process opens nothing, starts nothing, and becomes nobody
-/// else; what is open stays open.
+/// Gives up all privileges that serving does not need. From now on the process opens nothing, starts nothing,
+/// and cannot change its user; what is open stays open.
 ///
 /// # Errors
-/// The kernel does not let go of a right (status 1). A kernel without a filter of system calls is a line of
-/// warning, one without Landlock is none.
+/// The kernel refuses to drop a privilege (status 1). A kernel without a filter of system calls causes a
+/// warning, a kernel without Landlock none.
 pub(crate) fn enter() -> Result<(), Error> {
     let failed = |what: &str, errno: Errno| {
         Error::new(1, format_args!("cannot give up {what} ({errno}): see --sandbox"))
@@ -52,8 +53,8 @@ fn drop_capabilities() -> Result<(), Errno> {
     for capability in each {
         match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
-            // The kernel has no more of them. Or we may not: then we are not root, and without new privileges
-            // nothing comes out of this set.
+            // The kernel has no more of them, or we may not drop them. In that case we are not root, and
+            // without new privileges this set grants nothing.
             Err(Errno::INVAL | Errno::PERM) => break,
             Err(errno) => return Err(errno),
         }

@@ -1,4 +1,4 @@
-//! What people and service managers ask of a process: signals.
+//! Signals: the requests of people and service managers to a process.
 
 use std::{
     fs, io,
@@ -17,28 +17,29 @@ use signal_hook::{
 
 use crate::{runtime::now, words};
 
-/// Somebody asked for the end (SIGHUP, SIGINT, SIGTERM).
+/// A request to end (SIGHUP, SIGINT, SIGTERM).
 const STOP: u8 = 1;
-/// Somebody asked for the statistics (SIGUSR1).
+/// A request for the statistics (SIGUSR1).
 const REPORT: u8 = 2;
 
-/// How long a program may take to hear that it is to end, before the next signal ends it for it.
+/// How long a program may take to notice a request to end. After that, the next signal ends it by the default
+/// action.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What was asked by signals, and not yet taken up.
+/// The requests by signals that are not handled yet.
 #[derive(Debug)]
 pub(crate) struct Signals {
     asked: AtomicU8,
     /// When the end was first asked for, in nanoseconds of the clock of the runtime.
     since: AtomicU64,
-    /// A byte comes out after each signal, which ends a wait that has just begun as well as one
-    /// that goes on.
+    /// The reading end of a pipe into which each signal writes a byte. So a signal ends a wait, even one that
+    /// has only just begun.
     wake: OwnedFd,
     bell: OwnedFd,
 }
 
 impl Signals {
-    /// Hears the signals of this process from now on, for as long as it runs.
+    /// Handles the signals of this process from now on, as long as it runs.
     pub(crate) fn install() -> io::Result<&'static Self> {
         let (wake, bell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let signals: &'static Self = Box::leak(Box::new(Self {
@@ -47,7 +48,7 @@ impl Signals {
             wake,
             bell,
         }));
-        // Under `nohup` the terminal may go and the service stays.
+        // Under `nohup` the service stays when the terminal goes.
         let hangup = if is_ignored(SIGHUP) { None } else { Some((SIGHUP, STOP)) };
         let others = [(SIGINT, STOP), (SIGTERM, STOP), (SIGUSR1, REPORT)];
         for (signal, what) in others.into_iter().chain(hangup) {
@@ -71,7 +72,7 @@ impl Signals {
         } else if what == STOP
             && now.since(Instant::from_nanos(self.since.load(Ordering::Relaxed))) > END_TIMEOUT
         {
-            // The program does not come round to look: what would have happened without us.
+            // The program does not look for requests: take the default action.
             let _ = low_level::emulate_default_handler(signal);
         }
         // Last, so that whoever sees the bit of the end sees its time as well.
@@ -85,13 +86,14 @@ impl Signals {
         self.wake.as_fd()
     }
 
-    /// Takes note that the wait is over: what was asked up to now will be taken up.
+    /// Empties the pipe after a wait: the requests up to now will be handled.
     pub(crate) fn woken(&self) {
-        // What is left wakes once more, for nothing.
+        // A byte that is left causes one more wake-up, which is harmless.
         let _ = rustix::io::read(&self.wake, &mut [0; 64]);
     }
 
-    /// What was asked since the last call: the end before the statistics, which come with it.
+    /// The request since the last call. A request to end comes before one for the statistics, because the end
+    /// prints them too.
     #[inline]
     pub(crate) fn take(&self) -> Wake {
         if self.asked.load(Ordering::Relaxed) == 0 { Wake::Continue } else { self.take_up() }
@@ -112,7 +114,7 @@ impl Signals {
 
 /// Whether the process was started with this signal ignored.
 fn is_ignored(signal: i32) -> bool {
-    // Without /proc it is taken not to be.
+    // Without /proc, it counts as not ignored.
     fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
 }
 

@@ -1,5 +1,5 @@
-//! What the process says on standard error: lines, each of them whole or not there. A reader that stops
-//! reading does not stop the service: what does not go is dropped and counted.
+//! The lines of the process on standard error. Each line is written whole or not at all. A reader that stops
+//! reading does not stop the service: a line that cannot be written is dropped and counted.
 
 use std::{
     fmt, mem,
@@ -22,12 +22,12 @@ use rustix::{
 
 use crate::runtime::now;
 
-/// How long the words of a process that ends wait for a reader, in all.
+/// How long the lines of an ending process wait for a reader, in all.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static ERRORS: Mutex<Words> = Mutex::new(Words::new(None));
 
-/// Whether `ERRORS` has something left to say to a reader that may come back.
+/// Whether `ERRORS` has a line left for a reader that may come back.
 static BEHIND: AtomicBool = AtomicBool::new(false);
 
 /// Writes one line to standard error, without waiting for its reader.
@@ -41,7 +41,7 @@ pub(crate) fn open_errors() {
     with_errors(|_| ());
 }
 
-/// Tries once more to say what is left to say, if anything is: one load if nothing is.
+/// Tries again to write what is left. Costs one load if nothing is left.
 #[inline]
 pub(crate) fn catch_up() {
     if BEHIND.load(Ordering::Relaxed) {
@@ -51,14 +51,14 @@ pub(crate) fn catch_up() {
     }
 }
 
-/// Called when the process is to end: from now on words wait for a reader, for a second in all.
+/// Called when the process is to end: from now on, lines wait for a reader, for a second in all.
 pub(crate) fn begin_last_words() {
     with_errors(|words| {
         words.wait_until.get_or_insert_with(|| now() + LAST_WORDS);
     });
 }
 
-/// Called when the process has nothing more to say.
+/// Called after the last line of the process.
 pub(crate) fn end() {
     with_errors(Words::end);
 }
@@ -75,9 +75,9 @@ fn with_errors(act: impl FnOnce(&mut Words)) {
     BEHIND.store(may_go, Ordering::Relaxed);
 }
 
-/// Opens a terminal or a pipe once more, so that writing to it does not wait; `None` if that cannot be,
-/// and for all other kinds of files. (`O_NONBLOCK` on the description that others share would change
-/// it for them.)
+/// Opens a terminal or a pipe a second time, so that writing to it does not wait. `None` if that fails, and
+/// for all other kinds of files. (`O_NONBLOCK` on the shared description would change it for the other
+/// processes.)
 fn reopened(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
     let kind = FileType::from_raw_mode(fstat(shared).ok()?.st_mode);
     if !matches!(kind, FileType::Fifo | FileType::CharacterDevice) {
@@ -88,7 +88,7 @@ fn reopened(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
     open(format!("/proc/self/fd/{number}"), flags, Mode::empty()).ok()
 }
 
-/// Where lines go, and those that did not.
+/// Standard error, and the lines that could not be written.
 struct Words {
     /// Whether `own` was tried.
     is_open: bool,
@@ -98,9 +98,9 @@ struct Words {
     pipe_size: Option<usize>,
     /// The rest of a line that was begun: it goes before all others.
     rest: Vec<u8>,
-    /// How many lines were dropped since the last time that this was said.
+    /// How many lines were dropped since the last message about it.
     dropped: u64,
-    /// Why the last one was.
+    /// Why the last line was dropped.
     reason: Errno,
     /// How long to wait for a reader; `None` while the service runs: not at all.
     wait_until: Option<Instant>,
@@ -130,8 +130,8 @@ impl Words {
         }
     }
 
-    /// Writes the rest of the line that was begun and says how many were dropped; false if not all of that
-    /// went.
+    /// Writes the rest of the line that was begun, and the number of dropped lines; false if not all of that
+    /// was written.
     fn catch_up(&mut self) -> bool {
         let rest = mem::take(&mut self.rest);
         let written = self.write(&rest);
@@ -155,7 +155,7 @@ impl Words {
         !self.is_behind()
     }
 
-    /// Writes a line or its beginning, whose rest goes later; false if nothing of it went.
+    /// Writes a line or its beginning, whose rest is written later; false if nothing was written.
     fn begin(&mut self, line: &[u8]) -> bool {
         let written = self.write(line);
         if written > 0 {
@@ -164,11 +164,11 @@ impl Words {
         written > 0
     }
 
-    /// Writes what goes, and says how many bytes that was.
+    /// Writes as much as possible, and returns the number of bytes written.
     fn write(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() {
-            // What is no longer than this goes into a pipe in one piece, or not at all: pipe(7).
+            // Up to this length, a write into a pipe is atomic: pipe(7).
             let piece = &rest[..rest.len().min(PIPE_BUF)];
             match self.write_piece(piece) {
                 Ok(written) => rest = &rest[written..],
@@ -199,7 +199,7 @@ impl Words {
         !time.is_zero() && self.is_ready(time)
     }
 
-    /// Whether there is room, or writing would say what is wrong, within this time.
+    /// Whether within this time there is room, or an error that writing would return.
     fn is_ready(&self, time: Duration) -> bool {
         let to = self.to();
         let timeout = Timespec::try_from(time).unwrap_or_default();
@@ -210,7 +210,7 @@ impl Words {
         self.own.as_ref().map_or(stderr(), AsFd::as_fd)
     }
 
-    /// Says what is left to say. A pipe that nobody reads is made larger for that.
+    /// Writes what is left. A pipe that nobody reads is made larger for that.
     fn end(&mut self) {
         if !self.catch_up()
             && let Some(size) = self.pipe_size

@@ -1,4 +1,4 @@
-//! Where the limits stand: the control groups, /proc/meminfo, the resources of the process.
+//! The sources of the limits: the control groups, /proc/meminfo, the resources of the process.
 
 use std::{
     fs,
@@ -9,8 +9,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{Kind, Limit};
 
-/// All limits of this process; `root` is the folder that the names of files begin in. What cannot be read
-/// is no limit.
+/// All limits of this process. The names of files are relative to the folder `root`. A limit that cannot be
+/// read is left out.
 pub(crate) fn read(root: &Path) -> Vec<Limit> {
     let text = |path: &Path| {
         let path = path.strip_prefix("/").unwrap_or(path);

@@ -1,9 +1,9 @@
 //! The filter of system calls (seccomp(2)).
 //!
-//! There are two, and the kernel asks both and does the stricter thing: the first lets through what is in
-//! [`ALLOWED`], [`REFUSED`] and [`conditional`] and has all else end the process; the second answers what is in
-//! [`REFUSED`] with an error. What both let through whatever its arguments are (reading, writing, waiting) the kernel
-//! notes in a table (Linux 5.11), and runs neither of them.
+//! There are two filters. The kernel runs both and takes the stricter result. The first allows the calls in
+//! [`ALLOWED`], [`REFUSED`] and [`conditional`], and ends the process at any other. The second answers the
+//! calls in [`REFUSED`] with an error. Calls that both allow whatever their arguments are (reading, writing,
+//! waiting) are in a table of the kernel (Linux 5.11), which then runs neither filter.
 
 use std::{collections::BTreeMap, env, ffi::c_long, io, process};
 
@@ -12,7 +12,7 @@ use seccompiler::{
     SeccompCondition, SeccompFilter, SeccompRule, sock_filter,
 };
 
-/// What may be done, with any arguments. None of it opens, starts or reaches anything.
+/// The calls that are allowed with any arguments. None of them opens, starts or reaches anything.
 const ALLOWED: &[c_long] = &[
     // Frames, lines, and the files that are open.
     libc::SYS_read,
@@ -51,8 +51,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_exit_group,
 ];
 
-/// What libraries try and can do without, so that it is an error and not the end: a backtrace looks for the program's
-/// files and the current folder, the C library names its memory and counts the processors.
+/// The calls that libraries try and can do without, so they return an error and do not end the process: a
+/// backtrace looks for the program's files and the current folder, the C library names its memory and counts
+/// the processors.
 const REFUSED: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_open,
@@ -74,13 +75,13 @@ const REFUSED: &[c_long] = &[
     libc::SYS_sched_getaffinity,
 ];
 
-/// `TUNSETOFFLOAD` (`linux/if_tun.h`), with which a TAP device is left as it was.
+/// `TUNSETOFFLOAD` (`linux/if_tun.h`), with which a TAP device is reset at the end.
 const TUNSETOFFLOAD: u64 = 0x4004_54d0;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
-/// What may be done with some arguments only: each array is one way, each of its entries a condition on the argument
-/// of that number.
+/// The calls that are allowed with some arguments only. Each array is one allowed form, and each of its
+/// entries a condition on the argument of that number.
 fn conditional() -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq, Ne};
     let no_code = || (2, Length::Qword, MaskedEq(libc::PROT_EXEC as u64), 0);
@@ -98,7 +99,7 @@ fn conditional() -> Result<Rules, BackendError> {
             any(vec![
                 vec![
                     (1, Length::Dword, Eq, TUNSETOFFLOAD),
-                    // It takes a number: the kernel shall leave nothing undone.
+                    // With the argument 0: the kernel leaves nothing undone.
                     (2, Length::Qword, Eq, 0),
                 ],
                 // Refused below: "is this a terminal?"
@@ -115,7 +116,7 @@ fn conditional() -> Result<Rules, BackendError> {
         ),
         // A signal to a thread of ours: `abort`, and what ends a process that does not listen.
         (libc::SYS_tgkill, any(vec![vec![(0, Length::Dword, Eq, this_process)]])?),
-        // Nobody turns off what a forbidden call does.
+        // No code can turn off the effect of a forbidden call.
         (libc::SYS_rt_sigaction, any(vec![vec![(0, Length::Dword, Ne, libc::SIGSYS as u64)]])?),
     ]))
 }
@@ -150,11 +151,12 @@ fn programs() -> Result<[BpfProgram; 2], BackendError> {
     ])
 }
 
-/// Puts the filters on. The caller has given up new privileges.
+/// Installs the filters. The caller has given up new privileges.
 pub(super) fn enter() -> io::Result<()> {
     for program in programs().map_err(io::Error::other)? {
         // The second flag came with Linux 4.17. Without it, kernels before 5.16 turn a mitigation on for the
-        // filtered process that slows all of its code down, and that protects who runs code of strangers.
+        // filtered process, which slows all of its code down and protects only programs that run foreign
+        // code.
         let all = libc::SECCOMP_FILTER_FLAG_TSYNC;
         match put_on(&program, all | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => put_on(&program, all)?,

@@ -1,6 +1,6 @@
-//! Landlock (landlock(7)): no file may be opened, no TCP port used, and nobody outside reached.
+//! Landlock (landlock(7)): no file can be opened, no TCP port used, and no process outside reached.
 //!
-//! The rules are none, so this takes two system calls and no crate.
+//! There are no rules, so this takes two system calls and no crate.
 
 use std::{
     ffi::{c_long, c_uint},
@@ -9,12 +9,12 @@ use std::{
     ptr,
 };
 
-/// What may be governed (`struct landlock_ruleset_attr`, `linux/landlock.h`). What is governed and has no rule is
-/// forbidden.
+/// The actions that are governed (`struct landlock_ruleset_attr`, `linux/landlock.h`). A governed action
+/// without a rule is forbidden.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ruleset {
-    /// `LANDLOCK_ACCESS_FS_*`: what is done with files.
+    /// `LANDLOCK_ACCESS_FS_*`: actions on files.
     fs: u64,
     /// `LANDLOCK_ACCESS_NET_*`: to bind a TCP port and to connect to one.
     net: u64,
@@ -23,7 +23,8 @@ struct Ruleset {
 }
 
 impl Ruleset {
-    /// All that a kernel of this version of Landlock knows. A field that it does not know has to be 0.
+    /// All actions that a kernel with this version of Landlock knows. A field that it does not know has to be
+    /// 0.
     fn of_version(version: c_long) -> Self {
         let fs_bits = match version {
             ..=1 => 13,
@@ -39,7 +40,7 @@ impl Ruleset {
     }
 }
 
-/// Puts this thread under rules without an exception. What is open stays open.
+/// Forbids this thread all governed actions. What is open stays open.
 pub(super) fn enter() -> io::Result<()> {
     /// `LANDLOCK_CREATE_RULESET_VERSION`
     const VERSION: c_uint = 1;

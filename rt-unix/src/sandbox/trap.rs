@@ -15,7 +15,7 @@ use rustix::{
 /// `SYS_SECCOMP` (`asm-generic/siginfo.h`): the signal comes from a filter.
 const SYS_SECCOMP: c_int = 1;
 
-/// What the kernel says of a forbidden call (`siginfo_t` with `_sigsys`, `asm-generic/siginfo.h`).
+/// The kernel's information on a forbidden call (`siginfo_t` with `_sigsys`, `asm-generic/siginfo.h`).
 #[repr(C)]
 struct Forbidden {
     signal: c_int,
@@ -29,7 +29,8 @@ struct Forbidden {
 const _: () = assert!(size_of::<Forbidden>() <= size_of::<libc::siginfo_t>());
 const _: () = assert!(align_of::<Forbidden>() <= align_of::<libc::siginfo_t>());
 
-/// Has SIGSYS say which call it was, before it ends the process as it would have done.
+/// Installs a handler of SIGSYS that prints which call it was, before the signal ends the process as it does
+/// by default.
 pub(super) fn install() -> io::Result<()> {
     // SAFETY: a `sigaction` is numbers and pointers, of which zero is a value: no flags, no signal blocked.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
@@ -51,7 +52,7 @@ extern "C" fn report(_: c_int, forbidden: *const Forbidden, _: *const c_void) {
     if forbidden.code == SYS_SECCOMP {
         let mut line = [0; 96];
         let length = write_line(&mut line, forbidden.call);
-        // Somebody who does not read must not keep the process from its end.
+        // A reader that does not read must not delay the end of the process.
         let mut fds = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
         let now = Timespec::try_from(Duration::ZERO).ok();
         if matches!(poll(&mut fds, now.as_ref()), Ok(1)) {
