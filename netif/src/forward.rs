@@ -1,7 +1,7 @@
-//! What an interface around another one hands on unchanged.
+//! The methods that an interface around another one passes on unchanged.
 
-/// Implements all of [`Netif`](crate::Netif) but `receive` and `transmit`, by the interface `N` in the field
-/// that is named: what is left to a wrapper is what it is there for.
+/// Implements all of [`Netif`](crate::Netif) except `receive` and `transmit`, by the interface `N` in the
+/// named field. The wrapper implements these two.
 ///
 /// ```
 /// use layer::{Payload, Rx, TxOffload};

@@ -45,8 +45,8 @@ impl MacAddr {
         !self.is_group() && !matches!(self.0, [0, 0, 0, 0, 0, 0])
     }
 
-    /// This address made locally administered and individual (IEEE 802: bit 1 set, bit 0 clear):
-    /// how an address is made from random bytes.
+    /// This address made locally administered and individual (IEEE 802: bit 1 set, bit 0 clear). This makes
+    /// an address from random bytes.
     #[must_use]
     pub const fn local(mut self) -> Self {
         self.0[0] = self.0[0] & !1 | 2;
