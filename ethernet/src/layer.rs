@@ -1,4 +1,4 @@
-//! The layer: frames for us up, frames of ours down.
+//! The layer: hands up frames for us, and sends our frames.
 
 use core::{fmt, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{EtherType, EthernetHeader, Frame, HEADER_LEN, Link, MIN_PAYLOAD, Par
 /// How many multicast groups a station can join.
 pub const MAX_GROUPS: usize = 16;
 
-/// What fills a short frame up (RFC 894).
+/// The padding of a short frame (RFC 894).
 const PADDING: [u8; MIN_PAYLOAD] = [0; MIN_PAYLOAD];
 
 layer::counters! {
@@ -23,17 +23,18 @@ layer::counters! {
         frames_tx,
         /// Dropped: shorter than a header.
         runts,
-        /// Dropped: shorter than their length field says, or that is neither a length nor a type.
+        /// Dropped: shorter than their length field says, or with a field that is neither a length nor a
+        /// type.
         malformed,
-        /// Dropped: IEEE 802 without an EtherType: what bridges say to each other (spanning tree), and the like.
+        /// Dropped: IEEE 802 without an EtherType, such as the frames between bridges (spanning tree).
         llc,
         /// Dropped: for another station, or for a group that was not joined.
         not_for_us,
         /// Dropped: from a group address, which no station has, or from our own address.
         bad_source,
-        /// Handed up, and nobody wanted the EtherType.
+        /// Handed up, but no layer claimed the EtherType.
         unknown_ethertype,
-        /// Not sent: longer than the MTU, and nobody below is to cut it.
+        /// Not sent: longer than the MTU, and not to be cut by the interface.
         too_long,
     }
 }
@@ -81,7 +82,7 @@ impl<N> Ethernet<N> {
 }
 
 impl<N: Netif> Ethernet<N> {
-    /// Keeps what is for us.
+    /// Keeps the frames that are for us.
     fn filter<'r>(&mut self, frame: RxFrame<'r>) -> Option<Frame<'r>> {
         let counters = &mut self.counters;
         let (header, ethertype, payload) = match EthernetHeader::parse(frame.bytes) {

@@ -1,4 +1,4 @@
-//! The signature of a link layer.
+//! The trait of a link layer.
 
 use core::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::{EtherType, JoinError};
 /// A received frame, header taken off.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'r> {
-    /// Whom it was sent to: us, everybody, or a group we joined.
+    /// The destination: we, all stations, or a group that we joined.
     pub destination: MacAddr,
-    /// Who sent it.
+    /// The sender.
     pub source: MacAddr,
     /// What it carries.
     pub ethertype: EtherType,
-    /// What it carries, with the padding that a short frame has.
+    /// The payload, with the padding of a short frame.
     pub payload: &'r [u8],
     /// What is known of the checksums inside.
     pub checksums: Checksums,
 }
 
-/// A layer that carries frames between stations of one link: `Ethernet`, and every layer above it
-/// that hands on what is not its own (`Arp`).
+/// A layer that carries frames between stations of one link: `Ethernet`, and every layer above it that passes
+/// on what is not its own (`Arp`).
 pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// Our own hardware address.
     fn mac(&self) -> MacAddr;
@@ -51,17 +51,17 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
         None
     }
 
-    /// Receives what is sent to the multicast address `group` from now on.
+    /// From now on, receives frames to the multicast address `group`.
     ///
     /// # Errors
     /// It is not the address of a group, or too many are joined.
     fn join(&mut self, group: MacAddr) -> Result<(), JoinError>;
 
-    /// Receives no longer what is sent to `group`.
+    /// Stops receiving frames to `group`.
     fn leave(&mut self, group: MacAddr);
 
-    /// Sends a frame. `offload` says what was left undone in its payload; one above the MTU is dropped and counted,
-    /// unless it is to be cut below.
+    /// Sends a frame. `offload` says what was left undone in its payload. A frame above the MTU is dropped
+    /// and counted, unless the interface is to cut it.
     ///
     /// # Errors
     /// The device is broken.

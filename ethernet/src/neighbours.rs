@@ -1,4 +1,4 @@
-//! The signature of a link that finds its neighbours by itself.
+//! The trait of a link that finds its neighbours by itself.
 
 use layer::{Instant, Payload, TxOffload};
 
@@ -7,18 +7,19 @@ use crate::{EtherType, Link};
 /// A link layer that sends to neighbours with addresses `A` of a network, and finds their hardware addresses by itself:
 /// ARP for `Ipv4Addr`, Neighbour Discovery for `Ipv6Addr`.
 ///
-/// It owns our address among them, for it is what finds out whether the address is ours. What is above asks it.
+/// It owns our address, because it finds out whether the address is ours. The layers above ask it.
 pub trait Neighbours<A>: Link {
-    /// Our address, with all that says who is a neighbour: for IPv4 it is a [`Cidr`](layer::Cidr).
+    /// Our address, together with the prefix that says which hosts are neighbours: for IPv4 it is a
+    /// [`Cidr`](layer::Cidr).
     type Address: Copy;
 
-    /// Our address, as long as it is ours: while it is probed for, or after it was given up, and before there is any,
-    /// it is the unspecified one.
+    /// Our address, as long as it is ours. It is unspecified while the address is probed for, after it was
+    /// given up, and before one is set.
     fn address(&self) -> Self::Address;
 
-    /// Gives us another address, or takes ours away with the unspecified one. Everything that is known of
-    /// neighbours is forgotten but what the configuration said; packets that wait for one are dropped, because they
-    /// have the old address in them.
+    /// Gives us another address, or takes ours away if it is the unspecified one. All neighbours are
+    /// forgotten except configured ones. Packets that wait for a neighbour are dropped, because they contain
+    /// the old address.
     fn set_address(&mut self, address: Self::Address);
 
     /// Sends a frame to the neighbour that has `address`, at once or when its hardware address is

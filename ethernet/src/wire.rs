@@ -1,4 +1,4 @@
-//! The header of an Ethernet II frame, and the one of IEEE 802 frames (RFC 894, RFC 1042).
+//! The header of an Ethernet II frame, and that of IEEE 802 frames (RFC 894, RFC 1042).
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ pub const MIN_PAYLOAD: usize = 46;
 /// The smallest value of the type field that is a type; below it is a length (RFC 894, RFC 1042).
 const MIN_ETHERTYPE: u16 = 0x0600;
 
-/// The largest value of the type field that is a length (IEEE 802.3, 3.2.6); what lies between is neither.
+/// The largest value of the type field that is a length (IEEE 802.3, 3.2.6). The values between are neither.
 const MAX_LENGTH: u16 = 1500;
 
 /// The shortest header of logical link control in bytes: two addresses and a control field (IEEE 802.2).
@@ -81,7 +81,7 @@ impl defmt::Format for EtherType {
 )]
 #[repr(C)]
 pub struct EthernetHeader {
-    /// Whom the frame is for.
+    /// The destination of the frame.
     pub destination: MacAddr,
     /// Who sent it.
     pub source: MacAddr,
@@ -99,7 +99,7 @@ impl EthernetHeader {
         Self { destination, source, ethertype: U16::new(ethertype.0) }
     }
 
-    /// Takes the header off a frame: what it carries, and the payload, padding included.
+    /// Removes the header of a frame: returns the EtherType, and the payload with its padding.
     ///
     /// # Errors
     /// What is wrong with the frame.
@@ -144,11 +144,11 @@ impl defmt::Format for EthernetHeader {
 pub enum ParseError {
     /// Shorter than its header.
     Runt,
-    /// Shorter than its length field says; or that says what is neither a length nor a type, or too little for the
+    /// Shorter than its length field says; or the field is neither a length nor a type, or too small for the
     /// header of an IEEE 802 frame.
     Length,
-    /// An IEEE 802 frame that carries no EtherType (RFC 1042), as those of a spanning tree: well-formed, and for
-    /// others.
+    /// An IEEE 802 frame without an EtherType (RFC 1042), such as that of a spanning tree: well-formed, but
+    /// for others.
     Llc,
 }
 
