@@ -1,5 +1,5 @@
-//! What is to be written next: a frame; a packet that the kernel cuts; or many equal datagrams of one flow,
-//! which the kernel takes as one.
+//! The next write: a frame, a packet that the kernel cuts, or many equal datagrams of one flow, which the
+//! kernel takes as one.
 
 use layer::{PartialChecksum, Payload, TxOffload};
 use zerocopy::IntoBytes;
@@ -10,13 +10,12 @@ use crate::{
     virtio,
 };
 
-/// The most datagrams in one write: what the kernel itself puts into one (`UDP_MAX_SEGMENTS`,
-/// `linux/udp.h`).
+/// The most datagrams in one write, which is the kernel's own limit (`UDP_MAX_SEGMENTS`, `linux/udp.h`).
 const MOST: usize = 128;
 /// The largest header: the Ethernet header with one VLAN tag (IEEE 802.1Q).
 pub(crate) const LARGEST_HEADER: usize = ETHERNET + 4;
 
-/// A buffer, and what is in it.
+/// A buffer with the next write.
 #[derive(Debug)]
 pub(crate) struct Batch<'b> {
     /// The header of virtio, and the frame.
@@ -25,7 +24,7 @@ pub(crate) struct Batch<'b> {
     mtu: usize,
     /// The length of the frame, or of all the datagrams as one, in bytes; 0 if there is none.
     length: usize,
-    /// How many frames of what length.
+    /// The number of frames and their length.
     frames: usize,
     frame_length: usize,
     kind: Kind,
@@ -45,7 +44,7 @@ enum Kind {
     Long { transport: u16, size: u16 },
 }
 
-/// A frame that cannot be sent: longer than the MTU, and nobody cuts it.
+/// A frame that cannot be sent: longer than the MTU, and not to be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
@@ -77,7 +76,7 @@ impl<'b> Batch<'b> {
         self.buffer.len() - virtio::HEADER_LEN
     }
 
-    /// Adds `frame` to those that are in, if it is another datagram of their flow with the same length.
+    /// Adds `frame` to the batch, if it is another datagram of its flow with the same length.
     #[inline]
     pub(crate) fn join(&mut self, frame: &impl Payload) -> bool {
         let Kind::Open(datagram) = self.kind else { return false };
@@ -98,8 +97,7 @@ impl<'b> Batch<'b> {
         true
     }
 
-    /// Where the last of the datagrams ends, in bytes from the beginning of the frame. What filled a short frame up
-    /// is not counted.
+    /// Where the last of the datagrams ends, in bytes from the beginning of the frame, without padding.
     fn end(&self) -> usize {
         match self.kind {
             Kind::Open(datagram) => headers::ALL + self.frames * datagram.payload(),
@@ -107,7 +105,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Puts `frame` in, in the place of all that was. Says whether others could join it.
+    /// Replaces the contents by `frame`. Says whether others could join it.
     ///
     /// It is at least as long as an Ethernet header, and at most [`longest`](Self::longest).
     #[inline]
@@ -147,7 +145,7 @@ impl<'b> Batch<'b> {
         Ok(matches!(self.kind, Kind::Open(_)))
     }
 
-    /// The datagram that is in, if others can join it: without options, and not empty.
+    /// The datagram in the buffer, if others can join it: without options, and not empty.
     fn open(&self) -> Option<Datagram> {
         if self.level != OffloadLevel::Segments {
             return None;
@@ -156,7 +154,7 @@ impl<'b> Batch<'b> {
         (datagram.transport == headers::ALL - UDP && datagram.payload() > 0).then_some(datagram)
     }
 
-    /// All of it, as it is to be written.
+    /// The bytes to be written.
     pub(crate) fn bytes(&mut self) -> &[u8] {
         if self.level == OffloadLevel::None {
             return &self.buffer[virtio::HEADER_LEN..][..self.length];
@@ -179,12 +177,12 @@ impl<'b> Batch<'b> {
         &self.buffer[..virtio::HEADER_LEN + self.length]
     }
 
-    /// How many frames are in, and how many bytes they have together.
+    /// The number of frames in the buffer, and their bytes together.
     pub(crate) fn count(&self) -> (u64, u64) {
         (self.frames as u64, (self.frames * self.frame_length) as u64)
     }
 
-    /// Forgets all that is in.
+    /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         (self.length, self.frames, self.kind) = (0, 0, Kind::Plain);
     }

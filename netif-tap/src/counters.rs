@@ -24,7 +24,7 @@ layer::counters! {
         tx_interface_down,
         /// Frames not sent: longer than the MTU, or shorter than an Ethernet header.
         tx_bad_length,
-        /// Frames not sent: the kernel would not have them.
+        /// Frames not sent: the kernel refused them.
         tx_refused,
         /// Writes that carried more than one frame.
         writes_joined,

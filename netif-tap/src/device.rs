@@ -18,11 +18,11 @@ const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
 const TUNSETOFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
 /// `TUNSETVNETHDRSZ`: the length of the header before each frame.
 const TUNSETVNETHDRSZ: Opcode = opcode::write::<i32>(b'T', 216);
-/// `TUNSETTXFILTER`: the hardware addresses to which frames may go that are read; all, if none is listed.
+/// `TUNSETTXFILTER`: the destination addresses of the frames that can be read; all, if none is listed.
 const TUNSETTXFILTER: Opcode = opcode::write::<u32>(b'T', 209);
 /// `TUNGETIFF`: the name and the flags of the interface.
 const TUNGETIFF: Opcode = opcode::read::<u32>(b'T', 210);
-/// `TUNSETSNDBUF`: how many bytes may be on their way that were written.
+/// `TUNSETSNDBUF`: how many written bytes may be in flight.
 const TUNSETSNDBUF: Opcode = opcode::write::<i32>(b'T', 212);
 /// `TUNSETVNETLE`: whether the header before each frame is little-endian on a machine that is not.
 const TUNSETVNETLE: Opcode = opcode::write::<i32>(b'T', 220);
@@ -41,8 +41,8 @@ const VNET_HDR: u16 = 0x4000;
 const PERSIST: u16 = 0x0800;
 /// The kernel may leave checksums blank (`TUN_F_CSUM`).
 const CSUM: usize = 0x01;
-/// It may hand over many UDP datagrams as one (`TUN_F_USO4`, which it takes only together with `TUN_F_USO6`;
-/// Linux 6.2). Then it also takes as much.
+/// The kernel may hand over many UDP datagrams as one (`TUN_F_USO4`, which it accepts only together with
+/// `TUN_F_USO6`; Linux 6.2). Then it also accepts many as one.
 const USO: usize = 0x20 | 0x40;
 /// The size of an interface's name with the zero at its end (`linux/if.h`).
 const IFNAMSIZ: usize = 16;
@@ -59,7 +59,7 @@ const _: () = assert!(size_of::<InterfaceRequest>() == 40);
 impl InterfaceRequest {
     /// A request about the interface `name`.
     fn about(name: &'static str) -> Result<Self, Error> {
-        // What the kernel refuses (dev_valid_name), and '%', from which it would make another name.
+        // The characters that the kernel refuses (dev_valid_name), and '%', which it would replace.
         let odd = |byte: u8| {
             byte.is_ascii_whitespace() || matches!(byte, 0 | 0x0b | 0xa0 | b'/' | b':' | b'%')
         };
@@ -89,19 +89,19 @@ impl InterfaceRequest {
 /// What the kernel does for the frames of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OffloadLevel {
-    /// Nothing: it gives and takes frames as they are on a wire.
+    /// Nothing: it gives and takes frames in the form that they have on a wire.
     None,
     /// Each frame has a header before it. Checksums may be blank, both ways.
     Checksums,
-    /// Blank checksums are taken and given, and a datagram that is too long may be written: the kernel cuts it into
-    /// fragments.
+    /// Blank checksums in both directions. A datagram that is too long may be written: the kernel cuts it
+    /// into fragments.
     Fragments,
-    /// All of that, and equal datagrams may be read and written as one.
+    /// In addition, equal datagrams may be read and written as one.
     Segments,
 }
 
-/// Opens the TAP device `name`, creating it if there is none; reading and writing never block. The kernel
-/// helps as far as it can, but no more than `most`.
+/// Opens the TAP device `name`, or creates it if there is none. Reading and writing never block. The kernel
+/// does as much of the work as it can, but no more than `most`.
 pub(crate) fn open(
     name: &'static str,
     most: OffloadLevel,
@@ -113,7 +113,7 @@ pub(crate) fn open(
                     return Ok((device, level));
                 }
             }
-            // Also what a kernel says that does not know the flag.
+            // Also the answer of a kernel that does not know the flag.
             Err(Error::NotATap(_)) => {}
             Err(error) => return Err(error),
         }
@@ -123,7 +123,7 @@ pub(crate) fn open(
     Ok((device, OffloadLevel::None))
 }
 
-/// Agrees with the kernel on what it does; none if it cannot be had with a header.
+/// Agrees with the kernel on the work that it does; none if the device cannot have a header.
 fn negotiate(device: &OwnedFd, most: OffloadLevel) -> Option<OffloadLevel> {
     let length = i32::try_from(virtio::HEADER_LEN).ok()?;
     // SAFETY: TUNSETVNETHDRSZ reads an int.
@@ -136,8 +136,8 @@ fn negotiate(device: &OwnedFd, most: OffloadLevel) -> Option<OffloadLevel> {
     set_offload(device, CSUM).ok().map(|()| most.min(OffloadLevel::Fragments))
 }
 
-/// Has the kernel leave nothing undone from now on. The device keeps what was agreed on even if it is opened
-/// again, by a program that knows nothing of it.
+/// Tells the kernel to leave nothing undone from now on. Otherwise a device keeps its offloads when another
+/// program opens it, which does not expect them.
 pub(crate) fn take_back(device: impl AsFd) {
     // A kernel that does not know the call leaves nothing undone.
     let _ = set_offload(device, 0);
@@ -171,13 +171,13 @@ fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
     Ok(device)
 }
 
-/// Puts back what an earlier program may have set on a device that outlives it, and what would leave this one deaf
-/// or mute without a word: filters of what is read, a small send buffer, another byte order. The length of the
-/// header is set by each program that has one; the carrier comes, and a program of classic BPF goes, with the opening.
+/// Resets what an earlier program may have set on a persistent device, and what would silently stop traffic:
+/// filters of the frames that are read, a small send buffer, another byte order. Each program with a header
+/// sets its length. Opening the device turns the carrier on, and removes a program of classic BPF.
 fn reset(device: &OwnedFd) {
     /// A `struct tun_filter` that lists no address; two numbers of 16 bits.
     const NO_FILTER: u32 = 0;
-    // A kernel that does not know a call has nothing to put back.
+    // A kernel that does not know a call has nothing to reset.
     // SAFETY: TUNSETTXFILTER reads four bytes, and then as many addresses as the last two of them say: none.
     let _ = make(device, unsafe { Setter::<TUNSETTXFILTER, u32>::new(NO_FILTER) });
     // SAFETY: TUNSETFILTEREBPF reads an int; -1 is no descriptor of anything.
@@ -196,8 +196,9 @@ fn make(device: &OwnedFd, call: impl Ioctl) -> Result<(), Errno> {
     unsafe { ioctl(device, call) }.map(drop)
 }
 
-/// Whether the device was made by opening it, and goes when it is closed. One that was there before and that can be
-/// opened is persistent: without that, it is there because another process has it.
+/// Whether the device was made by opening it, and disappears when it is closed. A device that existed before
+/// and can be opened is persistent, because a device that is not persistent exists only while another process
+/// has it open.
 pub(crate) fn is_new(device: impl AsFd) -> bool {
     let mut request = InterfaceRequest { name: [0; IFNAMSIZ], value: [0; 24] };
     // SAFETY: TUNGETIFF writes a `struct ifreq`, with no pointer in it.

@@ -21,7 +21,7 @@ pub enum Error {
     Busy(&'static str),
     /// An interface has this name and is not a TAP device with one queue.
     NotATap(&'static str),
-    /// The memory that was given has no room for the buffer of the frame that is sent.
+    /// The given memory has no room for the buffer of a sent frame.
     Memory(Exhausted),
     /// The interface was deleted while it was open.
     Deleted,

@@ -1,5 +1,5 @@
-//! What an interface knows of the headers in a frame, as a network card does: where a UDP datagram over IPv4
-//! is, and what of its headers changes when it is cut or put together.
+//! The headers of a frame, as far as a network card knows them: where a UDP datagram over IPv4 is, and which
+//! fields of its headers change when it is cut or joined.
 
 use core::net::Ipv4Addr;
 
@@ -20,7 +20,7 @@ pub(crate) const LONGEST_PACKET: usize = 65_535;
 pub(crate) struct Datagram {
     /// Where its UDP header begins: 34 without options, 74 at most.
     pub(crate) transport: usize,
-    /// Where it ends; what follows fills the frame up.
+    /// Where it ends; the rest of the frame is padding.
     pub(crate) end: usize,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn set_length(headers: &mut [u8], payload: usize, identification: u16
     NetworkEndian::write_u16(&mut udp[4..6], (UDP + payload) as u16);
 }
 
-/// Sets the checksum of the datagram to what stands there while it is partial: the sum of the pseudo header.
+/// Sets the checksum of the datagram to its partial value, the sum of the pseudo header.
 #[inline]
 pub(crate) fn set_partial_checksum(frame: &mut [u8], transport: usize, length: usize) {
     let address = |at: usize| -> Ipv4Addr {

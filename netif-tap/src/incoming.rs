@@ -1,5 +1,5 @@
-//! What was read with a header before it: a frame, or many equal datagrams of one flow in one, which are cut
-//! and handed up one by one.
+//! The result of a read with a header: a frame, or many equal datagrams of one flow as one, which are cut and
+//! handed up one by one.
 
 use netif::Checksums;
 use rt_regions::{Exhausted, Region};
@@ -15,13 +15,13 @@ use crate::{
 /// The longest headers in bytes: all options that IPv4 can have.
 const LONGEST_HEADERS: usize = ETHERNET + 60 + UDP;
 
-/// A buffer, and those of the datagrams in it that have not been handed up.
+/// A buffer, and its datagrams that have not been handed up.
 #[derive(Debug)]
 pub(crate) struct Incoming<'b> {
     /// The header of virtio, and the frame. What has been handed up is overwritten by the headers of the next one.
     buffer: &'b mut [u8],
     mtu: usize,
-    /// The headers of each, but for what is its own.
+    /// The headers of each datagram, except the fields that differ.
     headers: [u8; LONGEST_HEADERS],
     header_len: usize,
     /// Where in the buffer the next payload begins, and where the last one ends.
@@ -46,7 +46,7 @@ pub(crate) enum Loaded {
 pub(crate) enum Refused {
     /// Longer than the MTU, or many datagrams that are.
     TooLong,
-    /// Many in one, and not UDP datagrams over IPv4, or with lengths that do not agree.
+    /// Many in one, but not UDP datagrams over IPv4, or with inconsistent lengths.
     NotCut,
 }
 
@@ -87,7 +87,7 @@ impl<'b> Incoming<'b> {
         self.buffer
     }
 
-    /// Looks at what was read: `read` bytes.
+    /// Examines the `read` bytes that were read.
     #[inline]
     pub(crate) fn load(&mut self, read: usize) -> Result<Loaded, Refused> {
         (self.next, self.end) = (0, 0);
@@ -103,16 +103,17 @@ impl<'b> Incoming<'b> {
         if frame.len() > self.mtu + LARGEST_HEADER {
             return Err(Refused::TooLong);
         }
-        // What the kernel says of checksums that others have verified is not heard: it says so of fragments as
-        // well, whose datagram nobody has seen whole.
+        // The kernel's mark for verified checksums is ignored, because fragments have it as well, although no
+        // device has seen their whole datagram.
         if !header.is_blank() {
             return Ok(Loaded::One(frame.len(), Checksums::NotChecked));
         }
-        // A fragment has no checksum of its own: what is blank there is that of a datagram which nobody has seen whole.
+        // A fragment has no checksum of its own. A blank checksum there belongs to a datagram that no device
+        // has seen whole.
         if headers::is_fragment(frame) {
             return Ok(Loaded::One(frame.len(), Checksums::NotChecked));
         }
-        // The sum of the pseudo header stands there, which whoever writes the frame down would take for a wrong
+        // The field has the sum of the pseudo header, which a recorder of the frame would show as a wrong
         // checksum.
         if let Some(at) = header.blank_udp_checksum()
             && let Some(checksum) = frame.get_mut(at..at + 2)
@@ -164,7 +165,7 @@ impl<'b> Incoming<'b> {
         headers::set_length(headers, payload, self.identification);
         self.identification = self.identification.wrapping_add(1);
         self.next += payload;
-        // What stands there has been handed up.
+        // The bytes there have been handed up.
         let frame = &mut self.buffer[start - self.header_len..start + payload];
         frame[..self.header_len].copy_from_slice(headers);
         Some(region.alloc_slice(frame).map(|frame| &*frame))

@@ -1,4 +1,4 @@
-//! What the fuzz target reaches of this crate: what is made of what the kernel gives. No program uses it.
+//! The entry of the fuzz target into this crate: the handling of what the kernel gives. No program uses it.
 
 use netif::Checksums;
 use rt_regions::Region;

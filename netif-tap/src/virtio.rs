@@ -1,5 +1,5 @@
-//! The header before a frame (`struct virtio_net_hdr`, `linux/virtio_net.h`): what whoever gives the frame has
-//! left undone.
+//! The header before a frame (`struct virtio_net_hdr`, `linux/virtio_net.h`): it says what the giver of the
+//! frame has left undone.
 
 use layer::PartialChecksum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -7,13 +7,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The length of the header in bytes.
 pub(crate) const HEADER_LEN: usize = size_of::<Header>();
 
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the checksum is blank, but for the sum of the pseudo header.
+/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the checksum is blank, except for the sum of the pseudo header.
 const NEEDS_CSUM: u8 = 1;
 /// `VIRTIO_NET_HDR_GSO_NONE`: one frame.
 const GSO_NONE: u8 = 0;
 /// `VIRTIO_NET_HDR_GSO_UDP`: one datagram, to be cut into fragments of IPv4.
 const GSO_UDP: u8 = 3;
-/// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one flow, equal in length but for the last.
+/// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one flow, equal in length except for the last.
 const GSO_UDP_L4: u8 = 5;
 
 /// Where in a UDP header its checksum is.
@@ -46,7 +46,7 @@ pub(crate) struct Header {
 const _: () = assert!(HEADER_LEN == 10);
 
 impl Header {
-    /// A frame of which nothing is left undone.
+    /// A frame in which nothing is left undone.
     pub(crate) const WHOLE: Self = Self {
         flags: 0,
         gso_type: GSO_NONE,
