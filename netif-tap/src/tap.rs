@@ -23,10 +23,10 @@ mod open;
 
 /// A service that takes longer for a reply is not made to wait for the next request as well.
 const PROMPT: Duration = Duration::from_micros(20);
-/// How often the device is asked again after a frame before it counts as having no other: for about 5 us, which
-/// falling asleep and being woken takes as well.
+/// How often the device is asked again after a frame before it counts as idle: for about 5 us, which is no
+/// longer than falling asleep and being woken takes.
 const SPIN_READS: u32 = 32;
-/// How often it is asked whether the interface is up: nothing else tells.
+/// How often the interface is asked whether it is up, because no event reports that.
 const LINK_INTERVAL: Duration = Duration::from_secs(1);
 /// A TAP device: an Ethernet link to the Linux host that this process runs on.
 ///
@@ -43,14 +43,14 @@ pub struct Tap {
     batch: Batch<'static>,
     /// When a frame was last given to be sent.
     last_sent: Duration,
-    /// How often the device is still asked again.
+    /// How many more times the device is asked again.
     spins_left: u32,
     counters: Counters,
 }
 
 impl Tap {
-    /// Reads a frame that there is no room for, and forgets it. A read takes a frame off the queue
-    /// even if it takes only its first byte.
+    /// Reads a frame for which there is no room, and discards it. A read takes a frame off the queue even if
+    /// it takes only its first byte.
     fn lose(&mut self) -> Result<Rx<RxFrame<'static>>, Error> {
         match io::retry_on_intr(|| io::read(self.event, &mut [0; 1])) {
             Ok(_) => {
@@ -139,8 +139,8 @@ impl Tap {
         Rx::Item(RxFrame { bytes, checksums })
     }
 
-    /// Whether a frame may wait for the next one: there are others of those that were read as one, and this one
-    /// was answered at once.
+    /// Whether a frame may wait for the next one: other datagrams of the same read are left, and this one was
+    /// answered at once.
     fn may_wait(&mut self) -> bool {
         if self.incoming.is_empty() {
             return false;
@@ -193,7 +193,8 @@ impl Netif for Tap {
     }
 
     fn link_up(&self) -> bool {
-        // The kernel takes nothing while the interface is down. Who cannot be asked may be up.
+        // The kernel takes nothing while the interface is down. If the flags cannot be read, the interface
+        // counts as up.
         let mut device = [PollFd::new(&self.event, PollFlags::OUT)];
         poll(&mut device, Some(&Timespec::default())) != Ok(0)
     }
@@ -218,7 +219,7 @@ impl Netif for Tap {
                 _ => self.next_of_many(region),
             };
             match received {
-                // Who has just had a frame often gets the next one before it could have fallen asleep.
+                // After a frame, the next one often comes sooner than the process could have fallen asleep.
                 Rx::Idle if self.spins_left > 0 => self.spins_left -= 1,
                 received => return Ok(received),
             }
@@ -254,7 +255,7 @@ impl Netif for Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        // Nobody is left to be told of a broken device.
+        // There is no caller left to report a broken device to.
         let _ = self.flush();
         if self.level != OffloadLevel::None {
             device::take_back(self.event);
@@ -288,7 +289,7 @@ fn now() -> Duration {
     Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }
 
-/// A failure of `call` that no other frame will get over.
+/// A failure of `call` that also affects all later frames.
 fn broken(call: &'static str, errno: Errno) -> Error {
     match errno {
         Errno::BADFD => Error::Deleted,

@@ -1,4 +1,4 @@
-//! A wrapper that shows every frame, both ways, to somebody who writes them down.
+//! A wrapper that shows every frame, received or sent, to a recorder.
 
 use core::convert::Infallible;
 
@@ -7,9 +7,9 @@ use rt_regions::Region;
 use crate::{Netif, RxFrame};
 use layer::{PartialChecksum, Payload, Replaced, Rx, TxOffload};
 
-/// Who is shown the frames: a file that keeps them, say.
+/// A recorder of frames: for example a file that keeps them.
 pub trait Recorder {
-    /// Takes down a frame that was received or is about to be sent, from its Ethernet header on.
+    /// Records a frame that was received or is about to be sent, from its Ethernet header on.
     fn record(&mut self, frame: &dyn Payload);
 }
 
@@ -22,8 +22,9 @@ impl Recorder for Infallible {
 
 /// An interface, and a recorder of its frames if there is one.
 ///
-/// What is received is shown before any layer has seen it; what is sent, before the device takes it or
-/// drops it. A checksum that is left to the device is shown as it will be, since nobody could tell a partial one from
+/// A received frame is shown before any layer has seen it, a sent frame before the device takes it or drops
+/// it. A checksum that is left to the device is shown as it will be, since nobody could tell a partial one
+/// from
 /// a wrong one. What the device is to cut is shown in one piece.
 #[derive(Debug)]
 pub struct Capture<N, R> {

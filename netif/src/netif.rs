@@ -1,4 +1,4 @@
-//! What stands under the lowest layer.
+//! The trait of a network device, which is below the lowest layer.
 
 use core::{error::Error, fmt, time::Duration};
 
@@ -7,20 +7,21 @@ use rt_regions::Region;
 
 use crate::MacAddr;
 
-/// What is known of the checksums inside a received frame, beside the IPv4 header's, which is
+/// What the device knows about the checksums in a received frame, except that of the IPv4 header, which is
 /// always verified.
 ///
-/// Of a fragment of an IPv4 datagram it says nothing: a device sees frames, and the checksum is the datagram's. Linux
-/// has fragments that it made itself as verified, and hands on what a guest says of its own.
+/// It says nothing about a fragment of an IPv4 datagram: a device sees frames, but the checksum belongs to
+/// the datagram. Linux marks fragments that it made itself as verified, and passes on what a guest says about
+/// its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
-    /// Nobody looked at them: verify.
+    /// They were not checked: the receiver verifies them.
     #[default]
     NotChecked,
     /// The device verified them.
     Verified,
-    /// They are blank, because the frame never left this host: nothing to verify. In the place of a checksum there is 0,
-    /// or the sum of the pseudo header, as the sender left it.
+    /// They are blank, because the frame never left this host: there is nothing to verify. In the place of a
+    /// checksum there is 0, or the sum of the pseudo header, as the sender left it.
     Blank,
 }
 
@@ -42,7 +43,7 @@ pub struct RxFrame<'r> {
 
 /// A network interface: frames in, frames out.
 pub trait Netif {
-    /// Why the device is broken. Bad input is no error: it is counted and dropped.
+    /// Why the device is broken. Bad input is not an error: it is counted and dropped.
     type Error: Error;
     /// What a runtime can wait on until a frame may be waiting: a file descriptor, an event channel.
     type Event;
@@ -53,14 +54,13 @@ pub trait Netif {
     /// The largest payload of a frame in bytes, without the Ethernet header.
     fn mtu(&self) -> usize;
 
-    /// What may be left undone in a frame, because the interface does it. As long as the interface is there, it stays
-    /// the same.
+    /// What may be left undone in a frame, because the interface does it. It never changes.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
     }
 
-    /// How many frames it certainly takes before [`transmit`](Self::transmit) drops one, as far as it knows: the
-    /// free places of a ring. An interface that does not know says `usize::MAX`.
+    /// How many frames the interface takes before [`transmit`](Self::transmit) drops one: the free places of
+    /// a ring, for example. An interface that does not know returns `usize::MAX`.
     fn room(&self) -> usize {
         usize::MAX
     }
@@ -70,8 +70,8 @@ pub trait Netif {
         true
     }
 
-    /// How often [`link_up`](Self::link_up) is to be asked, where the [event](Self::event) does not tell that
-    /// its answer has changed.
+    /// How often to ask [`link_up`](Self::link_up), if the [event](Self::event) does not report that its
+    /// answer has changed.
     fn link_interval(&self) -> Option<Duration> {
         None
     }
@@ -79,16 +79,16 @@ pub trait Netif {
     /// What to wait on.
     fn event(&self) -> Self::Event;
 
-    /// The next frame, in `region`. [`Rx::Handled`] says that a frame was there and was lost (no room
-    /// in the region, say); it is in the counters.
+    /// The next frame, in `region`. [`Rx::Handled`] means that a frame was there and was lost, for example
+    /// because the region had no room. The loss is in the counters.
     ///
     /// # Errors
     /// The device is broken.
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Self::Error>;
 
-    /// Sends `frame`, which begins with its Ethernet header. A frame that the device cannot take now
-    /// is dropped and counted. It may be kept back until [`receive`](Self::receive) is called again, which is
-    /// when more may have come to go with it.
+    /// Sends `frame`, which begins with its Ethernet header. A frame that the device cannot take now is
+    /// dropped and counted. The device may hold a frame back until [`receive`](Self::receive) is called
+    /// again, to send it together with later ones.
     ///
     /// `offload` says what was left undone in it. The caller leaves undone only what [`offloads`](Self::offloads) says
     /// that the interface does: a frame of which more was left undone is dropped and counted, or goes out as it is.
@@ -97,7 +97,8 @@ pub trait Netif {
     /// The device is broken.
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Self::Error>;
 
-    /// Writes where it is, with a space before it: its name, if it has one, and its hardware address.
+    /// Writes the place of the interface, with a space before it: its name, if it has one, and its hardware
+    /// address.
     ///
     /// # Errors
     /// That of the formatter.

@@ -7,7 +7,7 @@ use crate::PAGE_SIZE;
 /// What stood in the way of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-// As wide as the numbers of an `Exhausted`: else each copy of one moves what fills it up on its own.
+// As wide as the numbers of an `Exhausted`, so that it has no padding, which each copy would move on its own.
 #[repr(u32)]
 pub enum Limit {
     /// The cap of the region itself, or of a region it is a child of.
@@ -55,8 +55,8 @@ impl Exhausted {
         self.requested.bytes()
     }
 
-    /// How much is held, in bytes of whole pages: by the region, or by the one above it that has the
-    /// least left; of a finite region, what is used of its buffer.
+    /// How much is held, in bytes of whole pages: by the region, or by the region above it with the least
+    /// room left. For a finite region, the used bytes of its buffer.
     pub const fn used(&self) -> usize {
         self.used.bytes()
     }

@@ -20,8 +20,8 @@ use crate::{
 const POOL_SHARE: usize = 16;
 
 impl Tap {
-    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it. Its frames are shown to the
-    /// runtime's recorder, if the program was asked for that.
+    /// Opens the TAP device that the arguments name (`tap0` if they name none), or creates it. Its frames are
+    /// shown to the runtime's recorder, if there is one.
     ///
     /// The hardware address is that of `--mac`, or a random one that is locally administered: the
     /// address that the host sees on its own side of the link is another one.
@@ -56,8 +56,8 @@ impl Tap {
         Ok(Capture::new(tap, runtime.recorder()?))
     }
 
-    /// Opens the TAP device `name`, or creates it, as one that gives and takes frames as they are on a wire. Its
-    /// buffer, one frame long, is allocated in `memory`.
+    /// Opens the TAP device `name`, or creates it, without offloads. Its buffer, one frame long, is allocated
+    /// in `memory`.
     ///
     /// # Errors
     /// See [`Error`].
@@ -69,8 +69,8 @@ impl Tap {
         Self::attach_with(name, mac, false, memory)
     }
 
-    /// Attaches to a TAP device with the help of the kernel, as far as it has any, if `offloads` is true. With 3 MiB or more
-    /// behind `memory`, its buffers take 128 KiB.
+    /// Opens the TAP device `name`, or creates it, with the offloads that the kernel supports if `offloads`
+    /// is true. If the pool of `memory` has 3 MiB or more, its buffers take 128 KiB.
     ///
     /// # Errors
     /// See [`Error`].
@@ -114,7 +114,7 @@ impl Tap {
         let zeroes = |length| memory.alloc_slice_with(length, |_| 0);
         let incoming = zeroes(Incoming::buffer_len(level, mtu))?;
         let batch = zeroes(Batch::buffer_len(level, mtu))?;
-        // What never ends can be waited on without asking whether it is still there.
+        // A descriptor that is never closed can be waited on without a borrow.
         let device: &'static OwnedFd = memory.alloc(ManuallyDrop::new(device))?;
         Ok(Self {
             name,
