@@ -163,11 +163,11 @@ impl Interface {
 
     /// Closes the connection to a backend that writes what cannot be.
     #[cold]
-    pub(crate) fn fail_backend(&mut self, guest: &dyn Guest, lie: ProtocolViolation) {
+    pub(crate) fn fail_backend(&mut self, guest: &dyn Guest, violation: ProtocolViolation) {
         self.counters.backend_violations += 1;
-        self.last_lie = Some(lie);
+        self.last_violation = Some(violation);
         if let Some(device) = &self.device {
-            device.write_error(guest, &lie);
+            device.write_error(guest, &violation);
             if device.is_the_same(guest, self.front.state()) != Ok(true) {
                 self.disconnect(guest);
                 self.forget(guest);

@@ -56,7 +56,7 @@ pub(crate) struct Interface {
     pub(crate) start: u32,
     pub(crate) counters: Counters,
     pub(crate) last_error: Option<Error>,
-    pub(crate) last_lie: Option<ProtocolViolation>,
+    pub(crate) last_violation: Option<ProtocolViolation>,
 }
 
 impl<G: Guest> Netfront<G> {
@@ -126,8 +126,8 @@ impl<G: Guest> Netfront<G> {
     }
 
     /// What a backend wrote last that cannot be.
-    pub fn last_lie(&self) -> Option<ProtocolViolation> {
-        self.interface.last_lie
+    pub fn last_violation(&self) -> Option<ProtocolViolation> {
+        self.interface.last_violation
     }
 
     /// Why the last connection that failed did so.
@@ -161,7 +161,7 @@ impl Interface {
             start,
             counters: Counters::default(),
             last_error: None,
-            last_lie: None,
+            last_violation: None,
             devices: guest.watch(format_args!("device/vif"))?,
         })
     }
@@ -255,9 +255,9 @@ impl Interface {
                     self.counters.tx_queue_full += 1;
                     return Ok(());
                 }
-                Err(lie) => {
+                Err(violation) => {
                     self.counters.tx_interface_down += 1;
-                    self.fail_backend(guest, lie);
+                    self.fail_backend(guest, violation);
                     return Ok(());
                 }
             }
@@ -282,8 +282,8 @@ impl Interface {
         self.show_buffers(1);
         self.notify(guest)?;
         let Some(ring) = &mut self.rx.ring else { return Ok(false) };
-        Ok(ring.final_check().unwrap_or_else(|lie| {
-            self.fail_backend(guest, lie);
+        Ok(ring.final_check().unwrap_or_else(|violation| {
+            self.fail_backend(guest, violation);
             true
         }))
     }
@@ -335,8 +335,8 @@ impl<G: Guest> Netif for Netfront<G> {
                 Ok(Rx::Handled)
             }
             Ok(Received::Nothing) => Ok(Rx::Idle),
-            Err(lie) => {
-                interface.fail_backend(guest, lie);
+            Err(violation) => {
+                interface.fail_backend(guest, violation);
                 Ok(Rx::Handled)
             }
         }
@@ -381,7 +381,7 @@ impl<G: Guest> fmt::Debug for Netfront<G> {
             .field("mtu", &interface.mtu)
             .field("counters", &interface.counters)
             .field("last_error", &interface.last_error)
-            .field("last_lie", &interface.last_lie)
+            .field("last_violation", &interface.last_violation)
             .finish_non_exhaustive()
     }
 }

@@ -54,8 +54,7 @@ impl UdpHeader {
     }
 
     /// The header of a datagram with a payload of `length` bytes whose checksum is completed below: the sum of the
-    /// pseudo header stands there, see
-    /// [`PartialChecksum::UDP`]. A payload has 65,527 bytes at most.
+    /// pseudo header stands there, see [`layer::PartialChecksum::UDP`]. A payload has 65,527 bytes at most.
     pub fn partial(source: SocketAddr, destination: SocketAddr, length: usize) -> Self {
         let addresses = [source.ip(), destination.ip()];
         Self::with_partial(addresses, [source.port(), destination.port()], length)

@@ -19,7 +19,10 @@ fn fail_backend(lie: ProtocolViolation, act: impl FnOnce(&mut Backend)) {
         host.netfront.transmit(&frame(60, number)[..], layer::TxOffload::NONE).unwrap();
     }
     host.receive();
-    assert_eq!((host.counter("backend_violations"), host.netfront.last_lie()), (1, Some(lie)));
+    assert_eq!(
+        (host.counter("backend_violations"), host.netfront.last_violation()),
+        (1, Some(lie))
+    );
     assert!(received.is_empty() && !host.netfront.is_connected());
     assert_eq!(host.backend.borrow().front("state"), Some(6));
     let reason = host.world.store(|store| store.text("error/device/vif/0/error"));

@@ -250,7 +250,7 @@ fn a_lie_during_the_wait_closes_the_connection() {
             }
         });
         host.netfront.transmit(&frame(60, 1)[..], layer::TxOffload::NONE).unwrap();
-        assert_eq!(host.netfront.last_lie(), Some(ProtocolViolation::Index(index)));
+        assert_eq!(host.netfront.last_violation(), Some(ProtocolViolation::Index(index)));
         assert_eq!((host.counter("backend_violations"), host.counter("tx_interface_down")), (1, 1));
         assert_eq!(host.counter("tx_queue_full"), 0);
         assert!(!host.netfront.is_connected());

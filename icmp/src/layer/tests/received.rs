@@ -195,3 +195,14 @@ fn a_broken_device_is_an_error() {
     layer.network.incoming.push_back(packet_up(packet(Protocol::ICMP, &ECHO_REQUEST)));
     with_region(|region| assert!(matches!(layer.receive(NOW, region), Err(Broken))));
 }
+
+#[test]
+fn without_room_for_what_it_says_an_error_is_lost_and_counted() {
+    let mut layer = layer();
+    let item = packet(Protocol::ICMP, message(3, 3, [0; 4], &OUR_PACKET));
+    layer.network.incoming.push_back(packet_up(item));
+    let mut room = rt_regions::Finite::<8>::new();
+    assert!(matches!(layer.receive(NOW, &room.region("full")), Ok(Rx::Handled)));
+    assert_eq!((layer.stats().errors_no_room, layer.stats().errors_rx), (1, 0));
+    assert!(receive(&mut layer, packet_up(item)).is_some());
+}

@@ -227,3 +227,17 @@ fn the_group_of_all_hosts_is_never_left() {
         assert_eq!(host.join(GROUP), Err(JoinError::Full));
     });
 }
+
+#[test]
+fn without_room_for_what_is_known_of_it_a_packet_is_lost_and_counted() {
+    with_host(|wire, mut host, region| {
+        let bytes = packet(&fields(), b"x");
+        wire.push(frame(OUR_MAC, &bytes));
+        // As much as the frame takes, and nothing more.
+        let mut room = rt_regions::Finite::<{ 14 + 20 + 1 }>::new();
+        let full = room.region("full");
+        assert!(matches!(host.receive(Instant::ZERO, &full), Ok(Rx::Handled)));
+        assert_eq!(counters(&host), [("no_room", 1)]);
+        assert!(receive(&mut host, wire, OUR_MAC, &bytes, region).is_some());
+    });
+}
