@@ -62,7 +62,7 @@ impl<'g> Cache<'g> {
             retry: timing.retry.max(REQUEST_INTERVAL),
             ..timing
         };
-        let margin = timing.age / 16;
+        let margin = Duration::from_millis(timing.age.as_millis() as u64 / 16);
         let belief = Belief { fresh: timing.age - margin, margin };
         Self {
             entries,

@@ -109,7 +109,9 @@ impl<'g> Ports<'g> {
         }
         let service = RegionBox::new(Region::new(self.pool, "udp.service"), service)?
             .unsize(|service| service as &mut Service<'g>);
-        self.places[index..=self.bound].rotate_right(1);
+        for place in (index..self.bound).rev() {
+            self.places.swap(place, place + 1);
+        }
         self.bound += 1;
         let answers = Answers::default();
         let binding = Binding { port, answers, service, listener: None };
