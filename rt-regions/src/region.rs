@@ -17,6 +17,12 @@ use crate::{
 /// The byte that a debug build writes over memory that is given back.
 pub(crate) const POISON: u8 = 0xdd;
 
+/// A flag of a region: it may use what the pool keeps back.
+const RESERVE: u32 = 1;
+
+/// A flag of a region: its pages are zeroed before they are given back.
+const ZEROING: u32 = 2;
+
 /// A region: everything allocated in it lives until it is reset or dropped. Then all of it is released at
 /// once, in O(1), whatever it holds.
 ///
@@ -61,10 +67,9 @@ pub struct Region<'p> {
     pub(crate) innermost: Cell<Option<NonNull<Mark>>>,
     /// The size of the buffer of a finite region, in bytes.
     pub(crate) buffer: usize,
-    /// Whether the region may use what the pool keeps back.
-    pub(crate) reserve: bool,
-    /// Whether its pages are zeroed before they are given back.
-    pub(crate) zeroing: bool,
+    /// [`RESERVE`] and [`ZEROING`], each if it is set. No `bool`s: the compiler would tell `None` from a region by one of
+    /// them, and move what is before and behind that byte on its own. So it takes a pointer.
+    flags: u32,
 }
 
 impl<'p> Region<'p> {
@@ -106,8 +111,7 @@ impl<'p> Region<'p> {
             dropping: Dropping::new(),
             innermost: Cell::new(None),
             buffer: 0,
-            reserve: false,
-            zeroing: false,
+            flags: 0,
         }
     }
 
@@ -135,7 +139,7 @@ impl<'p> Region<'p> {
     /// report that memory has run out.
     #[must_use]
     pub fn with_reserve(mut self) -> Self {
-        self.reserve = true;
+        self.flags |= RESERVE;
         self
     }
 
@@ -143,8 +147,16 @@ impl<'p> Region<'p> {
     /// in the number of pages.
     #[must_use]
     pub fn with_zeroing(mut self) -> Self {
-        self.zeroing = true;
+        self.flags |= ZEROING;
         self
+    }
+
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.flags & RESERVE != 0
+    }
+
+    pub(crate) fn is_zeroing(&self) -> bool {
+        self.flags & ZEROING != 0
     }
 
     /// Opens a region for the length of a borrow of this one; its pages count against this
@@ -311,7 +323,7 @@ impl<'p> Region<'p> {
     /// over them, to detect a use after the end.
     #[inline]
     pub(crate) fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
-        if self.zeroing {
+        if self.is_zeroing() {
             pool.fill(chain, 0);
         } else if cfg!(debug_assertions) {
             pool.fill(chain, POISON);

@@ -109,8 +109,8 @@ impl Region<'_> {
         // Last, and even if a destructor panics: `next` belongs to the chunk that is there again then.
         let _next = Defer(|| {
             self.next.set(to.next);
-            if self.zeroing || cfg!(debug_assertions) {
-                let byte = if self.zeroing { 0 } else { POISON };
+            if self.is_zeroing() || cfg!(debug_assertions) {
+                let byte = if self.is_zeroing() { 0 } else { POISON };
                 // SAFETY: the rest of the chunk of the mark; what was allocated there since is not used.
                 unsafe { to.next.write_bytes(byte, self.room()) };
             }

@@ -126,7 +126,7 @@ impl Region<'_> {
         if !self.budget.allows(count) {
             return Err(Limit::Cap);
         }
-        let run = pool.take(class, self.reserve).ok_or(Limit::Pool)?;
+        let run = pool.take(class, self.has_reserve()).ok_or(Limit::Pool)?;
         self.budget.take(count);
         label.take(count);
         Ok(run)
