@@ -73,12 +73,11 @@ impl<G: Guest> Netfront<G> {
         if config.offloads {
             return Err(rt::Error::new(2, "--offloads=on: not on Xen"));
         }
-        let number = config.interface.map(|name| {
-            device::number(name.as_bytes()).ok_or_else(|| {
-                rt::Error::new(2, format_args!("--interface={name}: {}", Error::Name(name)))
-            })
-        });
-        let number = number.transpose()?;
+        let number = config.interface.and_then(|name| device::number(name.as_bytes()));
+        if let (Some(name), None) = (config.interface, number) {
+            let error = Error::Name(name);
+            return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
+        }
         Ok(Self::attach(guest, number, config.mac, memory)?)
     }
 

@@ -24,6 +24,10 @@ use crate::{
     xenstore::{Client, XenstoreInterface},
 };
 
+mod error;
+
+use error::RuntimeError;
+
 /// The frames of the grant table: 512 entries each. Two are enough for an interface with both its rings
 /// full, 256 entries each.
 const GRANT_FRAMES: u64 = 2;
@@ -56,7 +60,7 @@ impl Rt {
     #[inline(never)]
     pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
         let Machine { xen, command_line, pool, memory, .. } = machine;
-        xen.no_callback().map_err(|errno| cannot("turn interrupts for events off", errno))?;
+        xen.no_callback().map_err(cannot("turn interrupts for events off"))?;
         // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
         // in the hole yet, and nobody else uses the pages that Xen shares.
         let (shared, entries) = unsafe { map_pages(xen) }?;
@@ -65,9 +69,10 @@ impl Rt {
         let channel = |port| Channel { events, clock, port };
 
         // SAFETY: the page of the console has that structure, of atomics alone.
-        let console_page = unsafe { ring::<ConsoleInterface>(xen, HvmParam::ConsolePfn) }?;
-        let console_port = port(xen, HvmParam::ConsoleEvtchn)?;
-        let console = match console_page.zip(console_port) {
+        let console_ring = unsafe {
+            ring::<ConsoleInterface>(xen, HvmParam::ConsolePfn, HvmParam::ConsoleEvtchn)
+        }?;
+        let console = match console_ring {
             Some((page, port)) => Some(&*memory.alloc(Console::new(page, channel(port)))?),
             None => None,
         };
@@ -77,10 +82,9 @@ impl Rt {
         let arguments = Arguments::read(command_line, memory)?;
 
         // SAFETY: the page of xenstore has that structure, of atomics alone.
-        let store_page = unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn) }?;
-        let (store_page, store_port) = store_page
-            .zip(port(xen, HvmParam::StoreEvtchn)?)
-            .ok_or_else(|| Error::new(1, "Xen gave this guest no xenstore"))?;
+        let (store_page, store_port) =
+            unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn, HvmParam::StoreEvtchn) }?
+                .ok_or(RuntimeError::NoXenstore)?;
         let domain: &'static Domain = memory.alloc_with(|| Domain {
             pool,
             clock,
@@ -89,11 +93,9 @@ impl Rt {
             store: Client::new(store_page, channel(store_port)),
             store_port,
             console,
-            console_port: console.and(console_port),
+            console_port: console_ring.map(|(_, port)| port),
         })?;
-        let control = Control::new(&domain.store).map_err(|error| {
-            Error::new(1, format_args!("cannot listen to the operator: {error}"))
-        })?;
+        let control = Control::new(&domain.store).map_err(RuntimeError::Operator)?;
         let entropy = seed(domain);
         if let Some(why) = entropy.quality().why_weak() {
             if arguments.strong_entropy {
@@ -155,7 +157,7 @@ impl Runtime for Rt {
             Wake::Continue => {}
             wake => return Ok(wake),
         }
-        self.domain.wait(event.0, deadline).map_err(|errno| cannot("wait", errno))?;
+        self.domain.wait(event.0, deadline).map_err(cannot("wait"))?;
         if self.domain.store.is_broken() && !self.is_deaf {
             self.is_deaf = true;
             let broken = StoreError::Broken;
@@ -196,28 +198,30 @@ impl Runtime for Rt {
     }
 }
 
-fn cannot(what: &str, errno: Errno) -> Error {
-    Error::new(1, format_args!("cannot {what}: Xen says {errno}"))
+/// Makes an error of what Xen says of something that could not be done.
+fn cannot(what: &'static str) -> impl FnOnce(Errno) -> RuntimeError {
+    move |errno| RuntimeError::Xen(what, errno)
 }
 
 /// Has Xen put its page and the grant table into the hole.
 ///
 /// # Safety
 /// Called once: nothing is in the hole yet.
-unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEntry]), Error> {
+unsafe fn map_pages(
+    xen: Xen,
+) -> Result<(&'static SharedInfo, &'static [GrantEntry]), RuntimeError> {
     const { assert!(GRANT_FRAMES < memory::HOLE_FRAMES.end - memory::HOLE_FRAMES.start) };
     let first = memory::HOLE_FRAMES.start;
-    let missing = || Error::new(1, "no free frames for the pages of Xen");
     // SAFETY: nothing is in the frame.
     unsafe { xen.add_to_physmap(MapSpace::SharedInfo, 0, first) }
-        .map_err(|errno| cannot("map struct shared_info", errno))?;
-    let shared = shared_page(first).ok_or_else(missing)?.cast();
+        .map_err(cannot("map struct shared_info"))?;
+    let shared = shared_page(first).ok_or(RuntimeError::NoFrames)?.cast();
     for index in 0..GRANT_FRAMES {
         // SAFETY: nothing is in the frame.
         unsafe { xen.add_to_physmap(MapSpace::GrantTable, index, first + 1 + index) }
-            .map_err(|errno| cannot("map the grant table", errno))?;
+            .map_err(cannot("map the grant table"))?;
     }
-    let entries = shared_page(first + 1).ok_or_else(missing)?.cast();
+    let entries = shared_page(first + 1).ok_or(RuntimeError::NoFrames)?.cast();
     let count = GRANT_FRAMES as usize * PAGE_SIZE / size_of::<GrantEntry>();
     // SAFETY: the pages are next to each other, mapped as long as the guest runs, and full of such
     // entries, which are atomic.
@@ -227,36 +231,35 @@ unsafe fn map_pages(xen: Xen) -> Result<(&'static SharedInfo, &'static [GrantEnt
     Ok((unsafe { shared.as_ref() }, entries))
 }
 
-/// The page of a ring that Xen has made; nothing if it has not.
+/// The page of a ring that Xen has made, and its event channel; nothing if it has not.
 ///
 /// # Safety
 /// `T` is what is in the page: no more than a page, and atomics alone.
-unsafe fn ring<T>(xen: Xen, param: HvmParam) -> Result<Option<&'static T>, Error> {
+unsafe fn ring<T>(
+    xen: Xen,
+    page: HvmParam,
+    port: HvmParam,
+) -> Result<Option<(&'static T, Port)>, RuntimeError> {
     const { assert!(size_of::<T>() <= PAGE_SIZE) };
     // SAFETY: mapped as long as the guest runs, and a `T`, as the caller promises.
-    Ok(ring_page(xen, param)?.map(|page| unsafe { page.cast().as_ref() }))
+    Ok(ring_page(xen, page, port)?.map(|(page, port)| (unsafe { page.cast().as_ref() }, port)))
 }
 
-/// Where the page of a ring is mapped that Xen has made; nothing if it has not.
+/// Where the page of a ring is mapped that Xen has made, and its event channel; nothing if it has not.
 #[inline(never)]
-fn ring_page(xen: Xen, param: HvmParam) -> Result<Option<NonNull<u8>>, Error> {
-    let frame = xen.hvm_param(param).map_err(|errno| cannot("find the page of a ring", errno))?;
+fn ring_page(
+    xen: Xen,
+    page: HvmParam,
+    port: HvmParam,
+) -> Result<Option<(NonNull<u8>, Port)>, RuntimeError> {
+    let frame = xen.hvm_param(page).map_err(cannot("find the page of a ring"))?;
+    let port = xen.hvm_param(port).map_err(cannot("find the port of a ring"))?;
     if frame == 0 {
         return Ok(None);
     }
-    match shared_page(frame) {
-        None => {
-            let nowhere = format_args!("Xen put a ring where nothing is mapped: frame {frame:#x}");
-            Err(Error::new(1, nowhere))
-        }
-        page => Ok(page),
-    }
-}
-
-/// The event channel of a ring; nothing if it has none.
-fn port(xen: Xen, param: HvmParam) -> Result<Option<Port>, Error> {
-    let port = xen.hvm_param(param).map_err(|errno| cannot("find the port of a ring", errno))?;
-    Ok(u32::try_from(port).ok().filter(|port| *port != 0).map(Port))
+    let page = shared_page(frame).ok_or(RuntimeError::Unmapped(frame))?;
+    let port = u32::try_from(port).ok().filter(|port| *port != 0);
+    Ok(port.map(|port| (page, Port(port))))
 }
 
 /// A generator that begins with what is known of this guest alone.
