@@ -27,16 +27,24 @@ impl Host<'_> {
     ) -> Rx<Delivery<'r>> {
         let Some(parsed) = self.filter(ours, frame) else { return Rx::Handled };
         layer::log!(self.log, "ipv4: received {}", parsed.header);
+        let Ok(packet) = region.alloc(packet(ours, frame, &parsed)) else {
+            self.counters.no_room += 1;
+            return Rx::Handled;
+        };
         if parsed.header_bytes.len() > HEADER_LEN
             && let Err(problem) = options::check(parsed.header_bytes)
         {
-            return self.reject(ours, frame, &parsed, problem, region);
+            match problem {
+                Problem::SourceRouteFailed => self.counters.source_routed += 1,
+                _ => self.counters.bad_options += 1,
+            }
+            return Rx::Item(Delivery::Rejected(packet, problem));
         }
-        if parsed.header.is_fragment() {
-            return self.reassemble(now, ours, frame, &parsed, region);
+        if parsed.header.is_fragment() && !self.reassemble(now, &parsed, packet, region) {
+            return Rx::Handled;
         }
-        let Parsed { header, header_bytes, payload } = parsed;
-        self.deliver(packet(ours, frame, header, header_bytes, payload), region)
+        self.counters.packets_rx += 1;
+        Rx::Item(Delivery::Packet(packet))
     }
 
     /// Drops a datagram of which a fragment is missing at `now`, to be called until it is [`Rx::Idle`]. Gives what
@@ -104,98 +112,48 @@ impl Host<'_> {
         Some(parsed)
     }
 
-    /// Keeps a fragment; gives its datagram when it is whole.
+    /// Keeps a fragment, which came in `packet`; says whether its datagram is whole, and makes `packet` of it then.
     #[inline(never)]
     fn reassemble<'r>(
         &mut self,
         now: Instant,
-        ours: Cidr,
-        frame: &Frame<'r>,
         fragment: &Parsed<'r>,
+        packet: &mut Packet<'r>,
         region: &'r Region<'_>,
-    ) -> Rx<Delivery<'r>> {
+    ) -> bool {
         let counters = &mut self.counters;
         counters.fragments_rx += 1;
         let outcome = self.reassembly.insert(now, fragment);
         counters.reassembly_evicted = self.reassembly.evicted();
-        let datagram = match outcome {
-            Insert::Complete(datagram) => datagram,
-            Insert::Waiting => return Rx::Handled,
-            Insert::Duplicate => {
-                counters.fragments_duplicate += 1;
-                return Rx::Handled;
-            }
-            Insert::Malformed => {
-                counters.fragments_malformed += 1;
-                return Rx::Handled;
-            }
-            Insert::Overlap => {
-                counters.reassembly_overlaps += 1;
-                return Rx::Handled;
-            }
-            Insert::Refused => {
-                counters.fragments_refused += 1;
-                return Rx::Handled;
-            }
-            Insert::Exhausted(_) => {
-                counters.reassembly_exhausted += 1;
-                return Rx::Handled;
-            }
+        let counter = match outcome {
+            Insert::Complete(datagram) => match copy(&datagram, region) {
+                Ok((header, payload)) => {
+                    counters.reassembled += 1;
+                    (packet.header, packet.payload) = (header, payload);
+                    // Whatever a device says of checksums, it says of a frame, and nobody below has seen the datagram
+                    // whole. "Verified" on a fragment is the word of whoever sent it (a kernel that cut what it had in
+                    // one piece, a guest that passes on what it heard); "blank" is from a place to the end of the
+                    // frame, which is not that of the datagram. Both are no reason not to look.
+                    packet.verify_checksum = true;
+                    // The header is the first fragment's; congestion met by any fragment was met by the whole.
+                    packet.tos = header.get(1).copied().unwrap_or_default();
+                    packet.ttl = header.get(8).copied().unwrap_or_default();
+                    if datagram.congestion() {
+                        packet.tos |= 3;
+                    }
+                    return true;
+                }
+                Err(_) => &mut counters.reassembly_exhausted,
+            },
+            Insert::Waiting => return false,
+            Insert::Duplicate => &mut counters.fragments_duplicate,
+            Insert::Malformed => &mut counters.fragments_malformed,
+            Insert::Overlap => &mut counters.reassembly_overlaps,
+            Insert::Refused => &mut counters.fragments_refused,
+            Insert::Exhausted(_) => &mut counters.reassembly_exhausted,
         };
-        let Ok((header, payload)) = copy(&datagram, region) else {
-            counters.reassembly_exhausted += 1;
-            return Rx::Handled;
-        };
-        counters.reassembled += 1;
-        let mut packet = packet(ours, frame, fragment.header, header, payload);
-        // Whatever a device says of checksums, it says of a frame, and nobody below has seen the datagram whole.
-        // "Verified" on a fragment is the word of whoever sent it (a kernel that cut what it had in one piece, a guest
-        // that passes on what it heard); "blank" is from a place to the end of the frame, which is not that of the
-        // datagram. Both are no reason not to look.
-        packet.verify_checksum = true;
-        // The header is the first fragment's; congestion met by any fragment was met by the whole.
-        packet.tos = header.get(1).copied().unwrap_or_default();
-        packet.ttl = header.get(8).copied().unwrap_or_default();
-        if datagram.congestion() {
-            packet.tos |= 3;
-        }
-        self.deliver(packet, region)
-    }
-
-    /// A packet whose header is wrong, or asks for what is not done.
-    #[cold]
-    fn reject<'r>(
-        &mut self,
-        ours: Cidr,
-        frame: &Frame<'r>,
-        parsed: &Parsed<'r>,
-        problem: Problem,
-        region: &'r Region<'_>,
-    ) -> Rx<Delivery<'r>> {
-        match problem {
-            Problem::SourceRouteFailed => self.counters.source_routed += 1,
-            _ => self.counters.bad_options += 1,
-        }
-        let packet = packet(ours, frame, parsed.header, parsed.header_bytes, parsed.payload);
-        match region.alloc(packet) {
-            Ok(packet) => Rx::Item(Delivery::Rejected(packet, problem)),
-            Err(_) => Rx::Handled,
-        }
-    }
-
-    /// Hands a packet up, in `region`.
-    #[inline]
-    fn deliver<'r>(&mut self, packet: Packet<'r>, region: &'r Region<'_>) -> Rx<Delivery<'r>> {
-        match region.alloc(packet) {
-            Ok(packet) => {
-                self.counters.packets_rx += 1;
-                Rx::Item(Delivery::Packet(packet))
-            }
-            Err(_) => {
-                self.counters.no_room += 1;
-                Rx::Handled
-            }
-        }
+        *counter += 1;
+        false
     }
 }
 
@@ -208,13 +166,8 @@ fn is_source(ours: Cidr, address: Ipv4Addr) -> bool {
 }
 
 #[inline]
-fn packet<'r>(
-    ours: Cidr,
-    frame: &Frame<'_>,
-    header: &Ipv4Header,
-    header_bytes: &'r [u8],
-    payload: &'r [u8],
-) -> Packet<'r> {
+fn packet<'r>(ours: Cidr, frame: &Frame<'_>, parsed: &Parsed<'r>) -> Packet<'r> {
+    let &Parsed { header, header_bytes, payload } = parsed;
     let destination = header.destination();
     Packet {
         source: header.source().into(),
