@@ -102,7 +102,7 @@ impl<'p> Reassembly<'p> {
         region: &'p Region<'_>,
     ) -> Result<Self, Exhausted> {
         let table = Table::new(limits.datagrams.max(1), hash, region)?;
-        Ok(Self { table, pool, limits, refused: Refused::default(), evicted: 0 })
+        Ok(Self { table, pool, limits, refused: Refused::NONE, evicted: 0 })
     }
 
     /// How many datagrams are waiting.
