@@ -42,6 +42,7 @@ impl Entry {
         let asks = claim == Claim::AsksUs;
         let speaks = claim != Claim::Aside;
         let is_known = self.mac == mac;
+        let is_rival = self.rival == mac;
         let over = self.is_over(now, belief.margin);
         let (state, merged) = match self.state {
             State::Asked if speaks => (State::Known, Merged::Answered),
@@ -60,11 +61,11 @@ impl Entry {
                 MacAddr::UNSPECIFIED => (State::Known, Merged::Confirmed),
                 _ => (State::Upheld, Merged::Upheld),
             },
-            State::Contested if claim == Claim::AnswersUs && mac == self.rival => {
+            State::Contested if claim == Claim::AnswersUs && is_rival => {
                 (self.state, self.times) = (State::Checked, 0);
                 return Merged::Rivalled(self.mac);
             }
-            State::Upheld if self.times == 0 || mac == self.rival => return Merged::Unchanged,
+            State::Upheld if self.times == 0 || is_rival => return Merged::Unchanged,
             State::Known | State::Upheld if !is_known => {
                 (self.state, self.times, self.rival) = (State::Contested, 0, mac);
                 return Merged::Contested;

@@ -144,7 +144,7 @@ impl Known {
             return Fit::Overlap;
         }
         self.come.set(first, last);
-        self.begins.set(first, first);
+        self.begins.mark(first);
         self.received += length;
         self.end = self.end.max(end);
         if !more {

@@ -19,6 +19,11 @@ impl Map {
         })
     }
 
+    /// Sets one bit.
+    pub(super) fn mark(&mut self, bit: usize) {
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
     /// Whether any of the bits from `first` to `last` is set; there are none beyond the end.
     pub(super) fn any(&self, first: usize, last: usize) -> bool {
         Self::words(first, last)
