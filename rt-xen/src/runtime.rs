@@ -32,6 +32,9 @@ use error::RuntimeError;
 /// full, 256 entries each.
 const GRANT_FRAMES: u64 = 2;
 
+/// Why the pages of Xen cannot be mapped.
+const NO_FRAMES: RuntimeError = RuntimeError::Missing("no free frames for the pages of Xen");
+
 /// What this runtime waits on: an event channel. An interface that is not attached has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event(pub Option<Port>);
@@ -84,7 +87,7 @@ impl Rt {
         // SAFETY: the page of xenstore has that structure, of atomics alone.
         let (store_page, store_port) =
             unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn, HvmParam::StoreEvtchn) }?
-                .ok_or(RuntimeError::NoXenstore)?;
+                .ok_or(RuntimeError::Missing("Xen gave this guest no xenstore"))?;
         let domain: &'static Domain = memory.alloc_with(|| Domain {
             pool,
             clock,
@@ -215,13 +218,13 @@ unsafe fn map_pages(
     // SAFETY: nothing is in the frame.
     unsafe { xen.add_to_physmap(MapSpace::SharedInfo, 0, first) }
         .map_err(cannot("map struct shared_info"))?;
-    let shared = shared_page(first).ok_or(RuntimeError::NoFrames)?.cast();
+    let shared = shared_page(first).ok_or(NO_FRAMES)?.cast();
     for index in 0..GRANT_FRAMES {
         // SAFETY: nothing is in the frame.
         unsafe { xen.add_to_physmap(MapSpace::GrantTable, index, first + 1 + index) }
             .map_err(cannot("map the grant table"))?;
     }
-    let entries = shared_page(first + 1).ok_or(RuntimeError::NoFrames)?.cast();
+    let entries = shared_page(first + 1).ok_or(NO_FRAMES)?.cast();
     let count = GRANT_FRAMES as usize * PAGE_SIZE / size_of::<GrantEntry>();
     // SAFETY: the pages are next to each other, mapped as long as the guest runs, and full of such
     // entries, which are atomic.

@@ -12,12 +12,10 @@ use crate::{Errno, StoreError};
 pub(crate) enum RuntimeError {
     /// What could not be done, and what Xen says of it.
     Xen(&'static str, Errno),
-    /// There are no free frames to map the pages of Xen at.
-    NoFrames,
+    /// What there is not, in words: free frames, or xenstore.
+    Missing(&'static str),
     /// Xen put a ring in this frame, where nothing is mapped.
     Unmapped(u64),
-    /// There is no ring of xenstore, or no event channel of it.
-    NoXenstore,
     /// Xenstore does not say when the operator asks for something.
     Operator(StoreError),
     /// No memory for what the runtime keeps.
@@ -28,11 +26,10 @@ impl fmt::Display for RuntimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Xen(what, errno) => write!(f, "cannot {what}: Xen says {errno}"),
-            Self::NoFrames => f.write_str("no free frames for the pages of Xen"),
+            Self::Missing(what) => f.write_str(what),
             Self::Unmapped(frame) => {
                 write!(f, "Xen put a ring where nothing is mapped: frame {frame:#x}")
             }
-            Self::NoXenstore => f.write_str("Xen gave this guest no xenstore"),
             Self::Operator(error) => write!(f, "cannot listen to the operator: {error}"),
             Self::Memory(exhausted) => exhausted.fmt(f),
         }
