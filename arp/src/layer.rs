@@ -1,9 +1,9 @@
 //! The layer: a link that finds its neighbours; a shell around [`Resolver`].
 
-use core::{fmt, net::Ipv4Addr, time::Duration};
+use core::{fmt, net::Ipv4Addr};
 
-use ethernet::{EtherType, Frame, JoinError, Link, Neighbours};
-use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup, TxOffload};
+use ethernet::{EtherType, Frame, Link, Neighbours};
+use layer::{Cidr, Instant, Layer, Payload, Rx, Setup, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
 use rt_regions::{Exhausted, Pool, Region};
@@ -233,48 +233,7 @@ impl<L: Link> Layer for Arp<'_, L> {
 }
 
 impl<L: Link> Link for Arp<'_, L> {
-    fn mac(&self) -> MacAddr {
-        self.link.mac()
-    }
-
-    fn mtu(&self) -> usize {
-        self.link.mtu()
-    }
-
-    fn offloads(&self) -> Offloads {
-        self.link.offloads()
-    }
-
-    fn room(&self) -> usize {
-        self.link.room()
-    }
-
-    fn link_up(&self) -> bool {
-        self.link.link_up()
-    }
-
-    fn link_interval(&self) -> Option<Duration> {
-        self.link.link_interval()
-    }
-
-    fn join(&mut self, group: MacAddr) -> Result<(), JoinError> {
-        self.link.join(group)
-    }
-
-    fn leave(&mut self, group: MacAddr) {
-        self.link.leave(group);
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        destination: MacAddr,
-        ethertype: EtherType,
-        payload: impl Payload,
-        offload: TxOffload,
-    ) -> Result<(), L::Error> {
-        self.link.send(now, destination, ethertype, payload, offload)
-    }
+    ethernet::forward!(link: L);
 }
 
 impl<L: Link> Neighbours<Ipv4Addr> for Arp<'_, L> {

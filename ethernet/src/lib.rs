@@ -5,10 +5,16 @@
 #[cfg(test)]
 extern crate std;
 
+mod forward;
 mod layer;
 mod link;
 mod neighbours;
 mod wire;
+
+#[doc(hidden)]
+pub use ::layer as layer_crate;
+#[doc(hidden)]
+pub use netif;
 
 pub use self::layer::{Counters, Ethernet, JoinError, MAX_GROUPS};
 pub use link::{Frame, Link};

@@ -79,36 +79,7 @@ impl Layer for Everybody {
 }
 
 impl Link for Everybody {
-    fn mac(&self) -> MacAddr {
-        self.link.mac()
-    }
-
-    fn mtu(&self) -> usize {
-        self.link.mtu()
-    }
-
-    fn offloads(&self) -> Offloads {
-        self.link.offloads()
-    }
-
-    fn join(&mut self, group: MacAddr) -> Result<(), ethernet::JoinError> {
-        self.link.join(group)
-    }
-
-    fn leave(&mut self, group: MacAddr) {
-        self.link.leave(group);
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        destination: MacAddr,
-        ethertype: EtherType,
-        payload: impl Payload,
-        offload: TxOffload,
-    ) -> Result<(), Self::Error> {
-        self.link.send(now, destination, ethertype, payload, offload)
-    }
+    ethernet::forward!(link: Self);
 }
 
 impl Neighbours<Ipv4Addr> for Everybody {
