@@ -24,7 +24,9 @@ mod report;
 mod scope;
 mod size;
 mod storage_mode;
+mod task;
 mod vec;
+mod wake;
 
 pub use chunk_queue::ChunkQueue;
 pub use error::{Exhausted, Limit};
@@ -40,4 +42,6 @@ pub use region_stats::RegionStats;
 pub use scope::Scope;
 pub use size::PAGE_SIZE;
 pub use storage_mode::StorageMode;
+pub use task::{Polled, Task};
 pub use vec::{RegionVec, Text};
+pub use wake::kept_wakes;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, future,
     hint::black_box,
     mem::MaybeUninit,
     path::Path,
@@ -12,7 +12,7 @@ use std::{
 
 use bump_scope::Bump;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use rt_regions::{Pool, Region};
+use rt_regions::{Pool, Region, Task};
 
 /// The most objects in one region.
 const MOST: usize = 1_000_000;
@@ -199,6 +199,21 @@ fn receive(criterion: &mut Criterion, pool: &Pool<'_>) {
     });
 }
 
+/// Makes a task whose future allocates an object and waits, polls it once, and drops it.
+fn task(criterion: &mut Criterion, pool: &'static Pool<'static>) {
+    let mut group = criterion.benchmark_group("task");
+    group.bench_function("rt-regions task", |bench| {
+        bench.iter(|| {
+            let task = Task::new(Region::new(pool, "task"), async |region| {
+                let object = region.alloc(object::<4>(7)).map(|object| &*object);
+                future::pending::<()>().await;
+                object.is_ok()
+            });
+            black_box(task.is_ok_and(|mut task| task.poll_once().result.is_pending()))
+        });
+    });
+}
+
 /// The time of a round in nanoseconds, in the best of the samples that criterion has written for a
 /// benchmark: on a machine that others use too, the median says more of them than of the arenas.
 fn best(path: &Path) -> Option<f64> {
@@ -263,6 +278,7 @@ fn print_tables() {
     for (name, what) in [
         ("open-4-close", "ns to open, allocate four objects, close"),
         ("receive", "ns to empty a region, take a page, adopt it"),
+        ("task", "ns to make a task, poll it once, drop it"),
     ] {
         println!("\n| | {what} |\n|---|---|");
         for (arena, row) in group(name) {
@@ -274,8 +290,8 @@ fn print_tables() {
 }
 
 fn main() {
-    let mut memory = vec![MaybeUninit::<u8>::new(0); 2 * MEMORY];
-    let pool = Pool::new(&mut memory);
+    let memory = vec![MaybeUninit::<u8>::new(0); 2 * MEMORY].leak();
+    let pool: &'static Pool<'static> = Box::leak(Box::new(Pool::new(memory)));
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(800))
@@ -283,11 +299,12 @@ fn main() {
         .configure_from_args();
     // `cargo test` runs every benchmark once; there is nothing to print then.
     let measures = std::env::args().any(|arg| arg == "--bench");
-    allocate::<4>(&mut criterion, &pool);
-    allocate::<1>(&mut criterion, &pool);
-    reset(&mut criterion, &pool);
-    short_lived(&mut criterion, &pool);
-    receive(&mut criterion, &pool);
+    allocate::<4>(&mut criterion, pool);
+    allocate::<1>(&mut criterion, pool);
+    reset(&mut criterion, pool);
+    short_lived(&mut criterion, pool);
+    receive(&mut criterion, pool);
+    task(&mut criterion, pool);
     criterion.final_summary();
     if measures {
         print_tables();

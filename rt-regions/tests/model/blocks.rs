@@ -54,7 +54,7 @@ impl Block<'_> {
     }
 }
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     /// A layout whose size is that of the program's, or a little more.
     fn layout(&mut self, size: usize) -> Layout {
         let align = 1 << self.program.below(8);

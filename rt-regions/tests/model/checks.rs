@@ -2,7 +2,7 @@
 
 use rt_regions::{Exhausted, Limit, PAGE_SIZE, Pool, Region};
 
-use super::{Counts, Expected, Id, LARGEST, Model, NAMES, Outcome, PARCELS};
+use super::{Counts, Expected, Id, LARGEST, Model, NAMES, Outcome, PARCELS, TASKS};
 
 impl Model {
     /// An allocation was refused, and nothing more is known.
@@ -80,7 +80,7 @@ impl Model {
         for label in pool.labels() {
             let name = NAMES.iter().position(|name| *name == label.name()).expect("a name of ours");
             let mut expected = self.counts[name];
-            if name == PARCELS {
+            if name == PARCELS || name == TASKS {
                 (expected.bytes, expected.waste) = (label.bytes(), label.waste());
                 expected.large = label.large_objects();
             }

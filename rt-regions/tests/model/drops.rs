@@ -5,7 +5,7 @@ use std::{alloc::Layout, cell::RefCell, rc::Rc, thread};
 use super::{Machine, Model, Open, held::Held, panics::panic_as_planned};
 
 /// The values that were dropped and not yet compared, in order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Drops(Rc<RefCell<Vec<Dropped>>>);
 
 struct Dropped {
@@ -15,6 +15,11 @@ struct Dropped {
 }
 
 impl Drops {
+    /// A value that does not panic when it is dropped, as long as nobody changes that.
+    pub(crate) fn noisy(&self, number: u64) -> Noisy {
+        Noisy { number, log: self.0.clone(), panics: false, pattern: [0; 13], inverse: !number }
+    }
+
     /// Compares them. `panicked` says whether what dropped them has panicked.
     pub(crate) fn check(&self, model: &mut Model, panicked: bool) {
         let dropped = self.0.take();
@@ -25,11 +30,11 @@ impl Drops {
 }
 
 /// A value that says when it is dropped.
-struct Noisy {
-    number: u64,
+pub(crate) struct Noisy {
+    pub(crate) number: u64,
     log: Rc<RefCell<Vec<Dropped>>>,
     /// Whether its destructor panics, unless there is a panic already.
-    panics: bool,
+    pub(crate) panics: bool,
     pattern: [u8; 13],
     /// The number with all bits the other way round: nobody wrote over this value.
     inverse: u64,
@@ -46,7 +51,7 @@ impl Drop for Noisy {
     }
 }
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     /// Puts a value into the region that is dropped when the region or the scope ends. It takes two
     /// allocations: the value, and what the region notes of it, which is three words.
     pub(crate) fn dropped<'r>(
@@ -54,8 +59,8 @@ impl Machine<'_, '_> {
         at @ (id, region): Open<'r>,
         panics: bool,
     ) -> Option<Held<'r>> {
-        let (number, log) = (self.steps as u64, self.drops.0.clone());
-        let noisy = Noisy { number, log, panics: false, pattern: [0; 13], inverse: !number };
+        let number = self.steps as u64;
+        let noisy = self.drops.noisy(number);
         let before = self.next(at);
         let result = region.alloc_dropping(noisy);
         let (value, record) = (Layout::new::<Noisy>(), Layout::new::<[usize; 3]>());

@@ -15,10 +15,12 @@ mod scopes;
 const LARGEST: usize = 1024 * PAGE_SIZE;
 
 /// The names that regions are opened with.
-pub(crate) const NAMES: [&str; 7] = ["outer", "child", "own", "box", "parcels", "kept", "page"];
+pub(crate) const NAMES: [&str; 8] =
+    ["outer", "child", "own", "box", "parcels", "kept", "page", "task"];
 
-/// Of those, the name of the regions whose objects have a layout that the model does not know.
+/// Of those, the names of the regions whose objects have a layout that the model does not know.
 pub(crate) const PARCELS: usize = 4;
+pub(crate) const TASKS: usize = 7;
 
 /// And that of single pages.
 pub(crate) const PAGE: usize = 6;

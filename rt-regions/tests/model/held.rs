@@ -21,6 +21,7 @@ pub(crate) enum What<'r> {
     ChunkQueue(Id, ChunkQueue<'r, u64>, Vec<(u32, usize)>),
     /// A region that is open, and the places in it that were taken: nobody refers to them.
     Region(Id, Region<'r>, Vec<(usize, usize)>),
+    Task(super::tasks::Job),
     /// All of it is written.
     Page(Page<'r>),
     #[cfg(feature = "allocator-api2")]
@@ -109,11 +110,26 @@ impl<'r> Held<'r> {
                 model.check_region(*id, region);
                 true
             }
+            What::Task(job) => {
+                job.verify(model);
+                true
+            }
             What::Page(page) => is_pattern(written(page), seed),
             #[cfg(feature = "allocator-api2")]
             What::Block(block) => is_pattern(block.bytes(), seed),
         };
         assert!(intact, "{}", self.describe());
+    }
+
+    /// Whether more can be done with it than look at it.
+    pub(crate) fn is_open(&self) -> bool {
+        match &self.what {
+            What::Vec(..) | What::ChunkQueue(..) | What::Region(..) => true,
+            What::Task(job) => job.waits(),
+            #[cfg(feature = "allocator-api2")]
+            What::Block(_) => true,
+            _ => false,
+        }
     }
 
     fn describe(&self) -> String {
@@ -129,6 +145,7 @@ impl<'r> Held<'r> {
                 format!("parcels of {seed}: {expected:?} expected: {found:?}")
             }
             What::Region(_, region, _) => format!("{region:?}"),
+            What::Task(_) => format!("task of {seed}"),
             What::Page(page) => format!("page of {seed}: {page:?}"),
             #[cfg(feature = "allocator-api2")]
             What::Block(block) => format!("block of {seed}: {:?}", block.bytes()),
@@ -160,6 +177,7 @@ impl<'r> Held<'r> {
                 drop(region);
                 model.close(id);
             }
+            What::Task(job) => job.end(model, self.seed & 1 == 1),
             What::Page(page) => {
                 model.gave_page(page.as_ptr().addr().get());
                 drop(page);

@@ -9,13 +9,17 @@ mod blocks;
 mod drops;
 mod expected;
 mod held;
+#[path = "../common/lend.rs"]
+mod lend;
 mod pages;
 mod panics;
 mod steps;
+mod tasks;
 
 use drops::Drops;
 use expected::{Id, Limits, Model};
 use held::Held;
+use lend::lend_as_static;
 use panics::{panic_as_planned, panics};
 use rt_regions::{Finite, PAGE_SIZE, Pool, Region, Scope, StorageMode};
 
@@ -33,12 +37,23 @@ pub(crate) fn run(program: &[u8]) -> usize {
     let mut program = Program { bytes: program.iter() };
     let pages = 1 + program.below(PAGES);
     // At most this many bytes for the pool's own table, and up to the first page.
-    let mut memory = Box::new_uninit_slice((pages + 2) * PAGE_SIZE);
-    let memory = &mut memory[program.below(64)..];
-    let base = first_page(&Pool::new(memory));
-    let pool = Pool::new(memory);
+    let memory = Box::new_uninit_slice((pages + 2) * PAGE_SIZE);
+    let offset = program.below(64);
+    let use_memory = |memory: &'static mut [_]| {
+        let memory = &mut memory[offset..];
+        let base = first_page(&Pool::new(memory));
+        let pool = Box::new(Pool::new(memory));
+        // SAFETY: when the program has ended, no region is open, and nobody else has the pool.
+        unsafe { lend_as_static(pool, |pool| interpret(program, pool, base)) }
+    };
+    // SAFETY: nobody but the pool has the memory, and the pool is gone.
+    unsafe { lend_as_static(memory, use_memory) }
+}
+
+/// Runs a program with the regions of `pool`, whose pages begin at `base`.
+fn interpret(program: Program<'_>, pool: &'static Pool<'static>, base: usize) -> usize {
     let mut machine = Machine {
-        pool: &pool,
+        pool,
         model: Model::new(base, pool.pages()),
         program,
         drops: Drops::default(),
@@ -49,10 +64,10 @@ pub(crate) fn run(program: &[u8]) -> usize {
     while !machine.program.is_at_end() {
         let limits = machine.limits();
         let id = machine.model.open(0, None, limits);
-        let region = limits.set(Region::new(&pool, expected::NAMES[0]));
+        let region = limits.set(Region::new(pool, expected::NAMES[0]));
         machine.nest(&[], id, region);
     }
-    machine.model.check_end(&pool);
+    machine.model.check_end(pool);
     machine.steps
 }
 
@@ -104,8 +119,8 @@ enum End {
     Panic,
 }
 
-struct Machine<'b, 'p> {
-    pool: &'p Pool<'p>,
+struct Machine<'b> {
+    pool: &'static Pool<'static>,
     model: Model,
     program: Program<'b>,
     drops: Drops,
@@ -118,7 +133,7 @@ struct Machine<'b, 'p> {
 /// A region that is open, and those it is in: allocations go into any of them.
 type Open<'r> = (Id, &'r Region<'r>);
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     fn seed(&mut self) -> u16 {
         self.seed = self.seed.wrapping_add(17);
         self.seed

@@ -10,7 +10,7 @@ use super::{
     held::{Held, What},
 };
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     /// Takes a page and fills it.
     pub(crate) fn page<'r>(&mut self, open: &[Open<'r>]) -> Option<Held<'r>> {
         let pool = open[0].1.pool()?;

@@ -26,7 +26,7 @@ pub(crate) fn panics(work: impl FnOnce()) -> bool {
     }
 }
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     /// A closure that the region calls panics, perhaps after it has allocated there. What it was to fill is
     /// taken before, and stays taken.
     pub(crate) fn panicking_closure(&mut self, at @ (id, region): Open<'_>) {

@@ -26,7 +26,7 @@ struct Page([u8; PAGE_SIZE]);
 #[repr(align(64))]
 struct Nothing([u8; 0]);
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     pub(crate) fn step<'r>(&mut self, step: usize, open: &[Open<'r>], held: &mut Vec<Held<'r>>) {
         // Mostly the newest region.
         let back = self.program.below(8).saturating_sub(4) % open.len();
@@ -57,6 +57,7 @@ impl Machine<'_, '_> {
             39..=40 => self.adopted(at, held),
             #[cfg(feature = "allocator-api2")]
             41..=43 => self.block(at),
+            53..=56 => self.task(),
             52 => {
                 self.panicking_closure(at);
                 None
@@ -335,6 +336,7 @@ impl Machine<'_, '_> {
                 }
                 self.model.check_region(*id, region);
             }
+            What::Task(job) => self.use_task(job, held.seed, kind, size),
             #[cfg(feature = "allocator-api2")]
             What::Block(block) => self.use_block(block, held.seed, kind, size),
             _ => {}
@@ -383,18 +385,6 @@ impl Machine<'_, '_> {
             self.model.claim(new_start, new_capacity * 2);
         } else {
             assert_eq!(new_start, start);
-        }
-    }
-}
-
-impl Held<'_> {
-    /// Whether more can be done with it than look at it.
-    fn is_open(&self) -> bool {
-        match self.what {
-            What::Vec(..) | What::ChunkQueue(..) | What::Region(..) => true,
-            #[cfg(feature = "allocator-api2")]
-            What::Block(_) => true,
-            _ => false,
         }
     }
 }

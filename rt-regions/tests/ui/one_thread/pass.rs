@@ -1,4 +1,4 @@
-use rt_regions::{Page, ChunkQueue, Pool, Region, RegionBox, RegionVec, Text};
+use rt_regions::{ChunkQueue, Page, Pool, Region, RegionBox, RegionVec, Task, Text};
 
 /// Who is `Send` has two impls and nobody can tell which is meant: that does not compile.
 trait OneThread<Which> {
@@ -23,6 +23,7 @@ fn main() {
     <RegionBox<'_, u8> as OneThread<_>>::CHECKED;
     <ChunkQueue<'_, u8> as OneThread<_>>::CHECKED;
     <Page<'_> as OneThread<_>>::CHECKED;
+    <Task<'_> as OneThread<_>>::CHECKED;
 
     let mut memory = vec![std::mem::MaybeUninit::uninit(); 64 << 10];
     let pool = Pool::new(&mut memory);
