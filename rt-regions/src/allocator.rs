@@ -1,10 +1,10 @@
-//! A region as the allocator of other crates' collections (feature `allocator-api2`).
+//! A region, or slabs, as the allocator of other crates' collections (feature `allocator-api2`).
 
 use core::{alloc::Layout, ptr::NonNull};
 
 use allocator_api2::alloc::{AllocError, Allocator};
 
-use crate::Region;
+use crate::{Region, Slabs};
 
 /// Memory that a collection frees stays in the region until the region ends, unless it is the newest
 /// allocation there.
@@ -80,5 +80,22 @@ impl Region<'_> {
     fn check_owner(&self, block: NonNull<u8>, layout: Layout) {
         let foreign = self.pool().is_some_and(|pool| !pool.contains(block.as_ptr()));
         debug_assert!(!foreign || layout.size() == 0, "the block is not of this region");
+    }
+}
+
+/// What a collection gives back can be taken again at once, by any other: a table that grows leaves its old place.
+// SAFETY: a block is the block's alone and stays where it is until it is given back; the blocks stay as long as the
+// borrow that is the allocator, and all its copies.
+unsafe impl Allocator for &Slabs<'_> {
+    #[inline]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        let place = Slabs::allocate(self, layout).map_err(|_| AllocError)?;
+        Ok(NonNull::slice_from_raw_parts(place, layout.size()))
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, place: NonNull<u8>, layout: Layout) {
+        // SAFETY: the block was allocated here with this layout, says the caller, who gives it back.
+        unsafe { Slabs::deallocate(self, place, layout) };
     }
 }

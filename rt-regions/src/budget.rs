@@ -18,6 +18,11 @@ impl<'p> Budget<'p> {
         self.cap = u32::try_from(pages).unwrap_or(u32::MAX);
     }
 
+    /// The cap of this budget alone, in pages.
+    pub(crate) fn cap(&self) -> usize {
+        self.cap as usize
+    }
+
     fn ancestors(&self) -> impl Iterator<Item = &Budget<'p>> {
         core::iter::successors(Some(self), |budget| budget.parent)
     }

@@ -13,7 +13,11 @@ mod dropping;
 mod error;
 mod finite;
 mod list;
+mod map;
+#[cfg(feature = "allocator-api2")]
+mod no_heap;
 mod page;
+mod paged;
 mod pool;
 #[cfg(feature = "profile")]
 mod profile;
@@ -23,6 +27,8 @@ mod region_stats;
 mod report;
 mod scope;
 mod size;
+mod slab_box;
+mod slabs;
 mod storage_mode;
 mod task;
 mod vec;
@@ -32,6 +38,9 @@ pub use chunk_queue::ChunkQueue;
 pub use error::{Exhausted, Limit};
 pub use finite::Finite;
 pub use list::{Iter, List};
+pub use map::{Eviction, Iter as MapIter, RegionMap};
+#[cfg(feature = "allocator-api2")]
+pub use no_heap::NoHeap;
 pub use page::Page;
 pub use pool::Pool;
 #[cfg(feature = "profile")]
@@ -41,6 +50,8 @@ pub use region_box::RegionBox;
 pub use region_stats::RegionStats;
 pub use scope::Scope;
 pub use size::PAGE_SIZE;
+pub use slab_box::SlabBox;
+pub use slabs::Slabs;
 pub use storage_mode::StorageMode;
 pub use task::{Polled, Task};
 pub use vec::{RegionVec, Text};

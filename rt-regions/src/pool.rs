@@ -305,6 +305,12 @@ impl<'m> Pool<'m> {
         self.pages[run as usize].next.set(next);
     }
 
+    /// The page that `place`, which is in one of this pool's, is in.
+    #[inline]
+    pub(crate) fn page_of(&self, place: NonNull<u8>) -> u32 {
+        ((place.addr().get() - self.base.addr().get()) / PAGE_SIZE) as u32
+    }
+
     /// Where a run begins.
     #[inline]
     pub(crate) fn address(&self, run: u32) -> NonNull<u8> {

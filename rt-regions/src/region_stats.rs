@@ -61,12 +61,14 @@ impl RegionStats {
         self.place.get()
     }
 
-    /// How many regions of this name were ever opened; a [`Page`](crate::Page) counts as one.
+    /// How many regions of this name were ever opened; a [`Page`](crate::Page) counts as one,
+    /// and so do [`Slabs`](crate::Slabs).
     pub fn opened(&self) -> u64 {
         self.opened.get()
     }
 
-    /// How many regions of this name are open; a [`Page`](crate::Page) counts as one.
+    /// How many regions of this name are open; a [`Page`](crate::Page) counts as one, and so
+    /// do [`Slabs`](crate::Slabs).
     pub fn live(&self) -> usize {
         self.live.get() as usize
     }
