@@ -11,28 +11,28 @@ pub const IPV4_MIN_MTU: usize = 68;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     address: Ipv4Addr,
-    /// As many ones as the prefix is long, in the order of the bytes of an address: comparing needs no other.
+    /// The mask, with its bytes in the order of the address, so that a comparison needs no conversion.
     mask: u32,
 }
 
-/// What an address is in a network, see [`Cidr::locate`].
+/// What an address is within a network; see [`Cidr::locate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// It is in another one.
+    /// The address is in another network.
     Outside,
-    /// The network's own address, which no host has.
+    /// The network's own address, which no host can have.
     Network,
-    /// The address of all hosts of the network.
+    /// The broadcast address of the network.
     Broadcast,
-    /// One host can have it.
+    /// An address that one host can have.
     Host,
 }
 
 impl Cidr {
-    /// No address, 0.0.0.0/32: that of a host that does not know its own yet (RFC 1122 3.2.1.3 (a)).
+    /// The unspecified address, 0.0.0.0/32, which a host has before it knows its own (RFC 1122 3.2.1.3 (a)).
     pub const UNSPECIFIED: Self = Self { address: Ipv4Addr::UNSPECIFIED, mask: u32::MAX };
 
-    /// The address with a prefix of `prefix` bits; nothing for a prefix of more than 32 bits.
+    /// The address with a prefix of `prefix` bits, or `None` if `prefix` is above 32.
     pub const fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
         if prefix > 32 {
             return None;
@@ -54,24 +54,24 @@ impl Cidr {
         self.mask.count_ones() as u8
     }
 
-    /// The mask: as many ones as the prefix is long.
+    /// The network mask: one bits for the prefix, zero bits for the rest.
     pub const fn mask(self) -> Ipv4Addr {
         Ipv4Addr::from_octets(self.mask.to_ne_bytes())
     }
 
-    /// Whether `other` is in the same network.
+    /// Whether `other` is in the network of this address.
     #[inline]
     pub const fn contains(self, other: Ipv4Addr) -> bool {
         (bits(self.address) ^ bits(other)) & self.mask == 0
     }
 
-    /// Whether it is a network of one or two addresses (RFC 3021): at most one bit is not in the mask.
+    /// Whether the network has only one or two addresses (RFC 3021): at most one bit is outside the mask.
     #[inline]
     const fn has_hosts_alone(self) -> bool {
         !self.mask & (!self.mask).wrapping_sub(1) == 0
     }
 
-    /// What `other` is in this network. A network of one or two addresses has hosts alone (RFC 3021).
+    /// What `other` is in this network. In a network of one or two addresses, every address is a host's (RFC 3021).
     #[inline]
     pub const fn locate(self, other: Ipv4Addr) -> Location {
         let (host, below) = (bits(other) & !self.mask, !self.mask);
@@ -88,8 +88,7 @@ impl Cidr {
         }
     }
 
-    /// The address of all the hosts of the network; a network of one or two addresses has none
-    /// (RFC 3021).
+    /// The broadcast address of the network, or `None` in a network of one or two addresses, which has none (RFC 3021).
     pub const fn broadcast(self) -> Option<Ipv4Addr> {
         if self.has_hosts_alone() {
             return None;
@@ -97,7 +96,8 @@ impl Cidr {
         Some(Ipv4Addr::from_octets((bits(self.address) | !self.mask).to_ne_bytes()))
     }
 
-    /// The network's own address, which no host has; a network of one or two addresses has none.
+    /// The network's own address, which no host can have, or `None` in a network of one or two addresses, which has
+    /// none.
     pub const fn network(self) -> Option<Ipv4Addr> {
         if self.has_hosts_alone() {
             return None;
@@ -105,22 +105,22 @@ impl Cidr {
         Some(Ipv4Addr::from_octets((bits(self.address) & self.mask).to_ne_bytes()))
     }
 
-    /// Whether this is the address of one host: not of a group, nor in a block that no host has an address of
-    /// (RFC 6890: 0.0.0.0/8, 127.0.0.0/8, 240.0.0.0/4), and neither the network's nor the broadcast address.
-    // Codegen in the crate that asks: this one is built for speed, and that does not matter here.
+    /// Whether this can be the address of one host. Multicast addresses, the blocks that no host has an address of (RFC
+    /// 6890: 0.0.0.0/8, 127.0.0.0/8, 240.0.0.0/4), the network's own address and its broadcast address cannot.
+    // Inlined so that it is compiled in the calling crate: this crate is built for speed, which does not matter here.
     #[inline]
     pub fn is_host(self) -> bool {
         matches!(self.address.octets()[0], 1..=126 | 128..=223) && self.is_neighbour(self.address)
     }
 
-    /// Whether one host of this network can have the address `other`: it is inside, and it is neither
-    /// the network's nor the broadcast address.
+    /// Whether one host of this network can have the address `other`: it is in the network, and is neither the
+    /// network's own address nor its broadcast address.
     pub fn is_neighbour(self, other: Ipv4Addr) -> bool {
         self.locate(other) == Location::Host
     }
 }
 
-/// The bytes of an address as a number, in the order in which they stand: for comparing.
+/// The bytes of an address as a number in memory order, for comparisons only.
 #[inline]
 const fn bits(address: Ipv4Addr) -> u32 {
     u32::from_ne_bytes(address.octets())
@@ -133,7 +133,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// A text that is not an address with a prefix.
+/// The text is not an address with a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseCidrError;
 

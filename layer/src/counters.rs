@@ -1,17 +1,17 @@
-//! Counters: plain numbers in each layer, listed by walking the tower.
+//! Counters: plain numbers in each layer, listed by a walk through the tower.
 
 use core::fmt;
 
 use crate::split::split;
 
-/// One counter of one layer.
+/// The value of one counter of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// The layer: `ipv4`.
+    /// The name of the layer, such as `ipv4`.
     pub layer: &'static str,
-    /// The counter: `packets_rx`.
+    /// The name of the counter, such as `packets_rx`.
     pub name: &'static str,
-    /// How often it happened.
+    /// How often the event happened.
     pub value: u64,
 }
 
@@ -22,8 +22,8 @@ impl fmt::Display for Counter {
     }
 }
 
-/// Declares the counters of a layer: a struct of `pub u64` fields, all zero at first, with
-/// `visit(&self, visit: &mut dyn FnMut(Counter))`. A crate that uses it depends on `zerocopy`.
+/// Declares the counters of a layer: a struct of `pub u64` fields, which begin at zero, and its method
+/// `visit(&self, visit: &mut dyn FnMut(Counter))`. A crate that uses this macro depends on `zerocopy`.
 ///
 /// ```
 /// layer::counters! {
@@ -61,9 +61,9 @@ macro_rules! counters {
     };
 }
 
-/// For [`counters!`](crate::counters): shows counters whose names stand one after the other, with a space
-/// behind each, and whose values are `values`, 8 bytes each. One copy of the code for all layers, and no
-/// table of names.
+/// Shows counters to `visit`, for [`counters!`](crate::counters). `names` holds the names, with a space after each;
+/// `values` holds the values, 8 bytes each. All layers share this one copy of the code, and no table of names is
+/// needed.
 #[doc(hidden)]
 pub fn visit_counters(
     layer: &'static str,

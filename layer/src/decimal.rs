@@ -1,7 +1,7 @@
-//! Numbers as people and other programs write them.
+//! Decimal numbers in text.
 
-/// The whole number that `text` is in decimal digits, if it is at most `most`. There is one spelling of a number: no
-/// sign, no zeros before it, nothing around it.
+/// Parses `text` as a whole number in decimal digits; `None` if it is not one, or is above `most`. Each number has one
+/// spelling: no sign, no leading zeros, no spaces.
 // One copy of the code for all numbers.
 #[inline(never)]
 pub fn decimal(text: &[u8], most: u64) -> Option<u64> {

@@ -1,11 +1,11 @@
-//! Addresses of IPv4 as text, of which `core` makes several times as much code.
+//! IPv4 addresses as text. The functions of `core` that do the same compile to several times as much code.
 
 use core::{fmt, net::Ipv4Addr};
 
 use crate::decimal;
 
-/// The address that `text` is in its one spelling: four numbers from 0 to 255 in decimal digits with dots between
-/// them, no zeros before them. What `core` takes, in a fraction of the code.
+/// Parses an IPv4 address: four decimal numbers from 0 to 255 without leading zeros, with dots between them. It accepts
+/// what `core` accepts, in a fraction of the code.
 #[inline(never)]
 pub fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
     let (mut bits, mut numbers) = (0_u32, 0);
@@ -16,13 +16,13 @@ pub fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
     if numbers == 4 { Some(Ipv4Addr::from_bits(bits)) } else { None }
 }
 
-/// Shows an address as `10.0.0.2`, without the padding that `core` can do: a fraction of the code.
+/// Displays an address as `10.0.0.2`. It ignores padding, which makes it a fraction of the code of `core`.
 #[derive(Clone, Copy, Debug)]
 pub struct Dotted(pub Ipv4Addr);
 
 impl fmt::Display for Dotted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // All numbers are shown in 64 bits: one copy of the code that does it.
+        // All numbers are formatted as 64 bits, so that one copy of the code is enough.
         let [a, b, c, d] = self.0.octets().map(u64::from);
         write!(f, "{a}.{b}.{c}.{d}")
     }

@@ -1,20 +1,20 @@
-//! Formatting with one copy of what `core` makes for each type that is written to.
+//! Formatting that shares one copy of the code, where `core` makes a copy for each type of output.
 
 use core::fmt::{self, Write};
 
-/// Hands the pieces of `text` to `write`, one after the other, until it fails.
+/// Calls `write` with each piece of the formatted `text`, in order, until it fails.
 ///
 /// # Errors
-/// That of `write`, or of what is formatted.
+/// The error of `write`, or of a value that is formatted.
 #[inline(never)]
 pub fn format(text: fmt::Arguments<'_>, write: &mut dyn FnMut(&str) -> fmt::Result) -> fmt::Result {
     Pieces(write).write_fmt(text)
 }
 
-/// Writes a word and a number behind it: a part of what [`Layer::describe`](crate::Layer::describe) writes.
+/// Writes a word and a number after it, as a part of the output of [`Layer::describe`](crate::Layer::describe).
 ///
 /// # Errors
-/// That of the formatter.
+/// The error of the formatter.
 #[inline(never)]
 pub fn format_number(f: &mut fmt::Formatter<'_>, word: &str, number: u64) -> fmt::Result {
     f.write_str(word)?;

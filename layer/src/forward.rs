@@ -1,12 +1,13 @@
-//! What a layer hands on unchanged.
+//! A macro for the methods that a layer forwards to the layer below.
 
-/// Implements the methods of [`Layer`](crate::Layer) that a layer passes on to the one below it, which is in the field that is
-/// named and of the type that follows: the types `Error` and `Event`, `event` and `counters`; and, if they are named
-/// behind the semicolon, `unclaimed`, `next_deadline`, `ready`, `configure` and `describe`.
+/// Implements methods of [`Layer`](crate::Layer) by forwarding them to the layer below. The first arguments are the
+/// field that holds the layer below, its type, and this layer's name as a text. The macro always implements the types
+/// `Error` and `Event` and the methods `event` and `counters`. It implements `unclaimed`, `next_deadline`, `ready`,
+/// `configure` and `describe` if they are listed after the semicolon.
 ///
-/// The layer has the field `counters`, made by [`counters!`](crate::counters), and for `configure` the field `log`, a `bool`,
-/// which is all that this method sets; the text is the layer's name. With `in` and the name of another field behind the text,
-/// that value has the counters, which its method `stats` gives.
+/// The layer needs a field `counters`, declared with [`counters!`](crate::counters). For `configure` it also needs a
+/// field `log`, a `bool`, which is all that this method sets. If the name is followed by `in` and another field, that
+/// field's method `stats` returns the counters instead.
 ///
 /// ```
 /// use layer::{Instant, Layer, Rx};

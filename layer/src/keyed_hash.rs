@@ -1,46 +1,46 @@
-//! Hashes with a secret: one for numbers that strangers see, one for places in tables that they do not.
+//! Hashes with a secret: one whose results strangers may see, and one for places in tables, whose results stay private.
 
 use core::fmt;
 
 use siphasher::sip::SipHasher13;
 
-/// A hash that strangers cannot predict, even if they see its results: SipHash-1-3 with a key of 128 bits.
-/// Identifications and random waiting times are made of it, and the secrets of [`TableHash`].
+/// A hash that strangers cannot predict, even if they see its results: SipHash-1-3 with a key of 128 bits. It makes
+/// identifications, random waiting times and the secrets of [`TableHash`].
 #[derive(Clone, Copy)]
 pub struct KeyedHash(u64, u64);
 
 impl KeyedHash {
-    /// The hash with this secret, of which each bit is as likely to be 0 as 1.
+    /// The hash with this secret. Each bit of the secret is 0 or 1 with equal probability.
     pub const fn new(secret: u128) -> Self {
         Self(secret as u64, (secret >> 64) as u64)
     }
 
-    /// The hash of `value`, which is a number of 8 bytes in little-endian order.
+    /// The hash of `value`, taken as 8 bytes in little-endian order.
     #[inline(never)]
     pub fn hash(self, value: u64) -> u64 {
         SipHasher13::new_with_keys(self.0, self.1).hash(&value.to_le_bytes())
     }
 }
 
-/// Does not tell the secret.
+/// Omits the secret.
 impl fmt::Debug for KeyedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyedHash")
     }
 }
 
-/// A hash that chooses places in a table, so that who knows neither its secret nor its results can make no more
-/// entries compete than chance does: bits of a product with the secret, "multiply-shift" (Dietzfelbinger and others,
-/// "A Reliable Randomized Algorithm for the Closest-Pair Problem", 1997). It costs one multiplication; in return
-/// nobody may see its results, because the secret follows from a few of them.
+/// A hash that chooses places in a table. An attacker who knows neither the secret nor the results cannot make more
+/// entries compete for a place than chance does. It consists of bits of the product of the value and the secret:
+/// "multiply-shift" (Dietzfelbinger and others, "A Reliable Randomized Algorithm for the Closest-Pair Problem", 1997).
+/// It costs one multiplication. Its results must stay private, because a few of them reveal the secret.
 #[derive(Clone, Copy)]
 pub struct TableHash(u64);
 
 impl TableHash {
-    /// The hash whose secret is made with `keyed`; it is the same each time.
+    /// The hash whose secret is derived from `keyed`. The same `keyed` always gives the same hash.
     #[inline]
     pub fn new(keyed: KeyedHash) -> Self {
-        // Nobody else hashes the largest number.
+        // No other code hashes the largest number.
         Self(keyed.hash(u64::MAX))
     }
 
@@ -51,15 +51,16 @@ impl TableHash {
     }
 }
 
-/// Does not tell the secret.
+/// Omits the secret.
 impl fmt::Debug for TableHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TableHash")
     }
 }
 
-/// The secret of the layer called `name` in a tower whose layers are given one `seed`: no layer's numbers tell anything of
-/// another's, even if both hash the same values. A layer derives its secret itself, and nothing else is made with the seed.
+/// Derives the secret of the layer called `name` from the `seed` that all layers of a tower share. One layer's numbers
+/// reveal nothing about another's, even if both hash the same values. Each layer derives its own secret, and uses the
+/// seed for nothing else.
 #[inline(never)]
 pub fn seed_for(name: [u8; 4], seed: u128) -> u128 {
     let (name, keyed) = (u64::from(u32::from_be_bytes(name)), KeyedHash::new(seed));

@@ -1,4 +1,4 @@
-//! What every layer is.
+//! The trait that every layer implements.
 
 use core::{error::Error, fmt};
 
@@ -6,20 +6,20 @@ use rt_regions::Region;
 
 use crate::{Counter, Instant, Setup};
 
-/// The answer of a layer that was asked for the next item.
+/// The result of asking a layer for its next item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Rx<T> {
-    /// Nothing is waiting: sleep until the event or the deadline.
+    /// Nothing is waiting: the caller sleeps until the event or the deadline.
     Idle,
-    /// Something was there, and a layer below kept it: ask again at once.
+    /// An item was there, and a layer handled it: the caller asks again at once.
     Handled,
     /// The next item.
     Item(T),
 }
 
 impl<T> Rx<T> {
-    /// This answer with `change` made to the item.
+    /// Applies `change` to the item.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Rx<U> {
         match self {
             Self::Idle => Rx::Idle,
@@ -37,24 +37,24 @@ impl<T> Rx<T> {
     }
 }
 
-/// A layer is a filter. It owns the layer below, asks it for the next item, keeps what is its own
-/// and hands the rest up. Sending is the matter of the traits that extend this one (`Link`,
-/// `Network`).
+/// A layer is a filter. It owns the layer below, asks it for the next item, handles the items that are its own and
+/// hands the others up. Traits that extend this one (`Link`, `Network`) define how to send.
 ///
-/// No layer reads a clock: the time is an argument, and never goes back.
+/// No layer reads a clock: the time is an argument, which never goes back.
 pub trait Layer {
-    /// Why the device is broken; nothing else is an error.
+    /// The reason why the device is broken. Nothing else is an error.
     type Error: Error;
-    /// What a runtime can wait on until an item may be waiting: a file descriptor, an event channel.
+    /// The source of events that a runtime waits on until an item may have arrived: a file descriptor, an event
+    /// channel.
     type Event;
-    /// What is handed up: a frame, a packet.
+    /// The item that the layer hands up: a frame, a packet.
     type Item<'r>;
 
-    /// What to wait on.
+    /// The source of events to wait on.
     fn event(&self) -> Self::Event;
 
-    /// Does what is due at `now` (a retry, an expiry), takes the next item from the layer below,
-    /// and handles it or hands it up. What is handed up lives in `region`.
+    /// Does the work that is due at `now` (a retry, an expiry), takes the next item from the layer below, and handles
+    /// it or hands it up. The item that is handed up lives in `region`.
     ///
     /// # Errors
     /// The device is broken.
@@ -64,41 +64,41 @@ pub trait Layer {
         region: &'r Region<'_>,
     ) -> Result<Rx<Self::Item<'r>>, Self::Error>;
 
-    /// Takes back an item that was handed up and that nobody above wanted: counted, and answered
-    /// where the protocol has an answer for that.
+    /// Takes back an item that was handed up and that no layer above claimed. The layer counts it, and sends an error
+    /// if its protocol has one.
     ///
     /// # Errors
     /// The device is broken.
     fn unclaimed(&mut self, now: Instant, item: Self::Item<'_>) -> Result<(), Self::Error>;
 
-    /// When [`receive`](Self::receive) is to be called even though nothing has arrived.
+    /// When to call [`receive`](Self::receive) even if nothing has arrived.
     fn next_deadline(&self) -> Option<Instant>;
 
-    /// Whether the tower has what it takes to serve: an address that is ours, a lease. Until then the loop does not say that
-    /// it serves.
+    /// Whether the tower can serve: it has, for example, an address of its own, or a lease. Until then the main loop
+    /// does not announce that it serves.
     ///
     /// # Errors
-    /// It will never have it, and why: the program ends.
+    /// The reason why the tower can never serve. The program ends.
     fn ready(&self) -> Result<bool, &dyn fmt::Display> {
         Ok(true)
     }
 
-    /// Shows each counter of this layer and of those below to `visit`, the lowest layer first.
+    /// Calls `visit` with each counter of this layer and of the layers below, the lowest layer first.
     fn counters(&self, visit: &mut dyn FnMut(Counter));
 
-    /// Does what `setup` asks for and is a matter of this layer, takes that out, and hands the rest to the layer below. The
-    /// log of `all` layers is turned on in each of them.
+    /// Applies the settings in `setup` that concern this layer, removes them, and passes the rest to the layer below. A
+    /// log of `all` layers is turned on in each layer.
     ///
-    /// A layer that does nothing of it and has none below leaves this method out.
+    /// The default does nothing. It is for a layer that has no settings and no layer below.
     fn configure(&mut self, setup: &mut Setup<'_>) {
         let _ = setup;
     }
 
-    /// Writes where the tower serves, the highest layer first, each part with a space before it:
-    /// ` udp 8080 at 10.0.0.2/24 on tap0 02:00:0a:00:00:02`. A layer that has nothing to add hands it on.
+    /// Writes where the tower serves, the highest layer first, with a space before each part:
+    /// ` udp 8080 at 10.0.0.2/24 on tap0 02:00:0a:00:00:02`. A layer that has nothing to add forwards the call.
     ///
     /// # Errors
-    /// That of the formatter.
+    /// The error of the formatter.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let _ = f;
         Ok(())

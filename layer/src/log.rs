@@ -1,9 +1,9 @@
-//! The log of a layer: lines through `defmt`, for each layer on or off at run time.
+//! The log of a layer: lines through `defmt`, which each layer turns on or off at run time.
 
 /// Logs a line if the switch, a `bool`, is on: `log!(self.log, "received {}", header)`.
 ///
-/// Does nothing, and evaluates nothing but the switch, in a crate whose feature `defmt` is off. The
-/// arguments implement `defmt::Format`.
+/// In a crate whose feature `defmt` is off, it does nothing and evaluates only the switch. The arguments implement
+/// `defmt::Format`.
 #[macro_export]
 macro_rules! log {
     ($on:expr, $format:literal $(, $argument:expr)* $(,)?) => {

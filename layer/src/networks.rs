@@ -1,4 +1,4 @@
-//! A few networks: who may ask something.
+//! A short list of networks, used as a list of permitted clients.
 
 use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 
@@ -6,36 +6,36 @@ use crate::split::split;
 
 use crate::Cidr;
 
-/// A few networks of IPv4: up to eight that are given with commas between, `10.0.0.0/8,192.0.2.7/32`, and
-/// one more. By default there are none.
+/// A list of IPv4 networks: up to eight that are parsed from a text, such as `10.0.0.0/8,192.0.2.7/32`, and one that is
+/// added. It is empty by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Networks([Option<Cidr>; Networks::MOST + 1]);
 
 impl Networks {
-    /// How many can be given.
+    /// How many networks a text can list.
     pub const MOST: usize = 8;
 
-    /// These networks and this one, which takes the place of one that was added before.
+    /// This list with `cidr` added, in place of a network that was added before.
     #[must_use]
     pub fn and(mut self, cidr: Cidr) -> Self {
         self.add(cidr);
         self
     }
 
-    /// Adds this one, in the place of one that was added before.
+    /// Adds `cidr`, in place of a network that was added before.
     pub fn add(&mut self, cidr: Cidr) {
         self.0[Self::MOST] = Some(cidr);
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        // Those that are given are in the first places.
+        // Parsed networks take the first places.
         self.0[0].is_none() && self.0[Self::MOST].is_none()
     }
 
-    /// Reads them in place, which makes less code than `text.parse()`; says whether they could be read. If not,
-    /// some of them may have been.
+    /// Parses `text` into this list; returns whether it is valid. This makes less code than `text.parse()`. If the text
+    /// is invalid, the list may hold some of its networks.
     #[inline]
     pub fn set(&mut self, text: &str) -> bool {
         let mut free = self.0[..Self::MOST].iter_mut();
@@ -47,8 +47,8 @@ impl Networks {
         })
     }
 
-    /// Whether `address` is in one of them.
-    // Codegen in the crate that asks: this one is built for speed, and that rarely matters here.
+    /// Whether `address` is in one of the networks.
+    // Inlined so that it is compiled in the calling crate: this crate is built for speed, which rarely matters here.
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
@@ -58,12 +58,12 @@ impl Networks {
     }
 }
 
-/// A text that is not one network or several, or that has more than [`Networks::MOST`].
+/// The text is not a list of networks, or it lists more than [`Networks::MOST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseNetworksError;
 
 impl ParseNetworksError {
-    /// What would be right.
+    /// What a valid text looks like.
     pub const EXPECTED: &str = "1 to 8 networks with commas between: 10.0.0.0/8,192.0.2.7/32";
 }
 

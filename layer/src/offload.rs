@@ -1,22 +1,22 @@
-//! What a layer leaves undone in what it sends, for the interface to do.
+//! The work on a packet that a layer leaves to the interface.
 
 use core::num::NonZeroU16;
 
-/// What an interface does with what it sends, and so what the layers above may leave to it, packet by packet: see
-/// [`TxOffload`]. As long as the interface is there, it stays the same.
+/// The work that an interface does on the packets it sends. The layers above may leave this work to it, packet by
+/// packet: see [`TxOffload`]. The value stays the same for the life of the interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offloads {
-    /// It completes a partial checksum of any packet that is no fragment.
+    /// The interface completes the partial checksum of any packet that is not a fragment.
     pub checksum: bool,
-    /// It cuts an IPv4 packet with a UDP datagram, whose checksum is partial, into fragments.
+    /// The interface cuts an IPv4 packet that carries a UDP datagram with a partial checksum into fragments.
     pub udp_fragmentation: bool,
 }
 
 impl Offloads {
-    /// An interface that sends what it is given, byte for byte.
+    /// The interface does no work: it sends each packet as it is, byte for byte.
     pub const NONE: Self = Self { checksum: false, udp_fragmentation: false };
 
-    /// What both do: what can be left to whichever of two interfaces a packet goes to.
+    /// The work that both interfaces do, which can be left to either of them.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -26,44 +26,43 @@ impl Offloads {
     }
 }
 
-/// What was left undone in one packet that is sent. It travels down beside the packet; a layer that puts its header
-/// before the packet [shifts](Self::shifted) it.
+/// The work on one packet that is left to the interface. This value travels down with the packet. A layer that puts a
+/// header before the packet [shifts](Self::shifted) it.
 ///
-/// Whoever leaves something undone has seen in the [`Offloads`] of what is below that it will be done.
+/// A layer leaves work only if the [`Offloads`] of the layer below say that it will be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxOffload {
-    /// The checksum that is to be completed.
+    /// The checksum to complete.
     pub checksum: Option<PartialChecksum>,
-    /// How many bytes of its payload each fragment is to carry, a multiple of 8: the packet is longer than the link
-    /// takes.
+    /// The number of payload bytes in each fragment, a multiple of 8. It is set if the packet is longer than the link's
+    /// MTU.
     pub segment_size: Option<NonZeroU16>,
 }
 
-/// A checksum of which only the pseudo header has been summed: where the field is to be found. As `csum_start` and
-/// `csum_offset` of virtio (virtio 1.2, 5.1.6.2).
+/// A checksum that covers only the pseudo header so far, and where it is in the packet. The fields correspond to
+/// `csum_start` and `csum_offset` of virtio (virtio 1.2, 5.1.6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartialChecksum {
-    /// Where the bytes begin that are to be summed, up to the end of the packet: that many bytes after the packet's
-    /// own beginning.
+    /// Where the bytes to sum begin, in bytes from the beginning of the packet. They extend to the end of the packet.
     pub start: u16,
-    /// Where the checksum is, in bytes from `start`, where no header has one. The sum of the pseudo header, not
-    /// complemented, is there already.
+    /// The position of the checksum field, in bytes from `start`. It is not zero, because no header begins with its
+    /// checksum. The field holds the sum of the pseudo header, not complemented.
     pub offset: NonZeroU16,
 }
 
 const _: () = assert!(size_of::<TxOffload>() == 6);
 
 impl PartialChecksum {
-    /// The checksum in a UDP header that begins the packet (RFC 768).
+    /// The checksum of a UDP datagram at the beginning of the packet (RFC 768).
     pub const UDP: Self = Self { start: 0, offset: NonZeroU16::new(6).unwrap() };
 }
 
 impl TxOffload {
-    /// A packet that is complete.
+    /// No work is left: the packet is complete.
     pub const NONE: Self = Self { checksum: None, segment_size: None };
 
-    /// The packet begins `bytes` earlier: a header was put before it. A place beyond 65,535 bytes, where no packet has
-    /// a checksum, stays outside of the packet.
+    /// The value for the packet with a header of `bytes` bytes put before it. A position beyond 65,535 bytes, where no
+    /// packet has a checksum, stays outside the packet.
     #[inline]
     #[must_use]
     pub const fn shifted(self, bytes: u16) -> Self {

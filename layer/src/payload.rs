@@ -1,29 +1,28 @@
-//! What is sent: headers and a tail, put together only in the device's own buffer.
+//! Payloads to be sent: headers and a tail, which are joined only in the device's own buffer.
 
-/// Whether the program was built to be small: the feature `small`, see [`share`].
+/// Whether the program is built to be small: the feature `small`; see [`share`].
 pub const SMALL: bool = cfg!(feature = "small");
 
-/// Bytes to be sent, which need not lie in one piece.
+/// Bytes to be sent, which need not be contiguous.
 ///
 /// A pair of payloads is a payload, so a packet is `(EthernetHeader, (Ipv4Header, reply))`; a
 /// [`Slice`] of a payload is a payload, which is all that fragmentation needs.
 ///
-/// `&dyn Payload` is a payload too: what is sent seldom goes through one copy of the code for all kinds.
+/// `&dyn Payload` is a payload too, so that rare packets of all kinds can share one copy of the code.
 pub trait Payload {
     /// The number of bytes.
     fn len(&self) -> usize;
 
-    /// Copies the bytes from `offset` on into all of `out`.
+    /// Copies `out.len()` bytes, from `offset` on, into `out`.
     ///
-    /// `offset + out.len()` is at most [`len`](Self::len); a caller that breaks this gets a panic or
-    /// other bytes.
+    /// `offset + out.len()` must be at most [`len`](Self::len). Otherwise the call panics or copies other bytes.
     fn copy_to(&self, offset: usize, out: &mut [u8]);
 
-    /// Shows the bytes from `offset` on, `length` of them, to `visit`, in order, in as few pieces as
-    /// there are. The same limits as for [`copy_to`](Self::copy_to).
+    /// Calls `visit` with `length` bytes, from `offset` on, in order and in as few pieces as possible.
+    /// `offset + length` must be at most [`len`](Self::len).
     fn visit(&self, offset: usize, length: usize, visit: &mut dyn FnMut(&[u8]));
 
-    /// Whether there is no byte.
+    /// Whether the payload is empty.
     fn is_empty(&self) -> bool
     where
         Self: Sized,
@@ -31,7 +30,7 @@ pub trait Payload {
         self.len() == 0
     }
 
-    /// The bytes from `start` on, `length` of them: at most those that there are.
+    /// The `length` bytes from `start` on, or fewer if the payload ends before.
     fn slice(&self, start: usize, length: usize) -> Slice<'_, Self>
     where
         Self: Sized,
@@ -126,25 +125,25 @@ impl<A: Payload, B: Payload> Payload for (A, B) {
     }
 }
 
-/// What a layer hands down in the place of `payload`, whose type is one of many: with the feature `small` it is
-/// `&dyn Payload`, for which there is one copy of the code all the way down; without it each kind has code of its own,
-/// which is faster.
+/// The form in which a layer passes `payload`, whose type is one of many, to the layer below. With the feature `small`
+/// it is `&dyn Payload`, which all the layers below handle with one copy of the code. Without the feature each type
+/// gets code of its own, which is faster.
 #[cfg(feature = "small")]
 #[inline]
 pub fn share(payload: &impl Payload) -> &dyn Payload {
     payload
 }
 
-/// What a layer hands down in the place of `payload`, whose type is one of many: with the feature `small` it is
-/// `&dyn Payload`, for which there is one copy of the code all the way down; without it each kind has code of its own,
-/// which is faster.
+/// The form in which a layer passes `payload`, whose type is one of many, to the layer below. With the feature `small`
+/// it is `&dyn Payload`, which all the layers below handle with one copy of the code. Without the feature each type
+/// gets code of its own, which is faster.
 #[cfg(not(feature = "small"))]
 #[inline]
 pub fn share(payload: &impl Payload) -> &impl Payload {
     payload
 }
 
-/// A part of a payload, see [`Payload::slice`].
+/// A part of a payload; see [`Payload::slice`].
 #[derive(Clone, Copy, Debug)]
 pub struct Slice<'a, P> {
     payload: &'a P,
@@ -169,7 +168,7 @@ impl<P: Payload> Payload for Slice<'_, P> {
     }
 }
 
-/// Makes zerocopy headers payloads: `payload_of_bytes!(Header)`.
+/// Implements [`Payload`](crate::Payload) for zerocopy headers: `payload_of_bytes!(Header)`.
 #[macro_export]
 macro_rules! payload_of_bytes {
     ($Header:ty) => {

@@ -1,9 +1,8 @@
-//! A payload of which two bytes are others.
+//! A payload in which two bytes are replaced.
 
 use crate::Payload;
 
-/// A payload with two bytes in the place of those that are there: a packet whose checksum is known only when the
-/// rest is.
+/// A payload in which two bytes are replaced, for a packet whose checksum is computed after the rest of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Replaced<'a, P: ?Sized> {
     payload: &'a P,
@@ -12,7 +11,8 @@ pub struct Replaced<'a, P: ?Sized> {
 }
 
 impl<'a, P: Payload + ?Sized> Replaced<'a, P> {
-    /// The payload with `bytes` at `at`, in bytes from its beginning; as it is where that is outside of it.
+    /// The payload with `bytes` at position `at`, in bytes from its beginning. If `at` is outside the payload, nothing
+    /// is replaced.
     pub const fn new(payload: &'a P, at: usize, bytes: [u8; 2]) -> Self {
         Self { payload, at, bytes }
     }

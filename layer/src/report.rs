@@ -6,9 +6,9 @@ use rt_regions::Pool;
 
 use crate::Layer;
 
-/// Calls `line` with each line of the report on `tower` and its memory: its counters, the lowest layer
-/// first (`eth0.ipv4.packets_rx 17`), then what [`Pool::report`] says of the memory. Counters that are zero are
-/// left out, unless `zeros` asks for them.
+/// Calls `line` with each line of a report on `tower` and its memory. The counters come first, the lowest layer first
+/// (`eth0.ipv4.packets_rx 17`), then the lines of [`Pool::report`]. Counters that are zero are left out, unless `zeros`
+/// is set.
 pub fn report<L: Layer>(
     tower: &L,
     pool: &Pool<'_>,

@@ -1,35 +1,35 @@
-//! What the arguments of a program say to a tower that stands.
+//! The settings that a program's arguments make in a tower that is already built.
 
 use core::net::Ipv4Addr;
 
 use crate::Networks;
 
-/// What a program was asked for that is a matter of one layer, whichever layer that is.
+/// Settings from a program's arguments, each of which concerns one layer of the tower.
 ///
-/// [`Layer::configure`](crate::Layer::configure) goes through the tower with it: each layer takes out what it does. What
-/// is left in the end, no layer of the tower does.
+/// [`Layer::configure`](crate::Layer::configure) passes this value down the tower, and each layer takes out the
+/// settings that it applies. A setting that is left at the end is one that no layer of the tower supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setup<'a> {
-    /// The layer with this name writes its log, or each layer if it is `all`; see [`turn_on`](Self::turn_on).
+    /// The name of the layer whose log is turned on, or `all`; see [`turn_on`](Self::turn_on).
     pub log: Option<&'a str>,
-    /// Others are asked whether they have our address before it is used (RFC 5227 2.1).
+    /// Whether to probe for our address before it is used (RFC 5227 2.1).
     pub probe_at_start: bool,
-    /// What is not in our network goes to this host, which is on our link.
+    /// The gateway: a host on our link, which gets the packets for other networks.
     pub gateway: Option<Ipv4Addr>,
-    /// Only hosts of these networks are answered, whatever port they ask.
+    /// The networks whose hosts are answered, on any port. `None` answers every host.
     pub clients: Option<Networks>,
-    /// A port, not 0, that answers with all counters.
+    /// A port, not 0, on which a service answers with all counters.
     pub counters_port: Option<u16>,
-    /// Whose hosts are answered there.
+    /// The networks whose hosts are answered on `counters_port`.
     pub counters_from: Networks,
     refusal: Option<&'static str>,
     found_log: bool,
 }
 
 impl Setup<'_> {
-    /// Turns `log` on if that is asked for of the layer called `name`; says whether it is.
-    // Built in as far as that it goes where a program has no log: there it is known that none is asked for.
+    /// Turns `log` on if the setting names the layer `name`, or all layers; returns whether it does.
+    // Inlined, so that it disappears from a program without a log, in which the setting is known to be `None`.
     #[inline(always)]
     pub fn turn_on(&mut self, name: &str, log: &mut bool) -> bool {
         if let Some(layer) = self.log
@@ -47,18 +47,18 @@ impl Setup<'_> {
         self.found_log
     }
 
-    /// Says why a layer leaves in what is its own matter: `a service is bound to it`.
+    /// Records why a layer leaves a setting of its own in place: `a service is bound to it`.
     pub fn refuse(&mut self, reason: &'static str) {
         self.refusal = Some(reason);
     }
 
-    /// Why a layer left in what is its own matter, if one did.
+    /// The reason why a layer left a setting of its own in place, if one did.
     pub fn refusal(&self) -> Option<&'static str> {
         self.refusal
     }
 }
 
-/// Whether `layer` is the one called `name`, or all.
+/// Whether `layer` is `name`, or `all`.
 #[inline(never)]
 fn is_called(layer: &str, name: &str) -> bool {
     layer == name || layer == "all"

@@ -1,6 +1,7 @@
-//! Texts taken apart at a byte: that of `core` is for characters, and several times as large.
+//! Functions that split a text at a byte. Those of `core` split at characters, and compile to several times as much
+//! code.
 
-/// The parts of `text` between bytes that are `at`, which is a character of ASCII.
+/// The parts of `text` between the bytes `at`, which must be an ASCII character.
 pub fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
@@ -10,11 +11,12 @@ pub fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What is before the first byte that is `at`, which is a character of ASCII, and what is behind it, if there is one.
+/// The text before the first byte `at`, and the text after it, if there is such a byte. `at` must be an ASCII
+/// character.
 #[inline(never)]
 pub fn split_once(text: &str, at: u8) -> (&str, Option<&str>) {
     let place = text.bytes().position(|byte| byte == at);
-    // Both are places between characters.
+    // Both positions are character boundaries.
     match place.and_then(|place| Some((text.get(..place)?, text.get(place + 1..)?))) {
         Some((part, rest)) => (part, Some(rest)),
         None => (text, None),

@@ -1,4 +1,4 @@
-//! Points in time, as a layer is told them.
+//! Points in time, which layers take as arguments.
 
 use core::{
     fmt,
@@ -6,7 +6,7 @@ use core::{
     time::Duration,
 };
 
-/// A point in time: nanoseconds since some moment before the program began. Never goes back.
+/// A point in time: nanoseconds since a moment before the program began. It never goes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
@@ -29,13 +29,13 @@ impl Instant {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// The end of time if it would be later.
+/// Saturates at the last instant.
 impl Add<Duration> for Instant {
     type Output = Self;
 
@@ -50,7 +50,7 @@ impl AddAssign<Duration> for Instant {
     }
 }
 
-/// Zero if `earlier` is later.
+/// Saturates at zero.
 impl Sub for Instant {
     type Output = Duration;
 
