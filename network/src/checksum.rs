@@ -6,7 +6,7 @@ use layer::Payload;
 
 use crate::Protocol;
 
-/// A sum under way. Pieces may have any length; only their order counts.
+/// An Internet checksum in progress. Pieces may have any length; only their order counts.
 ///
 /// ```
 /// use network::Checksum;
@@ -19,23 +19,23 @@ use crate::Protocol;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Checksum {
-    /// The sum in the machine's own byte order (RFC 1071 2 B: it is the same up to the order of its bytes), in 64
-    /// bits with the carry added at the other end: four sums of 16 bits side by side, in effect.
+    /// The sum in the machine's own byte order, which only swaps the bytes of the result (RFC 1071 2 B). It has 64
+    /// bits, with an end-around carry: in effect, four sums of 16 bits side by side.
     sum: u64,
     /// Whether an odd number of bytes was added.
     odd: bool,
 }
 
 impl Checksum {
-    /// The sum of nothing.
+    /// The sum of no bytes.
     pub const fn new() -> Self {
         Self { sum: 0, odd: false }
     }
 
-    /// The sum of the pseudo header that UDP and TCP put before theirs (RFC 768, 9293; RFC 8200 8.1):
-    /// addresses, protocol, and the `length` of header and payload in bytes.
+    /// The sum of the pseudo header of UDP and TCP (RFC 768, 9293; RFC 8200 8.1): addresses, protocol, and the `length`
+    /// of header and payload in bytes.
     ///
-    /// Addresses of two families sum to something; no packet has them.
+    /// The result has no meaning if the addresses are of two families, which no packet has.
     #[inline]
     pub fn pseudo_header(
         source: IpAddr,
@@ -52,30 +52,30 @@ impl Checksum {
         Self::new().plus(sum).plus(address(source)).plus(address(destination))
     }
 
-    /// The sum with `bytes` after what was added before.
+    /// Adds `bytes`, which follow the bytes that were added before.
     #[allow(clippy::should_implement_trait, reason = "bytes are appended: this is not `+`")]
     #[inline]
     pub fn add(self, bytes: &[u8]) -> Self {
         let sum = sum_bytes(bytes);
-        // After an odd number of bytes, each byte stands in the other half of its word.
+        // After an odd number of bytes, each byte is in the other half of its word.
         let sum = if self.odd { sum.rotate_left(8) } else { sum };
         Self { odd: self.odd ^ (bytes.len() % 2 == 1), ..self.plus(sum) }
     }
 
-    /// The sum with all of `payload` after what was added before.
+    /// Adds all of `payload`, which follows the bytes that were added before.
     #[inline]
     pub fn add_payload(mut self, payload: &impl Payload) -> Self {
         payload.visit(0, payload.len(), &mut |piece| self = self.add(piece));
         self
     }
 
-    /// The checksum to put into a header, in which the field was zero or left out.
+    /// The checksum for a header whose checksum field was zero or left out of the sum.
     #[inline]
     pub fn finish(self) -> u16 {
         u16::from_be(!self.fold())
     }
 
-    /// Whether what was added, checksum included, is undamaged.
+    /// Whether the bytes that were added, checksum included, are undamaged.
     #[inline]
     pub fn is_valid(self) -> bool {
         self.fold() == 0xffff
@@ -88,8 +88,8 @@ impl Checksum {
         Self { sum: sum + u64::from(carry), ..self }
     }
 
-    /// The sum in 16 bits: half is added to half, twice. The carry out of the lower halves is that out of the
-    /// upper ones, and is added at the other end so.
+    /// Folds the sum into 16 bits, in two steps that each add one half to the other. The upper half of each result
+    /// receives the carry out of the lower half, which is the end-around carry.
     #[inline]
     fn fold(self) -> u16 {
         let sum = (self.sum.wrapping_add(self.sum.rotate_left(32)) >> 32) as u32;
@@ -97,18 +97,18 @@ impl Checksum {
     }
 }
 
-/// The sum of the words of `bytes` in the machine's byte order, an odd last byte filled up with zero.
+/// The sum of the words of `bytes` in the machine's byte order. An odd last byte is padded with zero.
 #[inline]
 fn sum_bytes(bytes: &[u8]) -> u64 {
     let (words, mut rest) = bytes.as_chunks::<8>();
-    // A header is summed where it stands, which may be registers; what is longer is worth a call.
+    // Inlined for a header, which may be in registers. Longer input is worth a call.
     let sum = match words {
         [] => 0,
         [one] => halves(*one),
         [one, other] => halves(*one) + halves(*other),
         words => sum_words(words),
     };
-    // Far from overflow, unlike the sum of many words.
+    // A few words cannot overflow, unlike many.
     let mut last = 0;
     if let Some((word, after)) = rest.split_first_chunk::<4>() {
         last += u64::from(u32::from_ne_bytes(*word));
@@ -124,22 +124,22 @@ fn sum_bytes(bytes: &[u8]) -> u64 {
     add(sum, last)
 }
 
-/// The two halves of a word, summed.
+/// The sum of the two halves of a word.
 #[inline]
 fn halves(word: [u8; 8]) -> u64 {
     let word = u64::from_ne_bytes(word);
     (word & 0xffff_ffff) + (word >> 32)
 }
 
-/// Whether many words are summed side by side, which takes vector registers and 500 bytes of code. The guests that are
-/// built to be small have neither.
+/// Whether many words are summed side by side, which takes vector registers and 500 bytes of code. Guests that are
+/// built to be small use neither.
 const SIDE_BY_SIDE: bool = !layer::SMALL;
 
-/// How many words are summed side by side: as many as two vector registers of 16 bytes hold, four times.
+/// How many words are summed side by side: four times as many as two vector registers of 16 bytes hold.
 const LANES: usize = 8;
 
-/// The sum of words of 64 bits, the carry out of each added at the other end. On its own, so that there is one
-/// copy of it, made fast, whatever else is made small.
+/// The sum of words of 64 bits, with an end-around carry. It is a function of its own, so that there is one copy of it,
+/// which is built for speed even where other code is built for size.
 #[inline(never)]
 fn sum_words(words: &[[u8; 8]]) -> u64 {
     let (mut sum, mut rest) = (0, words);
@@ -147,7 +147,7 @@ fn sum_words(words: &[[u8; 8]]) -> u64 {
         (sum, rest) = (sum_blocks(blocks), after);
     }
     let (eights, rest) = rest.as_chunks::<8>();
-    // Of a length that is known, so that the carry goes from word to word in the processor's own flag.
+    // The length is known, so the carry goes from word to word in the processor's carry flag.
     for eight in eights {
         let mut carry = false;
         for word in eight {
@@ -158,16 +158,16 @@ fn sum_words(words: &[[u8; 8]]) -> u64 {
     rest.iter().fold(sum, |sum, word| add(sum, u64::from_ne_bytes(*word)))
 }
 
-/// The sum of two, the carry out of it added at the other end.
+/// The sum of two words, with an end-around carry.
 #[inline]
 fn add(one: u64, other: u64) -> u64 {
     let (sum, carry) = one.overflowing_add(other);
-    // With a carry out of it, the sum is less than the largest.
+    // If there is a carry, the sum is below the largest word, so this cannot overflow.
     sum + u64::from(carry)
 }
 
 /// The sum of many words. The compiler keeps the lanes in vector registers, which have no carry. So the upper halves
-/// are summed apart, and what the lower halves sum to is what is left of the whole.
+/// are summed separately, and the sum of the lower halves is the rest of the whole sum.
 #[inline]
 fn sum_blocks(blocks: &[[[u8; 8]; 2 * LANES]]) -> u64 {
     let (mut all, mut upper) = ([0_u64; LANES], [0_u64; LANES]);
@@ -181,7 +181,7 @@ fn sum_blocks(blocks: &[[[u8; 8]; 2 * LANES]]) -> u64 {
         }
     }
     let [all, upper] = [all, upper].map(|lanes| lanes.into_iter().fold(0, u64::wrapping_add));
-    // Either is below 2^32 times the number of words, far from overflow in an object that fits memory.
+    // Each is below 2^32 times the number of words, far from overflow for an object that fits in memory.
     all.wrapping_sub(upper << 32) + upper
 }
 

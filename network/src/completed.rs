@@ -1,21 +1,21 @@
-//! A checksum that was left to the interface, completed after all.
+//! Completes, in software, a checksum that was left to the interface.
 
 use layer::{PartialChecksum, Payload, Replaced};
 
 use crate::Checksum;
 
-/// A payload whose partial checksum is completed: what a network layer sends in the place of one that it cuts into
-/// fragments itself, since an interface sees none of them whole.
+/// A payload whose partial checksum is completed. A network layer sends it in place of a payload that it cuts into
+/// fragments itself, because the interface sees none of those payloads whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Completed<'a, P: ?Sized>(Replaced<'a, P>);
 
 impl<'a, P: Payload + ?Sized> Completed<'a, P> {
-    /// The payload with its checksum; as it is where `checksum` is outside of it.
+    /// The payload with its checksum completed. If `checksum` is outside the payload, nothing changes.
     pub fn new(payload: &'a P, checksum: PartialChecksum) -> Self {
         let start = usize::from(checksum.start).min(payload.len());
         let mut sum = Checksum::new();
         payload.visit(start, payload.len() - start, &mut |piece| sum = sum.add(piece));
-        // 0 says in UDP that there is no checksum; this is the same sum (RFC 768).
+        // In UDP, 0 means that there is no checksum. This value is the equal sum (RFC 768).
         let sum = match sum.finish() {
             0 => u16::MAX,
             sum => sum,

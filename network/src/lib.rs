@@ -22,39 +22,40 @@ use core::{error::Error, fmt, net::IpAddr};
 
 use layer::{Instant, Layer, Offloads, Payload};
 
-/// A layer that carries packets between hosts: `Ipv4`, and every layer above it that hands on what
-/// is not its own. It may carry one family of addresses or both; who asks it about the wrong one gets an answer that says so.
+/// A layer that carries packets between hosts: `Ipv4`, and every layer above it that passes on packets of other
+/// protocols. It carries one family of addresses or both. A call with an address of the other family returns a result
+/// that says so.
 pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
-    /// Whether `address` is one of ours, of one host: no group, no broadcast.
+    /// Whether `address` is one of our own host addresses. Multicast and broadcast addresses are not.
     fn is_ours(&self, address: IpAddr) -> bool;
 
-    /// Which of our addresses a packet to `destination` comes from that names none; nothing where there is none of
-    /// the family.
+    /// The source address that a packet to `destination` gets if it names none, or `None` if we have no address of that
+    /// family.
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr>;
 
-    /// The longest payload that [`send`](Self::send) takes for `destination`, in bytes (RFC 1122 3.3.3), in fragments
-    /// if need be; 0 for an address of a family that is not carried.
+    /// The longest payload that [`send`](Self::send) accepts for `destination`, in bytes (RFC 1122 3.3.3), fragmented
+    /// if need be. It is 0 for an address of a family that the network does not carry.
     fn max_payload(&self, destination: IpAddr) -> usize;
 
-    /// The longest packet that goes to `destination` in one piece as far as is known at `now`, its header included,
-    /// in bytes.
+    /// The length in bytes, header included, of the longest packet that reaches `destination` without fragmentation, as
+    /// far as is known at `now`.
     fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize;
 
-    /// How many packets in one piece can be sent before the interface drops one, as far as it knows.
+    /// How many unfragmented packets can be sent before the interface drops one, as far as it knows.
     fn room(&self) -> usize {
         usize::MAX
     }
 
-    /// What may be left undone in what is sent, because it is done below, whatever the destination: over several links it
-    /// is what all of them do.
+    /// The work that a sender may leave to the layers below, for any destination. A layer over several links returns
+    /// the work that all of them do.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
     }
 
-    /// Sends a packet, in fragments where it does not fit the link.
+    /// Sends a packet, in fragments if it does not fit the link.
     ///
     /// # Errors
-    /// The device is broken. What only this packet suffers is [`Sent::NotSent`].
+    /// The device is broken. A failure of only this packet is [`Sent::NotSent`].
     fn send(
         &mut self,
         now: Instant,
@@ -62,8 +63,8 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
         payload: impl Payload,
     ) -> Result<Sent, Self::Error>;
 
-    /// Tells the sender of `packet` that it could not be delivered (ICMP), where the rules of
-    /// RFC 1122 3.2.2 allow it and the rate limit does.
+    /// Sends an ICMP error to the sender of `packet`, which could not be delivered, if the rules of RFC 1122 3.2.2 and
+    /// the rate limit allow it.
     ///
     /// # Errors
     /// The device is broken.
@@ -74,16 +75,16 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
         problem: Problem,
     ) -> Result<(), Self::Error>;
 
-    /// Notes that packets to `destination` must not be larger than `mtu` bytes, header included
-    /// (RFC 1191). A layer that cannot use that ignores it.
+    /// Records that packets to `destination` must not be larger than `mtu` bytes, header included (RFC 1191). A layer
+    /// that has no use for this ignores it.
     ///
-    /// The transport calls it when it hears of [`Problem::TooBig`] and the packet is one that it
-    /// can have sent: anybody can forge such an error about anything else.
+    /// The transport calls this on [`Problem::TooBig`] if it can have sent the packet that the error quotes. Anybody
+    /// can forge such an error about other packets.
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32);
 }
 
-/// Implements all of [`Network`] but `send_error` by the network `I` in the field that is named, for a layer that
-/// stands over it: what it sends goes down unchanged.
+/// Implements the methods of [`Network`], except `send_error`, by forwarding them to the network `I` in the named
+/// field. It is for a layer above that network which sends packets down unchanged.
 #[macro_export]
 macro_rules! forward {
     ($below:ident: $Below:ident) => {
@@ -131,13 +132,13 @@ macro_rules! forward {
     };
 }
 
-/// What became of a packet that was to be sent.
+/// The result of sending a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
-    /// It is on its way, or waits for the neighbour's hardware address.
+    /// The packet was queued, or waits for the neighbour's hardware address.
     Queued,
-    /// It was not sent; the device is well.
+    /// The packet was not sent. The device works.
     NotSent(SendError),
 }
 
@@ -145,18 +146,18 @@ pub enum Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The payload is longer than a packet can carry, or than the path takes and `dont_fragment` is set.
+    /// The payload is longer than a packet can carry, or than the path carries and `dont_fragment` is set.
     TooLong {
-        /// Its length in bytes.
+        /// The length of the payload in bytes.
         length: usize,
-        /// The most that would have been taken, in bytes.
+        /// The longest payload that could be sent, in bytes.
         most: usize,
     },
-    /// No neighbour leads there: it is not in our network, and there is no gateway.
+    /// There is no route: the destination is not in our network, and there is no gateway.
     NoRoute(IpAddr),
-    /// The network below carries no such address (IPv6 on IPv4), or it names nobody (0.0.0.0).
+    /// The network does not carry such addresses (IPv6 on IPv4), or the destination is unspecified (0.0.0.0).
     BadAddress(IpAddr),
-    /// The packet names a source that is not ours, or we have none.
+    /// The packet names a source address that is not ours, or we have no address.
     BadSource(Option<IpAddr>),
 }
 

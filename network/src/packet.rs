@@ -1,10 +1,10 @@
-//! What passes between a network layer and the transports.
+//! The values that pass between a network layer and the transports.
 
 use core::{fmt, net::IpAddr};
 
 use layer::PartialChecksum;
 
-/// The number of a protocol above IP (IANA's registry; RFC 791 3.1).
+/// The number of a protocol above IP (IANA's registry of protocol numbers; RFC 791 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol(pub u8);
 
@@ -17,7 +17,7 @@ impl Protocol {
     pub const UDP: Self = Self(17);
 }
 
-/// `udp`, or the number.
+/// Writes `udp`, or the number if the protocol has no name here.
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -41,12 +41,12 @@ impl defmt::Format for Protocol {
     }
 }
 
-/// A received packet, whole (reassembled where it came in fragments), header checks done.
+/// A received packet, reassembled if it came in fragments, whose header was checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'r> {
-    /// Who sent it: one host.
+    /// The source address, which is the address of one host.
     pub source: IpAddr,
-    /// Whom it was sent to: us, a group we joined, or a broadcast.
+    /// The destination address: one of ours, a group that we joined, or a broadcast address.
     pub destination: IpAddr,
     /// What it carries.
     pub protocol: Protocol,
@@ -54,19 +54,20 @@ pub struct Packet<'r> {
     pub ttl: u8,
     /// Type of service (IPv4) or traffic class (IPv6), as received.
     pub tos: u8,
-    /// Whether it was a broadcast or multicast, of the link or of IP: never answered by an error.
+    /// Whether the packet was a broadcast or multicast, of the link or of IP. No error is ever sent about such a
+    /// packet.
     pub broadcast: bool,
     /// Whether the checksums inside the payload still have to be verified.
     pub verify_checksum: bool,
-    /// The network header as received, options included; of the first fragment, if there were several.
+    /// The network header as received, options included. For a reassembled packet, it is the header of the first
+    /// fragment.
     pub header: &'r [u8],
     /// What it carries.
     pub payload: &'r [u8],
 }
 
 impl<'r> Packet<'r> {
-    /// The options of an IPv4 header as received, with what fills them up (RFC 1122 3.2.1.8); nothing
-    /// for IPv6, which has none.
+    /// The options of an IPv4 header as received, padding included (RFC 1122 3.2.1.8). Empty for IPv6.
     pub fn options(&self) -> &'r [u8] {
         match self.destination {
             IpAddr::V4(_) => self.header.get(20..).unwrap_or_default(),
@@ -78,33 +79,34 @@ impl<'r> Packet<'r> {
 /// A packet to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Which of our addresses it comes from, for an answer is to come from the address that was asked; none is the
-    /// network's choice, see [`source_for`](crate::Network::source_for).
+    /// The source address, one of ours: a reply comes from the address that the request was sent to. `None` leaves the
+    /// choice to the network; see [`source_for`](crate::Network::source_for).
     pub source: Option<IpAddr>,
-    /// Whom to send it to.
+    /// The destination address.
     pub destination: IpAddr,
     /// What it carries.
     pub protocol: Protocol,
-    /// Time to live (IPv4) or hop limit (IPv6); none is what the network layer was set up with.
+    /// Time to live (IPv4) or hop limit (IPv6). `None` is the network layer's default.
     pub ttl: Option<u8>,
-    /// The time to live is never above this, whatever it is set to: 255 is no limit. An answer has less than what
-    /// it answers, so that two hosts which answer each other come to an end.
+    /// An upper limit for the time to live, whatever `ttl` is; 255 is no limit. A reply has a lower time to live than
+    /// its request, so that a loop of two hosts that answer each other ends.
     pub max_ttl: u8,
     /// Type of service (IPv4) or traffic class (IPv6).
     pub tos: u8,
-    /// Never send it in fragments: refuse it instead.
+    /// Whether the packet must never be fragmented. If it does not fit, it is not sent.
     pub dont_fragment: bool,
-    /// Routers may fragment it too (no DF on IPv4): whoever sends it would not confirm an error that says
-    /// that it is too big, so the path's MTU would never be known. Without effect beside `dont_fragment`.
+    /// Whether routers may fragment the packet too (no DF on IPv4). It is set by a sender that would not confirm an
+    /// error that says that the packet is too big: the path's MTU could never be learnt. It has no effect if
+    /// `dont_fragment` is set.
     pub routers_fragment: bool,
-    /// The checksum in the payload that is to be completed below. Only where
-    /// [`offloads`](crate::Network::offloads) says that it will be.
+    /// The checksum in the payload that the layers below complete. It is set only if
+    /// [`offloads`](crate::Network::offloads) says that they do.
     pub checksum: Option<PartialChecksum>,
 }
 
 impl Outgoing {
-    /// A packet from the network's own choice of our addresses, with the network's own TTL, TOS 0, complete, in
-    /// fragments if need be.
+    /// A packet with the network's default source address and TTL, a TOS of 0 and a complete checksum, which may be
+    /// fragmented.
     pub const fn new(destination: IpAddr, protocol: Protocol) -> Self {
         Self {
             source: None,
@@ -120,33 +122,35 @@ impl Outgoing {
     }
 }
 
-/// What went wrong with a packet, in no family's numbers: `icmp` has those of ICMP (RFC 792).
+/// What went wrong with a packet, independent of the address family. The crate `icmp` has the numbers of ICMP (RFC
+/// 792).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Problem {
     /// No route leads to its network.
     NetworkUnreachable,
-    /// A router knows no way to the host, or the host does not answer it.
+    /// No route leads to the host, or the host does not answer.
     HostUnreachable,
-    /// Nobody there speaks the protocol.
+    /// The destination does not support the protocol.
     ProtocolUnreachable,
     /// No service is bound to the port.
     PortUnreachable,
-    /// It was to go on from the place that says so, and is not forwarded (RFC 1122 3.3.5).
+    /// The source route failed: the packet should go on from the reporting host, which does not forward it (RFC 1122
+    /// 3.3.5).
     SourceRouteFailed,
-    /// Somebody on the way does not let it through (RFC 1812 5.2.7.1).
+    /// A host or router on the path prohibits the packet (RFC 1812 5.2.7.1).
     Prohibited,
-    /// It did not get there, for another reason.
+    /// The packet did not arrive, for another reason.
     Unreachable,
-    /// It is longer than the next link takes: the MTU of that in bytes (RFC 1191, RFC 8201). Of a received error: 0
-    /// if what the router said cannot be true.
+    /// The packet is longer than the MTU of the next link, which is given in bytes (RFC 1191, RFC 8201). In a received
+    /// error it is 0 if the MTU that the router gave cannot be true.
     TooBig(u32),
-    /// Its time to live, or its hop limit, ran out.
+    /// The time to live, or the hop limit, ran out.
     TtlExceeded,
-    /// A fragment of it was missing when the time for reassembly ran out.
+    /// A fragment was missing when the time for reassembly ran out.
     ReassemblyTimedOut,
-    /// Its header is wrong at this octet.
+    /// The header is wrong at this octet.
     Parameter(u32),
 }
 
@@ -168,26 +172,27 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Word of an ICMP error: something went wrong with a packet of ours.
+/// A received ICMP error about a packet of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct IcmpError<'r> {
     /// What went wrong.
     pub problem: Problem,
-    /// The host or router that says so.
+    /// The host or router that sent the error.
     pub reporter: IpAddr,
-    /// The packet, as far as it was quoted: its payload may be cut after 8 bytes. Its source is one of our addresses.
-    /// It is a hint, and anybody can forge it.
+    /// The packet, as far as the error quotes it: its payload may be cut after 8 bytes. Its source is one of our
+    /// addresses. It is only a hint, because anybody can forge it.
     pub packet: Packet<'r>,
 }
 
-/// What a network layer hands up. It lies in the region of the packet, so that little is moved from layer to layer.
+/// An item that a network layer hands up. It lives in the region of the packet, so that little is moved from layer to
+/// layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Delivery<'r> {
-    /// A packet.
+    /// A received packet.
     Packet(&'r Packet<'r>),
-    /// Word about a packet of ours.
+    /// An ICMP error about a packet of ours.
     Error(&'r IcmpError<'r>),
-    /// A packet to us, as far as it came, that could not be taken, and why: its sender is to be told, by
+    /// A packet to us that could not be accepted, as far as it arrived, and the reason. ICMP tells its sender with
     /// [`send_error`](crate::Network::send_error).
     Rejected(&'r Packet<'r>, Problem),
 }

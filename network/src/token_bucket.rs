@@ -1,39 +1,39 @@
-//! How many of something go out in a time: a token bucket, as a pure value.
+//! A rate limit: a token bucket, as a pure value.
 
 use layer::{Instant, KeyedHash};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// So many a second in the long run, and so many at once: a limit for ICMP errors, for lines to clients, for
-/// bytes.
+/// A token bucket, which limits the rate in the long run and the size of a burst: of ICMP errors, of lines to clients,
+/// of bytes.
 ///
-/// A limit that is the same for everybody tells each who meets it how much the others had: whoever
-/// counts the ICMP errors that are left over after probes in other hosts' names learns which ports are open
-/// (CVE-2020-25705). So a token taken costs none, one or two, which a secret decides, as in Linux since 5.10:
-/// in the long run one, and a burst of 50 is 50 give or take 6.
+/// A limit that all hosts share tells each of them how much the others used. An attacker can send probes in other
+/// hosts' names, count the ICMP errors that are left over, and learn which ports are open (CVE-2020-25705). So each
+/// token taken costs zero, one or two tokens, chosen by a secret, as in Linux since 5.10. The average cost is one; a
+/// burst of 50 is 50 give or take 6.
 ///
-/// Kept is the one number that says the same as a count of tokens: when the bucket will be full
-/// again. A token taken moves that by the time in which one comes back.
+/// The bucket stores one number instead of a count of tokens: the time at which it will be full again. Each token taken
+/// moves that time by the interval in which one token comes back.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
     /// The nanoseconds in which one token comes back.
     interval: u64,
-    /// For how many nanoseconds what was taken may have to come back while there still is a token.
+    /// The bucket has a token as long as it will be full again within this many nanoseconds.
     room: u64,
     full_at: u64,
     noise: KeyedHash,
-    /// How many times the secret has decided.
+    /// How many costs the secret has chosen so far.
     taken: u64,
 }
 
 impl TokenBucket {
-    /// A full bucket of `burst` tokens, to which `per_second` come back in a second. Without either
-    /// there is never a token. `seed` is secret.
+    /// A full bucket of `burst` tokens, which gets back `per_second` tokens in a second. If either is 0, there is never
+    /// a token. `seed` must be secret.
     pub const fn new(per_second: u32, burst: u32, seed: u128) -> Self {
         let (interval, room, full_at) = match (per_second, burst) {
             (0, _) | (_, 0) => (0, 0, u64::MAX),
             (rate, burst) => {
-                // Rounded up, so that there are never more than promised.
+                // Rounded up, so that the rate is never exceeded.
                 let interval = NANOS_PER_SECOND.div_ceil(rate as u64);
                 (interval, interval * (burst as u64 - 1), 0)
             }
@@ -47,7 +47,7 @@ impl TokenBucket {
         Self { noise: self.noise, ..Self::new(per_second, burst, 0) }
     }
 
-    /// Takes a token; says whether there was one.
+    /// Takes a token; returns whether there was one.
     #[inline]
     pub fn take(&mut self, now: Instant) -> bool {
         let has_token = self.has_token(now);
@@ -64,8 +64,8 @@ impl TokenBucket {
         self.full_at.saturating_sub(now.as_nanos()) <= self.room
     }
 
-    /// Takes exactly `tokens`, even if there are fewer: what is missing has to come back first. For what is
-    /// known only when it has been made, such as the length of a reply.
+    /// Takes exactly `tokens`, even if there are fewer; the missing ones have to come back first. It is for a cost that
+    /// is known only afterwards, such as the length of a reply.
     #[inline]
     pub fn pay(&mut self, now: Instant, tokens: u32) {
         let full_at = self.full_at.max(now.as_nanos());
