@@ -1,5 +1,4 @@
-//! The neighbour cache: a value without input or output. Time is an argument; what is to be sent
-//! is what the methods return.
+//! The neighbour cache: a value without input or output. Time is an argument; the methods return what is to be sent.
 
 use core::{fmt, net::Ipv4Addr, time::Duration};
 
@@ -20,36 +19,35 @@ use dispute::{Belief, REPEATS};
 
 pub use outcome::{Claim, Due, Full, Merged, Resolution};
 
-/// The least time between two searches of the table for what is due: retries come so much late at
-/// most, and a thousand neighbours that are asked do not cost a thousand searches a second.
+/// The least time between two searches of the table for work that is due. Retries are late by this much at most, and a
+/// thousand neighbours that are being asked do not cost a thousand searches a second.
 const GRANULARITY: Duration = Duration::from_millis(100);
 
 /// The least time between two requests for one neighbour (RFC 1122 2.3.2.1).
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The addresses of the neighbours.
+/// The cache of the neighbours' addresses.
 pub struct Cache<'g> {
     entries: ManagedSlice<'g, Entry>,
-    /// The number of sets is 2 to the power of this; none if there are no places.
+    /// The base-2 logarithm of the number of sets, or 0 if the table has no places.
     set_bits: u32,
     /// The number of places in each set.
     ways: usize,
     keyed: TableHash,
     timing: Timing,
     belief: Belief,
-    /// When the table is next searched for what is due.
+    /// When the table is next searched for work that is due.
     wake: Instant,
-    /// How far the search is: everything before was seen, and what is next there is `earliest`.
+    /// The index at which the search goes on. `earliest` is the earliest deadline among the entries before it.
     cursor: usize,
     earliest: Instant,
-    /// How many questions may be repeated in the rest of the search.
+    /// How many requests may be repeated in the rest of the search.
     repeats: u8,
 }
 
 impl<'g> Cache<'g> {
-    /// A cache in `storage`, whose contents are lost. Of its places, 8 times a power of two are used,
-    /// or all if there are less than 8. Only who knows `secret` can tell which addresses compete for
-    /// the same places.
+    /// A cache in `storage`, whose contents are overwritten. It uses 8 times a power of two of the places, or all if
+    /// there are fewer than 8. Without `secret`, nobody can tell which addresses compete for the same places.
     pub fn new(storage: impl Into<ManagedSlice<'g, Entry>>, timing: Timing, secret: u128) -> Self {
         let mut entries = storage.into();
         entries.fill(Entry::FREE);
@@ -78,7 +76,7 @@ impl<'g> Cache<'g> {
         }
     }
 
-    /// The hardware address of a neighbour, if it is at hand and nothing else is to be done.
+    /// The hardware address of a neighbour, if it is known and nothing else has to be done.
     #[inline]
     pub fn lookup(&mut self, now: Instant, address: Ipv4Addr) -> Option<MacAddr> {
         let set = self.set(address);
@@ -93,7 +91,7 @@ impl<'g> Cache<'g> {
         }
     }
 
-    /// What to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find.
+    /// Decides what to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find.
     pub fn resolve(&mut self, now: Instant, address: Ipv4Addr) -> Resolution {
         let Some(index) = self.find(address) else {
             return match self.place(now, address, false) {
@@ -108,7 +106,7 @@ impl<'g> Cache<'g> {
             State::Asked => return Resolution::Asked,
             State::Silent if now < entry.when => return Resolution::Silent,
             State::Free | State::Silent => {}
-            // It is asked whether it is still there, or at all.
+            // The neighbour is asked whether it is still there, or there at all.
             State::Learnt | State::Known if entry.state == State::Learnt || entry.when <= now => {
                 entry.touched = Moment::of(now);
                 (entry.state, entry.times) = (State::Checked, 0);
@@ -124,9 +122,9 @@ impl<'g> Cache<'g> {
         self.ask(now, index, address, None)
     }
 
-    /// Takes note of the address of a packet's sender where there is an entry for it, as RFC 826
-    /// has it before it looks at whom the packet is for; except that a neighbour in use is asked first, and who
-    /// contradicts it.
+    /// Merges the sender's address of a received packet into its entry, if there is one. RFC 826 does this before it
+    /// looks at the target address. Unlike RFC 826, the cache does not replace the station of a neighbour in use before
+    /// it has asked the station and its rival.
     pub fn merge(&mut self, now: Instant, address: Ipv4Addr, mac: MacAddr, claim: Claim) -> Merged {
         let Some(index) = self.find(address) else { return Merged::Unknown };
         let merged = self.entries[index].merge(now, mac, claim, self.belief);
@@ -136,10 +134,10 @@ impl<'g> Cache<'g> {
         merged
     }
 
-    /// Adds a neighbour that asked us; says who had the place.
+    /// Adds a neighbour that asked us; returns the neighbour that it displaced.
     ///
     /// # Errors
-    /// [`Full`].
+    /// [`Full`]: the set has no place.
     pub fn add(
         &mut self,
         now: Instant,
@@ -153,11 +151,11 @@ impl<'g> Cache<'g> {
         Ok(displaced)
     }
 
-    /// Adds a neighbour that neither ages nor changes, in the place of what is known of it; says
-    /// who else had the place.
+    /// Adds a neighbour that neither ages nor changes, or replaces its entry. Returns another neighbour that it
+    /// displaced.
     ///
     /// # Errors
-    /// [`Full`]: the set holds static entries, all but one place, which stays for the others.
+    /// [`Full`]: all but one place of the set hold static entries. The last place is reserved for other entries.
     pub fn insert_static(
         &mut self,
         address: Ipv4Addr,
@@ -169,7 +167,7 @@ impl<'g> Cache<'g> {
             Some(index) if self.entries[index].state == State::Static => (index, None),
             _ if fixed + 1 >= set.len() => return Err(Full),
             Some(index) => (index, None),
-            // At the beginning of time nothing has expired yet, so the oldest goes.
+            // At time zero no entry has expired yet, so the oldest is displaced.
             None => self.place(Instant::ZERO, address, true).ok_or(Full)?,
         };
         self.put(Instant::ZERO, index, address, State::Static);
@@ -177,7 +175,7 @@ impl<'g> Cache<'g> {
         Ok(displaced)
     }
 
-    /// Forgets all neighbours but the static ones, and of those `address`.
+    /// Removes all entries that are not static, and the static entry for `address`.
     pub fn clear(&mut self, address: Ipv4Addr) {
         for entry in self.entries.iter_mut() {
             if entry.state != State::Static || entry.address == address {
@@ -187,7 +185,7 @@ impl<'g> Cache<'g> {
         (self.wake, self.cursor) = (NEVER, 0);
     }
 
-    /// What is due at `now`, one thing at a time: to be called until there is nothing more.
+    /// Returns the next piece of work that is due at `now`. The caller repeats this until it is `None`.
     pub fn due(&mut self, now: Instant) -> Option<Due> {
         if now < self.wake {
             return None;
@@ -217,7 +215,7 @@ impl<'g> Cache<'g> {
                         return due;
                     }
                 }
-                // Whether the time of the others is over is seen when they are looked at.
+                // The expiry of other entries is checked when they are used.
                 _ => {}
             }
         }
@@ -226,13 +224,13 @@ impl<'g> Cache<'g> {
         None
     }
 
-    /// When [`due`](Self::due) is next to be called.
+    /// When to call [`due`](Self::due) next.
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         (self.wake < NEVER).then_some(self.wake)
     }
 
-    /// And [`NEVER`], if it is not.
+    /// When to call [`due`](Self::due) next, or [`NEVER`].
     #[inline]
     pub(crate) fn wake(&self) -> Instant {
         self.wake
@@ -258,7 +256,7 @@ impl<'g> Cache<'g> {
         self.entries[index] = Entry { state, address, touched, ..Entry::FREE };
     }
 
-    /// Something is due at `next`.
+    /// Makes sure that the table is searched at `next`.
     fn arm(&mut self, next: Instant) {
         self.wake = self.wake.min(next);
         self.earliest = self.earliest.min(next);

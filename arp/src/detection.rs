@@ -1,7 +1,7 @@
-//! Whether our address is ours: probing, announcing, conflicts and defence (RFC 5227). A value without
-//! input or output; what is to be sent is what the methods return.
+//! Address conflict detection: probing, announcing and defending our address (RFC 5227). A value without input or
+//! output; the methods return what is to be sent.
 //!
-//! There are two ways, and the caller of [`Arp`](crate::Arp) chooses:
+//! There are two modes, which the caller of [`Arp`](crate::Arp) chooses from:
 //!
 //! * **Without probing**, the address is ours from the beginning. It is announced twice, and defended
 //!   as long as the host runs (RFC 5227, 2.4 (c)): a server has to be where its clients look for it.
@@ -16,90 +16,91 @@ use netif::MacAddr;
 
 use crate::{AddressInUse, entry::NEVER};
 
-/// How long the first probe waits at most (RFC 5227, 1.1: `PROBE_WAIT`).
+/// The longest delay before the first probe (RFC 5227, 1.1: `PROBE_WAIT`).
 const PROBE_WAIT: Duration = Duration::from_secs(1);
-/// How many probes there are (`PROBE_NUM`).
+/// The number of probes (`PROBE_NUM`).
 const PROBES: u8 = 3;
-/// The time between two probes: `PROBE_MIN`, and as much again at most until `PROBE_MAX`.
+/// The shortest time between two probes (`PROBE_MIN`). A random time is added to it, up to `PROBE_MAX`.
 const PROBE_MIN: Duration = Duration::from_secs(1);
 const PROBE_SPREAD: Duration = Duration::from_secs(1);
-/// How long after the last probe an answer may come (`ANNOUNCE_WAIT`).
+/// How long we wait for an answer to the last probe (`ANNOUNCE_WAIT`).
 const ANNOUNCE_WAIT: Duration = Duration::from_secs(2);
 /// How often an address is announced (`ANNOUNCE_NUM`).
 const ANNOUNCEMENTS: u8 = 2;
 /// The time between announcements (`ANNOUNCE_INTERVAL`).
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
-/// Our address is defended at most once in this time (`DEFEND_INTERVAL`). It is also how long we stay
-/// away from an address that we gave up.
+/// The shortest time between two defences of our address (`DEFEND_INTERVAL`). It is also how long we stay away from an
+/// address that we gave up.
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
-/// After so many conflicts (`MAX_CONFLICTS`) we stay away longer: `RATE_LIMIT_INTERVAL`.
+/// The number of conflicts (`MAX_CONFLICTS`) from which on we stay away for longer: `RATE_LIMIT_INTERVAL`.
 const MAX_CONFLICTS: u32 = 10;
 const RATE_LIMIT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What is known of our address.
+/// The state of conflict detection for our address.
 #[derive(Debug)]
 pub(crate) struct Detection {
     state: State,
     /// How many probes were sent, or how many announcements are still to be sent.
     count: u8,
-    /// When the next one is due, or the end of a pause; it waits until frames leave.
+    /// When the next probe or announcement is due, or when a pause ends. Nothing is due while the link is down.
     next: Instant,
-    /// Whose the address is, if it is given up.
+    /// The station that has the address, if we gave it up.
     by: AddressInUse,
-    /// Whether frames leave. What does not leave is neither a probe nor an announcement.
+    /// Whether the link is up, so that frames leave. A frame that does not leave is neither a probe nor an
+    /// announcement.
     link_up: bool,
-    /// When that is to be asked next.
+    /// When to check the state of the link next.
     next_look: Instant,
-    /// Whether an address is probed for before it is used, and given up when it cannot be defended.
+    /// Whether an address is probed for before it is used, and given up if it cannot be defended.
     probing: bool,
-    /// Whether it is not given up any more once it is ours.
+    /// Whether the address is kept once it is ours, even if it was probed for.
     keeps: bool,
     /// When our address was last defended.
     defended: Option<Instant>,
-    /// How many conflicts there were, with this address and those before.
+    /// The number of conflicts, with this address and earlier ones.
     conflicts: u32,
-    /// Random numbers: the next is the hash of `drawn`.
+    /// The source of random numbers: the hash of `drawn`, which counts up.
     keyed: KeyedHash,
     drawn: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The first probe waits for a time that is to be drawn.
+    /// The first probe is due after a random delay, which is not chosen yet.
     Begin,
-    /// Probes are sent; after the last, it is time for using the address.
+    /// Probes are being sent, or we wait for an answer to the last one.
     Probing,
     /// The address is ours.
     Ours,
-    /// The address is another's; after a while, probing begins anew.
+    /// Another station has the address. After a pause, probing begins again.
     GivenUp,
     /// There is no address.
     Unset,
 }
 
-/// What is to be sent.
+/// A packet to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Probe,
     Announce,
 }
 
-/// What a conflict leads to.
+/// The reaction to a conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is none: the address is not ours at the moment.
+    /// No reaction: the address is not ours at the moment.
     NotOurs,
-    /// Say once more that the address is ours.
+    /// Announce once more that the address is ours.
     Defend,
     /// The address stays ours; it was defended a short time ago.
     Keep,
-    /// From now on the address is not ours.
+    /// The address is not ours from now on.
     GiveUp,
 }
 
 impl Detection {
-    /// An address that is ours at once, and to be announced; or none, if it is not `set`. `secret` is where random
-    /// waiting times come from.
+    /// The state for an address that is ours at once and is to be announced, or for no address if `set` is false.
+    /// `secret` is the source of random delays.
     pub(crate) const fn new(secret: u128, set: bool) -> Self {
         Self {
             state: if set { State::Ours } else { State::Unset },
@@ -129,18 +130,18 @@ impl Detection {
         self.probe();
     }
 
-    /// Whose the address turned out to be.
+    /// The station that has the address, if we gave it up.
     pub(crate) fn taken(&self) -> Option<&AddressInUse> {
         (self.state == State::GivenUp).then_some(&self.by)
     }
 
-    /// Whose the address turned out to be, if it is not tried again but given up for good: it was to be kept from then on.
+    /// The station that has the address, if we gave it up for good. This happens if the address was to be kept once it
+    /// was ours.
     pub(crate) fn lost(&self) -> Option<&AddressInUse> {
         self.taken().filter(|_| self.keeps)
     }
 
-    /// Begins anew, with another address, or without one if it is not `set`. The conflicts that there were still
-    /// count.
+    /// Starts again with another address, or with none if `set` is false. Earlier conflicts still count.
     pub(crate) fn restart(&mut self, set: bool) {
         self.defended = None;
         if set {
@@ -150,21 +151,21 @@ impl Detection {
         }
     }
 
-    /// Probes for the address, or announces it.
+    /// Starts to probe for the address, or to announce it.
     fn begin(&mut self, probing: bool) {
         self.state = if probing { State::Begin } else { State::Ours };
         (self.count, self.next) = (ANNOUNCEMENTS, Instant::ZERO);
     }
 
-    /// Whether frames were said to leave.
+    /// Whether the link is up, as far as we were told.
     #[inline]
     pub(crate) fn link_up(&self) -> bool {
         self.link_up
     }
 
-    /// Takes note at `now` of whether frames leave, which is to be asked again after `interval`. An
-    /// address that nobody was asked about while they did not is probed for from the beginning; one that is ours
-    /// is announced when they do again (RFC 5227, 2.1 and 2.3).
+    /// Records at `now` whether the link is up. The state is to be checked again after `interval`. When it changes, the
+    /// address is probed for from the beginning, because nobody was asked while the link was down. Without probing, or
+    /// if the address is ours and is kept, it is announced again instead (RFC 5227, 2.1 and 2.3).
     pub(crate) fn look(&mut self, now: Instant, link_up: bool, interval: Option<Duration>) {
         self.next_look = interval.map_or(NEVER, |interval| now + interval);
         if link_up != self.link_up {
@@ -175,25 +176,25 @@ impl Detection {
         }
     }
 
-    /// Whether the address is ours: whether it may be in a packet as the sender's, and be answered for.
+    /// Whether the address is ours, so that it may be a sender address and requests for it are answered.
     #[inline]
     pub(crate) fn is_ours(&self) -> bool {
         self.state == State::Ours
     }
 
-    /// Whether we are asking if the address is somebody's: a probe of another host is a conflict.
+    /// Whether we are probing for the address. Meanwhile, a probe from another host is a conflict.
     pub(crate) fn is_probing(&self) -> bool {
         matches!(self.state, State::Begin | State::Probing)
     }
 
-    /// When [`look`](Self::look) and [`due`](Self::due) are next to be called, or [`NEVER`].
+    /// When to call [`look`](Self::look) and [`due`](Self::due) next, or [`NEVER`].
     #[inline]
     pub(crate) fn next(&self) -> Instant {
         let waits = !self.link_up || self.state == State::Unset;
         if waits { self.next_look } else { self.next.min(self.next_look) }
     }
 
-    /// What is due at `now`: to be called until there is nothing more.
+    /// Returns the next packet that is due at `now`. The caller repeats this until it is `None`.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Step> {
         if !self.link_up || now < self.next || self.state == State::Unset {
             return None;
@@ -216,13 +217,13 @@ impl Detection {
             State::Probing => (self.state, self.count) = (State::Ours, ANNOUNCEMENTS),
             State::Ours | State::Unset => {}
         }
-        // None are left when time itself ends.
+        // The count is already zero at the end of time.
         self.count = self.count.checked_sub(1)?;
         self.next = if self.count == 0 { NEVER } else { now + ANNOUNCE_INTERVAL };
         Some(Step::Announce)
     }
 
-    /// A station says that the address is its own, or that it wants it.
+    /// Handles a conflict: another station uses the address, or probes for it.
     pub(crate) fn conflict(&mut self, now: Instant, by: AddressInUse) -> Verdict {
         let recent = self.defended.is_some_and(|last| now < last + DEFEND_INTERVAL);
         let verdict = match self.state {
@@ -246,12 +247,12 @@ impl Detection {
         verdict
     }
 
-    /// A time between zero and `most`, each equally likely.
+    /// A random time between zero and `most`, uniformly distributed.
     fn random(&mut self, most: Duration) -> Duration {
         self.drawn += 1;
-        // Far from the largest numbers, whose hashes are the secret of the cache.
+        // `drawn` never reaches the largest numbers, whose hashes are the secret of the cache.
         let bits = self.keyed.hash(self.drawn) >> 32;
-        // No more than a few seconds: less than 2^32 nanoseconds.
+        // `most` is a few seconds at most, which is less than 2^32 nanoseconds.
         Duration::from_nanos((most.as_nanos() as u64 * bits) >> 32)
     }
 }

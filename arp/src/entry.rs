@@ -1,25 +1,24 @@
-//! One neighbour in the cache, and what is known of it.
+//! One entry of the neighbour cache.
 
 use core::{net::Ipv4Addr, time::Duration};
 
 use layer::Instant;
 use netif::MacAddr;
 
-/// When nothing is due.
+/// The deadline when nothing is due.
 pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
-/// How long things last, and how often they are tried.
+/// The lifetimes and retries of the neighbour cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long an address is believed (RFC 1122 2.3.2.1). In its last sixteenth, a neighbour that
-    /// is sent to is asked again, alone. At least a second.
+    /// How long an address is believed (RFC 1122 2.3.2.1). In the last sixteenth of this time, a neighbour that we send
+    /// to is asked again, by unicast. At least a second.
     pub age: Duration,
-    /// How long after a request the next one is sent to the same neighbour: at least one second
-    /// (RFC 1122 2.3.2.1), which is also taken when this is less.
+    /// The time between two requests to one neighbour (RFC 1122 2.3.2.1). Less than one second counts as one second.
     pub retry: Duration,
-    /// How many requests are broadcast before a neighbour counts as silent.
+    /// How many requests are broadcast before a neighbour is silent.
     pub tries: u8,
-    /// How long nothing is sent to a neighbour that was silent, and nothing asked.
+    /// How long neither packets nor requests are sent to a silent neighbour.
     pub silence: Duration,
 }
 
@@ -35,54 +34,54 @@ impl Default for Timing {
     }
 }
 
-/// A place in the cache, 32 bytes. It is made [`FREE`](Self::FREE), to lend the cache memory.
+/// A place in the cache, 32 bytes. A caller that lends the cache memory fills it with [`FREE`](Self::FREE).
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// When what is known goes stale, and it is time to ask again; where an answer is waited for, when the next
-    /// question is due; where there was none, when the neighbour may be asked again.
+    /// When the entry goes stale and is to be confirmed. While an answer is awaited, it is when the next request is
+    /// due. After no answer, it is when the neighbour may be asked again.
     pub(crate) when: Instant,
     pub(crate) address: Ipv4Addr,
-    /// When a packet was last sent to the neighbour; before the first one, when the entry was made.
+    /// When a packet was last sent to the neighbour. Before the first one, it is when the entry was made.
     pub(crate) touched: Moment,
-    /// The station that has the address, where one is known.
+    /// The station that has the address, if one is known.
     pub(crate) mac: MacAddr,
-    /// The station that claims the address, or did so last. It is unspecified while a station is checked that
-    /// nobody has contradicted.
+    /// The rival, which claims the address or last did so. It is unspecified while a station is checked that no rival
+    /// has contradicted.
     pub(crate) rival: MacAddr,
     pub(crate) state: State,
-    /// How many questions were asked, or how many passes ago the first.
+    /// How many requests were sent, or how many passes ago the first one was sent.
     pub(crate) times: u8,
 }
 
-// Two to a cache line; the table of 1024 is exactly a run of 8 pages.
+// Two entries fit a cache line, and a table of 1024 is exactly 8 pages long.
 const _: () = assert!(size_of::<Entry>() == 32);
 
-/// What is known of a neighbour. Packets are sent to those from [`Known`](Self::Known) on.
+/// The state of a neighbour. Packets are sent to a neighbour in the state [`Known`](Self::Known) or a later one.
 ///
-/// A station that asks us is believed ([`Learnt`](Self::Learnt)) until something is sent to it: then it is
-/// asked whether it is there ([`Checked`](Self::Checked)). One that is in use is replaced by a rival only
-/// after both were asked: first the rival ([`Contested`](Self::Contested)), which a mere liar does not
-/// survive, then the station that is known (`Checked`). Meanwhile, packets go where they went before.
+/// A station that asks us is believed ([`Learnt`](Self::Learnt)) until we send something to it: then we ask whether it
+/// is there ([`Checked`](Self::Checked)). A rival replaces a station in use only after we have asked both: first the
+/// rival ([`Contested`](Self::Contested)), which a forged claim does not survive, then the known station (`Checked`).
+/// Meanwhile, packets go to the known station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// There is no neighbour here.
     Free,
-    /// Asked for in broadcasts.
+    /// We broadcast requests for it.
     Asked,
-    /// Did not answer.
+    /// It did not answer.
     Silent,
-    /// Has asked us, and nothing was sent to it.
+    /// It has asked us, and nothing was sent to it.
     Learnt,
     /// Known.
     Known,
-    /// Known, and the rival was asked alone whether it has the address.
+    /// Known, and we asked the rival alone whether it has the address.
     Contested,
-    /// Known, and asked alone whether it has the address: the rival has answered, or there is none, and the neighbour
-    /// is stale or nothing was sent to it before.
+    /// Known, and we asked the station alone whether it has the address: the rival has answered, or there is none and
+    /// the entry is stale or nothing was sent to the station before.
     Checked,
     /// Known, and the rival was not believed.
     Upheld,
-    /// Said by the configuration: neither ages nor changes.
+    /// Set by the configuration: it neither ages nor changes.
     Static,
 }
 
@@ -103,7 +102,7 @@ impl Entry {
         self.state >= State::Known
     }
 
-    /// Whether the neighbour was not heard of for too long, where what is stale is believed for `margin`.
+    /// Whether the entry has expired. A stale entry is believed for `margin`.
     pub(crate) fn is_over(&self, now: Instant, margin: Duration) -> bool {
         (State::Learnt..=State::Upheld).contains(&self.state) && self.when + margin <= now
     }
@@ -115,7 +114,7 @@ impl Default for Entry {
     }
 }
 
-/// A time to compare with others, in steps of 268 ms; it lasts for 36 years.
+/// A coarse time for comparisons, in steps of 268 ms. It wraps after 36 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u32);
 

@@ -1,16 +1,16 @@
-//! What cannot be.
+//! The errors of the layer.
 
 use core::{error::Error, fmt, net::Ipv4Addr};
 
 use layer::Dotted;
 use netif::MacAddr;
 
-/// Another station has our address (RFC 5227, 2.1.1), or wanted it while we did.
+/// Another station uses our address, or probed for it while we did (RFC 5227, 2.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressInUse {
     /// The address.
     pub address: Ipv4Addr,
-    /// The station.
+    /// The hardware address of the station.
     pub by: MacAddr,
 }
 
@@ -23,12 +23,12 @@ impl fmt::Display for AddressInUse {
 
 impl Error for AddressInUse {}
 
-/// Why an entry could not be fixed.
+/// Why a static entry could not be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaticError {
-    /// It is our own address, or one that no host has.
+    /// The address is our own, or one that no host can have.
     NotANeighbour(Ipv4Addr),
-    /// The places where the address could be are held by other static entries.
+    /// Other static entries hold the places where the address could be.
     Full,
 }
 

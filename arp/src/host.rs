@@ -63,7 +63,7 @@ pub(crate) fn announcement(mac: MacAddr, address: [u8; 4]) -> Vec<u8> {
     frame(ALL, REQUEST, (mac, address), (NONE, address))
 }
 
-/// The layer on a cable, and what time it is.
+/// The layer on a cable, and the current time.
 pub(crate) struct Host<'g> {
     pub(crate) arp: Arp<'g, Ethernet<End>>,
     pub(crate) wire: Wire,
@@ -77,7 +77,7 @@ impl<'g> Host<'g> {
         Self::on(region, None)
     }
 
-    /// A host that was just started, and asks so often whether frames leave.
+    /// A host that was just started, and checks the link at this interval.
     pub(crate) fn on(region: &'g Region<'g>, link_interval: Option<Duration>) -> Self {
         let (wire, mut end) = Wire::new(OURS);
         end.link_interval = link_interval;
@@ -86,7 +86,7 @@ impl<'g> Host<'g> {
         Self { arp, wire, now: Instant::from_millis(1_000_000), pool: region.pool().unwrap() }
     }
 
-    /// A host that was just started and asks before it uses its address.
+    /// A host that was just started and probes for its address before it uses it.
     pub(crate) fn probing(region: &'g Region<'g>) -> Self {
         let Self { arp, wire, now, pool } = Self::new(region);
         Self { arp: arp.with_probing(), wire, now, pool }
@@ -135,7 +135,7 @@ impl<'g> Host<'g> {
         self.sent()
     }
 
-    /// Makes the acquaintance of the neighbour, which asks us, is sent to, and confirms that it is there.
+    /// Makes the neighbour known: it asks us, gets a packet, and confirms that it is there.
     pub(crate) fn meets(&mut self) {
         assert_eq!(self.hears(request(PEER, THEM)).len(), 1);
         assert_eq!(self.sends(THEM, 1), [carries(PEER, 1), asks(PEER, THEM)]);

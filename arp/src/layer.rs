@@ -26,15 +26,13 @@ pub struct Arp<'g, L> {
 }
 
 impl<'g, L> Arp<'g, L> {
-    /// The layer over `link` for a host with this address, with a cache of [`DEFAULT_ENTRIES`] in
-    /// `region`. Packets wait in pages of the region's pool. `seed`, which nobody can predict, keeps
-    /// others from choosing addresses that compete for the same places of the cache. It can be the seed of the other layers
-    /// too: see [`layer::seed_for`].
+    /// The layer over `link` for a host with this address, with a cache of [`DEFAULT_ENTRIES`] in `region`. Packets
+    /// wait in pages of the region's pool. `seed` must be unpredictable: it keeps others from choosing addresses that
+    /// compete for the same places of the cache. The other layers may share it; see [`layer::seed_for`].
     ///
-    /// The address is ours at once. It is announced twice from the first call of
-    /// [`receive`](Layer::receive) on (RFC 5227, 2.3), and defended, but not probed for; see
-    /// [`with_probing`](Self::with_probing). With [`Cidr::UNSPECIFIED`] there is none, until
-    /// [`set_address`](Neighbours::set_address) gives one.
+    /// The address is ours at once. From the first call of [`receive`](Layer::receive) on, the layer announces it twice
+    /// (RFC 5227, 2.3) and defends it, but does not probe for it; see [`with_probing`](Self::with_probing). With
+    /// [`Cidr::UNSPECIFIED`] the host has no address until [`set_address`](Neighbours::set_address) sets one.
     ///
     /// # Errors
     /// The region has no room for the cache.
@@ -49,8 +47,8 @@ impl<'g, L> Arp<'g, L> {
         Ok(Self::with_storage(link, address, seed, storage, timing, region.pool()))
     }
 
-    /// The layer with a cache in `storage` (8 entries times a power of two) and its own times. Packets
-    /// wait in pages of `pool`; without one they are dropped.
+    /// The layer with a cache in `storage` (8 entries times a power of two) and with its own `timing`. Packets wait in
+    /// pages of `pool`; without a pool they are dropped.
     pub fn with_storage(
         link: L,
         address: Cidr,
@@ -63,22 +61,22 @@ impl<'g, L> Arp<'g, L> {
         Self { link, resolver: Resolver::new(address, secret, storage, timing, pool), log: false }
     }
 
-    /// This layer, asking before it uses an address, and giving it up rather than share it
-    /// (RFC 5227, 2.1 and 2.4 (b)).
+    /// Makes the layer probe for an address before it uses it, and give it up rather than share it (RFC 5227, 2.1 and
+    /// 2.4 (b)).
     ///
-    /// From the first call of [`receive`](Layer::receive) on, three probes go out; the address is ours
-    /// 4 to 7 seconds later, if nobody has answered. If somebody has, or if it cannot be defended later
-    /// on, it is not ours: [`address`](Neighbours::address) is the unspecified one, nobody is told that we have
-    /// it, and 10 seconds later (60, after the tenth conflict) we probe for it anew.
+    /// From the first call of [`receive`](Layer::receive) on, the layer sends three probes. The address is ours 4 to 7
+    /// seconds later if nobody has answered. If a station answers, or if the address cannot be defended later, it is
+    /// not ours: [`address`](Neighbours::address) is the unspecified one, no reply is sent for it, and the layer probes
+    /// for it again 10 seconds later (60, after the tenth conflict).
     #[must_use]
     pub fn with_probing(mut self) -> Self {
         self.resolver.probe();
         self
     }
 
-    /// This layer, asking before it uses an address if it is to `probe`, and keeping and defending it from
-    /// then on, as without probing (RFC 5227, 2.1 and 2.4 (c)): for a server, which is to be at this address
-    /// or not at all. [`ready`](Layer::ready) says which.
+    /// Makes the layer probe for an address before it uses it, if `probe` is set. From then on the layer keeps and
+    /// defends the address, as without probing (RFC 5227, 2.1 and 2.4 (c)). This is for a server, which is reachable at
+    /// this address or not at all. [`ready`](Layer::ready) tells which.
     #[must_use]
     pub fn with_probing_at_start(mut self, probe: bool) -> Self {
         if probe {
@@ -87,11 +85,11 @@ impl<'g, L> Arp<'g, L> {
         self
     }
 
-    /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
-    /// that is received changes it. Packets that wait for the neighbour at this moment are dropped.
+    /// Adds a static entry for a neighbour: it is never asked for, never ages, and no received packet changes it.
+    /// Packets that wait for the neighbour are dropped.
     ///
     /// # Errors
-    /// No neighbour can have the address, or there is no place for it.
+    /// No neighbour can have the address, or the cache has no place for it.
     pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
         self.resolver.insert_static(address, mac)
     }
@@ -101,7 +99,7 @@ impl<'g, L> Arp<'g, L> {
         &self.link
     }
 
-    /// The layer below, to be changed.
+    /// The layer below, mutably.
     pub fn link_mut(&mut self) -> &mut L {
         &mut self.link
     }
@@ -113,7 +111,7 @@ impl<'g, L> Arp<'g, L> {
 }
 
 impl<L: Link> Arp<'_, L> {
-    // One copy: it is used in many places, and seldom.
+    // Not inlined: it is used in many places, and rarely.
     #[inline(never)]
     fn transmit(&mut self, now: Instant, output: Option<Output>) -> Result<(), L::Error> {
         let Some(output) = output else { return Ok(()) };
@@ -122,7 +120,7 @@ impl<L: Link> Arp<'_, L> {
         self.link.send(now, output.station, EtherType::ARP, packet, TxOffload::NONE)
     }
 
-    /// Takes a frame with an ARP packet.
+    /// Handles a frame with an ARP packet.
     #[inline(never)]
     fn process(&mut self, now: Instant, frame: &Frame<'_>) -> Result<(), L::Error> {
         let Reaction { answered, question, answer } =
@@ -138,7 +136,7 @@ impl<L: Link> Arp<'_, L> {
         self.transmit(now, answer)
     }
 
-    /// Does what is due.
+    /// Does the work that is due.
     #[cold]
     #[inline(never)]
     fn run(&mut self, now: Instant) -> Result<(), L::Error> {
@@ -149,7 +147,7 @@ impl<L: Link> Arp<'_, L> {
         Ok(())
     }
 
-    /// Sends to a neighbour that is not simply known.
+    /// Sends to a neighbour for which [`Resolver::lookup`] found nothing.
     #[cold]
     fn send_slowly(
         &mut self,
@@ -173,8 +171,9 @@ impl<L: Link> Layer for Arp<'_, L> {
 
     layer::forward!(link: L, "arp" in resolver; unclaimed);
 
-    /// Whether our address has turned out to be ours; without probing it is from the beginning. It will never be where it
-    /// is another's and [was to be kept](Self::with_probing_at_start); with probing it is tried again.
+    /// Whether our address is ours. Without probing it is from the beginning. With probing it is retried until it is.
+    /// It is an error if another station has an address that [was to be kept](Self::with_probing_at_start): it will
+    /// never be ours.
     fn ready(&self) -> Result<bool, &dyn fmt::Display> {
         match self.resolver.lost() {
             Some(in_use) => Err(in_use),
@@ -197,7 +196,7 @@ impl<L: Link> Layer for Arp<'_, L> {
                 self.process(now, frame)?;
                 return Ok(Rx::Handled);
             }
-            // Where the event tells that frames leave again, or no longer.
+            // The event tells when the link goes up or down.
             Ok(Rx::Idle)
                 if self.link.link_interval().is_none()
                     && self.resolver.set_link_up(now, self.link.link_up()) =>
@@ -206,7 +205,7 @@ impl<L: Link> Layer for Arp<'_, L> {
             }
             _ => {}
         }
-        // As it came, in the place where it came to: the rest is not copied.
+        // The item is returned where it is, so that nothing is copied.
         received
     }
 
@@ -244,7 +243,7 @@ impl<L: Link> Neighbours<Ipv4Addr> for Arp<'_, L> {
         self.resolver.address()
     }
 
-    /// The new address is announced, or probed for, from the next call of [`receive`](Layer::receive) on.
+    /// Sets the address. It is announced, or probed for, from the next call of [`receive`](Layer::receive) on.
     fn set_address(&mut self, address: Cidr) {
         self.resolver.set_address(address);
     }

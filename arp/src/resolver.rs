@@ -1,5 +1,5 @@
-//! ARP of one host: a value without input or output. What is heard, what is to be sent and the time go in; what is to be
-//! done comes out, and when it is to be asked again.
+//! ARP of one host: a value without input or output. Received packets, packets to be sent and the time go in. Actions,
+//! and the time of the next call, come out.
 
 use core::net::Ipv4Addr;
 
@@ -22,56 +22,56 @@ mod output;
 
 pub use input::Reaction;
 
-/// An ARP packet to be sent, see [`Resolver::packet`].
+/// An ARP packet to be sent; see [`Resolver::packet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Output {
-    /// The station that it is for, or all.
+    /// The station that the packet is for, or the broadcast address.
     pub station: MacAddr,
-    /// What it says.
+    /// The content of the packet.
     pub message: Message,
 }
 
-/// What an ARP packet of ours says.
+/// The content of an ARP packet that we send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Who has this address? (RFC 826)
+    /// A request: who has this address? (RFC 826)
     Request(Ipv4Addr),
-    /// We have ours: the answer to the host with this address.
+    /// A reply to the host with this address: we have ours.
     Reply(Ipv4Addr),
-    /// We use ours (RFC 5227, 2.3).
+    /// An announcement: we use our address (RFC 5227, 2.3).
     Announcement,
-    /// Does anybody use what is to be ours? (RFC 5227, 2.1.1)
+    /// A probe: does anybody use the address that is to be ours? (RFC 5227, 2.1.1)
     Probe,
 }
 
-/// What is known of a link's neighbours and of our own address among them (RFC 826, RFC 5227, RFC 1122 2.3.2).
+/// The neighbours on a link, and our own address among them (RFC 826, RFC 5227, RFC 1122 2.3.2).
 #[derive(Debug)]
 pub struct Resolver<'g> {
-    /// Our address, or the one that is to be ours, and the network whose addresses are learnt.
+    /// Our address, or the one that is to be ours, and its network, whose addresses are learnt.
     network: Cidr,
     cache: Cache<'g>,
     waiting: Waiting<'g>,
-    /// Whether our address is ours.
+    /// The conflict detection for our address.
     detection: Detection,
     counters: Counters,
     log: bool,
 }
 
-/// What is to be done with a packet for a neighbour.
+/// What to do with a packet for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Resolved {
-    /// The station to send it to now; none: it waits, or was dropped.
+    /// The station to send the packet to now. `None` means that the packet waits, or was dropped.
     pub station: Option<MacAddr>,
-    /// What is to be sent after it.
+    /// The ARP packet to send after it.
     pub output: Option<Output>,
 }
 
 impl<'g> Resolver<'g> {
-    /// The value for a host with this address, which is ours at once; the unspecified one is none. The cache is in
-    /// `storage` (8 entries times a power of two); packets wait in pages of `pool`, or are dropped without one.
-    /// Nobody can predict `secret`.
+    /// The resolver for a host with this address, which is ours at once. The unspecified address means that there is
+    /// none. The cache is in `storage` (8 entries times a power of two). Packets wait in pages of `pool`; without a
+    /// pool they are dropped. `secret` must be unpredictable.
     pub fn new(
         address: Cidr,
         secret: u128,
@@ -89,49 +89,49 @@ impl<'g> Resolver<'g> {
         }
     }
 
-    /// Probes for each address before it is used, and gives it up rather than share it: see
+    /// Probes for each address before it is used, and gives it up rather than share it; see
     /// [`Arp::with_probing`](crate::Arp::with_probing).
     pub fn probe(&mut self) {
         self.detection.probe();
     }
 
-    /// Probes for the address before it is used, and keeps and defends it from then on: see
+    /// Probes for the address before it is used, and keeps and defends it from then on; see
     /// [`Arp::with_probing_at_start`](crate::Arp::with_probing_at_start).
     pub fn probe_at_start(&mut self) {
         self.detection.probe_at_start();
     }
 
-    /// Our address, as long as it is ours; otherwise the unspecified one.
+    /// Our address while it is ours; otherwise the unspecified one.
     #[inline]
     pub fn address(&self) -> Cidr {
         if self.detection.is_ours() { self.network } else { Cidr::UNSPECIFIED }
     }
 
-    /// The station that has our address, if it is not ours for that reason.
+    /// The station that has our address, if our address is not ours for that reason.
     pub fn in_use(&self) -> Option<&AddressInUse> {
         self.detection.taken()
     }
 
-    /// The station that has our address, if it never will be ours for that reason: a server is to be at this address, or
-    /// not at all.
+    /// The station that has our address, if our address will never be ours for that reason: a server is reachable at
+    /// this address, or not at all.
     pub fn lost(&self) -> Option<&AddressInUse> {
         self.detection.lost()
     }
 
-    /// Gives us another address, or the same anew, or with the unspecified one none. It is announced, or probed for,
-    /// by the next [`due`](Self::due). Everything that is known of neighbours is forgotten but the
-    /// static entries; packets that wait are dropped, because they have the old address in them.
+    /// Sets our address: another one, the same one again, or none (the unspecified address). The next
+    /// [`due`](Self::due) announces it or probes for it. All entries that are not static are removed. Packets that wait
+    /// are dropped, because they contain the old address.
     pub fn set_address(&mut self, address: Cidr) {
         self.network = address;
         self.detection.restart(!address.address().is_unspecified());
         self.forget();
     }
 
-    /// Fixes the hardware address of a neighbour: it is never asked for, never ages, and nothing
-    /// that is received changes it. Packets that wait for the neighbour at this moment are dropped.
+    /// Adds a static entry for a neighbour: it is never asked for, never ages, and no received packet changes it.
+    /// Packets that wait for the neighbour are dropped.
     ///
     /// # Errors
-    /// No neighbour can have the address, or there is no place for it.
+    /// No neighbour can have the address, or the cache has no place for it.
     pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
         if address == self.network.address() || !self.is_host(address) {
             return Err(StaticError::NotANeighbour(address));
@@ -142,14 +142,14 @@ impl<'g> Resolver<'g> {
         Ok(())
     }
 
-    /// The station of a neighbour, if it is at hand, our address is ours, and nothing else is to be done.
+    /// The station of a neighbour, if it is known, our address is ours, and nothing else has to be done.
     #[inline]
     pub fn lookup(&mut self, now: Instant, address: Ipv4Addr) -> Option<MacAddr> {
         if self.detection.is_ours() { self.cache.lookup(now, address) } else { None }
     }
 
-    /// What to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find. It is kept if it is to
-    /// wait, with what was left undone in it.
+    /// Decides what to do with a packet for a neighbour that [`lookup`](Self::lookup) did not find. A packet that has
+    /// to wait is kept, together with the work that is left to the interface.
     pub fn resolve(
         &mut self,
         now: Instant,
@@ -190,7 +190,7 @@ impl<'g> Resolver<'g> {
         resolved
     }
 
-    /// The packet that says it. `mac` is our hardware address.
+    /// The ARP packet for `output`. `mac` is our hardware address.
     pub fn packet(&self, mac: MacAddr, output: &Output) -> ArpPacket {
         let (ours, request) = (self.network.address(), Operation::REQUEST);
         let (operation, sender, target) = match output.message {
@@ -199,25 +199,25 @@ impl<'g> Resolver<'g> {
             Message::Announcement => (request, ours, ours),
             Message::Probe => (request, Ipv4Addr::UNSPECIFIED, ours),
         };
-        // Who is asked for has no hardware address yet.
+        // The target of a request has no known hardware address yet.
         let station = if operation == request { MacAddr::UNSPECIFIED } else { output.station };
         ArpPacket::new(operation, (sender, mac), (target, station))
     }
 
-    /// When [`due`](Self::due) is to be called.
+    /// When to call [`due`](Self::due).
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         let deadline = self.deadline();
         (deadline < NEVER).then_some(deadline)
     }
 
-    /// When something is to be done, or [`NEVER`].
+    /// When work is due, or [`NEVER`].
     #[inline]
     pub(crate) fn deadline(&self) -> Instant {
         self.detection.next().min(self.cache.wake())
     }
 
-    /// Takes note that frames leave again, or no longer, where that is told; says whether it is news.
+    /// Records that the link is up or down, for a link that reports changes; returns whether the state changed.
     #[inline]
     pub fn set_link_up(&mut self, now: Instant, up: bool) -> bool {
         let is_news = up != self.detection.link_up();
@@ -227,17 +227,17 @@ impl<'g> Resolver<'g> {
         is_news
     }
 
-    /// What it has counted.
+    /// The counters of the layer.
     pub fn stats(&self) -> &Counters {
         &self.counters
     }
 
-    /// Turns its log on or off.
+    /// Turns the log on or off.
     pub fn set_log(&mut self, on: bool) {
         self.log = on;
     }
 
-    /// Whether one host can have this address: in our network, or elsewhere (a gateway may be).
+    /// Whether one host can have this address, in our network or elsewhere (a gateway may be outside).
     fn is_host(&self, address: Ipv4Addr) -> bool {
         let nobody = address.octets()[0] == 0
             || address.is_loopback()
@@ -246,13 +246,13 @@ impl<'g> Resolver<'g> {
         !nobody && (self.network.is_neighbour(address) || !self.network.contains(address))
     }
 
-    /// Forgets what was learnt and what waits under the address that we had.
+    /// Removes the entries that were learnt and the packets that wait under our old address.
     fn forget(&mut self) {
         self.cache.clear(self.network.address());
         self.counters.abandoned += self.waiting.clear();
     }
 
-    /// Cleans up after an entry that had to go.
+    /// Cleans up after an entry that was displaced.
     fn displace(&mut self, displaced: Option<Ipv4Addr>) {
         if let Some(address) = displaced {
             self.counters.displaced += 1;

@@ -1,5 +1,5 @@
-//! Packets that wait for a neighbour's address (RFC 1122 2.3.2.2), each neighbour's in a region of
-//! its own.
+//! Packets that wait for a neighbour's address (RFC 1122 2.3.2.2). Each neighbour's packets are in a region of their
+//! own.
 
 use core::{net::Ipv4Addr, num::NonZeroU16};
 
@@ -7,31 +7,31 @@ use ethernet::EtherType;
 use layer::{Instant, PartialChecksum, Payload, TxOffload};
 use rt_regions::{ChunkQueue, PAGE_SIZE, Pool, Region};
 
-/// The number of neighbours that packets wait for at once.
+/// The most neighbours for which packets can wait at the same time.
 pub const MAX_WAITING: usize = 16;
 
-/// How much memory the packets for one neighbour take at most, in bytes: the fragments of a
-/// datagram of 64 KiB, at any MTU.
+/// The most memory that the packets for one neighbour can take, in bytes: it is enough for the fragments of a datagram
+/// of 64 KiB at any MTU.
 pub const MAX_WAITING_BYTES: usize = 160 * 1024;
 
-/// The packets of all neighbours together take at most one in so many pages of the pool, or
+/// The packets of all neighbours together take at most this fraction of the pool (one page in 8), or
 /// [`MAX_WAITING_BYTES`] if that is more.
 const POOL_SHARE: usize = 8;
 
 /// The length of [`Undone`] in bytes.
 const UNDONE_LEN: usize = size_of::<Undone>();
 
-/// More than what a queue needs beside the bytes of a packet.
+/// An upper limit for what a queue needs in addition to the bytes of a packet.
 const OVERHEAD: usize = 64;
 
-/// What stands before the bytes of a packet: what was left undone in it, as three numbers in the byte order of this
-/// machine. 0 is none: no checksum has that offset, and no segment that size.
+/// The work on a packet that is left to the interface, stored before the bytes of the packet as three numbers in this
+/// machine's byte order. A 0 means none: no checksum has that offset, and no segment that size.
 type Undone = [[u8; 2]; 3];
 
-/// The packets for one neighbour, in order, see [`packets`].
+/// The packets for one neighbour, in order; see [`packets`].
 pub type Queue<'g> = ChunkQueue<'g, Neighbour>;
 
-/// Whom packets wait for.
+/// A neighbour for which packets wait.
 #[derive(Debug)]
 pub struct Neighbour {
     address: Ipv4Addr,
@@ -50,7 +50,7 @@ impl Neighbour {
 /// The packets for all neighbours.
 #[derive(Debug)]
 pub(crate) struct Waiting<'g> {
-    /// Where the regions come from; without a pool nothing waits.
+    /// The pool of the regions. Without a pool, no packets wait.
     pool: Option<&'g Pool<'g>>,
     queues: [Option<Queue<'g>>; MAX_WAITING],
 }
@@ -60,12 +60,11 @@ impl<'g> Waiting<'g> {
         Self { pool, queues: [const { None }; MAX_WAITING] }
     }
 
-    /// Keeps a copy of a packet for the neighbour `address`; says how many packets, it or others,
-    /// were dropped.
+    /// Keeps a copy of a packet for the neighbour `address`; returns how many packets were dropped, including this one.
     ///
-    /// A neighbour's own queue that is full takes no more, so that what it has stays whole. Where
-    /// all the queues together are too many or too large, the neighbour that has waited longest
-    /// makes room: it is the least likely to answer.
+    /// A queue that is full takes no more packets, so that those it holds stay whole. If there are too many queues, or
+    /// they are too large together, the neighbour that has waited longest makes room, because it is the least likely to
+    /// answer.
     pub(crate) fn keep(
         &mut self,
         now: Instant,
@@ -80,7 +79,8 @@ impl<'g> Waiting<'g> {
         dropped + u64::from(!kept)
     }
 
-    /// Whether there is room for `length` more bytes for `address`, now that others made some.
+    /// Makes room for `length` more bytes for `address` by dropping the packets of others; returns whether there is
+    /// room now.
     fn make_room(&mut self, address: Ipv4Addr, length: usize, dropped: &mut u64) -> bool {
         let Some(pool) = self.pool else { return false };
         let most = (pool.pages() / POOL_SHARE).max(MAX_WAITING_BYTES / PAGE_SIZE);
@@ -126,17 +126,17 @@ impl<'g> Waiting<'g> {
         pushed
     }
 
-    /// Takes the packets that wait for `address` out; they are gone when the queue is dropped.
+    /// Takes out the packets that wait for `address`. Dropping the queue frees them.
     pub(crate) fn take(&mut self, address: Ipv4Addr) -> Option<Queue<'g>> {
         self.queues[self.position(address)?].take()
     }
 
-    /// Drops the packets that wait for `address`; says how many there were.
+    /// Drops the packets that wait for `address`; returns how many there were.
     pub(crate) fn discard(&mut self, address: Ipv4Addr) -> u64 {
         self.position(address).map_or(0, |index| self.empty(index))
     }
 
-    /// Drops all packets; says how many there were.
+    /// Drops all packets; returns how many there were.
     pub(crate) fn clear(&mut self) -> u64 {
         (0..MAX_WAITING).map(|index| self.empty(index)).sum()
     }
@@ -164,13 +164,13 @@ impl<'g> Waiting<'g> {
         self.queues[index].as_ref().map_or(0, ChunkQueue::pages)
     }
 
-    /// The pages that all queues hold.
+    /// The number of pages that all queues hold.
     fn pages(&self) -> usize {
         (0..MAX_WAITING).map(|index| self.pages_of(index)).sum()
     }
 }
 
-/// The packets of a queue, each with its EtherType and with what was left undone in it.
+/// The packets of a queue, each with its EtherType and with the work that is left to the interface.
 pub fn packets<'q>(queue: &'q Queue<'_>) -> impl Iterator<Item = (EtherType, &'q [u8], TxOffload)> {
     queue.iter().filter_map(|(ethertype, bytes)| {
         let (before, packet) = bytes.split_at_checked(UNDONE_LEN)?;
@@ -178,7 +178,7 @@ pub fn packets<'q>(queue: &'q Queue<'_>) -> impl Iterator<Item = (EtherType, &'q
         let (start, offset) = (word(0), word(2));
         let checksum = NonZeroU16::new(offset).map(|offset| PartialChecksum { start, offset });
         let offload = TxOffload { checksum, segment_size: NonZeroU16::new(word(4)) };
-        // The queue was given a u16.
+        // The stored number was a `u16`.
         Some((EtherType(ethertype as u16), packet, offload))
     })
 }

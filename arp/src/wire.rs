@@ -1,4 +1,4 @@
-//! The packet of ARP for IPv4 addresses on Ethernet (RFC 826).
+//! The ARP packet for IPv4 addresses on Ethernet (RFC 826).
 
 use core::{fmt, net::Ipv4Addr};
 
@@ -17,19 +17,19 @@ const MAC_LEN: u8 = size_of::<MacAddr>() as u8;
 /// The length of an IPv4 address in bytes.
 const IPV4_LEN: u8 = 4;
 
-/// What a packet asks or says. Unknown values are kept: RFC 826 looks at the operation last.
+/// The operation of a packet. Unknown values are kept, because RFC 826 looks at the operation last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Operation(pub u16);
 
 impl Operation {
-    /// Who has the target address?
+    /// A request: who has the target address?
     pub const REQUEST: Self = Self(1);
-    /// The sender has the sender address.
+    /// A reply: the sender has the sender address.
     pub const REPLY: Self = Self(2);
 }
 
-/// A packet.
+/// An ARP packet.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -71,7 +71,8 @@ const _: () = assert!(PACKET_LEN == 28);
 payload_of_bytes!(ArpPacket);
 
 impl ArpPacket {
-    /// A packet with this operation, from one station to another, each with its address.
+    /// A packet with this operation, from one station to another. Each station is given by its address and hardware
+    /// address.
     pub fn new(
         operation: Operation,
         sender: (Ipv4Addr, MacAddr),
@@ -100,19 +101,18 @@ impl ArpPacket {
         Self::request(sender, sender.0)
     }
 
-    /// A probe: the station `mac` asks whether anybody uses `target`, and does not say that it does
-    /// (RFC 5227, 2.1.1).
+    /// A probe: the station `mac` asks whether anybody uses `target`, without claiming it (RFC 5227, 2.1.1).
     pub fn probe(mac: MacAddr, target: Ipv4Addr) -> Self {
         Self::request((Ipv4Addr::UNSPECIFIED, mac), target)
     }
 
-    /// The reply of a station that has hardware address `mac` and was asked by this packet.
+    /// The reply to this request, from a station with the hardware address `mac`.
     pub fn reply(&self, mac: MacAddr) -> Self {
         Self::new(Operation::REPLY, (self.target(), mac), (self.sender(), self.sender_mac))
     }
 
-    /// Reads a packet from the payload of a frame. What follows the packet is padding. The checks
-    /// are made in the order of RFC 826; the operation is none of them.
+    /// Reads a packet from the payload of a frame; bytes after the packet are padding. The checks follow the order of
+    /// RFC 826, and do not include the operation.
     ///
     /// # Errors
     /// The first check that failed.
@@ -134,7 +134,7 @@ impl ArpPacket {
         Ok(packet)
     }
 
-    /// What the packet asks or says.
+    /// The operation of the packet.
     pub fn operation(&self) -> Operation {
         Operation(self.operation.get())
     }
@@ -144,17 +144,17 @@ impl ArpPacket {
         self.sender.into()
     }
 
-    /// The hardware address of the sender, as the packet says.
+    /// The hardware address of the sender, as stated in the packet.
     pub fn sender_mac(&self) -> MacAddr {
         self.sender_mac
     }
 
-    /// The IPv4 address that is asked for, or of the station that is answered.
+    /// The IPv4 address that a request asks for, or the address of the station that a reply is for.
     pub fn target(&self) -> Ipv4Addr {
         self.target.into()
     }
 
-    /// The hardware address of the station that is answered; nothing of meaning in a request.
+    /// The hardware address of the station that a reply is for. It has no meaning in a request.
     pub fn target_mac(&self) -> MacAddr {
         self.target_mac
     }
@@ -189,15 +189,15 @@ impl defmt::Format for ArpPacket {
 /// Why a packet could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// Shorter than 28 bytes.
+    /// The packet is shorter than 28 bytes.
     Truncated,
-    /// Not for Ethernet.
+    /// The hardware type is not Ethernet.
     HardwareType,
-    /// Hardware addresses that are not 6 bytes long.
+    /// The hardware addresses are not 6 bytes long.
     HardwareLength,
-    /// Not for IPv4.
+    /// The protocol type is not IPv4.
     ProtocolType,
-    /// Protocol addresses that are not 4 bytes long.
+    /// The protocol addresses are not 4 bytes long.
     ProtocolLength,
 }
 

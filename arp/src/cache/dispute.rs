@@ -1,10 +1,9 @@
-//! What a packet says of its sender's address, against what is known of it: RFC 826 has the receiver believe it at
-//! once, and whoever wanted a neighbour's packets would only have to say so.
+//! Disputes between a packet's claim about its sender's address and the entry in the cache. RFC 826 has the receiver
+//! believe the packet at once, so that any station could take over a neighbour's packets with one claim.
 //!
-//! Who is believed is found out by asking, each station alone (RFC 1122 2.3.2.1 (2)): first the rival, and when it
-//! has answered, the station that is known. The first of these questions is paid for by the packet that led
-//! to it, so that nobody can make us send more than he does; questions are repeated, in case one was lost, as
-//! far as there are [`REPEATS`] left for all neighbours.
+//! The cache decides by asking each station alone (RFC 1122 2.3.2.1 (2)): first the rival, and after its answer the
+//! station in the entry. Each packet that starts a dispute causes one request, so that nobody can make us send more
+//! than they send. Requests are repeated in case one was lost, up to [`REPEATS`] in a pass for all neighbours together.
 
 use core::time::Duration;
 
@@ -14,24 +13,25 @@ use netif::MacAddr;
 use super::{Claim, Due, Merged};
 use crate::entry::{Entry, State};
 
-/// After so many passes over the table, which are 100 ms apart at least, a station that has not answered is silent.
+/// The number of passes over the table, at least 100 ms apart, after which a station that has not answered is silent.
 const SILENT: u8 = 3;
-/// For so many passes a rival that was not believed is not heard again; others are after one.
+/// The number of passes for which the claims of a rival that was not believed are ignored. Claims of other stations are
+/// ignored for one pass.
 const UPHELD: u8 = 10;
-/// How many questions are repeated in one pass, whoever they are about.
+/// How many requests are repeated in one pass, for all neighbours together.
 pub(super) const REPEATS: u8 = 4;
 
-/// How long an address that was confirmed is believed.
+/// How long a confirmed address is believed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Belief {
-    /// Without asking again.
+    /// The time for which it is believed without another request.
     pub(super) fresh: Duration,
-    /// And after that.
+    /// The time after `fresh` for which it is still believed.
     pub(super) margin: Duration,
 }
 
 impl Entry {
-    /// Takes note of what the station `mac` says.
+    /// Merges the claim of the station `mac` into this entry.
     pub(super) fn merge(
         &mut self,
         now: Instant,
@@ -53,7 +53,7 @@ impl Entry {
             }
             _ if over => return Merged::Unchanged,
             State::Known if asks && is_known => (State::Known, Merged::Confirmed),
-            // A station that asks us is there; to be believed in an answer it has to be asked.
+            // A request from the known station shows that it is there. An answer counts only if we asked.
             State::Contested | State::Upheld if asks && is_known => {
                 (State::Upheld, Merged::Confirmed)
             }
@@ -77,7 +77,8 @@ impl Entry {
         merged
     }
 
-    /// Does what is due in a pass over the table, where `repeats` questions may still be repeated.
+    /// Does the work that is due for this entry in a pass over the table. `repeats` is how many requests the pass may
+    /// still repeat.
     pub(super) fn pass(&mut self, now: Instant, belief: Belief, repeats: &mut u8) -> Option<Due> {
         self.times += 1;
         match self.state {

@@ -1,64 +1,64 @@
-//! What the cache is told, and what it says.
+//! The arguments and the results of the cache's methods.
 
 use core::{fmt, net::Ipv4Addr};
 
 use netif::MacAddr;
 
-/// What is to be done with a packet for a neighbour whose address is not at hand.
+/// What to do with a packet for a neighbour whose address is not at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Resolution {
-    /// Send it there.
+    /// Send the packet to this station.
     Known(MacAddr),
-    /// Send it there, and ask this station alone whether it still has the address.
+    /// Send the packet to this station, and ask the station alone whether it still has the address.
     Stale(MacAddr),
-    /// Let it wait, and broadcast a request. Nothing is known any longer of `displaced`.
+    /// Keep the packet, and broadcast a request. The entry of `displaced` was removed.
     Ask {
-        /// The neighbour that had the place.
+        /// The neighbour that had the place before.
         displaced: Option<Ipv4Addr>,
     },
-    /// Let it wait: the neighbour was asked.
+    /// Keep the packet: a request is already under way.
     Asked,
-    /// Drop it: the neighbour did not answer.
+    /// Drop the packet: the neighbour did not answer.
     Silent,
-    /// Drop it: there is no place for the neighbour.
+    /// Drop the packet: the cache has no place for the neighbour.
     Full,
 }
 
-/// What a received packet says of its sender's address.
+/// What a received packet means for the entry of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It asks for our address, so it will want to be sent to.
+    /// The packet asks for our address, so its sender probably expects packets from us.
     AsksUs,
-    /// It answers us.
+    /// The packet answers our request.
     AnswersUs,
-    /// It is none of our business: an announcement, somebody else's request.
+    /// The packet does not concern us: it is an announcement, or a request for another address.
     Aside,
 }
 
-/// What became of the entry of a packet's sender.
+/// The effect of a packet on the entry of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Merged {
-    /// There is none: it may be [added](crate::cache::Cache::add).
+    /// There is no entry. It may be [added](crate::cache::Cache::add).
     Unknown,
-    /// It is as it was.
+    /// The entry did not change.
     Unchanged,
-    /// It is right, and lasts again as long as a new one.
+    /// The packet confirmed the entry, which lasts as long as a new one from now on.
     Confirmed,
-    /// It has another hardware address now.
+    /// The entry has another hardware address now.
     Changed,
-    /// It was asked for, and here is the answer: what waits can be sent.
+    /// The packet answered a request: the packets that wait can be sent.
     Answered,
-    /// The station that speaks contradicts the entry: ask it, alone, whether it has the address.
+    /// The sender contradicts the entry: ask the sender alone whether it has the address.
     Contested,
-    /// It has answered: ask the station in the entry, this one, alone.
+    /// The rival has answered: ask the station in the entry, given here, alone.
     Rivalled(MacAddr),
-    /// The station in the entry has answered as well, and stays.
+    /// The station in the entry has answered too, and stays.
     Upheld,
 }
 
-/// What has become due.
+/// Work that has become due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Due {
@@ -66,15 +66,15 @@ pub enum Due {
     Ask(Ipv4Addr),
     /// Ask this station again, alone.
     Poll(Ipv4Addr, MacAddr),
-    /// The neighbour did not answer: drop what waits for it.
+    /// The neighbour did not answer: drop the packets that wait for it.
     Silent(Ipv4Addr),
-    /// The neighbour was known, and no longer answers: it was forgotten.
+    /// The neighbour was known, but no longer answers: its entry was removed.
     Lost(Ipv4Addr),
-    /// The neighbour has another hardware address: that of the station that answers.
+    /// The neighbour has another hardware address now: that of the station that answered.
     Changed(Ipv4Addr),
 }
 
-/// There is no place for another entry among those that belong to the same set.
+/// The set has no place for another entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 

@@ -1,16 +1,20 @@
-//! Where in the table a neighbour is.
+//! The places of neighbours in the table.
 //!
-//! The table is cut into sets of 8 places. An address belongs to one set, so finding, adding and
-//! replacing look at 8 entries at most, whatever is in the table and whoever filled it. Neighbours with
-//! consecutive addresses are in consecutive sets; where such a row begins follows from a secret, so
-//! that nobody can choose addresses that all belong to the set of another.
+//! The table is cut into sets of 8 places. An address belongs to one set, so finding, adding and replacing look at 8
+//! entries at most, whatever the table holds. Neighbours with consecutive addresses are in consecutive sets. A secret
+//! decides where such a row begins, so that nobody can choose addresses that all belong to the set of another
+//! neighbour.
 //!
-//! When a set is full, a new entry goes, in this order: where somebody is whose time is over; where
-//! the oldest is of those that nothing was ever sent to; where the least recently used is of those
-//! that are in use (static ones among them, which stay), while these are more than half of the set.
-//! So whoever only speaks, and whoever does not answer, displaces nobody from that half. And a
-//! neighbour that was asked within the last second keeps its place against others that are to be
-//! asked, so that it is not asked again too soon; not against one that asks us.
+//! When a set is full, a new entry replaces one of these, in this order:
+//!
+//! * an entry that has expired;
+//! * the oldest entry to which nothing was ever sent;
+//! * the least recently used entry that is in use, as long as more than half of the set is in use. Static entries count
+//!   as in use, but are never replaced.
+//!
+//! So a station that only sends, or that does not answer, displaces no entry from that half. A neighbour that was asked
+//! within the last second keeps its place against other neighbours that are to be asked, so that it is not asked again
+//! too soon. It does not keep its place against a station that asks us.
 
 use core::{net::Ipv4Addr, ops::Range};
 
@@ -23,8 +27,8 @@ use crate::entry::{Entry, State};
 pub(super) const WAYS: usize = 8;
 
 impl Cache<'_> {
-    /// The places that `address` can be in. The addresses of a row that is as long as there are sets
-    /// are in one set each; which of them is in which, the secret decides for each row anew.
+    /// The places that `address` can be in. A row is as many consecutive addresses as there are sets. Each address of a
+    /// row is in a set of its own, and the secret chooses the order anew for each row.
     pub(super) fn set(&self, address: Ipv4Addr) -> Range<usize> {
         let bits = address.to_bits();
         let row = self.keyed.hash(bits >> self.set_bits);
@@ -37,8 +41,8 @@ impl Cache<'_> {
         self.set(address).find(|&index| in_place(&self.entries[index]))
     }
 
-    /// Where an entry for `address`, which has none, goes, and who is there now; the rule is at the
-    /// head of this file. `even_asked`: also where somebody is that was just asked.
+    /// The place for a new entry for `address`, and the neighbour that is there now. The documentation of this file
+    /// states the rule. With `even_asked`, the place may be that of a neighbour that was just asked.
     pub(super) fn place(
         &self,
         now: Instant,

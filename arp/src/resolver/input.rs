@@ -1,4 +1,4 @@
-//! What a received packet does: the algorithm of RFC 826, and what RFC 5227 adds to it.
+//! The effect of a received packet: the algorithm of RFC 826, with the additions of RFC 5227.
 
 use core::net::Ipv4Addr;
 
@@ -13,20 +13,20 @@ use crate::{
     detection::Verdict,
 };
 
-/// What is to be sent after a packet was received, in this order.
+/// What to send after a packet was received, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Reaction {
-    /// What [waits](Resolver::take_waiting) for the neighbour that has answered, and its station.
+    /// The neighbour that has answered, for which packets [wait](Resolver::take_waiting), and its station.
     pub answered: Option<(Ipv4Addr, MacAddr)>,
-    /// A question, or an announcement.
+    /// A request, or an announcement.
     pub question: Option<Output>,
-    /// The answer to the packet.
+    /// The reply to the packet.
     pub answer: Option<Output>,
 }
 
 impl<'g> Resolver<'g> {
-    /// Takes a frame with an ARP packet. `mac` is our hardware address.
+    /// Handles a frame with an ARP packet. `mac` is our hardware address.
     pub fn input(&mut self, now: Instant, mac: MacAddr, frame: &Frame<'_>) -> Reaction {
         let mut reaction = Reaction::default();
         let Ok(packet) = ArpPacket::parse(frame.payload) else {
@@ -46,7 +46,7 @@ impl<'g> Resolver<'g> {
         }
         let is_probe = packet.operation() == Operation::REQUEST && sender.is_unspecified();
         let about_us = packet.target() == self.network.address();
-        // Who probes for our address while we do wants it as much as we do (RFC 5227, 2.1.1).
+        // A station that probes for our address while we do competes for it (RFC 5227, 2.1.1).
         if sender == self.network.address() || (is_probe && about_us && self.detection.is_probing())
         {
             reaction.question = self.conflict(now, station);
@@ -54,8 +54,8 @@ impl<'g> Resolver<'g> {
         }
         let for_us = about_us && self.detection.is_ours();
         let asks_us = for_us && packet.operation() == Operation::REQUEST;
-        // Routers that share an address (VRRP, CARP) and clusters send in the name of a station that is not the one
-        // which the frame comes from.
+        // Routers that share an address (VRRP, CARP) and clusters send packets whose sender is not the source of the
+        // frame.
         let matches = station == frame.source;
         let claim = match packet.operation() {
             Operation::REQUEST if asks_us && matches => Claim::AsksUs,
@@ -69,8 +69,8 @@ impl<'g> Resolver<'g> {
             self.counters.bad_sender += 1;
             return reaction;
         }
-        // A probe (sender 0.0.0.0) is answered like any other request, and nothing is noted of it. The answer goes to
-        // the station that is to be sent to, as RFC 826 has it, whichever sent the frame.
+        // A probe (sender 0.0.0.0) is answered like any other request, but not learnt from. The reply goes to the
+        // sender in the packet, as in RFC 826, even if another station sent the frame.
         if asks_us {
             self.counters.replies_tx += 1;
             reaction.answer = Some(Output { station, message: Message::Reply(sender) });
@@ -78,14 +78,14 @@ impl<'g> Resolver<'g> {
         reaction
     }
 
-    /// Takes out the packets that wait for a neighbour, which has answered.
+    /// Takes out the packets that wait for a neighbour that has answered.
     pub fn take_waiting(&mut self, address: Ipv4Addr) -> Option<Queue<'g>> {
         let queue = self.waiting.take(address)?;
         self.counters.delayed += queue.value().packets();
         Some(queue)
     }
 
-    /// Notes the address of a neighbour, as far as it is believed; says whether it is.
+    /// Learns the address of a neighbour, if it is believed; returns whether it is.
     fn note(
         &mut self,
         now: Instant,
@@ -106,7 +106,7 @@ impl<'g> Resolver<'g> {
                 self.counters.doubted += 1;
                 reaction.question = Some(self.request(sender, station));
             }
-            // Who asks us from outside our network is answered, but not believed to be a neighbour.
+            // A station outside our network gets an answer, but does not become a neighbour.
             Merged::Unknown if claim == Claim::AsksUs && self.network.is_neighbour(sender) => {
                 match self.cache.add(now, sender, station) {
                     Ok(displaced) => {
@@ -122,7 +122,7 @@ impl<'g> Resolver<'g> {
         believed
     }
 
-    /// Somebody else uses our address, or wants to.
+    /// Handles a conflict: another station uses our address, or probes for it.
     fn conflict(&mut self, now: Instant, by: MacAddr) -> Option<Output> {
         let address = self.network.address();
         let verdict = self.detection.conflict(now, AddressInUse { address, by });

@@ -1,4 +1,4 @@
-//! What is sent unasked: requests, announcements, probes, when they are due.
+//! The packets that are sent on our own account when they are due: requests, announcements, probes.
 
 use core::{net::Ipv4Addr, time::Duration};
 
@@ -9,25 +9,25 @@ use super::{Message, Output, Resolver};
 use crate::{cache::Due, detection::Step};
 
 impl Resolver<'_> {
-    /// Asks for `target`: all stations, or one.
+    /// A request for `target`, to all stations or to one.
     pub(super) fn request(&mut self, target: Ipv4Addr, station: MacAddr) -> Output {
         self.counters.requests_tx += 1;
         Output { station, message: Message::Request(target) }
     }
 
-    /// Says that our address is ours.
+    /// An announcement that our address is ours.
     pub(super) fn announce(&mut self) -> Output {
         self.counters.announcements_tx += 1;
         Output { station: MacAddr::BROADCAST, message: Message::Announcement }
     }
 
-    /// Takes note at `now` of whether frames leave, which is to be asked again after `interval`. To be called before
-    /// [`due`](Self::due): a probe that cannot leave is none.
+    /// Records at `now` whether the link is up. The state is to be checked again after `interval`. The caller calls
+    /// this before [`due`](Self::due), because a probe that cannot leave does not count.
     pub fn look(&mut self, now: Instant, link_up: bool, interval: Option<Duration>) {
         self.detection.look(now, link_up, interval);
     }
 
-    /// What is to be sent at `now`: to be called until there is nothing more.
+    /// Returns the next packet to send at `now`. The caller repeats this until it is `None`.
     pub fn due(&mut self, now: Instant) -> Option<Output> {
         if let Some(step) = self.detection.due(now) {
             return Some(match step {
