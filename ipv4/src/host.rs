@@ -1,4 +1,4 @@
-//! IPv4 of one host: a value, to which the link is an argument.
+//! IPv4 of one host: a value whose methods take the link as an argument.
 
 use core::net::Ipv4Addr;
 
@@ -18,18 +18,18 @@ mod send;
 
 pub use groups::{ALL_HOSTS, JoinError, MAX_GROUPS, multicast_mac};
 
-/// The TTL of what is sent, unless it is set otherwise (IANA's registry of IP parameters).
+/// The default TTL of packets that are sent (IANA's registry of IP parameters).
 pub const DEFAULT_TTL: u8 = 64;
 
-/// What IPv4 knows and decides: groups, reassembly, paths, identifications, routes. Our address is the link's, see
-/// [`Neighbours`](ethernet::Neighbours).
+/// The state and the decisions of IPv4: groups, reassembly, paths, identifications, routes. The link holds our address;
+/// see [`Neighbours`](ethernet::Neighbours).
 #[derive(Debug)]
 pub struct Host<'g> {
     gateway: Option<Ipv4Addr>,
     ttl: u8,
     groups: [Ipv4Addr; MAX_GROUPS],
     reassembly: Reassembly<'g>,
-    /// The hash behind identifications.
+    /// The hash that makes identifications.
     hash: KeyedHash,
     paths: Paths<'g>,
     counters: Counters,
@@ -37,8 +37,8 @@ pub struct Host<'g> {
 }
 
 impl<'g> Host<'g> {
-    /// A host on `link`. Its tables are in `region`, fragments will be in regions of its pool. `secret`, which nobody
-    /// can predict, hides the identifications.
+    /// A host on `link`. Its tables are in `region`; fragments are kept in regions of that region's pool. `secret` must
+    /// be unpredictable: it hides the identifications.
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
@@ -48,7 +48,7 @@ impl<'g> Host<'g> {
         limits: Limits,
         region: &'g Region<'_>,
     ) -> Result<Self, Exhausted> {
-        // A link that cannot has no multicast at all, and no other host of it has either.
+        // A link that cannot join has no multicast at all, so no other host on it has multicast either.
         let _ = link.join(multicast_mac(ALL_HOSTS));
         let pool = region.require_pool()?;
         let hash = KeyedHash::new(secret);
@@ -64,56 +64,56 @@ impl<'g> Host<'g> {
         })
     }
 
-    /// Where to send what is not in our network; nowhere without one.
+    /// Sets the gateway for packets to other networks. Without a gateway they are not sent.
     pub fn set_gateway(&mut self, gateway: Option<Ipv4Addr>) {
         self.gateway = gateway;
     }
 
-    /// Another TTL than [`DEFAULT_TTL`] for what no transport sets one for; 0, which must not be sent, counts as 1.
-    /// What goes to a multicast group has 1 (RFC 1112 6.1).
+    /// Sets the TTL, instead of [`DEFAULT_TTL`], of packets for which the transport sets none. 0 counts as 1, because a
+    /// TTL of 0 must not be sent. Packets to a multicast group have a TTL of 1 (RFC 1112 6.1).
     pub fn set_ttl(&mut self, ttl: u8) {
         self.ttl = ttl;
     }
 
-    /// When [`expire`](Self::expire) has something to do.
+    /// When to call [`expire`](Self::expire).
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.reassembly.next_deadline()
     }
 
-    /// Notes that packets to `destination` must not be larger than `mtu` bytes, header included (RFC 1191).
+    /// Records that packets to `destination` must not be larger than `mtu` bytes, header included (RFC 1191).
     pub fn packet_too_big(&mut self, now: Instant, destination: Ipv4Addr, mtu: u32) {
         let noted = self.paths.note(now, destination, mtu as usize);
         self.counters.small_mtus += u64::from(noted.below_floor);
         self.counters.paths_displaced += u64::from(noted.displaced);
     }
 
-    /// Takes note of a packet whose protocol nobody has.
+    /// Counts a packet whose protocol no layer above claims.
     pub fn unclaimed(&mut self) {
         self.counters.unknown_protocol += 1;
     }
 
-    /// What it has counted.
+    /// The counters of the layer.
     pub fn stats(&self) -> &Counters {
         &self.counters
     }
 
-    /// Whether its log is on.
+    /// Whether the log is on.
     pub fn has_log(&self) -> bool {
         self.log
     }
 
-    /// Turns its log on or off.
+    /// Turns the log on or off.
     pub fn set_log(&mut self, on: bool) {
         self.log = on;
     }
 }
 
-/// Whether `address` can be that of one host, as far as can be told without its network (RFC 1122 3.2.1.3, RFC 6890):
-/// outside of 0/8 and 127/8, no group, not of class E, and not the broadcast of all.
+/// Whether `address` can be the address of one host, as far as this can be told without its network (RFC 1122 3.2.1.3,
+/// RFC 6890): not in 0/8 or 127/8, not multicast, not of class E, and not the limited broadcast address.
 #[inline]
 fn is_unicast(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
-    // 1 to 126, and 128 to 223, in two comparisons.
+    // The ranges 1 to 126 and 128 to 223, in two comparisons.
     first.wrapping_sub(1) < 223 && first != 127
 }

@@ -1,5 +1,5 @@
-//! The layer: packets for us up, whole; packets of ours down, in fragments where they do not fit. A shell around
-//! [`Host`].
+//! The layer: hands up whole packets that are for us, and sends packets, in fragments if they do not fit. It is a shell
+//! around [`Host`].
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -23,13 +23,12 @@ pub struct Ipv4<'g, E> {
 }
 
 impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
-    /// The layer over `link`, which has our address. Its tables are in `region`, fragments will be in regions of its
-    /// pool. `seed`, which nobody can predict, hides the identifications. It can be the seed of the other layers too: see
-    /// [`layer::seed_for`].
+    /// The layer over `link`, which holds our address. Its tables are in `region`; fragments are kept in regions of
+    /// that region's pool. `seed` must be unpredictable: it hides the identifications. The other layers may share it;
+    /// see [`layer::seed_for`].
     ///
-    /// How many paths are remembered, and over how many counters of identifications destinations are spread,
-    /// follows from the pool: a power of two, half of its pages at most, from 64 to 4,096. Both together take 16
-    /// bytes.
+    /// The number of paths that are remembered, and of counters that make identifications, depends on the pool: a power
+    /// of two, at most half of its pages, from 64 to 4,096. One path and one counter together take 16 bytes.
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
@@ -38,7 +37,7 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
         Self::with_limits(link, seed, Limits::for_pool(pool), region)
     }
 
-    /// The layer over `link` with limits for reassembly of one's own.
+    /// The layer over `link` with other `limits` for reassembly.
     ///
     /// # Errors
     /// `region` has no room for the tables, or no pool.
@@ -53,36 +52,35 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
         Ok(Self { link, host, log: false })
     }
 
-    /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
-    /// for groups of this link.
+    /// Joins the multicast `group`, without telling routers (no IGMP): it is for groups of this link.
     ///
     /// # Errors
-    /// It is not the address of a group, or too many are joined.
+    /// `group` is not a multicast address, or too many groups are joined.
     pub fn join(&mut self, group: Ipv4Addr) -> Result<(), JoinError> {
         self.host.join(&mut self.link, group)
     }
 
-    /// Receives no longer what is sent to `group`.
+    /// Leaves the multicast `group`.
     pub fn leave(&mut self, group: Ipv4Addr) {
         self.host.leave(&mut self.link, group);
     }
 }
 
 impl<E> Ipv4<'_, E> {
-    /// This layer with a gateway for what is not in our network.
+    /// Sets the gateway for packets to other networks. Without a gateway they are not sent.
     #[must_use]
     pub fn with_gateway(mut self, gateway: Option<Ipv4Addr>) -> Self {
         self.set_gateway(gateway);
         self
     }
 
-    /// Sets the gateway for what is not in our network; without one it is not sent.
+    /// Sets the gateway for packets to other networks. Without a gateway they are not sent.
     pub fn set_gateway(&mut self, gateway: Option<Ipv4Addr>) {
         self.host.set_gateway(gateway);
     }
 
-    /// This layer with another TTL than [`DEFAULT_TTL`](crate::DEFAULT_TTL) for what no transport sets one for; 0,
-    /// which must not be sent, counts as 1. What goes to a multicast group has 1 (RFC 1112 6.1).
+    /// Sets the TTL, instead of [`DEFAULT_TTL`](crate::DEFAULT_TTL), of packets for which the transport sets none. 0
+    /// counts as 1, because a TTL of 0 must not be sent. Packets to a multicast group have a TTL of 1 (RFC 1112 6.1).
     #[must_use]
     pub fn with_ttl(mut self, ttl: u8) -> Self {
         self.host.set_ttl(ttl);
@@ -94,7 +92,7 @@ impl<E> Ipv4<'_, E> {
         &self.link
     }
 
-    /// The link below, to be changed: it has our address.
+    /// The link below, mutably. It holds our address.
     pub fn link_mut(&mut self) -> &mut E {
         &mut self.link
     }
@@ -200,7 +198,7 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
         self.host.send(now, &mut self.link, outgoing, payload)
     }
 
-    /// This layer alone has no way to tell: `Icmp` has.
+    /// Sends nothing: IPv4 alone has no errors, `Icmp` does.
     fn send_error(
         &mut self,
         _now: Instant,

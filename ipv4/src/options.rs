@@ -6,29 +6,29 @@ use crate::wire::HEADER_LEN;
 
 /// Ends the list of options.
 const END: u8 = 0;
-/// Fills a place.
+/// Padding between options.
 const NO_OPERATION: u8 = 1;
-/// Routers that the packet is to pass, among others.
+/// Routers that the packet must pass, among others.
 const LOOSE_SOURCE_ROUTE: u8 = 131;
-/// Routers that the packet is to pass, and no others.
+/// Routers that the packet must pass, and no others.
 const STRICT_SOURCE_ROUTE: u8 = 137;
 
-/// The least value of a route's pointer: the first address, counted from the option's type as 1.
+/// The least value of a source route's pointer: the position of the first address, where the option's type is at 1.
 const FIRST_ADDRESS: u8 = 4;
 
-/// One option.
+/// One option of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpOption<'r> {
     /// Its type, with the copied flag and the class (IANA's registry of IP option numbers).
     pub kind: u8,
-    /// What follows its type and its length.
+    /// The bytes after its type and length.
     pub data: &'r [u8],
-    /// Where it begins, in bytes from the beginning of the options.
+    /// The position of the option, in bytes from the beginning of the options.
     pub offset: usize,
 }
 
-/// The options of a header, one after the other; those that only fill up are left out. An error is the
-/// offset of an impossible length, and the end.
+/// An iterator over the options of a header, without padding. An option with an impossible length yields an error with
+/// its offset, and ends the iteration.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'r> {
     area: &'r [u8],
@@ -36,7 +36,7 @@ pub struct Options<'r> {
 }
 
 impl<'r> Options<'r> {
-    /// The options in `area`, which is what follows the first 20 bytes of a header.
+    /// The options in `area`, the bytes after the first 20 of a header.
     pub const fn new(area: &'r [u8]) -> Self {
         Self { area, offset: 0 }
     }
@@ -56,7 +56,7 @@ impl<'r> Iterator for Options<'r> {
                 }
                 NO_OPERATION => self.offset += 1,
                 kind => {
-                    // The length counts the type and itself.
+                    // The length includes the bytes of the type and of the length.
                     let length = rest.first().map_or(0, |&length| usize::from(length));
                     let Some(data) = length.checked_sub(1).and_then(|end| rest.get(1..end)) else {
                         self.offset = self.area.len();
@@ -70,11 +70,11 @@ impl<'r> Iterator for Options<'r> {
     }
 }
 
-/// Checks the options of a header that is for us; those that are not known are ignored.
+/// Checks the options of a packet that is for us. Unknown options are ignored.
 ///
 /// # Errors
-/// What its sender is to be told: an impossible length or pointer, or a source route that does not end
-/// here. We forward nothing (RFC 1122 3.3.5).
+/// The problem to send to the sender: an impossible length or pointer, or a source route that does not end at this
+/// host, which forwards nothing (RFC 1122 3.3.5).
 #[inline]
 pub(crate) fn check(header: &[u8]) -> Result<(), Problem> {
     let parameter = |offset: usize| Problem::Parameter((HEADER_LEN + offset) as u32);
@@ -87,7 +87,7 @@ pub(crate) fn check(header: &[u8]) -> Result<(), Problem> {
         if pointer < FIRST_ADDRESS {
             return Err(parameter(offset + 2));
         }
-        // At its end when the pointer is beyond the option.
+        // The route is at its end if the pointer is beyond the option.
         if usize::from(pointer) <= data.len() + 2 {
             return Err(Problem::SourceRouteFailed);
         }

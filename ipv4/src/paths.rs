@@ -1,9 +1,9 @@
 //! The path MTU to hosts behind smaller links (RFC 1191).
 //!
-//! The table is cut into sets of 8 places. A destination belongs to one set, which a hash with a secret
-//! chooses, so finding and noting look at 8 places, whatever is in the table. Where all of a set are taken, the
-//! path whose time is over first gives way. Until its time is over, it may be that of any destination that is
-//! not in the table: what goes there has no DF, so that routers can fragment it (RFC 1191 3).
+//! The table is cut into sets of 8 places. A hash with a secret assigns each destination to one set, so lookups and
+//! updates look at 8 places, whatever the table holds. If all places of a set are taken, the path that expires first is
+//! displaced. Until that path would have expired, any destination without an entry may be the displaced one. So packets
+//! to such destinations have no DF, and routers can fragment them (RFC 1191 3).
 
 use core::{net::Ipv4Addr, time::Duration};
 
@@ -18,73 +18,73 @@ const WAYS: usize = 8;
 /// How long a path MTU holds before the larger one is tried again (RFC 1191 6.3).
 const HOLDS: Duration = Duration::from_secs(600);
 
-/// The least that packets are made for. Hardly any path takes less than this (Linux has the same floor,
-/// `net.ipv4.route.min_pmtu`), and who forges an error would have large replies go in a thousand pieces.
-/// Where a path does take less, routers make the pieces: what goes there may be fragmented, which RFC 1191 3
-/// offers as the other answer to an error.
+/// The smallest path MTU that is used. Hardly any path has a smaller one (Linux has the same floor,
+/// `net.ipv4.route.min_pmtu`), and a forged error could split large replies into a thousand fragments. If a path does
+/// have a smaller MTU, routers fragment the packets: they have no DF, which RFC 1191 3 allows as the other reaction to
+/// an error.
 const FLOOR: u16 = 552;
 
-/// The fewest rows and the most; there are a power of two of them.
+/// The smallest and the largest number of rows, which is a power of two.
 const ROWS: (usize, usize) = (64, 4096);
 
-/// A place for a path, and beside it, since it has room for that, a counter of identifications. The two are
-/// found by different hashes and have nothing else to do with each other.
+/// A place for a path, and, because there is room for it, a counter for identifications. They are found by different
+/// hashes and are otherwise unrelated.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// The path is known before this.
+    /// When the path expires.
     until: Instant,
-    /// Whom the path leads to.
+    /// The destination of the path.
     destination: Ipv4Addr,
-    /// What the path takes.
+    /// The path MTU in bytes.
     mtu: u16,
-    /// How many identifications were taken here.
+    /// How many identifications this counter has given.
     counter: u16,
 }
 
 const _: () = assert!(size_of::<Row>() == 16);
 
 impl Row {
-    /// No path, which is that of nobody and over, and no identifications.
+    /// No path (it has an unspecified destination and is expired), and no identifications given.
     const EMPTY: Self =
         Self { until: Instant::ZERO, destination: Ipv4Addr::UNSPECIFIED, mtu: 0, counter: 0 };
 }
 
-/// What is known of paths. Who knows a bound port can forge it, so it only ever makes packets
-/// smaller, never below [`FLOOR`], and not for long.
+/// The known path MTUs. An attacker who knows a bound port can forge them. So they only ever make packets smaller,
+/// never below [`FLOOR`], and not for long.
 #[derive(Debug)]
 pub(crate) struct Paths<'g> {
     hash: TableHash,
-    /// As many as a power of two, 8 at least.
+    /// The rows; their number is a power of two, at least 8.
     rows: &'g mut [Row],
-    /// The time of all that are known is over then: most hosts never hear of any.
+    /// When the last known path expires. Most hosts never learn of any path.
     latest: Instant,
-    /// The time of all that gave way is over then.
+    /// When the last displaced path would have expired.
     displaced: Instant,
 }
 
-/// What a path takes.
+/// The MTU to use for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PathMtu {
-    /// The largest packet that is sent there.
+    /// The length in bytes of the largest packet that is sent to the destination.
     pub(crate) mtu: usize,
-    /// Whether it may take less than that, so that routers have to be allowed to fragment.
+    /// Whether the path MTU may be smaller, so that routers must be allowed to fragment.
     pub(crate) routers_fragment: bool,
 }
 
-/// What became of an MTU that was noted.
+/// The effect of a new path MTU on the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// It is less than packets are made for.
+    /// The path MTU is below [`FLOOR`].
     pub(crate) below_floor: bool,
-    /// Another path gave way before its time.
+    /// Another path was displaced before it expired.
     pub(crate) displaced: bool,
 }
 
 impl<'g> Paths<'g> {
-    /// No paths. The table, in `region`, is as large as a pool of `pages` pages allows: see [`ROWS`].
+    /// An empty table in `region`. Its size depends on the number of `pages` of the pool; see [`ROWS`].
     ///
     /// # Errors
-    /// `region` has no room for it.
+    /// `region` has no room for the table.
     pub(crate) fn new(
         hash: TableHash,
         pages: usize,
@@ -94,20 +94,20 @@ impl<'g> Paths<'g> {
         Ok(Self::with_rows(hash, region.alloc_slice_with(rows, |_| Row::EMPTY)?))
     }
 
-    /// No paths, with room in `rows`, which are empty and a power of two, 8 at least.
+    /// An empty table in `rows`, which are empty; their number is a power of two, at least 8.
     const fn with_rows(hash: TableHash, rows: &'g mut [Row]) -> Self {
         Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
     }
 
-    /// Notes that packets of more than `mtu` bytes do not get to `destination`. What would make packets
-    /// larger than they are is not believed (RFC 1191 3).
+    /// Records that packets of more than `mtu` bytes do not reach `destination`. An MTU that would make packets larger
+    /// is not believed (RFC 1191 3).
     pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> Noted {
         let mut noted = Noted::default();
         let index = self.find(destination);
         if let Some(row) = self.rows.get_mut(index)
             && mtu >= IPV4_MIN_MTU
         {
-            // No link takes more than 65,535 bytes.
+            // No packet is longer than 65,535 bytes.
             let mtu = (mtu.min(usize::from(u16::MAX)) as u16).max(FLOOR - 1);
             noted.below_floor = mtu < FLOOR;
             if now < row.until {
@@ -124,7 +124,7 @@ impl<'g> Paths<'g> {
         noted
     }
 
-    /// What the path to `destination` takes, of which the first link takes `link` bytes.
+    /// The MTU to use for the path to `destination`, whose first link has an MTU of `link` bytes.
     #[inline]
     pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
         if now < self.latest {
@@ -145,7 +145,7 @@ impl<'g> Paths<'g> {
         }
     }
 
-    /// Where the path to `destination` is, or else the one that gives way for it.
+    /// The index of the path to `destination`, or of the path that it would displace.
     #[inline(never)]
     fn find(&self, destination: Ipv4Addr) -> usize {
         let hash = self.hash.hash(destination.to_bits()) as usize;

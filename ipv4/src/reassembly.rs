@@ -1,12 +1,13 @@
-//! Fragments, until their datagram is whole (RFC 791 3.2, RFC 815): a value, no I/O.
+//! The reassembly of fragments (RFC 791 3.2, RFC 815): a value without input or output.
 //!
-//! Every datagram has a region of its own, which goes in O(1) when the datagram is whole, refused or
-//! timed out. Two maps of one bit for each 8 bytes say what has arrived and where the pieces begin, so a
-//! fragment in any order costs the same, and one that overlaps is refused when it arrives: the whole
-//! datagram goes, with what still arrives of it (RFC 5722's rule; Linux applies it to IPv4 too) within a
-//! second and before another first fragment. An exact duplicate is ignored. Nothing takes longer when many
-//! datagrams wait, but for what makes room: it takes out as many as it must, and counts the pages of a source that has
-//! many datagrams one by one.
+//! Every datagram has a region of its own, which is freed in O(1) when the datagram is whole, refused or timed out. Two
+//! maps with one bit for each 8 bytes record which bytes have arrived and where the fragments begin, so fragments in
+//! any order cost the same. An exact duplicate is ignored. A fragment that overlaps is refused when it arrives, and the
+//! whole datagram is dropped. So are later fragments of that datagram, for a second or until another first fragment
+//! arrives (RFC 5722's rule; Linux applies it to IPv4 too).
+//!
+//! The cost of a fragment does not depend on how many datagrams wait. Only making room takes longer: it removes as many
+//! datagrams as it must, and counts the pages of each datagram of a source that has many.
 
 use core::time::Duration;
 
@@ -27,23 +28,24 @@ use datagram::{Fit, Known};
 use refused::Refused;
 use table::Table;
 
-/// How much may wait, and how long.
+/// Limits for the datagrams that wait, and for how long they wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Datagrams at once. When one more comes, the oldest goes.
+    /// The most datagrams that wait at once. One more displaces the oldest.
     pub datagrams: usize,
-    /// Bytes at once, in whole pages. When it would be more, the oldest datagram goes.
+    /// The most bytes that wait at once, in whole pages. If there would be more, the oldest datagram is dropped.
     pub bytes: usize,
-    /// Bytes of one source at once, in whole pages. When it would be more, its oldest datagram goes.
+    /// The most bytes of one source that wait at once, in whole pages. If there would be more, the oldest datagram of
+    /// that source is dropped.
     pub bytes_per_source: usize,
-    /// How long a datagram waits after its first fragment came. RFC 1122 3.3.2 recommends 60 to
-    /// 120 s; 30 s is Linux's value, and halves what a flood can hold.
+    /// How long a datagram waits after the fragment that arrived first. RFC 1122 3.3.2 recommends 60 to 120 s; 30 s is
+    /// Linux's value, and halves what a flood can hold.
     pub timeout: Duration,
 }
 
 impl Limits {
-    /// A quarter of the pool, half of that for one source, as many datagrams as there are pages in it
-    /// (each takes one at least) but not more than 256, 30 s.
+    /// The default limits for `pool`: a quarter of the pool, half of that for one source, 30 s, and as many datagrams
+    /// as there are pages in that quarter (each takes at least one), but at most 256.
     pub fn for_pool(pool: &Pool<'_>) -> Self {
         let pages = pool.pages() / 4;
         let bytes = pages * PAGE_SIZE;
@@ -56,25 +58,25 @@ impl Limits {
     }
 }
 
-/// What became of a fragment.
+/// The effect of a fragment.
 #[derive(Debug)]
 pub enum Insert<'p> {
-    /// It was kept; others are missing.
+    /// The fragment was kept; others are missing.
     Waiting,
-    /// It was the last that was missing.
+    /// The fragment was the last one that was missing.
     Complete(Datagram<'p>),
-    /// It had come before.
+    /// The fragment had arrived before.
     Duplicate,
-    /// It overlaps what came before, or contradicts it: the whole datagram was dropped.
+    /// The fragment overlaps or contradicts an earlier one: the whole datagram was dropped.
     Overlap,
-    /// An earlier fragment of its datagram overlapped, less than a second ago, and no first fragment came since:
-    /// it is dropped like the others.
+    /// The fragment was dropped: an earlier fragment of its datagram overlapped less than a second ago, and no first
+    /// fragment has arrived since.
     Refused,
-    /// It cannot be part of a datagram: not a multiple of 8 bytes though others follow, empty, or
-    /// beyond 65,535 bytes. Or it was the last that was missing, and no packet can be made of them:
-    /// too long with the header, or of two minds about congestion (RFC 3168 5.3).
+    /// The fragment cannot be part of a datagram: it is empty, extends beyond 65,535 bytes, or has a length that is not
+    /// a multiple of 8 bytes though others follow. Or it was the last one that was missing, and the fragments make no
+    /// valid packet: with the header it is too long, or the ECN codepoints contradict each other (RFC 3168 5.3).
     Malformed,
-    /// There was no room for it: its datagram was dropped.
+    /// There was no memory for the fragment: its datagram was dropped.
     Exhausted(Exhausted),
 }
 
@@ -90,8 +92,8 @@ pub struct Reassembly<'p> {
 }
 
 impl<'p> Reassembly<'p> {
-    /// No datagrams; their table is in `region`, they will be in regions of `pool`. The secret of `hash` keeps others
-    /// from choosing datagrams that are all in one place of the table.
+    /// An empty value. Its table is in `region`; the datagrams will be in regions of `pool`. The secret of `hash` keeps
+    /// others from choosing datagrams that share one place of the table.
     ///
     /// # Errors
     /// The region has no room for the table.
@@ -120,14 +122,14 @@ impl<'p> Reassembly<'p> {
         self.evicted
     }
 
-    /// When [`expire`](Self::expire) has something to do.
+    /// When to call [`expire`](Self::expire).
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
-        // Time never goes back, so the oldest is due first.
+        // Time never goes back, so the oldest datagram is due first.
         Some(self.table.get(self.table.oldest()?)?.deadline)
     }
 
-    /// Takes out a datagram whose time is over; ask again until there is none.
+    /// Takes out a datagram that has timed out. The caller repeats this until it is `None`.
     #[inline]
     pub fn expire(&mut self, now: Instant) -> Option<Datagram<'p>> {
         if self.next_deadline().is_none_or(|deadline| now < deadline) {
@@ -136,7 +138,7 @@ impl<'p> Reassembly<'p> {
         self.take_oldest()
     }
 
-    /// Keeps a fragment, and gives the datagram if it is whole now.
+    /// Keeps a fragment, and returns the datagram if it is whole now.
     pub fn insert(&mut self, now: Instant, fragment: &Parsed<'_>) -> Insert<'p> {
         let (offset, length) = (fragment.header.offset(), fragment.payload.len());
         let more = fragment.header.more_fragments();
@@ -160,7 +162,7 @@ impl<'p> Reassembly<'p> {
                 Err(exhausted) => return Insert::Exhausted(exhausted),
             },
         };
-        // It was found or opened there.
+        // The datagram was found or opened at this place.
         let Some(Datagram { fragments, .. }) = self.table.get_mut(place) else {
             return Insert::Waiting;
         };
@@ -193,7 +195,7 @@ impl<'p> Reassembly<'p> {
         Insert::Waiting
     }
 
-    /// Opens a place for a datagram, after making room for it.
+    /// Makes room for a datagram, and opens a place for it.
     fn open(&mut self, now: Instant, key: Key) -> Result<usize, Exhausted> {
         if self.table.is_full()
             && let Some(oldest) = self.table.oldest()
@@ -205,11 +207,11 @@ impl<'p> Reassembly<'p> {
         Ok(self.table.add(Datagram { key, deadline: now + self.limits.timeout, fragments }))
     }
 
-    /// Drops the oldest datagrams until what waits, and `more` bytes, is inside the limits: first those
-    /// of the same source, then any. The datagram of `key` may be among them.
+    /// Drops the oldest datagrams, first those of the same source, until those that wait, and `more` bytes, are within
+    /// the limits. The datagram of `key` may be among those dropped.
     fn make_room(&mut self, key: Key, more: usize) {
         let more = more.next_multiple_of(PAGE_SIZE);
-        // One source has no more than all have.
+        // One source cannot have more than all sources together.
         let least = self.limits.bytes_per_source.min(self.limits.bytes);
         if self.table.pages() * PAGE_SIZE + more <= least {
             return;

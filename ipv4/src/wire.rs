@@ -44,25 +44,25 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 )]
 #[repr(C)]
 pub struct Ipv4Header {
-    /// Version and IHL, the length of the header in words of 32 bits.
+    /// Version, and IHL: the length of the header in words of 32 bits.
     pub version_ihl: u8,
     /// Type of service; today the differentiated services field and ECN (RFC 2474, RFC 3168).
     pub tos: u8,
     /// The length of header and payload in bytes.
     pub total_length: U16,
-    /// What the fragments of one datagram have in common.
+    /// The number that the fragments of one datagram share.
     pub identification: U16,
     /// Flags, and the offset of the fragment in units of 8 bytes.
     pub flags_offset: U16,
-    /// How many more routers may forward the packet.
+    /// Time to live: how many more routers may forward the packet.
     pub ttl: u8,
-    /// What the packet carries.
+    /// The protocol of the payload.
     pub protocol: u8,
     /// The Internet checksum of the header.
     pub checksum: U16,
-    /// Who sent it.
+    /// The source address.
     pub source: [u8; 4],
-    /// Whom it is for.
+    /// The destination address.
     pub destination: [u8; 4],
 }
 
@@ -70,14 +70,14 @@ const _: () = assert!(HEADER_LEN == 20);
 
 payload_of_bytes!(Ipv4Header);
 
-/// What is told of a packet to be sent; version, lengths and checksum follow from it.
+/// The header fields of a packet to be sent. The others follow from these and from the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
-    /// Who sends it.
+    /// The source address.
     pub source: Ipv4Addr,
-    /// Whom it is for.
+    /// The destination address.
     pub destination: Ipv4Addr,
-    /// What it carries.
+    /// The protocol of the payload.
     pub protocol: Protocol,
     /// Time to live.
     pub ttl: u8,
@@ -89,20 +89,20 @@ pub struct Fields {
     pub dont_fragment: bool,
 }
 
-/// A packet, taken apart and checked.
+/// A packet whose header was parsed and checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed<'r> {
     /// The header without options.
     pub header: &'r Ipv4Header,
     /// The header with its options, as received.
     pub header_bytes: &'r [u8],
-    /// The payload, without what the link added behind the packet.
+    /// The payload, without the padding that the link added after the packet.
     pub payload: &'r [u8],
 }
 
 impl Ipv4Header {
-    /// The header of a fragment with `length` bytes of payload at `offset` (a multiple of 8, in
-    /// bytes), its checksum made.
+    /// The header, with its checksum, of a fragment with `length` bytes of payload at `offset`, a multiple of 8 in
+    /// bytes.
     #[inline]
     pub fn new(fields: &Fields, offset: usize, length: usize, more_fragments: bool) -> Self {
         let flags = if fields.dont_fragment { DONT_FRAGMENT } else { 0 }
@@ -123,8 +123,8 @@ impl Ipv4Header {
         header
     }
 
-    /// Takes a packet apart: version, lengths and header checksum are checked, options are skipped,
-    /// and what follows the total length is cut off.
+    /// Parses a packet. Version, lengths and header checksum are checked, options are skipped, and bytes after the
+    /// total length are cut off.
     ///
     /// # Errors
     /// The first check that failed.
@@ -157,12 +157,12 @@ impl Ipv4Header {
         Ipv4Addr::from(self.destination)
     }
 
-    /// Where the payload stands in the datagram, in bytes.
+    /// The position of the payload in the datagram, in bytes.
     pub fn offset(&self) -> usize {
         usize::from(self.flags_offset.get() & 0x1fff) * 8
     }
 
-    /// Whether fragments with higher offsets exist.
+    /// Whether fragments with higher offsets follow.
     pub fn more_fragments(&self) -> bool {
         self.flags_offset.get() & MORE_FRAGMENTS != 0
     }
@@ -172,13 +172,13 @@ impl Ipv4Header {
         self.flags_offset.get() & DONT_FRAGMENT != 0
     }
 
-    /// Whether the packet is a part of a datagram and not all of it.
+    /// Whether the packet is only a part of a datagram.
     pub fn is_fragment(&self) -> bool {
         self.more_fragments() || self.offset() > 0
     }
 }
 
-/// `10.0.0.1 > 10.0.0.2 udp, 28 bytes, ttl 64, id 0x1234 df`, and `offset 1480 more` of a fragment.
+/// Writes `10.0.0.1 > 10.0.0.2 udp, 28 bytes, ttl 64, id 0x1234 df`, and `offset 1480 more` for a fragment.
 impl fmt::Display for Ipv4Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (source, destination) = (self.source(), self.destination());
@@ -233,11 +233,11 @@ impl defmt::Format for Ipv4Header {
 /// Why a packet could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// Shorter than a header, or than its total length says.
+    /// The packet is shorter than a header, or than its total length says.
     TooShort,
-    /// Not version 4.
+    /// The version is not 4.
     Version,
-    /// An IHL below 5, or a total length shorter than the header.
+    /// The IHL is below 5, or the total length is shorter than the header.
     HeaderLength,
     /// The checksum of the header is wrong.
     Checksum,

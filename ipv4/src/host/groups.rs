@@ -7,7 +7,7 @@ use netif::MacAddr;
 
 use super::Host;
 
-/// How many multicast groups a host can join, beside [`ALL_HOSTS`].
+/// How many multicast groups a host can join, in addition to [`ALL_HOSTS`].
 pub const MAX_GROUPS: usize = 8;
 
 /// The group of all hosts of the link: joined from the beginning, and never left (RFC 1112 4).
@@ -19,11 +19,10 @@ impl Host<'_> {
         address.is_multicast() && (address == ALL_HOSTS || self.groups.contains(&address))
     }
 
-    /// Receives what is sent to the multicast `group` from now on, without telling routers (no IGMP):
-    /// for groups of this link.
+    /// Joins the multicast `group`, without telling routers (no IGMP): it is for groups of this link.
     ///
     /// # Errors
-    /// It is not the address of a group, or too many are joined.
+    /// `group` is not a multicast address, or too many groups are joined.
     pub fn join(&mut self, link: &mut impl Link, group: Ipv4Addr) -> Result<(), JoinError> {
         if !group.is_multicast() {
             return Err(JoinError::NotAGroup(group));
@@ -38,16 +37,16 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Receives no longer what is sent to `group`.
+    /// Leaves the multicast `group`.
     pub fn leave(&mut self, link: &mut impl Link, group: Ipv4Addr) {
         for place in self.groups.iter_mut().filter(|place| **place == group) {
             *place = Ipv4Addr::UNSPECIFIED;
-            // 32 groups share a hardware address: the link keeps it while another needs it.
+            // 32 groups share a hardware address. The link keeps it while another group needs it.
             link.leave(multicast_mac(group));
         }
         let left = self.groups.into_iter().filter(|group| group.is_multicast());
         for group in left.chain([ALL_HOSTS]) {
-            // It was joined before, so there is room.
+            // The address was joined before, so there is room.
             let _ = link.join(multicast_mac(group));
         }
     }
@@ -63,7 +62,7 @@ pub const fn multicast_mac(group: Ipv4Addr) -> MacAddr {
 pub enum JoinError {
     /// The address is not in 224.0.0.0/4.
     NotAGroup(Ipv4Addr),
-    /// [`MAX_GROUPS`] are joined already, or as many as the link can.
+    /// [`MAX_GROUPS`] groups are joined already, or as many as the link supports.
     Full,
 }
 

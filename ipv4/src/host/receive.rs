@@ -1,4 +1,4 @@
-//! What is done to a packet on its way up: checks, and reassembly.
+//! The way of a packet up: checks and reassembly.
 
 use core::net::Ipv4Addr;
 
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Host<'_> {
-    /// Takes a frame with a packet; `ours` is our address. Gives the packet if it is for us, and whole; a fragment is
-    /// kept, and what is not for us, or not to be believed, is counted and gone.
+    /// Handles a frame with a packet; `ours` is our address. Returns the packet if it is for us and whole. A fragment
+    /// is kept. A packet that is not for us, or that fails a check, is counted and dropped.
     #[inline]
     pub fn receive<'r>(
         &mut self,
@@ -47,8 +47,9 @@ impl Host<'_> {
         Rx::Item(Delivery::Packet(packet))
     }
 
-    /// Drops a datagram of which a fragment is missing at `now`, to be called until it is [`Rx::Idle`]. Gives what
-    /// came if its sender is to be told: its first fragment had come (RFC 792), and `ours` is still what it was for.
+    /// Drops a datagram whose time for reassembly is over at `now`. The caller repeats this until it is [`Rx::Idle`].
+    /// Returns the part that arrived if its sender is to get an error: the first fragment has arrived (RFC 792), and
+    /// `ours` is still its destination.
     #[cold]
     pub fn expire<'r>(
         &mut self,
@@ -70,8 +71,8 @@ impl Host<'_> {
         }
     }
 
-    /// Whether a packet to `address`, which is not ours, is for us all the same: a broadcast of our network, or of all
-    /// (RFC 1122 3.2.1.3 (c), (d)), or a multicast to a group that we are in.
+    /// Whether a packet to `address`, which is not our own, is for us too: it is the broadcast address of our network,
+    /// the limited broadcast address (RFC 1122 3.2.1.3 (c), (d)), or a multicast group that we joined.
     #[inline(never)]
     fn is_for_many(&self, ours: Cidr, address: Ipv4Addr) -> bool {
         address.is_broadcast()
@@ -112,7 +113,8 @@ impl Host<'_> {
         Some(parsed)
     }
 
-    /// Keeps a fragment, which came in `packet`; says whether its datagram is whole, and makes `packet` of it then.
+    /// Keeps a fragment, which came in `packet`. If its datagram is whole, turns `packet` into the datagram and returns
+    /// true.
     #[inline(never)]
     fn reassemble<'r>(
         &mut self,
@@ -130,12 +132,13 @@ impl Host<'_> {
                 Ok((header, payload)) => {
                     counters.reassembled += 1;
                     (packet.header, packet.payload) = (header, payload);
-                    // Whatever a device says of checksums, it says of a frame, and nobody below has seen the datagram
-                    // whole. "Verified" on a fragment is the word of whoever sent it (a kernel that cut what it had in
-                    // one piece, a guest that passes on what it heard); "blank" is from a place to the end of the
-                    // frame, which is not that of the datagram. Both are no reason not to look.
+                    // What the device says about checksums applies to one frame, and no layer below has seen the whole
+                    // datagram. "Verified" on a fragment is only the word of its sender (a kernel that cut a whole
+                    // packet, a guest that passes on what it received). "Blank" covers the bytes to the end of the
+                    // frame, which is not the end of the datagram. So the checksum is verified in either case.
                     packet.verify_checksum = true;
-                    // The header is the first fragment's; congestion met by any fragment was met by the whole.
+                    // The header is that of the first fragment. If any fragment met congestion, so did the whole
+                    // datagram.
                     packet.tos = header.get(1).copied().unwrap_or_default();
                     packet.ttl = header.get(8).copied().unwrap_or_default();
                     if datagram.congestion() {
@@ -157,7 +160,7 @@ impl Host<'_> {
     }
 }
 
-/// Whether another host can have sent from `address` (RFC 1122 3.2.1.3).
+/// Whether `address` can be the source address of another host (RFC 1122 3.2.1.3).
 #[inline]
 fn is_source(ours: Cidr, address: Ipv4Addr) -> bool {
     is_unicast(address)
@@ -182,7 +185,7 @@ fn packet<'r>(ours: Cidr, frame: &Frame<'_>, parsed: &Parsed<'r>) -> Packet<'r> 
     }
 }
 
-/// What came of a datagram whose time is over, if its sender is to be told: 8 bytes of its payload.
+/// The part of an expired datagram that arrived, with 8 bytes of its payload, if its sender is to get an error.
 fn expired<'r>(
     datagram: &Datagram<'_>,
     ours: Cidr,
@@ -209,7 +212,7 @@ fn expired<'r>(
     Some(region.alloc(packet).ok()?)
 }
 
-/// Header and payload of a whole datagram, in `region`.
+/// Copies the header and the payload of a whole datagram to `region`.
 fn copy<'r>(
     datagram: &Datagram<'_>,
     region: &'r Region<'_>,

@@ -1,4 +1,4 @@
-//! What is done to a packet on its way down: a source, a route, a header, and fragments where it does not fit.
+//! The way of a packet down: source address, route, header, and fragmentation if it does not fit.
 
 use core::{
     net::{IpAddr, Ipv4Addr},
@@ -16,14 +16,14 @@ use crate::{
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
 
-/// The TTL of a multicast that does not say how far it is to go.
+/// The default TTL of a multicast packet.
 const MULTICAST_TTL: u8 = 1;
 
-/// The shortest packet that carries a part of a payload, in bytes. A link that takes less than 68 is none (RFC 791 3.2);
-/// whatever it says, pieces of this length are made.
+/// The shortest packet that carries a part of a payload, in bytes. Every link has an MTU of at least 68 (RFC 791 3.2).
+/// Even if a link claims less, fragments have this length.
 const SHORTEST_FRAGMENT: usize = HEADER_LEN + 8;
 
-/// What the link is at this moment.
+/// The state of the link at this moment.
 #[derive(Clone, Copy)]
 struct Below {
     ours: Cidr,
@@ -39,7 +39,7 @@ impl Below {
     }
 }
 
-/// Why a packet is not sent: [`SendError`] without what the packet says itself, so that it fits a register on its way.
+/// Why a packet is not sent: a [`SendError`] without the fields that the packet itself has, so that it fits a register.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
     NoRoute,
@@ -48,21 +48,21 @@ enum Refusal {
     TooLong { most: u32 },
 }
 
-/// How a packet is sent.
+/// The decision how to send a packet.
 struct Plan {
     fields: Fields,
-    /// The neighbour that leads there; none for a broadcast or multicast.
+    /// The next hop, or `None` for a broadcast or multicast.
     neighbour: Option<Ipv4Addr>,
-    /// What goes in one piece, header included, in bytes.
+    /// The longest packet that is sent in one piece, header included, in bytes.
     mtu: usize,
-    /// Whether it is cut here.
+    /// Whether this layer fragments the packet.
     in_pieces: bool,
-    /// Whether the interface cuts it.
+    /// Whether the interface fragments the packet.
     is_cut_below: bool,
 }
 
 impl Plan {
-    /// What is left to the interface of a packet that is not cut here.
+    /// The work that is left to the interface, for a packet that this layer does not fragment.
     #[inline]
     fn offload(&self, checksum: Option<PartialChecksum>) -> TxOffload {
         let segment_size = match self.is_cut_below {
@@ -78,7 +78,7 @@ impl Plan {
 }
 
 impl Host<'_> {
-    /// Sends a packet through `link`, in as many pieces as it needs.
+    /// Sends a packet through `link`, in as many fragments as it needs.
     ///
     /// # Errors
     /// The device is broken.
@@ -99,7 +99,7 @@ impl Host<'_> {
         };
         if !plan.in_pieces {
             let header = Ipv4Header::new(&plan.fields, 0, payload.len(), false);
-            // Where the interface does nothing, the compiler sees here that nothing is left to it.
+            // If the interface does no work, the compiler can see here that none is left to it.
             let offload = match link.offloads() {
                 Offloads::NONE => TxOffload::NONE,
                 _ => plan.offload(outgoing.checksum),
@@ -108,7 +108,7 @@ impl Host<'_> {
         } else if let Some(checksum) = outgoing.checksum
             && link.offloads().checksum
         {
-            // No interface sees the whole of it.
+            // The interface does not see the whole packet, so the checksum is completed here.
             self.send_fragments(now, link, &plan, &Completed::new(&payload, checksum))?;
         } else {
             self.send_fragments(now, link, &plan, &payload)?;
@@ -116,7 +116,8 @@ impl Host<'_> {
         Ok(Sent::Queued)
     }
 
-    /// The largest packet that goes to `destination` in one piece over `link`, in bytes, as far as is known.
+    /// The length in bytes of the largest packet that reaches `destination` over `link` without fragmentation, as far
+    /// as is known.
     pub fn path_mtu(
         &self,
         now: Instant,
@@ -144,7 +145,7 @@ impl Host<'_> {
             Some(IpAddr::V4(source)) => source,
             Some(IpAddr::V6(_)) => return Err(Refusal::BadSource),
         };
-        // A host that has no address yet may ask all for one, and says so (RFC 1122 3.2.1.3 (a)).
+        // A host that has no address yet may send a broadcast from 0.0.0.0 to get one (RFC 1122 3.2.1.3 (a)).
         let asks_for_one =
             || outgoing.source.is_some() && source.is_unspecified() && destination.is_broadcast();
         if (source != ours || ours.is_unspecified()) && !asks_for_one() {
@@ -155,11 +156,11 @@ impl Host<'_> {
             _ => self.route(below.ours, destination)?,
         };
         let PathMtu { mtu, routers_fragment } = self.paths.mtu(now, destination, below.mtu);
-        // Where a path may take less than is sent there, routers make the pieces (RFC 1191 3).
+        // If the path MTU may be below the length of the packet, routers may fragment (RFC 1191 3).
         let routers_fragment = routers_fragment || outgoing.routers_fragment;
         let fits = HEADER_LEN + length <= mtu;
         let dont_fragment = fits && (outgoing.dont_fragment || !routers_fragment);
-        // In one piece it is atomic (RFC 6864 4): DF, and the identification says nothing.
+        // An unfragmented packet is atomic (RFC 6864 4): DF is set, and the identification has no meaning.
         let (identification, is_cut_below) = match dont_fragment {
             true => (0, false),
             false => self.unlike_atomic(below, outgoing, destination, length, mtu)?,
@@ -183,7 +184,7 @@ impl Host<'_> {
         Ok(Plan { fields, neighbour, mtu, in_pieces, is_cut_below })
     }
 
-    /// The identification of a packet that is not atomic, and whether it is cut below.
+    /// The identification of a packet that is not atomic, and whether the interface fragments it.
     #[inline(never)]
     fn unlike_atomic(
         &mut self,
@@ -197,7 +198,7 @@ impl Host<'_> {
         if length > most {
             return Err(Refusal::TooLong { most: most as u32 });
         }
-        // The interface cuts for its own MTU, and knows of no smaller one. This is the one place that knows.
+        // The interface fragments for its own MTU, and does not know a smaller path MTU. Only this layer knows it.
         let is_cut_below = HEADER_LEN + length > mtu
             && below.offloads.udp_fragmentation
             && outgoing.protocol == Protocol::UDP
@@ -207,14 +208,14 @@ impl Host<'_> {
         Ok((self.paths.next_identification(self.hash, destination, protocol), is_cut_below))
     }
 
-    /// The neighbour that leads to a destination that is none; none for a broadcast or multicast.
+    /// The next hop to a destination that is not a neighbour, or `None` for a broadcast or multicast.
     #[inline(never)]
     fn route(&self, ours: Cidr, destination: Ipv4Addr) -> Result<Option<Ipv4Addr>, Refusal> {
         let location = ours.locate(destination);
         let to_all = location == Location::Broadcast || destination.is_broadcast();
         match destination.octets()[0] {
-            // Nothing leaves to the first two (RFC 1122 3.2.1.3 (a), (b), (g)), and nobody is to have an address of
-            // the last (RFC 6890 2.2.2, 240.0.0.0/4), but for the broadcast.
+            // The first two blocks are never a destination (RFC 1122 3.2.1.3 (a), (b), (g)). No host has an address in
+            // the last one (RFC 6890 2.2.2, 240.0.0.0/4), which contains the broadcast address.
             0 | 127 | 240.. if !destination.is_broadcast() => Err(Refusal::BadAddress),
             _ if to_all || destination.is_multicast() => Ok(None),
             _ if destination == ours.address() || location == Location::Network => {
@@ -224,7 +225,7 @@ impl Host<'_> {
         }
     }
 
-    /// Sends one piece.
+    /// Sends one packet or fragment.
     #[inline]
     fn transmit<E: Neighbours<Ipv4Addr>>(
         &mut self,
@@ -242,7 +243,7 @@ impl Host<'_> {
         }
     }
 
-    /// Sends a packet in pieces of at most the MTU of its path, each with a header; in one if that is enough.
+    /// Sends a packet in fragments of at most the path MTU, each with a header, or in one piece if it fits.
     #[inline(never)]
     fn send_fragments<E: Neighbours<Ipv4Addr>>(
         &mut self,
@@ -259,7 +260,7 @@ impl Host<'_> {
             let piece = Payload::slice(&payload, offset, step);
             let more = offset + piece.len() < length;
             let header = Ipv4Header::new(&plan.fields, offset, piece.len(), more);
-            // Of the same type as a whole packet that is `dyn`: one copy of the way down for both.
+            // A fragment has the same type as a whole `dyn` packet, so that the layers below need one copy of the code.
             let piece: &dyn Payload = &piece;
             self.transmit(now, link, plan, (header, &piece), TxOffload::NONE)?;
             offset += step;
@@ -270,7 +271,7 @@ impl Host<'_> {
     }
 }
 
-/// Sends one piece to a group, or to all.
+/// Sends one packet or fragment to a multicast group or to the broadcast address.
 #[cold]
 fn send_to_many<E: Neighbours<Ipv4Addr>>(
     now: Instant,
@@ -286,7 +287,7 @@ fn send_to_many<E: Neighbours<Ipv4Addr>>(
     link.send(now, mac, EtherType::IPV4, packet, offload)
 }
 
-/// What the sender of a packet with a payload of `length` bytes is told.
+/// The error that is returned for a packet with a payload of `length` bytes.
 #[cold]
 fn explain(refusal: Refusal, outgoing: &Outgoing, length: usize, has_address: bool) -> SendError {
     let destination = outgoing.destination;

@@ -1,8 +1,8 @@
 //! Identifications (RFC 6864).
 //!
-//! A number must not come again for the same source, destination and protocol while a fragment of the
-//! earlier datagram may be under way, and must not be predictable across destinations. Datagrams that
-//! cannot be fragmented (`DF`, in one piece) need none: they get 0 and use none up.
+//! An identification must not be used again for one source, destination and protocol while a fragment of the earlier
+//! datagram may be under way. It must not be predictable across destinations. Datagrams that cannot be fragmented (DF
+//! set and sent in one piece) need no identification: they have 0, and use no number up.
 
 use core::net::Ipv4Addr;
 
@@ -12,8 +12,8 @@ use network::Protocol;
 use super::Paths;
 
 impl Paths<'_> {
-    /// The identification of the next datagram to `destination`, which nobody can predict who does not know the
-    /// secret of `hash`. Destinations are spread over the counters of the table.
+    /// The identification of the next datagram to `destination`. It is unpredictable without the secret of `hash`. The
+    /// destinations share the counters of the table.
     pub(crate) fn next_identification(
         &mut self,
         hash: KeyedHash,
@@ -24,7 +24,8 @@ impl Paths<'_> {
         let index = hash as usize & self.rows.len().wrapping_sub(1);
         let Some(row) = self.rows.get_mut(index) else { return 0 };
         row.counter = row.counter.wrapping_add(1);
-        // Two destinations of one counter are still at different places of the cycle, and each begins at its own.
+        // Two destinations that share a counter are at different places of the cycle, because each has an offset of its
+        // own.
         row.counter.wrapping_add((hash >> 32) as u16)
     }
 }

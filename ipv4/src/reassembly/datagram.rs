@@ -1,4 +1,4 @@
-//! One datagram, and what is known of it while fragments are missing.
+//! One datagram, and its state while fragments are missing.
 
 use core::net::Ipv4Addr;
 
@@ -9,46 +9,46 @@ use rt_regions::{ChunkQueue, Exhausted, Region};
 use super::map::Map;
 use crate::wire::{MAX_HEADER_LEN, MAX_PACKET_LEN, Parsed};
 
-/// ECN codepoint: the sender does not take part (RFC 3168 5).
+/// ECN codepoint: the sender does not support ECN (RFC 3168 5).
 const NOT_ECT: u8 = 0;
-/// ECN codepoint: a router met congestion.
+/// ECN codepoint: a router experienced congestion.
 const CONGESTION_EXPERIENCED: u8 = 3;
 
-/// What the fragments of one datagram have in common (RFC 791 3.2).
+/// The fields that the fragments of one datagram have in common (RFC 791 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Who sent it.
+    /// The source address.
     pub source: Ipv4Addr,
-    /// Whom it is for.
+    /// The destination address.
     pub destination: Ipv4Addr,
-    /// What it carries.
+    /// The protocol of the payload.
     pub protocol: Protocol,
-    /// The number that the sender gave it.
+    /// The number that the sender gave the datagram.
     pub identification: u16,
 }
 
-/// A datagram of which fragments have come.
+/// A datagram of which fragments have arrived.
 #[derive(Debug)]
 pub struct Datagram<'p> {
     pub(super) key: Key,
     pub(super) deadline: Instant,
-    /// The pieces, numbered by their offset, beside what is known of the datagram.
+    /// The fragments, numbered by their offset, and the state of the datagram.
     pub(super) fragments: ChunkQueue<'p, Known>,
 }
 
 #[derive(Debug)]
 pub(super) struct Known {
-    /// What has come.
+    /// The bytes that have arrived.
     come: Map,
-    /// Where a fragment that has come begins.
+    /// Where the fragments that have arrived begin.
     begins: Map,
-    /// How many bytes have come.
+    /// How many bytes have arrived.
     received: usize,
-    /// Where the last fragment ends, once it has come.
+    /// Where the last fragment ends, once it has arrived.
     total: Option<usize>,
-    /// The highest end of what has come.
+    /// Where the bytes that have arrived end.
     end: usize,
-    /// The header of the first fragment, once it has come.
+    /// The header of the first fragment, once it has arrived.
     header: [u8; MAX_HEADER_LEN],
     header_length: usize,
     /// The ECN codepoints of the fragments (RFC 3168 5): bit n is set if one of them has codepoint n.
@@ -56,37 +56,37 @@ pub(super) struct Known {
 }
 
 impl Datagram<'_> {
-    /// What its fragments have in common.
+    /// The fields that its fragments have in common.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The header of the first fragment; nothing if that has not come.
+    /// The header of the first fragment, or `None` if that has not arrived.
     pub fn header(&self) -> Option<&[u8]> {
         let known = self.fragments.value();
         (known.header_length > 0).then(|| &known.header[..known.header_length])
     }
 
-    /// Whether any fragment had met congestion (RFC 3168 5.3).
+    /// Whether any fragment met congestion (RFC 3168 5.3).
     pub fn congestion(&self) -> bool {
         self.fragments.value().ecn & 1 << CONGESTION_EXPERIENCED != 0
     }
 
-    /// The pieces that have come, each with its offset, in the order in which they came.
+    /// The fragments that have arrived, each with its offset, in the order in which they arrived.
     pub fn fragments(&self) -> impl Iterator<Item = (usize, &[u8])> {
         self.fragments.iter().map(|(offset, bytes)| (offset as usize, bytes))
     }
 
-    /// The payload, put together in `region`.
+    /// The payload, assembled in `region`.
     ///
     /// # Errors
-    /// The region has no room for it.
+    /// The region has no room for the payload.
     pub fn payload<'r>(&self, region: &'r Region<'_>) -> Result<&'r [u8], Exhausted> {
         Ok(self.fragments.gather(self.fragments.value().end, region)?)
     }
 }
 
-/// How a fragment fits to those that came before.
+/// How a fragment relates to those that arrived before.
 pub(super) enum Fit {
     New,
     Duplicate,
@@ -111,25 +111,24 @@ impl Known {
         self.total == Some(self.received)
     }
 
-    /// Whether no packet can be made of what has come: header and payload would be too long, or some
-    /// fragments met congestion and others say that their sender does not know of such a thing
-    /// (RFC 3168 5.3).
+    /// Whether the fragments make no valid packet: header and payload would be too long, or some fragments met
+    /// congestion and others say that their sender does not support ECN (RFC 3168 5.3).
     pub(super) fn is_impossible(&self) -> bool {
         let contradiction = 1 << CONGESTION_EXPERIENCED | 1 << NOT_ECT;
         self.header_length + self.end > MAX_PACKET_LEN || self.ecn & contradiction == contradiction
     }
 
-    /// Notes that the bytes from `offset` on have come; `more` says that others follow them.
+    /// Records that `length` bytes from `offset` on have arrived; `more` says that others follow them.
     pub(super) fn note(&mut self, offset: usize, length: usize, more: bool) -> Fit {
         let end = offset + length;
         let (first, last) = (offset / 8, (end - 1) / 8);
-        // What comes in order, as most does, lies beyond all that has come.
+        // A fragment in order, as most are, lies beyond all that have arrived.
         if offset < self.end && self.come.any(first, last) {
             let one_piece = self.begins.any(first, first)
                 && !self.begins.any(first + 1, last)
                 && self.come.all(first, last)
                 && (!self.come.any(last + 1, last + 1) || self.begins.any(last + 1, last + 1));
-            // The map knows ends to 8 bytes only: what others follow ends before the last fragment does.
+            // The map is only exact to 8 bytes: a fragment that others follow ends before the last fragment does.
             let same_end = match self.total {
                 Some(total) if more => end < total,
                 total => more || total == Some(end),

@@ -1,4 +1,4 @@
-//! Which parts of a payload have come.
+//! A bit map of a payload, which records the parts that have arrived.
 
 use crate::wire::MAX_PACKET_LEN;
 
@@ -24,7 +24,7 @@ impl Map {
         self.0[bit / 64] |= 1 << (bit % 64);
     }
 
-    /// Whether any of the bits from `first` to `last` is set; there are none beyond the end.
+    /// Whether any of the bits from `first` to `last` is set. Bits beyond the end are not set.
     pub(super) fn any(&self, first: usize, last: usize) -> bool {
         Self::words(first, last)
             .any(|(word, mask)| self.0.get(word).is_some_and(|bits| bits & mask != 0))
@@ -36,7 +36,7 @@ impl Map {
             .all(|(word, mask)| self.0.get(word).is_some_and(|bits| bits & mask == mask))
     }
 
-    /// Sets the bits from `first` to `last`, which is not before it.
+    /// Sets the bits from `first` to `last`, which must not be before `first`.
     pub(super) fn set(&mut self, first: usize, last: usize) {
         let (from, to) = (u64::MAX << (first % 64), u64::MAX >> (63 - last % 64));
         match &mut self.0[first / 64..=last / 64] {

@@ -7,14 +7,14 @@ use network::Protocol;
 
 use super::Key;
 
-/// How many are remembered; one more replaces the oldest.
+/// How many refused datagrams are remembered. One more replaces the oldest.
 const REMEMBERED: usize = 16;
 
-/// How long what still comes of a refused datagram may be under way behind what came. No longer, for a
-/// sender may use the number again, and anybody can forge an overlap.
+/// How long the later fragments of a refused datagram are dropped. The time is short, because the sender may use the
+/// identification again, and anybody can forge an overlap.
 const HOLDS: Duration = Duration::from_secs(1);
 
-/// The key of no datagram, whose time was over before any came.
+/// The key of an unused place, which has always been expired.
 const NOBODY: Key = Key {
     source: Ipv4Addr::UNSPECIFIED,
     destination: Ipv4Addr::UNSPECIFIED,
@@ -22,31 +22,31 @@ const NOBODY: Key = Key {
     identification: 0,
 };
 
-/// What still comes of a refused datagram is dropped too (RFC 5722 4), until its time is over or another
-/// datagram with its number begins.
+/// The datagrams that were refused a short time ago. Their later fragments are dropped too (RFC 5722 4), until the
+/// entry expires or a new datagram with the same key begins.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// The datagrams, and when the time of each is over.
+    /// The keys of the datagrams, and when each entry expires.
     keys: [(Key, Instant); REMEMBERED],
     next: usize,
-    /// The time of all of them is over then: most hosts are never sent such a datagram.
+    /// When the last entry expires. Most hosts never receive such a datagram.
     until: Instant,
 }
 
 impl Refused {
-    /// None was refused.
+    /// No datagram was refused.
     pub(super) const NONE: Self =
         Self { keys: [(NOBODY, Instant::ZERO); REMEMBERED], next: 0, until: Instant::ZERO };
 
-    /// Notes that fragments of `key` are to be dropped for a while.
+    /// Records that fragments of `key` are to be dropped for a while.
     pub(super) fn note(&mut self, now: Instant, key: Key) {
         self.until = now + HOLDS;
         self.keys[self.next] = (key, self.until);
         self.next = (self.next + 1) % REMEMBERED;
     }
 
-    /// Whether a fragment of `key` is to be dropped. The first of a datagram, with `offset` 0, is not, and
-    /// nothing after it.
+    /// Whether a fragment of `key` is to be dropped. A first fragment, with `offset` 0, is not dropped, nor is any
+    /// after it.
     pub(super) fn contains(&mut self, now: Instant, key: Key, offset: usize) -> bool {
         if self.until <= now {
             return false;

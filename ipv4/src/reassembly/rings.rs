@@ -1,13 +1,13 @@
-//! The nodes of lists: a list with its head is a ring, so that no node is without neighbours.
+//! The nodes of linked lists. A list and its head form a ring, so that every node has neighbours.
 
-/// What a place is in the lists: a member of three, and a head.
+/// The role of a place in the lists: a member of three lists, and the head of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Of the datagrams with one remainder of the hash of their key.
+    /// A member of the list of datagrams with one remainder of the hash of their key.
     InKeys,
-    /// Of the datagrams with one remainder of the hash of their source.
+    /// A member of the list of datagrams with one remainder of the hash of their source.
     InSources,
-    /// Of all datagrams.
+    /// A member of the list of all datagrams.
     InAll,
     /// The head of a list of [`InKeys`](Self::InKeys).
     Keys,
@@ -15,7 +15,7 @@ pub(super) enum Role {
     Sources,
 }
 
-/// How many roles a place has: as many as a power of two, for the sake of those who divide by it.
+/// How many roles a place has: a power of two, which makes divisions by it cheap.
 pub(super) const ROLES: usize = 8;
 
 /// A place in one of its roles.

@@ -1,6 +1,6 @@
-//! The datagrams that wait: found by their key, in the order in which they were opened, counted in all and by
-//! source. Nothing here takes longer for many than for few, but to count those of a source that has many, whatever
-//! keys a flood chooses: they are hashed with a secret.
+//! The table of the datagrams that wait. It finds them by their key, keeps them in the order in which they were opened,
+//! and counts them in total and by source. Each operation takes the same time for many datagrams as for few, except
+//! counting those of one source. A flood cannot change that by its choice of keys, because the hash has a secret.
 
 use core::{mem, net::Ipv4Addr};
 
@@ -12,35 +12,35 @@ use super::{
     rings::{Link, Node, ROLES, Role},
 };
 
-/// The head of the list of all datagrams: place 0 has none.
+/// The head of the list of all datagrams: place 0 holds no datagram.
 const ALL: Node = Node::new(0, Role::InAll);
 
 #[derive(Debug)]
 pub(super) struct Table<'p> {
     hash: TableHash,
     slots: RegionVec<'p, Slot<'p>>,
-    /// The place that is taken next; behind it is the one after it.
+    /// The head of the list of free places.
     free: Node,
-    /// One less than there are lists of each kind, as many as a power of two.
+    /// The number of lists of each kind, which is a power of two, minus one.
     mask: usize,
     /// How many datagrams there are.
     count: usize,
-    /// How many pages they have.
+    /// How many pages the datagrams have.
     pages: usize,
 }
 
-/// A place: for a datagram, and for the heads of two lists, which have nothing to do with it.
+/// A place for a datagram and for the heads of two lists, which are unrelated to the datagram.
 #[derive(Debug)]
 struct Slot<'p> {
     datagram: Option<Datagram<'p>>,
-    /// How many pages of the datagram are counted.
+    /// How many pages of the datagram are included in the total.
     pages: usize,
-    /// The neighbours in each role; of a free place, what is behind it in the first is free too.
+    /// The neighbours in each role. In a free place, the first role links to the next free place.
     links: [Link; ROLES],
 }
 
 impl<'p> Table<'p> {
-    /// Room for so many datagrams, 1 at least.
+    /// An empty table with room for `datagrams` datagrams, at least 1.
     pub(super) fn new(
         datagrams: usize,
         hash: TableHash,
@@ -58,7 +58,7 @@ impl<'p> Table<'p> {
             slots[place].links[Role::InKeys as usize].behind = Node::new(place + 1, Role::InKeys);
         }
         let free = Node::new(1, Role::InKeys);
-        // As many lists as a power of two, and more than half as many as datagrams.
+        // The number of lists is a power of two, and more than half of the number of datagrams.
         let mask = usize::MAX >> datagrams.leading_zeros() >> 1;
         Ok(Self { hash, slots, free, mask, count: 0, pages: 0 })
     }
@@ -109,7 +109,7 @@ impl<'p> Table<'p> {
         (oldest != ALL).then_some(oldest.place())
     }
 
-    /// Of the datagrams of one source, the place of the one that was opened first, and how many pages all of them
+    /// The place of the datagram of one source that was opened first, and how many pages all datagrams of that source
     /// have.
     #[inline]
     pub(super) fn of_source(&self, source: Ipv4Addr) -> (Option<usize>, usize) {
@@ -128,7 +128,7 @@ impl<'p> Table<'p> {
         }
     }
 
-    /// Adds a datagram, of which there is none with this key, to a table that is not full, and says where.
+    /// Adds a datagram whose key is new to a table that is not full; returns its place.
     #[inline]
     pub(super) fn add(&mut self, datagram: Datagram<'p>) -> usize {
         let place = self.free.place();
@@ -142,7 +142,7 @@ impl<'p> Table<'p> {
         place
     }
 
-    /// Counts the pages of a datagram again.
+    /// Updates the page count of a datagram.
     #[inline(never)]
     pub(super) fn count_pages(&mut self, place: usize) {
         let slot = &mut self.slots[place];
@@ -166,7 +166,7 @@ impl<'p> Table<'p> {
         self.slots[place].datagram.take()
     }
 
-    /// Puts a node, which is in no list, at the end of one.
+    /// Appends a node, which is in no list, to a list.
     #[inline(never)]
     fn push(&mut self, head: Node, node: Node) {
         let before = mem::replace(&mut self.link_mut(head).before, node);
@@ -174,7 +174,7 @@ impl<'p> Table<'p> {
         *self.link_mut(node) = Link { before, behind: head };
     }
 
-    /// Takes a node out of its list.
+    /// Removes a node from its list.
     #[inline(never)]
     fn unlink(&mut self, node: Node) {
         let Link { before, behind } = self.link(node);
@@ -192,13 +192,13 @@ impl<'p> Table<'p> {
         &mut self.slots[node.place()].links[node.role()]
     }
 
-    /// The head of the list that the datagrams of this source are in, the oldest first.
+    /// The head of the list that holds the datagrams of this source, the oldest first.
     #[inline(never)]
     fn sources(&self, source: Ipv4Addr) -> Node {
         self.list_of(self.hash.hash(source.to_bits()), Role::Sources)
     }
 
-    /// The head of the list that the datagram with this key is in.
+    /// The head of the list that holds the datagram with this key.
     #[inline(never)]
     fn keys(&self, key: &Key) -> Node {
         self.list_of(self.hash_of(key), Role::Keys)
@@ -209,8 +209,8 @@ impl<'p> Table<'p> {
         Node::new(hash as usize & self.mask, role)
     }
 
-    /// One after the other, each with the hash of what was before: numbers and sources, of which a flood chooses
-    /// many, are hashed twice at least, so that no distance between them is the same in the table.
+    /// Hashes the fields in turn, each with the hash of the fields before. A flood chooses many identifications and
+    /// sources, so these are hashed at least twice: no distance between them is the same in the table.
     #[inline]
     fn hash_of(&self, key: &Key) -> u32 {
         let number = u32::from(key.protocol.0) << 16 | u32::from(key.identification);
