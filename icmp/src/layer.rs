@@ -14,59 +14,59 @@ use crate::{
     rules,
 };
 
-/// The errors that are sent in a second, in the long run.
+/// The rate of errors in the long run, in errors a second.
 const ERRORS_PER_SECOND: u32 = 100;
 
-/// The errors that are sent at once.
+/// The largest burst of errors.
 const ERROR_BURST: u32 = 50;
 
 layer::counters! {
-    /// What the ICMP layer counted.
+    /// The counters of the ICMP layer.
     pub struct Counters of "icmp" {
         /// Messages received.
         messages_rx,
         /// Messages sent.
         messages_tx,
-        /// Not sent: the network refused.
+        /// Messages not sent: the network did not send them.
         not_sent,
         /// Dropped: shorter than a header.
         short,
         /// Dropped: wrong checksum.
         bad_checksum,
-        /// Echo requests received and answered, as far as the network took the answer.
+        /// Echo requests received. Each is answered, though the network may not send the answer.
         echo_requests,
         /// Echo requests to a broadcast or multicast address, ignored.
         broadcast_echo_requests,
-        /// Echo replies, ignored: nobody here asked.
+        /// Echo replies, ignored: this host sends no requests.
         echo_replies,
         /// Errors handed up to the transport.
         errors_rx,
-        /// Errors ignored: no memory for what they say.
+        /// Errors ignored: no memory for their contents.
         errors_no_room,
-        /// Errors that quote no IPv4 packet, ignored.
+        /// Errors ignored: they quote no IPv4 packet.
         malformed_errors,
-        /// Errors about packets that we did not send, ignored.
+        /// Errors ignored: they are about packets that we did not send.
         errors_not_ours,
-        /// Errors about a fragment other than the first, ignored.
+        /// Errors ignored: they are about a fragment other than the first.
         errors_of_fragments,
-        /// MTUs in errors that cannot be true: below 68, or not below the length of the packet, or the packet
-        /// had no DF. Handed up as 0.
+        /// Errors with an impossible MTU, handed up as 0: it is below 68 or not below the length of the packet, or the
+        /// packet had no DF.
         bad_mtus,
         /// Source quenches, ignored.
         source_quenches,
         /// Redirects, ignored.
         redirects,
-        /// Messages of a type or code that is not known, ignored.
+        /// Messages of an unknown type or code, ignored.
         unknown_types,
-        /// Errors sent, as far as the network took them.
+        /// Errors handed to the network, which may not send them.
         errors_tx,
         /// Errors not sent: RFC 1122 3.2.2 forbids them.
         errors_forbidden,
-        /// Errors not sent: there were too many.
+        /// Errors not sent: the rate limit was reached.
         errors_limited,
-        /// Handed up, and nobody wanted the protocol.
+        /// Packets handed up that no layer claimed: the protocol is unknown.
         unknown_protocol,
-        /// Errors handed up, and nobody wanted them.
+        /// Errors handed up that no layer claimed.
         unwanted_errors,
     }
 }
@@ -81,16 +81,16 @@ pub struct Icmp<I> {
 }
 
 impl<I> Icmp<I> {
-    /// The layer over `network`, which sends about 100 errors a second, and 50 at once. How many exactly, the
-    /// secret `seed` decides: see [`TokenBucket`]. It can be the seed of the other layers too: see [`layer::seed_for`].
+    /// The layer over `network`. It sends about 100 errors a second, and about 50 at once; the secret `seed` decides
+    /// the exact numbers, see [`TokenBucket`]. The other layers may share the seed; see [`layer::seed_for`].
     pub fn new(network: I, seed: u128) -> Self {
         let errors =
             TokenBucket::new(ERRORS_PER_SECOND, ERROR_BURST, layer::seed_for(*b"icmp", seed));
         Self { network, errors, counters: Counters::default(), log: false }
     }
 
-    /// This layer with another limit for the errors that it sends: `per_second` in the long run,
-    /// `burst` at once. 0 for either: it sends none.
+    /// Sets the limit for the errors that the layer sends: `per_second` in the long run, `burst` at once. If either is
+    /// 0, it sends none.
     #[must_use]
     pub fn with_error_rate(self, per_second: u32, burst: u32) -> Self {
         Self { errors: self.errors.with_limit(per_second, burst), ..self }
@@ -101,7 +101,7 @@ impl<I> Icmp<I> {
         &self.network
     }
 
-    /// The network below, to be changed.
+    /// The network below, mutably.
     pub fn network_mut(&mut self) -> &mut I {
         &mut self.network
     }
@@ -113,7 +113,7 @@ impl<I> Icmp<I> {
 }
 
 impl<I: Network> Icmp<I> {
-    /// Handles a message; gives back what the transport is to know.
+    /// Handles a message; returns the error to hand up to the transport, if it is one.
     fn message<'r>(
         &mut self,
         now: Instant,
@@ -151,7 +151,7 @@ impl<I: Network> Icmp<I> {
         Ok(None)
     }
 
-    /// Finds out what a received error is about.
+    /// Finds the packet that a received error is about.
     fn error<'r>(
         &mut self,
         reporter: IpAddr,
@@ -186,8 +186,8 @@ impl<I: Network> Icmp<I> {
         Some(error)
     }
 
-    /// Sends a message about `packet` to its sender. It has no DF: an error that says that it is too big for
-    /// a path could not be told from a forged one.
+    /// Sends a message about `packet` to its sender. The message has no DF: if it were too big for a path, an error
+    /// that says so could not be told from a forged one.
     fn transmit(
         &mut self,
         now: Instant,
@@ -197,7 +197,7 @@ impl<I: Network> Icmp<I> {
         payload: &dyn Payload,
     ) -> Result<(), I::Error> {
         let outgoing = Outgoing {
-            // Who was asked answers.
+            // The address that was asked answers.
             source: self.network.is_ours(packet.destination).then_some(packet.destination),
             tos,
             routers_fragment: true,
@@ -228,12 +228,12 @@ impl<I: Network> Layer for Icmp<I> {
                 let error = self.message(now, packet, region)?;
                 Ok(error.map_or(Rx::Handled, |error| Rx::Item(Delivery::Error(error))))
             }
-            // The network below found fault with somebody's packet: its sender is told.
+            // The network below rejected a packet: its sender gets an error.
             Ok(Rx::Item(Delivery::Rejected(packet, problem))) => {
                 self.send_error(now, packet, *problem)?;
                 Ok(Rx::Handled)
             }
-            // As it came, in the place where it came to: the rest is not copied.
+            // The item is returned where it is, so that nothing is copied.
             _ => received,
         }
     }

@@ -5,16 +5,16 @@ use core::net::Ipv4Addr;
 use network::{Packet, Protocol};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, network_endian::U16};
 
-/// What an error quotes of the payload, at least, if there was as much (RFC 792).
+/// The least that an error quotes of the payload, in bytes, if the payload is as long (RFC 792).
 const LEAST_PAYLOAD: usize = 8;
 
-/// The MTU that every link has; a smaller one is a lie (RFC 1191 3).
+/// The smallest MTU in bytes that a link can have. A smaller one in an error is false (RFC 1191 3).
 const MIN_MTU: u16 = layer::IPV4_MIN_MTU as u16;
 
-/// The flags and the offset of a whole packet that no router may fragment.
+/// The flags and offset field of a whole packet that no router may fragment.
 const DONT_FRAGMENT: u16 = 0x4000;
 
-/// The MTUs of the links that there are, in a router's stead that does not say (RFC 1191 7.1).
+/// The MTUs of common links, which replace the MTU that an old router does not give (RFC 1191 7.1).
 const PLATEAUS: [u16; 11] =
     [65_535, 32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
 
@@ -37,7 +37,7 @@ pub(crate) struct OriginalHeader {
 const _: () = assert!(size_of::<OriginalHeader>() == 20);
 
 impl OriginalHeader {
-    /// The header at the beginning of `packet`; nothing if it is no IPv4 header.
+    /// The header at the beginning of `packet`, or `None` if it is not an IPv4 header.
     pub(crate) fn of(packet: &[u8]) -> Option<&Self> {
         let (header, _) = Self::ref_from_prefix(packet).ok()?;
         let sound = header.version_ihl >> 4 == 4
@@ -62,11 +62,11 @@ impl OriginalHeader {
         self.flags_offset.get() & 0x1fff != 0
     }
 
-    /// The MTU that a router meant when it said that this packet was too big for `reported` bytes.
+    /// The path MTU that follows from a router's error that this packet is longer than `reported` bytes.
     ///
-    /// An old router says 0: then it is the largest plateau below the packet's length (RFC 1191 5).
-    /// Nothing if it cannot be true: no link has the MTU, the packet would have fitted, or was a fragment or
-    /// without DF, so that the router would have cut it.
+    /// An old router reports 0: then the MTU is the largest plateau below the packet's length (RFC 1191 5). The result
+    /// is `None` if the report cannot be true: no link has this MTU, the packet would have fitted, or it was a fragment
+    /// or had no DF, so that the router would have fragmented it.
     pub(crate) fn path_mtu(&self, reported: u32) -> Option<u16> {
         let length = self.total_length.get();
         let mtu = match reported {
@@ -78,22 +78,22 @@ impl OriginalHeader {
     }
 }
 
-/// Why an error is of no use.
+/// Why a received error is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// What it quotes is no IPv4 header, or less than RFC 792 demands.
+    /// The quote is not an IPv4 header, or is shorter than RFC 792 requires.
     Malformed,
-    /// It is about a fragment without the transport's header.
+    /// The error is about a fragment without the transport's header.
     LaterFragment,
 }
 
-/// The packet of which an error quotes the beginning. Its payload may be cut; no checksum can be verified.
+/// Parses the packet of which an error quotes the beginning. Its payload may be cut, so no checksum can be verified.
 pub(crate) fn original(quote: &[u8]) -> Result<(Packet<'_>, &OriginalHeader), Unusable> {
     let header = OriginalHeader::of(quote).ok_or(Unusable::Malformed)?;
     if header.is_later_fragment() {
         return Err(Unusable::LaterFragment);
     }
-    // What follows the packet may be an extension (RFC 4884).
+    // The bytes after the packet may be an extension (RFC 4884).
     let quote = &quote[..quote.len().min(header.total_length())];
     let whole = header.total_length() - header.length();
     let (bytes, payload) = quote.split_at(header.length());

@@ -1,4 +1,4 @@
-//! When an error may be sent at all, and how much of the packet it quotes.
+//! Rules for sending errors: when one may be sent, and how much of the packet it quotes.
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -7,14 +7,14 @@ use network::{Packet, Protocol};
 
 use crate::{HEADER_LEN, MessageType, quote::OriginalHeader};
 
-/// The longest error in bytes, IPv4 header included (RFC 1812 4.3.2.3): every host takes as much.
+/// The longest error in bytes, IPv4 header included (RFC 1812 4.3.2.3). Every host accepts a packet of this length.
 const LONGEST: usize = 576;
 
-/// The most that is quoted, so that an error with a header of 20 bytes is not above [`LONGEST`].
+/// The longest quote in bytes, so that an error with an IPv4 header of 20 bytes is not above [`LONGEST`].
 const LONGEST_QUOTE: usize = LONGEST - size_of::<OriginalHeader>() - HEADER_LEN;
 
-/// What an error about `packet` quotes: its header and the beginning of its payload, as they came.
-/// Nothing if RFC 1122 3.2.2 forbids an error about it.
+/// The quote in an error about `packet`: its header and the beginning of its payload, as received. It is `None` if RFC
+/// 1122 3.2.2 forbids an error about the packet.
 pub(crate) fn quote<'a>(packet: &Packet<'a>) -> Option<impl Payload + use<'a>> {
     let original = OriginalHeader::of(packet.header)?;
     let is_error = packet.protocol == Protocol::ICMP
@@ -22,16 +22,15 @@ pub(crate) fn quote<'a>(packet: &Packet<'a>) -> Option<impl Payload + use<'a>> {
     if packet.broadcast || original.is_later_fragment() || is_error || !is_one_host(packet.source) {
         return None;
     }
-    // A packet that was put together from fragments has the header of the first: quote no more than
-    // came with it.
+    // A reassembled packet has the header of its first fragment. The quote contains no more than arrived with that
+    // header.
     let came_with_it = original.total_length() - original.length();
     let most = LONGEST_QUOTE.saturating_sub(packet.header.len()).min(came_with_it);
     Some((packet.header, &packet.payload[..packet.payload.len().min(most)]))
 }
 
-/// Whether this can be the address of one host that is not this one: not 0/8, 127/8, multicast,
-/// class E or the broadcast address. A network's own broadcast address is the network layer's to
-/// know.
+/// Whether this can be the address of one other host: not in 0/8 or 127/8, not multicast, not of class E, and not the
+/// limited broadcast address. The network layer checks for the broadcast address of a network.
 fn is_one_host(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -41,7 +40,7 @@ fn is_one_host(address: IpAddr) -> bool {
     }
 }
 
-/// Multicast begins here, then class E, and the broadcast address is the last of them.
+/// The first multicast address. Class E follows, and ends with the limited broadcast address.
 const CLASS_D: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 0);
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub const HEADER_LEN: usize = size_of::<IcmpHeader>();
 /// Destination unreachable, code 4: fragmentation needed and DF set.
 const FRAGMENTATION_NEEDED: u8 = 4;
 
-/// What a message is (IANA's registry of ICMP types).
+/// The type of a message (IANA's registry of ICMP types).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
@@ -29,15 +29,15 @@ impl MessageType {
     pub const SOURCE_QUENCH: Self = Self(4);
     /// An error: another router is nearer to the destination.
     pub const REDIRECT: Self = Self(5);
-    /// Asks for the same bytes back.
+    /// A request to send the same bytes back.
     pub const ECHO_REQUEST: Self = Self(8);
     /// An error: the time to live, or the time for reassembly, ran out.
     pub const TIME_EXCEEDED: Self = Self(11);
     /// An error: the packet's header is wrong.
     pub const PARAMETER_PROBLEM: Self = Self(12);
 
-    /// Whether this is a query or the answer to one (RFC 1122 3.2.2): echo, timestamp, information,
-    /// address mask. All the rest are errors, or might be.
+    /// Whether this is a query or the reply to one (RFC 1122 3.2.2): echo, timestamp, information, address mask. All
+    /// other types are errors, or may be.
     pub const fn is_query(self) -> bool {
         matches!(self.0, 0 | 8 | 13..=18)
     }
@@ -64,13 +64,13 @@ impl MessageType {
 )]
 #[repr(C)]
 pub struct IcmpHeader {
-    /// What the message is.
+    /// The type of the message.
     pub message_type: MessageType,
-    /// What it is more exactly, by type.
+    /// The code, whose meaning depends on the type.
     pub code: u8,
     /// The Internet checksum of the whole message.
     pub checksum: U16,
-    /// The second word, in halves.
+    /// The second word, as two halves.
     pub rest: [U16; 2],
 }
 
@@ -79,14 +79,14 @@ const _: () = assert!(HEADER_LEN == 8);
 payload_of_bytes!(IcmpHeader);
 
 impl IcmpHeader {
-    /// The answer to this echo request, whose data is `data`. The answer's code is 0, whatever the
-    /// request's is.
+    /// The reply to this echo request, whose data is `data`. The code of the reply is 0, whatever the code of the
+    /// request is.
     #[must_use]
     pub fn echo_reply(&self, data: &[u8]) -> Self {
         Self::new(MessageType::ECHO_REPLY, 0, self.rest, &data)
     }
 
-    /// The error that says `problem` about the packet that begins with `quote`.
+    /// The header of an error that reports `problem` about the packet that begins with `quote`.
     pub fn error(problem: Problem, quote: &impl Payload) -> Self {
         let (message_type, code, rest) = match problem {
             Problem::TooBig(mtu) => {
@@ -111,10 +111,10 @@ impl IcmpHeader {
         header
     }
 
-    /// Takes the header off a message.
+    /// Separates the header of a message from the rest.
     ///
     /// # Errors
-    /// What is wrong with the message. The checksum is looked at if `verify_checksum` says so.
+    /// The message is too short, or its checksum is wrong. The checksum is only checked if `verify_checksum` is set.
     pub fn parse(message: &[u8], verify_checksum: bool) -> Result<(&Self, &[u8]), ParseError> {
         let parts = Self::ref_from_prefix(message).map_err(|_| ParseError::Short)?;
         if verify_checksum && !Checksum::new().add(message).is_valid() {
@@ -123,7 +123,7 @@ impl IcmpHeader {
         Ok(parts)
     }
 
-    /// What an error says; nothing if the message is no error, or one that is not known.
+    /// The problem that an error reports, or `None` if the message is not a known error.
     pub fn problem(&self) -> Option<Problem> {
         Some(match (self.message_type, self.code) {
             (MessageType::DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED) => {
@@ -149,7 +149,7 @@ impl IcmpHeader {
     }
 }
 
-/// What a code of Destination Unreachable says (RFC 792; RFC 1122 3.2.2.1; RFC 1812 5.2.7.1), 4 apart.
+/// The problem for a code of Destination Unreachable, except code 4 (RFC 792; RFC 1122 3.2.2.1; RFC 1812 5.2.7.1).
 fn unreachable(code: u8) -> Problem {
     match code {
         // Network unreachable, unknown, unreachable for the type of service.
@@ -159,13 +159,13 @@ fn unreachable(code: u8) -> Problem {
         2 => Problem::ProtocolUnreachable,
         3 => Problem::PortUnreachable,
         5 => Problem::SourceRouteFailed,
-        // The network, the host, communication, a precedence.
+        // The network, the host, the communication or a precedence is prohibited.
         9 | 10 | 13..=15 => Problem::Prohibited,
         _ => Problem::Unreachable,
     }
 }
 
-/// The code of Destination Unreachable that says `problem`.
+/// The code of Destination Unreachable that reports `problem`.
 fn code_of(problem: Problem) -> u8 {
     match problem {
         Problem::NetworkUnreachable => 0,
@@ -177,7 +177,7 @@ fn code_of(problem: Problem) -> u8 {
     }
 }
 
-/// `echo request 4660 sequence 1`, `port unreachable`, `type 13 code 0`
+/// Writes the message like `echo request 4660 sequence 1`, `port unreachable`, `type 13 code 0`.
 impl fmt::Display for IcmpHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.echo() {
@@ -208,7 +208,7 @@ impl defmt::Format for IcmpHeader {
 /// Why a message could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// Shorter than its header.
+    /// The message is shorter than its header.
     Short,
     /// The checksum is wrong.
     Checksum,
