@@ -4,11 +4,11 @@ use core::{error::Error, fmt};
 
 use rt_regions::Exhausted;
 
-/// Why a service, or who listens for its reports, could not be bound to a port.
+/// Why a service, or a listener for its ICMP errors, could not be bound to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Port 0 is nobody's: it says that there is no port to answer to (RFC 768).
+    /// Port 0 cannot be bound: it means that there is no port to answer to (RFC 768).
     Zero,
     /// A service is bound to the port already.
     InUse(u16),
@@ -16,10 +16,10 @@ pub enum BindError {
     NotBound(u16),
     /// The table of ports is full.
     Full {
-        /// How many ports it holds.
+        /// How many ports the table holds.
         most: usize,
     },
-    /// There is no memory for what the service keeps.
+    /// There is no memory for the state of the service.
     Exhausted(Exhausted),
 }
 

@@ -1,4 +1,4 @@
-//! The layer: datagrams to the services, and their replies back.
+//! The layer: hands datagrams to the services, and sends their replies.
 
 use core::{
     fmt,
@@ -24,59 +24,59 @@ pub(crate) use answers::Answers;
 pub use answers::Bound;
 use listing::Listing;
 
-/// The ports that [`Udp::new`] makes room for.
+/// The number of ports that [`Udp::new`] makes room for.
 const DEFAULT_PLACES: usize = 64;
 
-/// The lines without a reply in them that are sent in a second, in the long run.
+/// The rate of lines that explain why there is no reply, in lines a second.
 const LINES_PER_SECOND: u32 = 100;
 
-/// The lines that are sent at once.
+/// The largest burst of lines that explain why there is no reply.
 const LINE_BURST: u32 = 50;
 
 layer::counters! {
-    /// What the UDP layer counted.
+    /// The counters of the UDP layer.
     pub struct Counters of "udp" {
-        /// Datagrams given to a service.
+        /// Datagrams handed to a service.
         datagrams_rx,
         /// Datagrams sent.
         datagrams_tx,
-        /// Not sent: the network refused.
+        /// Datagrams not sent: the network did not send them.
         not_sent,
         /// Dropped: shorter than a header.
         short,
-        /// Dropped: the length field is below 8, or says more than there is.
+        /// Dropped: the length field is below 8, or more than the packet carries.
         bad_length,
         /// Dropped: wrong checksum.
         bad_checksum,
         /// Dropped: no service is bound to the port.
         no_service,
-        /// Dropped: from a host that is not one of those which may ask there.
+        /// Dropped: from a host that is not permitted to use the port.
         not_allowed,
-        /// Dropped: a broadcast or multicast, and the service did not ask for those.
+        /// Dropped: a broadcast or multicast, which the service does not answer.
         broadcasts,
         /// Dropped: from a port that is likely to be a service's, which might answer the reply.
         service_ports,
-        /// Requests that a service had no memory for.
+        /// Requests for which a service had no memory.
         exhausted,
         /// Requests that a service refused with a text.
         refused,
         /// Requests that a service did not answer.
         silent,
-        /// Replies that were too long, and a text sent instead.
+        /// Replies that were too long: a text was sent instead.
         replies_too_long,
         /// Replies not sent: the request came from port 0.
         no_reply_port,
-        /// Replies not sent: the time to live of the request leaves none for them.
+        /// Replies not sent: the time to live of the request is used up.
         ttl_spent,
-        /// Not sent: there were too many lines that say why there is no reply, or too long listings of counters.
+        /// Not sent: the limit for lines that explain a missing reply, or for listings of counters, was reached.
         replies_limited,
-        /// Errors about datagrams of ours.
+        /// ICMP errors about datagrams of ours.
         icmp_errors,
-        /// Errors about datagrams of ours from a port where nobody listens for them.
+        /// ICMP errors about datagrams of ours from a port without a listener.
         icmp_errors_unheard,
-        /// Errors that quote no UDP header, ignored.
+        /// ICMP errors ignored: they quote no UDP header.
         icmp_errors_malformed,
-        /// MTUs of paths in errors about datagrams from a port that nothing is bound to: not believed.
+        /// Path MTUs not believed: the ICMP error is about a datagram from a port that nothing is bound to.
         paths_unconfirmed,
     }
 }
@@ -87,7 +87,7 @@ pub struct Udp<'g, I> {
     network: I,
     ports: Ports<'g>,
     counters: Counters,
-    /// Whom requests are taken from at all; none: from everybody.
+    /// The networks whose requests are accepted. `None` accepts all.
     clients: Option<Networks>,
     listing: Listing,
     lines: TokenBucket,
@@ -95,11 +95,12 @@ pub struct Udp<'g, I> {
 }
 
 impl<'g, I> Udp<'g, I> {
-    /// The layer over `network`, with room for 64 ports in `region`; what is bound goes into regions
-    /// of its own on the same pool.
+    /// The layer over `network`, with room for 64 ports in `region`. The services are kept in regions of their own on
+    /// the same pool.
     ///
-    /// Lines to clients that have no reply are limited to about 100 a second, and 50 at once; how many exactly, the
-    /// secret `seed` decides: see [`TokenBucket`]. It can be the seed of the other layers too: see [`layer::seed_for`].
+    /// The lines that explain to clients why there is no reply are limited to about 100 a second, and about 50 at once;
+    /// the secret `seed` decides the exact numbers, see [`TokenBucket`]. The other layers may share the seed; see
+    /// [`layer::seed_for`].
     ///
     /// # Errors
     /// `region` has no room for the table, or no pool.
@@ -109,8 +110,8 @@ impl<'g, I> Udp<'g, I> {
         Ok(Self::with_storage(network, seed, places, pool))
     }
 
-    /// The layer over `network`, with as many ports as `storage` has places; what is bound goes into
-    /// regions of its own on `pool`. The `seed` is that of [`new`](Self::new).
+    /// The layer over `network`, with room for as many ports as `storage` has places. The services are kept in regions
+    /// of their own on `pool`. [`new`](Self::new) describes `seed`.
     pub fn with_storage(
         network: I,
         seed: u128,
@@ -130,28 +131,27 @@ impl<'g, I> Udp<'g, I> {
         }
     }
 
-    /// This layer, taking datagrams only from hosts of these networks, whatever port they are for; none:
-    /// from everybody.
+    /// Accepts datagrams only from hosts of these networks, on any port. `None` accepts all.
     #[must_use]
     pub fn with_clients(self, clients: Option<Networks>) -> Self {
         Self { clients, ..self }
     }
 
-    /// This layer with another limit for the lines that tell clients why there is no reply: `per_second`
-    /// in the long run, `burst` at once. 0 for either: it sends none.
+    /// Sets the limit for the lines that tell clients why there is no reply: `per_second` in the long run, `burst` at
+    /// once. If either is 0, the layer sends none.
     #[must_use]
     pub fn with_line_rate(self, per_second: u32, burst: u32) -> Self {
         Self { lines: self.lines.with_limit(per_second, burst), ..self }
     }
 
-    /// Gives each datagram to `port` to `service`, and sends its reply back. The reply lives in the
-    /// packet's region, which is the second argument, or longer.
+    /// Binds `service` to `port`: the layer hands each datagram for the port to the service, and sends its reply. The
+    /// second argument of the service is the packet's region. The reply lives in that region, or longer.
     ///
-    /// What the service keeps is moved into a region of its own. A service with a destructor (one
-    /// that keeps a `String`, say) does not compile.
+    /// The service is moved into a region of its own. A service with a destructor (one that keeps a `String`, say) does
+    /// not compile.
     ///
-    /// So that nobody can use the service against others, it is not given what comes from a port that is likely to be
-    /// another service's, nor broadcasts. A service that needs those says so:
+    /// So that nobody can use the service against others, it does not get broadcasts, nor datagrams from a port that is
+    /// likely to be another service's. A service that needs those opts in:
     /// `udp.bind(123, service)?.answer_any_port().answer_broadcasts()`.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ impl<'g, I> Udp<'g, I> {
         self.bind_datagram(port, move |datagram, region| service(datagram.payload, region))
     }
 
-    /// Like [`bind`](Self::bind), for a service that wants to know more than the payload.
+    /// Binds a service that needs more than the payload of a request; otherwise as [`bind`](Self::bind).
     ///
     /// # Errors
     /// [`BindError`]; nothing was bound.
@@ -177,8 +177,8 @@ impl<'g, I> Udp<'g, I> {
         self.ports.bind(port, service).map(Bound)
     }
 
-    /// Tells `listener`, in the place of who listened before, of each datagram from `port` that
-    /// somebody says did not arrive (RFC 1122 4.1.3.3). It goes when the service is unbound.
+    /// Calls `listener` for each ICMP error about a datagram from `port` (RFC 1122 4.1.3.3). It replaces the earlier
+    /// listener, and is dropped when the service is unbound.
     ///
     /// # Errors
     /// [`BindError`]: among others, no service is bound to the port.
@@ -189,8 +189,7 @@ impl<'g, I> Udp<'g, I> {
         self.ports.listen(port, listener)
     }
 
-    /// Takes the service away from `port`, and gives back all the memory that it kept; says whether
-    /// there was one.
+    /// Unbinds the service from `port`, and frees all its memory; returns whether a service was bound.
     pub fn unbind(&mut self, port: u16) -> bool {
         self.ports.unbind(port)
     }
@@ -200,7 +199,7 @@ impl<'g, I> Udp<'g, I> {
         &self.network
     }
 
-    /// The network below, to be changed.
+    /// The network below, mutably.
     pub fn network_mut(&mut self) -> &mut I {
         &mut self.network
     }
@@ -219,11 +218,11 @@ impl<I: Network> Udp<'_, I> {
         payload.min(usize::from(u16::MAX)).saturating_sub(HEADER_LEN)
     }
 
-    /// Sends a datagram that nobody asked for, with the default TTL and TOS 0. Routers may fragment it if nothing
-    /// is bound to `source_port`: then what they say of the path's MTU would not be believed.
+    /// Sends a datagram that is not a reply, with the default TTL and TOS 0. If nothing is bound to `source_port`,
+    /// routers may fragment it, because ICMP errors about its path MTU would not be believed.
     ///
     /// # Errors
-    /// The device is broken. What only this datagram suffers is [`Sent::NotSent`].
+    /// The device is broken. A failure of only this datagram is [`Sent::NotSent`].
     pub fn send(
         &mut self,
         now: Instant,
@@ -235,12 +234,12 @@ impl<I: Network> Udp<'_, I> {
         self.send_with(now, source_port, destination.port(), outgoing, payload)
     }
 
-    /// Sends a datagram that nobody asked for, with the TTL and TOS of `outgoing`, and in fragments
-    /// or not (RFC 1122 4.1.4); its protocol is UDP, whatever it says. Routers may fragment it, too, if nothing is
-    /// bound to `source_port`.
+    /// Sends a datagram that is not a reply, with the TTL, the TOS and the fragmentation of `outgoing` (RFC 1122
+    /// 4.1.4). The protocol in `outgoing` is ignored: it is UDP. If nothing is bound to `source_port`, routers may
+    /// fragment the datagram too.
     ///
     /// # Errors
-    /// The device is broken. What only this datagram suffers is [`Sent::NotSent`].
+    /// The device is broken. A failure of only this datagram is [`Sent::NotSent`].
     pub fn send_with(
         &mut self,
         now: Instant,
@@ -254,8 +253,8 @@ impl<I: Network> Udp<'_, I> {
         self.transmit(now, [source_port, destination_port], &mut outgoing, payload)
     }
 
-    /// Sends a datagram from one port to another: something is bound to the first, or routers may fragment it. Sets in
-    /// `outgoing` what follows from that it is one.
+    /// Sends a datagram from one port to another. Something is bound to the first port, or routers may fragment the
+    /// datagram. Sets the fields of `outgoing` that every UDP datagram has.
     #[inline]
     fn transmit(
         &mut self,
@@ -311,7 +310,7 @@ impl<I: Network> Layer for Udp<'_, I> {
                 self.take_error(now, error);
                 Ok(Rx::Handled)
             }
-            // As it came, in the place where it came to: the rest is not copied.
+            // The item is returned where it is, so that nothing is copied.
             _ => received,
         }
     }
@@ -336,7 +335,7 @@ impl<I: Network> Layer for Udp<'_, I> {
     }
 }
 
-/// What is not UDP passes through.
+/// Packets of other protocols pass through.
 impl<I: Network> Network for Udp<'_, I> {
     network::forward!(network: I);
 

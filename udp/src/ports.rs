@@ -7,10 +7,10 @@ use rt_regions::{Pool, Region, RegionBox};
 
 use crate::{BindError, Datagram, Reply, Undelivered, layer::Answers};
 
-/// What is bound to a port.
+/// The service that is bound to a port.
 pub(crate) type Service<'g> = dyn for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g;
 
-/// Who is told of datagrams from a port that did not arrive.
+/// The listener for ICMP errors about datagrams from a port.
 pub(crate) type Listener<'g> = dyn for<'r> FnMut(Undelivered<'r>) + 'g;
 
 /// A port and what is bound to it, each in a region of its own.
@@ -21,13 +21,13 @@ struct Binding<'g> {
     listener: Option<RegionBox<'g, Listener<'g>>>,
 }
 
-/// Room for one port in the table of [`Udp`](crate::Udp).
+/// A place for one port in the table of [`Udp`](crate::Udp).
 ///
-/// It has no destructor, so that a table can lie in a region: the table empties it instead.
+/// It has no destructor, so that a table can live in a region. The table empties it instead.
 pub struct PortSlot<'g>(ManuallyDrop<Option<Binding<'g>>>);
 
 impl PortSlot<'_> {
-    /// Room that is free.
+    /// A free place.
     pub const EMPTY: Self = Self(ManuallyDrop::new(None));
 
     fn port(&self) -> Option<u16> {
@@ -44,21 +44,21 @@ impl fmt::Debug for PortSlot<'_> {
     }
 }
 
-/// The bound ports. Gives all that is bound back when it goes.
+/// The bound ports. Dropping the table frees all that is bound.
 pub(crate) struct Ports<'g> {
-    /// The first `bound` places are taken, in the order of their ports; the others are free.
+    /// The first `bound` places are taken, in ascending order of their ports; the others are free.
     places: ManagedSlice<'g, PortSlot<'g>>,
     bound: usize,
     pool: &'g Pool<'g>,
 }
 
 impl<'g> Ports<'g> {
-    /// A table in `places`, all of them free. What is bound goes into regions on `pool`.
+    /// A table in `places`, all of them free. Services are kept in regions on `pool`.
     pub(crate) fn new(places: ManagedSlice<'g, PortSlot<'g>>, pool: &'g Pool<'g>) -> Self {
         Self { places, bound: 0, pool }
     }
 
-    /// Where the port is, or where it belongs.
+    /// The index of the port, or the index at which it would be inserted.
     #[inline]
     fn search(&self, port: u16) -> Result<usize, usize> {
         self.places[..self.bound].binary_search_by_key(&Some(port), PortSlot::port)
@@ -80,12 +80,12 @@ impl<'g> Ports<'g> {
         self.places.iter().filter_map(PortSlot::port)
     }
 
-    /// The pool that what is bound lives on.
+    /// The pool on which services are kept.
     pub(crate) fn pool(&self) -> &'g Pool<'g> {
         self.pool
     }
 
-    /// The service of a port, and what it answers.
+    /// The service of a port, and the requests that it answers.
     #[inline]
     pub(crate) fn service(&mut self, port: u16) -> Option<(Answers, &mut Service<'g>)> {
         self.find(port).map(|binding| (binding.answers, &mut *binding.service))
@@ -95,7 +95,7 @@ impl<'g> Ports<'g> {
         self.find(port)?.listener.as_deref_mut()
     }
 
-    /// Gives what it answers, to be changed.
+    /// Binds a service to a port; returns the requests that it answers, mutably.
     pub(crate) fn bind<S>(&mut self, port: u16, service: S) -> Result<&mut Answers, BindError>
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
@@ -118,7 +118,7 @@ impl<'g> Ports<'g> {
         Ok(&mut self.places[index].0.insert(binding).answers)
     }
 
-    /// Replaces who listened before.
+    /// Sets the listener of a port, in place of an earlier one.
     pub(crate) fn listen<L>(&mut self, port: u16, listener: L) -> Result<(), BindError>
     where
         L: for<'r> FnMut(Undelivered<'r>) + 'g,
@@ -131,7 +131,7 @@ impl<'g> Ports<'g> {
         Ok(())
     }
 
-    /// Says whether something was bound.
+    /// Unbinds a port; returns whether something was bound to it.
     pub(crate) fn unbind(&mut self, port: u16) -> bool {
         let Ok(index) = self.search(port) else { return false };
         *self.places[index].0 = None;

@@ -1,4 +1,4 @@
-//! What the tests of this crate send, and whom.
+//! Sample packets for the tests of this crate.
 
 use core::net::{IpAddr, Ipv4Addr};
 

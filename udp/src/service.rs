@@ -1,4 +1,4 @@
-//! What a service is: a function from a request to a reply.
+//! The types of a service, which is a function from a request to a reply.
 
 use core::{
     fmt,
@@ -10,7 +10,7 @@ use rt_regions::Exhausted;
 
 use crate::UdpHeader;
 
-/// A request, with all that is known of it.
+/// A request, with its addresses and header fields.
 #[derive(Clone, Copy)]
 pub struct Datagram<'r> {
     pub(crate) packet: &'r Packet<'r>,
@@ -19,12 +19,12 @@ pub struct Datagram<'r> {
 }
 
 impl<'r> Datagram<'r> {
-    /// Who sent it. Port 0: an answer goes nowhere (RFC 768).
+    /// The source address and port. Port 0 means that there is no port to answer to (RFC 768).
     pub fn source(&self) -> SocketAddr {
         SocketAddr::new(self.packet.source, self.header.source_port.get())
     }
 
-    /// Whom it was sent to: us, a group we joined, or a broadcast.
+    /// The destination address and port. The address is one of ours, a group that we joined, or a broadcast address.
     pub fn destination(&self) -> SocketAddr {
         SocketAddr::new(self.packet.destination, self.header.destination_port.get())
     }
@@ -39,17 +39,17 @@ impl<'r> Datagram<'r> {
         self.packet.tos
     }
 
-    /// The IP options as received, with what fills them up (RFC 1122 4.1.3.2); mostly none.
+    /// The IP options as received, padding included (RFC 1122 4.1.3.2). Most packets have none.
     pub fn options(&self) -> &'r [u8] {
         self.packet.options()
     }
 
-    /// Whether it was a broadcast or multicast, of the link or of IP.
+    /// Whether the request was a broadcast or multicast, of the link or of IP.
     pub fn broadcast(&self) -> bool {
         self.packet.broadcast
     }
 
-    /// What it carries.
+    /// The payload of the request.
     pub fn payload(&self) -> &'r [u8] {
         self.payload
     }
@@ -69,21 +69,21 @@ impl fmt::Debug for Datagram<'_> {
     }
 }
 
-/// Word that a datagram of ours did not arrive (RFC 1122 4.1.3.3). A hint: anybody can forge it.
+/// A report that a datagram of ours did not arrive (RFC 1122 4.1.3.3). It is only a hint, because anybody can forge it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Undelivered<'r> {
     /// What went wrong.
     pub problem: Problem,
-    /// The host or router that said so.
+    /// The host or router that sent the ICMP error.
     pub reporter: IpAddr,
-    /// Whom the datagram was sent to.
+    /// The address and port that the datagram was sent to.
     pub destination: SocketAddr,
-    /// What it carried, as far as it was quoted: often nothing.
+    /// The payload of the datagram, as far as the error quotes it: often it is empty.
     pub payload: &'r [u8],
 }
 
-/// What a service gives back: the bytes of the reply, in the packet's region or older, or why there
-/// are none.
+/// The result of a service: the bytes of the reply, in the packet's region or one that lives longer, or the reason why
+/// there are none.
 pub type Reply<'r> = Result<&'r [u8], Failure<'r>>;
 
 /// Why a service has no reply. The first two are sent to the client as one line of text.
@@ -92,10 +92,10 @@ pub type Reply<'r> = Result<&'r [u8], Failure<'r>>;
 pub enum Failure<'r> {
     /// The region had no room for the work.
     Exhausted(Exhausted),
-    /// The request cannot be served; the text says what is wrong with it and what would be right,
-    /// without a newline at its end.
+    /// The request cannot be served. The text says what is wrong with it and what would be right, without a newline at
+    /// its end.
     Refused(&'r str),
-    /// No answer at all.
+    /// No reply is sent.
     Silent,
 }
 

@@ -30,13 +30,13 @@ pub const HEADER_LEN: usize = size_of::<UdpHeader>();
 )]
 #[repr(C)]
 pub struct UdpHeader {
-    /// The port to answer to; 0 if there is none.
+    /// The port to answer to, or 0 if there is none.
     pub source_port: U16,
     /// The port of the service.
     pub destination_port: U16,
     /// The length of header and payload in bytes.
     pub length: U16,
-    /// The Internet checksum of pseudo header, header and payload; 0 if there is none.
+    /// The Internet checksum of pseudo header, header and payload, or 0 if there is none.
     pub checksum: U16,
 }
 
@@ -53,14 +53,15 @@ impl UdpHeader {
         Self::with_checksum(addresses, [source.port(), destination.port()], payload)
     }
 
-    /// The header of a datagram with a payload of `length` bytes whose checksum is completed below: the sum of the
-    /// pseudo header stands there, see [`layer::PartialChecksum::UDP`]. A payload has 65,527 bytes at most.
+    /// The header of a datagram with a payload of `length` bytes, at most 65,527, whose checksum is completed by a
+    /// layer below. The checksum field holds the sum of the pseudo header; see [`layer::PartialChecksum::UDP`].
     pub fn partial(source: SocketAddr, destination: SocketAddr, length: usize) -> Self {
         let addresses = [source.ip(), destination.ip()];
         Self::with_partial(addresses, [source.port(), destination.port()], length)
     }
 
-    /// [`new`](Self::new), from two addresses to two ports: the source first.
+    /// The header of a datagram with its checksum, as [`new`](Self::new) makes it. The source is the first address and
+    /// port.
     #[inline(always)]
     pub(crate) fn with_checksum(
         addresses: [IpAddr; 2],
@@ -72,14 +73,15 @@ impl UdpHeader {
             .add(header.as_bytes())
             .add_payload(payload);
         header.checksum = match sum.finish() {
-            // 0 says that there is none; this is the same sum (RFC 768).
+            // 0 means that there is no checksum. This value is the equal sum (RFC 768).
             0 => U16::MAX_VALUE,
             checksum => U16::new(checksum),
         };
         header
     }
 
-    /// [`partial`](Self::partial), from two addresses to two ports: the source first.
+    /// The header of a datagram with a partial checksum, as [`partial`](Self::partial) makes it. The source is the
+    /// first address and port.
     #[inline]
     pub(crate) fn with_partial(addresses: [IpAddr; 2], ports: [u16; 2], length: usize) -> Self {
         let sum = !pseudo_header(addresses, HEADER_LEN + length).finish();
@@ -97,12 +99,12 @@ impl UdpHeader {
         }
     }
 
-    /// Takes the header off the datagram in `packet`: the payload ends where the length field says,
+    /// Separates the header of the datagram in `packet` from its payload. The payload ends where the length field says,
     /// whatever follows.
     ///
     /// # Errors
-    /// What is wrong with the datagram. The checksum is looked at if the packet says so. 0 is none: on IPv4 there need
-    /// not be any (RFC 768), on IPv6 there has to be (RFC 8200 8.1).
+    /// The datagram is malformed. The checksum is only checked if the packet says so. A checksum of 0 means none, which
+    /// is valid on IPv4 (RFC 768) but not on IPv6 (RFC 8200 8.1).
     #[inline]
     pub fn parse<'r>(packet: &Packet<'r>) -> Result<(&'r Self, &'r [u8]), ParseError> {
         let (header, _) = Self::ref_from_prefix(packet.payload).map_err(|_| ParseError::Short)?;
@@ -124,7 +126,7 @@ fn pseudo_header([source, destination]: [IpAddr; 2], length: usize) -> Checksum 
     Checksum::pseudo_header(source, destination, Protocol::UDP, length)
 }
 
-/// `5000 > 8080, length 12`
+/// Writes the header like `5000 > 8080, length 12`.
 impl fmt::Display for UdpHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source_port, destination_port, length, .. } = self;
@@ -144,9 +146,9 @@ impl defmt::Format for UdpHeader {
 /// Why a datagram could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// Shorter than its header.
+    /// The datagram is shorter than its header.
     Short,
-    /// The length field is below 8, or says more than what the packet carries.
+    /// The length field is below 8, or more than the packet carries.
     Length,
     /// The checksum is wrong.
     Checksum,

@@ -1,15 +1,15 @@
-//! Whom a service answers: what keeps two services from answering each other for ever.
+//! Rules for which requests a service answers. They keep two services from answering each other for ever.
 
 use super::Udp;
 
-/// Below this, ports are those of services (RFC 6335 6, the system ports), and no client has one of them.
+/// The first port that a client can have. The ports below are those of services (RFC 6335 6, the system ports).
 const SYSTEM_PORTS: u16 = 1024;
 
-/// From here on Linux and RFC 6335 choose the ports of clients, so that none of [`RESPONDERS`] is there.
+/// The port from which on Linux and RFC 6335 choose the ports of clients. All of [`RESPONDERS`] are below it.
 const EPHEMERAL_PORTS: u16 = 32_768;
 
-/// The ports from 1024 on at which many hosts have something that answers whatever comes, by their names in
-/// IANA's registry; in order.
+/// The ports from 1024 on at which many hosts answer any datagram, in ascending order, with their names in IANA's
+/// registry.
 const RESPONDERS: [u16; 20] = [
     1434,   // ms-sql-m
     1701,   // l2tp
@@ -33,7 +33,7 @@ const RESPONDERS: [u16; 20] = [
     27_960, // not registered: game servers on Quake III
 ];
 
-/// What a service answers beyond the usual.
+/// The requests that a service answers in addition to the usual ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
     /// Requests from a port that is likely to be a service's.
@@ -42,26 +42,26 @@ pub(crate) struct Answers {
     pub(crate) broadcasts: bool,
 }
 
-/// A service that was just bound to a port, to be told what it answers beyond the usual: see
+/// A service that was just bound to a port. Its methods choose what it answers in addition to the usual requests; see
 /// [`Udp::bind`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bound<'a>(pub(super) &'a mut Answers);
 
 impl Bound<'_> {
-    /// The service answers whatever port a request comes from: for protocols whose clients have a fixed port, and
-    /// for replies to what was sent from here.
+    /// Lets the service answer requests from any port: for protocols whose clients have a fixed port, and for replies
+    /// to datagrams that were sent from here.
     ///
-    /// Otherwise requests are dropped that come from a port below 1024, from one that this host itself
-    /// serves, or from one at which many hosts have a service (SIP, SSDP, mDNS, ...): what is sent
-    /// there may be answered, and so on for ever. Even so, two hosts with this stack come to an end, since each
-    /// reply has a smaller time to live than its request.
+    /// Otherwise requests are dropped if they come from a port below 1024, from a port that this host itself serves, or
+    /// from a port at which many hosts have a service (SIP, SSDP, mDNS, ...). Such a service may answer the reply, and
+    /// so on for ever. Even so, an exchange between two hosts with this stack ends, because each reply has a lower time
+    /// to live than its request.
     pub fn answer_any_port(&mut self) -> &mut Self {
         self.0.any_port = true;
         self
     }
 
-    /// The service answers broadcasts and multicasts, too, as every host on the link with the same service then
-    /// does at once. Otherwise they are dropped.
+    /// Lets the service answer broadcasts and multicasts. Every host on the link with such a service then answers at
+    /// once. Otherwise they are dropped.
     pub fn answer_broadcasts(&mut self) -> &mut Self {
         self.0.broadcasts = true;
         self
@@ -69,13 +69,13 @@ impl Bound<'_> {
 }
 
 impl<I> Udp<'_, I> {
-    /// Whether a service is bound to `port`, or the counters are.
+    /// Whether a service or the listing of counters is bound to `port`.
     #[inline]
     pub(super) fn is_bound(&self, port: u16) -> bool {
         self.ports.is_bound(port) || self.listing.is_at(port)
     }
 
-    /// Whether a port is likely to be that of a service. Port 0 is none: nothing can be sent there (RFC 768).
+    /// Whether a port is likely to be a service's. Port 0 is not, because nothing can be sent to it (RFC 768).
     #[inline]
     pub(super) fn is_of_service(&self, port: u16) -> bool {
         match port {

@@ -15,10 +15,10 @@ use crate::{BindError, Failure, HEADER_LEN, Reply};
 /// The length of the header of IPv4 in bytes, without options.
 const IPV4_HEADER_LEN: usize = 20;
 
-/// The bytes of listings that are sent in a second, in the long run, and at once: a listing has some 4,000.
+/// The limit for listings: bytes a second in the long run, and bytes in a burst. A listing has about 4,000.
 const BYTES_PER_SECOND: u32 = 64 << 10;
 
-/// Who is told the counters, at which port.
+/// The port of the listing, and the networks whose hosts may read it.
 #[derive(Debug)]
 pub(super) struct Listing {
     port: Option<u16>,
@@ -27,7 +27,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Nobody is.
+    /// No port answers with the counters.
     pub(super) fn none() -> Self {
         let bytes = TokenBucket::new(BYTES_PER_SECOND, BYTES_PER_SECOND, 0);
         Self { port: None, from: Networks::default(), bytes }
@@ -56,13 +56,13 @@ impl<I> Udp<'_, I> {
 }
 
 impl<I: Network> Udp<'_, I> {
-    /// Answers each datagram to `port` with the report on the whole tower and its memory, a line for each
-    /// counter (`eth0.ipv4.packets_rx 17`), those that are zero too. A request that is not empty asks for
-    /// the lines that begin with it: `eth0.arp`. No port: such datagrams go nowhere.
+    /// Answers each datagram to `port` with the report on the whole tower and its memory: a line for each counter
+    /// (`eth0.ipv4.packets_rx 17`), including those that are zero. A request that is not empty selects the lines that
+    /// begin with it: `eth0.arp`. If `port` is `None`, no port answers.
     ///
-    /// Only hosts `from` these networks are answered; never a broadcast, nor
-    /// a port that is likely to be a service's. A listing is much longer than the request for it,
-    /// so they are limited to 64 KiB at once and 64 KiB a second.
+    /// Only hosts in the networks `from` are answered, and never a broadcast or a port that is likely to be a
+    /// service's. A listing is much longer than its request, so listings are limited to 64 KiB at once and 64 KiB a
+    /// second.
     ///
     /// # Errors
     /// [`BindError`]: a service is bound to the port, or it is 0.
@@ -70,7 +70,7 @@ impl<I: Network> Udp<'_, I> {
         self.set_listing(port, &from)
     }
 
-    /// As [`serve_counters`](Self::serve_counters) says, with less copying.
+    /// Does what [`serve_counters`](Self::serve_counters) does, with less copying.
     pub(crate) fn set_listing(
         &mut self,
         port: Option<u16>,
@@ -105,7 +105,7 @@ impl<I: Network> Udp<'_, I> {
             return Ok(());
         }
         let reply = self.list_counters(request, region);
-        // With its headers, or an answer without a line would cost nothing.
+        // The headers count too, or a reply without a line would cost nothing.
         let length = IPV4_HEADER_LEN + HEADER_LEN + reply.map_or(0, <[u8]>::len);
         self.listing.bytes.pay(now, length as u32);
         self.answer(now, client, reply)

@@ -1,5 +1,5 @@
-//! What becomes of a datagram: a service's reply, or a line that says why there is none. And of word that
-//! one of ours did not arrive.
+//! Handles datagrams, which get a service's reply or a line that explains why there is none, and ICMP errors about
+//! datagrams of ours.
 
 use core::{fmt, net::SocketAddr};
 
@@ -11,22 +11,22 @@ use zerocopy::FromBytes;
 use super::{Answers, Udp};
 use crate::{Datagram, Failure, HEADER_LEN, ParseError, Reply, UdpHeader, Undelivered};
 
-/// Room on the stack for the line that tells a client why there is no reply, in bytes.
+/// The space on the stack, in bytes, for the line that tells a client why there is no reply.
 pub(super) const LONGEST_LINE: usize = 512;
 
-/// Whom a reply goes to.
+/// The client that a reply goes to.
 #[derive(Clone, Copy)]
 pub(super) struct Client<'r> {
-    /// What the client sent.
+    /// The packet that the client sent.
     pub(super) packet: &'r Packet<'r>,
-    /// The port that it asked from.
+    /// The source port of the request.
     port: u16,
-    /// The port of ours that was asked.
+    /// The destination port of the request.
     asked: u16,
 }
 
 impl<I: Network> Udp<'_, I> {
-    /// Gives a datagram to its service, and sends the reply.
+    /// Hands a datagram to its service, and sends the reply.
     pub(super) fn serve<'r>(
         &mut self,
         now: Instant,
@@ -59,7 +59,7 @@ impl<I: Network> Udp<'_, I> {
             None if self.listing.is_at(asked) => (Answers::default(), None),
             None => {
                 self.counters.no_service += 1;
-                // A broadcast reaches many hosts, of which few may have the service: no word of it.
+                // A broadcast reaches many hosts, few of which may have the service, so no error is sent.
                 return if packet.broadcast {
                     Ok(())
                 } else {
@@ -105,7 +105,7 @@ impl<I: Network> Udp<'_, I> {
             self.counters.no_reply_port += 1;
             return Ok(());
         }
-        // Less each time, so that two hosts that answer each other come to an end.
+        // The limit decreases with each reply, so that an exchange between two hosts that answer each other ends.
         let max_ttl = packet.ttl.saturating_sub(1);
         if max_ttl == 0 {
             self.counters.ttl_spent += 1;
@@ -113,16 +113,16 @@ impl<I: Network> Udp<'_, I> {
         }
         let mut outgoing = Outgoing::new(packet.source, Protocol::UDP);
         outgoing.max_ttl = max_ttl;
-        // Whoever asked a broadcast is answered from the address that the network chooses.
+        // The reply to a broadcast comes from the address that the network chooses.
         if !packet.broadcast {
             outgoing.source = Some(packet.destination);
         }
-        // Counted already, if it was refused; the next client is served as if nothing had been.
+        // A failure is counted already, and does not affect the next client.
         let _ = self.transmit(now, [asked, port], &mut outgoing, reply)?;
         Ok(())
     }
 
-    /// Tells the client in one line why there is no reply; takes no page for that.
+    /// Tells the client in one line why there is no reply. This takes no page of memory.
     #[cold]
     fn explain(
         &mut self,
@@ -154,7 +154,7 @@ impl<I: Network> Udp<'_, I> {
         } else {
             text
         };
-        // Nobody hears what goes to port 0, so it takes nothing from the others.
+        // A line to port 0 is never sent, so it takes no token from the others.
         if client.port != 0 && !self.lines.take(now) {
             self.counters.replies_limited += 1;
             return Ok(());
@@ -162,8 +162,8 @@ impl<I: Network> Udp<'_, I> {
         self.reply(now, client, text)
     }
 
-    /// Tells who sent a datagram that it did not arrive. What a path takes is believed where a datagram of a
-    /// bound port was too big for it.
+    /// Tells the listener of a port that a datagram did not arrive. A path MTU is believed if a datagram from a bound
+    /// port was too big for the path.
     #[cold]
     pub(super) fn take_error(&mut self, now: Instant, error: &IcmpError<'_>) {
         let IcmpError { problem, reporter, packet } = *error;
@@ -190,7 +190,7 @@ impl<I: Network> Udp<'_, I> {
     }
 }
 
-/// The text in `room`, or a shorter one if it has no room.
+/// Formats the text into `room`, or a shorter text if it does not fit.
 fn line<'r>(room: &'r Region<'_>, text: fmt::Arguments<'_>) -> &'r [u8] {
     room.format(text).map_or(b"out of memory", |text| text.as_bytes())
 }
