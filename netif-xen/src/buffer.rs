@@ -1,4 +1,4 @@
-//! Pages that are lent to the backend and taken back. Only here are grants made and ended.
+//! Pages that are lent to the backend and taken back. Grants are made and ended only here.
 
 use core::{
     mem::{self, ManuallyDrop},
@@ -8,7 +8,7 @@ use core::{
 use rt_regions::{Exhausted, PAGE_SIZE, Page, Pool, Region, RegionVec};
 use rt_xen::{Access, DomainId, GrantError, GrantRef, Guest, StillInUse};
 
-/// What errors and counters call the pages of an interface.
+/// The name of an interface's pages in errors and counters.
 pub(crate) const NAME: &str = "netfront";
 
 /// A page, and the grant under which the backend may use it.
@@ -34,15 +34,15 @@ impl Buffer {
         self.grant
     }
 
-    /// Where the page begins.
+    /// The address of the page.
     pub(crate) fn as_ptr(&self) -> NonNull<u8> {
         self.page.as_ptr()
     }
 
-    /// Lends the page, zeroed, if it is not lent: whatever it held is not seen by the backend.
+    /// Lends the page, if it is not lent. It is zeroed first, so that the backend does not see its old contents.
     ///
     /// # Errors
-    /// No room in the grant table.
+    /// The grant table has no room.
     #[inline]
     pub(crate) fn lend(
         &mut self,
@@ -74,7 +74,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// The page, which is not lent, in exchange for another.
+    /// Exchanges the page, which is not lent, for another one.
     #[inline]
     pub(crate) fn exchange(&mut self, other: Page<'static>) -> Page<'static> {
         debug_assert!(self.grant.is_none(), "a page that is lent is nobody else's");
@@ -96,7 +96,7 @@ impl Buffer {
     }
 }
 
-/// The page goes back to its pool, unless it is lent: then it is left alone for ever.
+/// Returns the page to its pool. A page that is still lent is never used again.
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.grant.is_none() {
@@ -108,17 +108,17 @@ impl Drop for Buffer {
 
 /// The pages of a queue.
 pub(crate) struct Buffers {
-    /// That of the ring.
+    /// The page of the ring.
     pub(crate) ring: Buffer,
-    /// Those that requests name.
+    /// The pages that requests name.
     pub(crate) pages: RegionVec<'static, Buffer>,
 }
 
 impl Buffers {
-    /// Takes the page of the ring and `count` others; the table of them stands in `memory`.
+    /// Takes the page of the ring and `count` other pages. Their table is in `memory`.
     ///
     /// # Errors
-    /// The pool has not as many, or the table does not fit.
+    /// The pool does not have so many pages, or the table does not fit.
     pub(crate) fn new(
         count: usize,
         pool: &'static Pool<'static>,
@@ -131,8 +131,8 @@ impl Buffers {
         Ok(Self { ring: Buffer::new(pool)?, pages })
     }
 
-    /// Takes back what the backend has let go of; says whether the page of the ring is back. There is no
-    /// connection.
+    /// Takes back the pages that the backend has released; returns whether the page of the ring is back. It is called
+    /// while there is no connection.
     pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
         for page in self.pages.iter_mut() {
             let _stays_lent = page.take_back(guest);
@@ -140,7 +140,7 @@ impl Buffers {
         self.ring.take_back(guest).is_ok()
     }
 
-    /// How many pages the backend has and should not have. There is no connection.
+    /// How many pages the backend has not released. It is called while there is no connection.
     pub(crate) fn still_lent(&self) -> usize {
         let buffers = self.pages.iter().chain([&self.ring]);
         buffers.filter(|buffer| buffer.grant().is_some()).count()

@@ -1,4 +1,4 @@
-//! What xenstore says of a network device. All of it was written by another domain, and is checked.
+//! The entries of a network device in xenstore. Another domain wrote them, so all are checked.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
 use crate::{Error, state::XenbusState, wire::LARGEST_HEADER};
 
-/// The longest value that is read, in bytes; the longest path of a backend is far shorter.
+/// The longest value that is read, in bytes. The path of a backend is far shorter.
 const LONGEST_VALUE: usize = 256;
 
 /// The room for the names of the network devices, in bytes.
@@ -26,8 +26,7 @@ const FIRST_RESERVED: u32 = 0x7ff0;
 /// Room for a value.
 type Room = [u8; LONGEST_VALUE];
 
-/// Reads the value at `path` into `room`; an empty one if there is none, or if it is too long to be what it
-/// should.
+/// Reads the value at `path` into `room`. The result is empty if there is no value, or if it is too long to be valid.
 fn read<'r>(
     guest: &dyn Guest,
     path: fmt::Arguments<'_>,
@@ -39,7 +38,7 @@ fn read<'r>(
     }
 }
 
-/// Reads what stands at `key` for device `number`.
+/// Reads the value of `key` of device `number`.
 fn read_of<'r>(
     guest: &dyn Guest,
     number: u32,
@@ -49,20 +48,20 @@ fn read_of<'r>(
     read(guest, format_args!("device/vif/{}/{key}", u64::from(number)), room)
 }
 
-/// The number that a value is in decimal.
+/// Parses a value as a decimal number.
 pub(crate) fn number(value: &[u8]) -> Option<u32> {
     layer::decimal(value, u32::MAX.into()).map(|number| number as u32)
 }
 
 /// The path of a backend.
 struct Path {
-    /// INVARIANT of `..length`: characters of ASCII that can be seen, the first one a slash.
+    /// INVARIANT of `..length`: visible ASCII characters, the first one a slash.
     bytes: Room,
     length: usize,
 }
 
 impl Path {
-    /// Reads that of device `number`: an absolute path, if there is one.
+    /// Reads the path of the backend of device `number`: an absolute path, if there is one.
     fn read(&mut self, guest: &dyn Guest, number: u32) -> Result<(), Error> {
         match read_of(guest, number, "backend", &mut self.bytes)? {
             path @ [b'/', ..] if path.iter().all(u8::is_ascii_graphic) => {
@@ -84,7 +83,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// A network device, ours of the two ends: `device/vif/NUMBER`.
+/// A network device, seen from our end: `device/vif/NUMBER`.
 pub(crate) struct Device {
     pub(crate) number: u32,
     /// The directory of the backend.
@@ -95,11 +94,11 @@ pub(crate) struct Device {
     pub(crate) watch: Watch,
 }
 
-/// What a device is like.
+/// The properties of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Properties {
     pub(crate) mac: MacAddr,
-    /// In bytes, without the Ethernet header.
+    /// The MTU in bytes, without the Ethernet header.
     pub(crate) mtu: usize,
 }
 
@@ -125,7 +124,7 @@ impl Device {
     /// Reads where the backend of device `number` is.
     ///
     /// # Errors
-    /// Xenstore does not say it, or not so that it can be right.
+    /// The entry in xenstore is missing or invalid.
     pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
         let mut path = Path { bytes: [0; LONGEST_VALUE], length: 0 };
         path.read(guest, number)?;
@@ -142,10 +141,10 @@ impl Device {
         guest.unwatch(format_args!("{}/state", self.path), self.watch);
     }
 
-    /// Reads what the device is like.
+    /// Reads the properties of the device.
     ///
     /// # Errors
-    /// Xenstore does not say it, or not so that it can be right.
+    /// The entry in xenstore is missing or invalid.
     pub(crate) fn properties(&self, guest: &dyn Guest) -> Result<Properties, Error> {
         let number = self.number;
         let mut room = [0; LONGEST_VALUE];
@@ -168,7 +167,7 @@ impl Device {
         Ok(Properties { mac, mtu })
     }
 
-    /// Reads what stands at `key` for the backend.
+    /// Reads the value of `key` of the backend.
     fn read<'r>(
         &self,
         guest: &dyn Guest,
@@ -178,15 +177,15 @@ impl Device {
         read(guest, format_args!("{}/{key}", self.path), room)
     }
 
-    /// The largest MTU that the backend can do, which has written what it can do.
+    /// The largest MTU in bytes that the backend supports. It has written its features.
     ///
     /// # Errors
-    /// It cannot do what is needed.
+    /// The backend does not support a feature that is needed.
     pub(crate) fn largest_mtu(&self, guest: &dyn Guest) -> Result<usize, Error> {
         if !self.has(guest, "feature-rx-copy")? {
             return Err(Error::Device(self.number, "feature-rx-copy"));
         }
-        // Without it a frame is one request, which is one page.
+        // Without this feature a frame is one request, which is one page.
         let one_page = rt_regions::PAGE_SIZE - LARGEST_HEADER;
         Ok(if self.has(guest, "feature-sg")? { LARGEST_MTU } else { one_page })
     }
@@ -196,8 +195,8 @@ impl Device {
         Ok(self.read(guest, feature, &mut [0; LONGEST_VALUE])? == b"1")
     }
 
-    /// Whether this is still the device that was opened, of which xenstore says that our state is `state`:
-    /// it may be gone, or be another one of the same number.
+    /// Whether this is still the device that was opened, and xenstore still has `state` as our state. The device may be
+    /// gone, or another one may have its number.
     pub(crate) fn is_the_same(
         &self,
         guest: &dyn Guest,
@@ -223,10 +222,10 @@ impl Device {
         guest.write(format_args!("device/vif/{number}/{key}"), format_args!("{value}"))
     }
 
-    /// Writes down for people why the device was closed, where Linux does too.
+    /// Writes to xenstore, for operators, why the device was closed, at the path that Linux uses.
     pub(crate) fn write_error(&self, guest: &dyn Guest, error: &dyn fmt::Display) {
         let path = format_args!("error/device/vif/{}/error", u64::from(self.number));
-        // Who may not write this goes on without.
+        // A guest without permission to write this goes on without it.
         let _ = guest.write(path, format_args!("{error}"));
     }
 
@@ -235,7 +234,7 @@ impl Device {
         Ok(XenbusState::parse(self.read(guest, "state", &mut [0; LONGEST_VALUE])?))
     }
 
-    /// Whether the device is to stay when it is closed: a toolstack that takes it away says so.
+    /// Whether the device remains after it is closed. A toolstack that removes the device says so.
     pub(crate) fn stays(&self, guest: &dyn Guest) -> Result<bool, StoreError> {
         self.has(guest, "online")
     }

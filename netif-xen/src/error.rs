@@ -1,13 +1,13 @@
-//! Why there is no interface, and how a backend gave itself away.
+//! The errors of the interface, and the protocol violations of a backend.
 
 use core::{error, fmt};
 
 use rt_regions::Exhausted;
 use rt_xen::{Errno, GrantError, StoreError};
 
-/// Why an interface could not be opened or connected; the message says what to do about it.
+/// Why an interface could not be opened or connected. The message says what to do about it.
 ///
-/// What the backend does is none of these: see [`ProtocolViolation`].
+/// A fault of the backend is not among these: see [`ProtocolViolation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,9 +15,9 @@ pub enum Error {
     Name(&'static str),
     /// The domain has no network device, or none of this number.
     NoDevice(Option<u32>),
-    /// What stands in xenstore for the network device of this number is missing or wrong.
+    /// The entry in xenstore for the network device of this number is missing or wrong.
     Device(u32, &'static str),
-    /// Xenstore did not answer as it should.
+    /// The request to xenstore failed.
     Store(StoreError),
     /// Not enough memory for the buffers and tables.
     Memory(Exhausted),
@@ -29,7 +29,7 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // All numbers are shown in 64 bits: one copy of the code that does it.
+        // All numbers are formatted as 64 bits, so that one copy of the code is enough.
         match *self {
             Self::Name(name) => write!(
                 f,
@@ -98,7 +98,8 @@ impl From<Errno> for Error {
     }
 }
 
-/// Why an interface is broken: Xen refuses to wake the backend. Small, since each layer above hands it on.
+/// Why an interface is broken: Xen refuses to notify the backend. The value is small, because each layer above passes
+/// it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken(pub Errno);
 
@@ -126,24 +127,24 @@ impl From<Errno> for Broken {
     }
 }
 
-/// What a backend wrote into a ring that cannot be. The connection is closed, and stays closed until the
-/// backend has closed its end and begins anew.
+/// An impossible value that a backend wrote into a ring. The connection is closed, and stays closed until the backend
+/// has closed its end and begins again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolViolation {
-    /// More responses than requests, or fewer than before: `rsp_prod` is this.
+    /// An impossible number of responses, more than requests or fewer than before: the value of `rsp_prod`.
     Index(u32),
-    /// A response to a request that was not made, or was answered before: its number.
+    /// A response to a request that was not made, or that was answered before: its id.
     Id(u16),
-    /// A received piece that leaves its page: offset and length in bytes.
+    /// A received piece that extends beyond its page: its offset and length in bytes.
     Bounds(u16, u16),
     /// A status that a transmit response cannot have.
     Status(i16),
-    /// Flags of a received piece that are unknown or cannot stand there.
+    /// Flags of a received piece that are unknown or not permitted there.
     Flags(u16),
     /// An extra information of this type, which was not negotiated.
     Extra(u8),
-    /// A frame that goes on after every buffer was used.
+    /// A frame that continues after every buffer was used.
     Endless,
 }
 

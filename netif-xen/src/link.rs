@@ -1,4 +1,4 @@
-//! The connection to the backend: made, ended, and made again as xenstore tells.
+//! The connection to the backend: opened, closed, and opened again as xenstore demands.
 
 use rt_xen::{Guest, Watch};
 
@@ -10,19 +10,19 @@ use crate::{
     wire::LARGEST_HEADER,
 };
 
-/// How many steps are taken at once; a backend that keeps changing gets its turn among the packets.
+/// How many steps are taken at once. A backend that keeps changing its state cannot hold up the packets.
 const STEPS: usize = 8;
 
-/// Whether there is something to do still.
+/// Whether there is more to do.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Progress {
     Waiting,
     More,
 }
 
-/// The guest is an argument of any kind: none of this is for each packet, and one copy of the code will do.
+/// The methods take the guest as a trait object: none of them runs for each packet, so one copy of the code is enough.
 impl Interface {
-    /// Does what is due after xenstore has changed.
+    /// Does the work that is due after xenstore has changed.
     #[cold]
     pub(crate) fn follow(&mut self, guest: &dyn Guest) {
         self.is_behind = false;
@@ -32,7 +32,7 @@ impl Interface {
                 Ok(Progress::More) => {}
                 Ok(Progress::Waiting) => return,
                 Err(error) => {
-                    // The interface stays as it is, and looks again when xenstore changes again.
+                    // The interface stays as it is, and checks again when xenstore changes again.
                     self.counters.setup_errors += 1;
                     self.last_error = Some(error);
                     return;
@@ -54,8 +54,8 @@ impl Interface {
         match self.front.next(backend, stays) {
             Action::Wait => return Ok(Progress::Waiting),
             Action::Offer => {
-                // The backend may still have the rings of the last connection. Nothing tells when it lets
-                // go of them, so that is asked whenever the guest is awake.
+                // The backend may still have the rings of the last connection. No event tells when it releases them, so
+                // this is checked whenever the guest is awake.
                 self.waits_for_rings = !self.sweep(guest);
                 if self.waits_for_rings {
                     return Ok(Progress::Waiting);
@@ -74,13 +74,13 @@ impl Interface {
         Ok(Progress::More)
     }
 
-    /// Looks for a device, and begins with it.
+    /// Looks for a device, and begins the handshake.
     pub(crate) fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
         let Some(number) = device::find(guest, self.wanted)? else {
             return Ok(Progress::Waiting);
         };
         self.device = Some(Device::open(guest, number)?);
-        // Where this fails, the device is not the same as ours when it is looked at again, and is forgotten.
+        // If this fails, the state in xenstore differs from ours at the next check, and the device is forgotten.
         self.enter(guest, Front::Initialising)?;
         Ok(Progress::More)
     }
@@ -93,7 +93,7 @@ impl Interface {
         self.front = Front::Closed;
     }
 
-    /// Writes the state that we are in from now on.
+    /// Enters a state, and writes it to xenstore.
     pub(crate) fn enter(&mut self, guest: &dyn Guest, front: Front) -> Result<(), Error> {
         if let Some(device) = &self.device {
             device.set_state(guest, front.state())?;
@@ -102,7 +102,7 @@ impl Interface {
         Ok(())
     }
 
-    /// Makes rings and channel, and writes them down for the backend.
+    /// Makes the rings and the event channel, and writes them to xenstore for the backend.
     fn offer(&mut self, guest: &dyn Guest) -> Result<(), Error> {
         let Some(device) = &self.device else { return Ok(()) };
         let properties = device.properties(guest)?;
@@ -118,7 +118,7 @@ impl Interface {
         let rx = self.rx.connect(guest, backend, self.start)?;
         self.rx.refill(guest);
         self.tx.refill(guest);
-        // Keys and values apart: a table of pairs would be made here, word by word.
+        // Keys and values are separate, because a table of pairs would be built here word by word.
         static KEYS: [&str; 7] = [
             "tx-ring-ref",
             "rx-ring-ref",
@@ -126,7 +126,7 @@ impl Interface {
             "request-rx-copy",
             "feature-rx-notify",
             "feature-sg",
-            // Blank checksums are understood; it is what a missing key means too.
+            // We accept blank checksums, as a missing key would also say.
             "feature-no-csum-offload",
         ];
         for (key, &value) in KEYS.iter().zip(&[tx.0, rx.0, port.0, 1, 1, 1, 0]) {
@@ -136,16 +136,16 @@ impl Interface {
         self.enter(guest, Front::Offered)
     }
 
-    /// Ends the connection, and says so.
+    /// Closes the connection, and writes that to xenstore.
     fn close(&mut self, guest: &dyn Guest) -> Result<(), Error> {
-        // First: a backend lets go of the rings when it is told.
+        // This is done first, because a backend releases the rings when it sees the state.
         let entered = self.enter(guest, Front::Closed);
         self.front = Front::Closed;
         self.disconnect(guest);
         entered
     }
 
-    /// Ends channel, rings, and the grants of all that the backend lets go of.
+    /// Closes the event channel, removes the rings, and ends all grants that the backend has released.
     pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         if let Some(port) = self.port.take() {
             guest.close_channel(port);
@@ -154,14 +154,14 @@ impl Interface {
         self.tx.disconnect(guest);
     }
 
-    /// Takes back what the backend has let go of since; says whether both rings are back.
+    /// Takes back the pages that the backend has released since; returns whether both rings are back.
     pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
         let rx = self.rx.buffers.sweep(guest);
         let tx = self.tx.buffers.sweep(guest);
         rx && tx
     }
 
-    /// Closes the connection to a backend that writes what cannot be.
+    /// Closes the connection to a backend that violates the protocol.
     #[cold]
     pub(crate) fn fail_backend(&mut self, guest: &dyn Guest, violation: ProtocolViolation) {
         self.counters.backend_violations += 1;
@@ -181,7 +181,7 @@ impl Interface {
         self.is_behind = true;
     }
 
-    /// Ends all that can be ended, for good.
+    /// Closes everything that can be closed, for good.
     pub(crate) fn shut_down(&mut self, guest: &dyn Guest) {
         if let Some(device) = &self.device
             && device.is_the_same(guest, self.front.state()) == Ok(true)

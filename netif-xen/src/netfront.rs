@@ -1,4 +1,4 @@
-//! The interface: frames in, frames out, and a look at xenstore when it has changed.
+//! The interface: receives and sends frames, and checks xenstore when it has changed.
 
 use core::{fmt, time::Duration};
 
@@ -19,29 +19,29 @@ use crate::{
 
 mod room;
 
-/// How long [`Netfront::attach`] waits for the backend, whose host runs a script first.
+/// How long [`Netfront::attach`] waits for the backend, whose host first runs a script.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many receive requests are written before the backend is shown them, while frames are waiting.
+/// How many receive requests are written before they are published, while frames are waiting.
 const BATCH: u32 = 8;
 
-/// A network device of Xen: an Ethernet link to the domain that its backend runs in.
+/// A network device of Xen: an Ethernet link to the domain in which its backend runs.
 pub struct Netfront<G: Guest> {
     guest: G,
     interface: Interface,
 }
 
-/// All of it but the guest.
+/// The parts of [`Netfront`] that do not depend on the type of the guest.
 pub(crate) struct Interface {
-    /// The number of the device, if only that one will do.
+    /// The number of the device, if only that one is acceptable.
     pub(crate) wanted: Option<u32>,
     /// Fires when a device comes or goes.
     pub(crate) devices: Watch,
     pub(crate) device: Option<Device>,
     pub(crate) front: Front,
-    /// Xenstore has changed more often than there was time to look.
+    /// Whether xenstore has changed more often than it could be checked.
     pub(crate) is_behind: bool,
-    /// The backend has not let go of the rings that the next connection needs.
+    /// Whether the backend has not yet released the rings that the next connection needs.
     pub(crate) waits_for_rings: bool,
     /// Our end of the event channel.
     ///
@@ -49,7 +49,7 @@ pub(crate) struct Interface {
     pub(crate) port: Option<Port>,
     pub(crate) rx: RxQueue,
     pub(crate) tx: TxQueue,
-    /// Ours from the first device on, whatever those after it have.
+    /// Our hardware address. It is set by the first device, and is kept when another device replaces it.
     pub(crate) mac: MacAddr,
     pub(crate) mtu: usize,
     /// Where the indices of the rings begin.
@@ -60,11 +60,12 @@ pub(crate) struct Interface {
 }
 
 impl<G: Guest> Netfront<G> {
-    /// Opens the network device that the arguments name by its number (`--interface=0`), or the first there
-    /// is, with the hardware address of `--mac`, or the device's own. See [`attach`](Self::attach).
+    /// Opens the network device that the arguments name by its number (`--interface=0`), or the first device. The
+    /// hardware address is that of `--mac`, or the device's own. See [`attach`](Self::attach).
     ///
     /// # Errors
-    /// See [`Error`] (status 1); what is no number, or `--offloads=on`, which no such interface can do (status 2).
+    /// See [`Error`] (status 1). Status 2 for an argument that is not a number, or for `--offloads=on`, which this
+    /// interface does not support.
     pub fn configured(
         guest: G,
         config: &Config,
@@ -81,15 +82,15 @@ impl<G: Guest> Netfront<G> {
         Ok(Self::attach(guest, number, config.mac, memory)?)
     }
 
-    /// Opens network device `number`, or the first there is. Waits for its backend to connect, for at most
-    /// ten seconds: what comes later than that is connected while frames are received.
+    /// Opens network device `number`, or the first device. It waits for the backend to connect, for at most ten
+    /// seconds. A backend that comes later is connected while frames are received.
     ///
-    /// The hardware address is `mac`, or that of the device; it stays the same even if the device is
-    /// exchanged for another. Buffers come from the guest's pool, and the tables for them from `memory`.
+    /// The hardware address is `mac`, or that of the device. It stays the same even if the device is replaced by
+    /// another. Buffers come from the guest's pool, and their tables from `memory`.
     ///
     /// # Errors
-    /// See [`Error`]. That the backend does not connect is none.
-    // Not in the frame of the program's main, as `new` is not.
+    /// See [`Error`]. A backend that does not connect is not an error.
+    // Not inlined, which keeps the stack frame of the program's main small.
     #[inline(never)]
     pub fn attach(
         guest: G,
@@ -100,8 +101,7 @@ impl<G: Guest> Netfront<G> {
         Self::attach_at(guest, number, mac, memory, 0)
     }
 
-    /// Attaches with the indices of the rings beginning at `start`, as they are after so many frames: for
-    /// tests.
+    /// Attaches with indices of the rings that begin at `start`, as after that many frames. It is for tests.
     ///
     /// # Errors
     /// The interface cannot be opened.
@@ -119,25 +119,25 @@ impl<G: Guest> Netfront<G> {
         Ok(netfront)
     }
 
-    /// Whether frames go through.
+    /// Whether the interface is connected to its backend.
     pub fn is_connected(&self) -> bool {
         self.interface.is_connected()
     }
 
-    /// What a backend wrote last that cannot be.
+    /// The last protocol violation of a backend.
     pub fn last_violation(&self) -> Option<ProtocolViolation> {
         self.interface.last_violation
     }
 
-    /// Why the last connection that failed did so.
+    /// The reason why the last connection failed, if one did.
     pub fn last_error(&self) -> Option<Error> {
         self.interface.last_error
     }
 }
 
 impl Interface {
-    /// Takes buffers, and listens for devices.
-    // Not in the frame of the program's main, as large as that is: what is far off in a frame takes longer
+    /// Takes buffers, and watches for devices.
+    // Not inlined, which keeps the stack frame of the program's main small. In a large frame, far offsets take longer
     // instructions.
     #[inline(never)]
     fn new(
@@ -166,7 +166,7 @@ impl Interface {
     }
 
     /// Finds the device, and waits for its backend.
-    // As above.
+    // Not inlined, which keeps the stack frame of the program's main small.
     #[inline(never)]
     fn open(&mut self, guest: &dyn Guest, mac: Option<MacAddr>) -> Result<(), Error> {
         self.begin(guest)?;
@@ -193,16 +193,16 @@ impl Interface {
         self.front == Front::Open
     }
 
-    /// Whether something in xenstore has changed that we look at.
+    /// Whether a change in xenstore concerns this interface.
     #[inline]
     fn has_news(&self, guest: &(impl Guest + ?Sized)) -> bool {
-        // Both are asked: asking is what makes them quiet.
+        // Both watches are read, because reading clears them.
         let devices = guest.fired(&self.devices);
         let backend = self.device.as_ref().is_some_and(|device| guest.fired(&device.watch));
         devices | backend | self.is_behind | self.waits_for_rings
     }
 
-    /// Notifies the backend, if it asked for that, of all that it was shown.
+    /// Notifies the backend of all published requests, if it asked for that.
     #[inline]
     fn notify(&mut self, guest: &impl Guest) -> Result<(), Broken> {
         let rx = self.rx.ring.as_mut().is_some_and(|ring| ring.must_notify());
@@ -216,7 +216,7 @@ impl Interface {
         Ok(())
     }
 
-    /// Shows the backend the buffers that are free again.
+    /// Publishes the buffers that are free again.
     #[inline]
     pub(crate) fn show_buffers(&mut self, batch: u32) {
         if let Some(ring) = &mut self.rx.ring
@@ -263,18 +263,18 @@ impl Interface {
         }
     }
 
-    /// There is no connection: the last look before the runtime sleeps.
+    /// The last check before the runtime sleeps while there is no connection.
     #[cold]
     fn rest<T>(&mut self, guest: &dyn Guest) -> Rx<T> {
         if self.front != Front::Offered {
-            // Nothing tells when a backend lets go of a page.
+            // No event tells when a backend releases a page.
             self.sweep(guest);
         }
         if self.is_behind { Rx::Handled } else { Rx::Idle }
     }
 
-    /// There is nothing to receive: the last look before the runtime sleeps. Says whether there is
-    /// something after all.
+    /// The last check before the runtime sleeps while there is nothing to receive. Returns whether there is something
+    /// after all.
     fn settle(&mut self, guest: &impl Guest) -> Result<bool, Broken> {
         self.rx.refill(guest);
         self.tx.refill(guest);
@@ -318,7 +318,7 @@ impl<G: Guest> Netif for Netfront<G> {
         if !interface.is_connected() {
             return Ok(interface.rest(guest));
         }
-        // What was sent since the last call leaves now, before anything else is done.
+        // Notifies the backend of the frames that were sent since the last call, before any other work.
         interface.notify(guest)?;
         let longest = interface.mtu + LARGEST_HEADER;
         match interface.rx.receive(guest, region, longest, &mut interface.counters) {
@@ -344,13 +344,13 @@ impl<G: Guest> Netif for Netfront<G> {
     #[inline]
     fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Broken> {
         let Self { guest, interface } = self;
-        // One copy of the code for all kinds of frames: only what copies them differs.
+        // One copy of the code serves all kinds of frames: only the code that copies them differs.
         interface.transmit(guest, &frame)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Interface { device, mac, .. } = &self.interface;
-        // Without a device there is nothing to say.
+        // Without a device there is nothing to describe.
         let Some(device) = device else { return Ok(()) };
         layer::format_number(f, " on vif/", device.number.into())?;
         f.write_str(" ")?;
@@ -362,7 +362,7 @@ impl<G: Guest> Netif for Netfront<G> {
     }
 }
 
-/// Closes the connection. Pages that the backend does not let go of are never used again.
+/// Closes the connection. Pages that the backend does not release are never used again.
 impl<G: Guest> Drop for Netfront<G> {
     fn drop(&mut self) {
         self.interface.shut_down(&self.guest);

@@ -10,12 +10,12 @@ use crate::Netfront;
 type Opened = Capture<Netfront<&'static Domain>, <Rt as Runtime>::Recorder>;
 
 impl Netfront<&'static Domain> {
-    /// Opens the network device that the arguments name, see [`configured`](Self::configured), of the guest
-    /// that runs here. Its frames are shown to the runtime's recorder.
+    /// Opens the network device that the arguments name, see [`configured`](Self::configured), for the guest that runs
+    /// here. Its frames are shown to the runtime's recorder.
     ///
     /// # Errors
-    /// See [`Error`](crate::Error) (status 1; what is no number: status 2).
-    // In the program, which has all the rest of the interface too, and not twice.
+    /// See [`Error`](crate::Error) (status 1; an argument that is not a number: status 2).
+    // Inlined, so that it is compiled in the program like the rest of the interface, and only once.
     #[inline]
     pub fn open(runtime: &mut Rt, config: &Config) -> Result<Opened, rt::Error> {
         let recorder = runtime.recorder()?;

@@ -1,7 +1,7 @@
 //! Our end of a shared ring (`ring.h`): requests go out, responses come back.
 //!
-//! The page is shared with a domain that is not trusted. It is touched by atomics alone, each word of
-//! it is read once, and the other end's index is checked against what was asked.
+//! The page is shared with an untrusted domain. It is only accessed with atomics, each word of it is read once, and the
+//! other end's index is checked against the number of requests.
 
 use core::{
     ptr::NonNull,
@@ -14,13 +14,13 @@ use crate::ProtocolViolation;
 /// rings of a network device, whose slots have 8 and 12 bytes.
 pub(crate) const SIZE: u32 = 256;
 
-/// Where the first slot begins, in words: the four indices stand before it, and room for private use.
+/// The position of the first slot, in words. Before it are the four indices, and room for private use.
 const SLOTS: usize = 16;
 
 // Two 16-bit fields of a slot are packed into one word.
 const _: () = assert!(cfg!(target_endian = "little"), "Xen runs on little-endian processors");
 
-/// The indices that stand at the beginning of the page, by their number of words.
+/// The indices at the beginning of the page, by their position in words.
 #[derive(Clone, Copy)]
 enum Index {
     /// `req_prod`: how many requests we have published.
@@ -44,11 +44,11 @@ pub(crate) struct FrontRing<const WORDS: usize> {
     produced: u32,
     /// How many of them the other end can see.
     published: u32,
-    /// Up to which of them it is settled whether the other end is notified.
+    /// How many of them were taken into account by [`must_notify`](Self::must_notify).
     notified: u32,
     /// How many responses were taken.
     consumed: u32,
-    /// How many responses there are, as the other end last said.
+    /// How many responses there are, as the other end last stated.
     ///
     /// INVARIANT: at least `consumed`, at most `published` (counting from `consumed`).
     seen: u32,
@@ -92,7 +92,7 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         unsafe { word.as_ref() }
     }
 
-    /// The slot that an index stands for.
+    /// The slot of an index.
     pub(crate) fn position(index: u32) -> usize {
         (index % SIZE) as usize
     }
@@ -107,13 +107,12 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         self.produced.wrapping_sub(self.published)
     }
 
-    /// How many requests were published since [`must_notify`](Self::must_notify) was last asked.
+    /// How many requests were published since the last call of [`must_notify`](Self::must_notify).
     pub(crate) fn unnotified(&self) -> u32 {
         self.published.wrapping_sub(self.notified)
     }
 
-    /// Writes a request; the other end does not see it yet. Gives the slot that it stands in, or
-    /// nothing if the ring is full.
+    /// Writes a request, which the other end does not see yet. Returns its slot, or `None` if the ring is full.
     #[inline]
     pub(crate) fn push(&mut self, request: [u32; WORDS]) -> Option<usize> {
         if self.outstanding() >= SIZE {
@@ -127,14 +126,14 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         Some(position)
     }
 
-    /// Shows the other end all that was written.
+    /// Publishes all requests that were written.
     #[inline]
     pub(crate) fn publish(&mut self) {
         self.published = self.produced;
         self.index(Index::RequestsProduced).store(self.produced, Ordering::Release);
     }
 
-    /// Whether the other end asked to be notified of what was published since this was last asked
+    /// Whether the other end asked to be notified of the requests that were published since the last call
     /// (`RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`).
     #[inline]
     pub(crate) fn must_notify(&mut self) -> bool {
@@ -142,16 +141,16 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         if before == self.published {
             return false;
         }
-        // It must see the requests before we see whether it went to sleep.
+        // The other end must see the requests before we read whether it went to sleep.
         fence(Ordering::SeqCst);
         let event = self.index(Index::RequestEvent).load(Ordering::Relaxed);
         self.published.wrapping_sub(event) < self.published.wrapping_sub(before)
     }
 
-    /// The next response and the slot that it stands in, if there is one.
+    /// The next response and its slot, if there is one.
     ///
     /// # Errors
-    /// The other end says that there are more responses than requests.
+    /// The other end states that there are more responses than requests.
     #[inline]
     pub(crate) fn pop<const N: usize>(
         &mut self,
@@ -168,7 +167,7 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         Ok(Some((position, response)))
     }
 
-    /// Whether there are responses, as the other end says now.
+    /// Whether there are responses, as the other end states now.
     fn look(&mut self) -> Result<bool, ProtocolViolation> {
         let produced = self.index(Index::ResponsesProduced).load(Ordering::Acquire);
         let waiting = produced.wrapping_sub(self.consumed);
@@ -179,19 +178,19 @@ impl<const WORDS: usize> FrontRing<WORDS> {
         Ok(waiting > 0)
     }
 
-    /// Asks to be notified of the next response; says whether it is there already
+    /// Asks to be notified of the next response; returns whether it is there already
     /// (`RING_FINAL_CHECK_FOR_RESPONSES`).
     ///
     /// # Errors
-    /// The other end says that there are more responses than requests.
+    /// The other end states that there are more responses than requests.
     pub(crate) fn final_check(&mut self) -> Result<bool, ProtocolViolation> {
         self.index(Index::ResponseEvent).store(self.consumed.wrapping_add(1), Ordering::Relaxed);
-        // It must see what we ask for before we see that there is nothing.
+        // The other end must see our request for an event before we find the ring empty.
         fence(Ordering::SeqCst);
         self.look()
     }
 
-    /// Asks not to be notified of responses: the one that would be told of cannot come.
+    /// Asks not to be notified of responses, by setting the event index to a response that cannot come.
     pub(crate) fn never_notify(&self) {
         let never = self.consumed.wrapping_add(SIZE + 1);
         self.index(Index::ResponseEvent).store(never, Ordering::Relaxed);

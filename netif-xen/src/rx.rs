@@ -14,19 +14,19 @@ use crate::{
     wire::{ExtraInfo, HEADER, RxRequest, RxResponse, rx_flag},
 };
 
-/// The fewest buffers: a frame of the largest MTU fills as many.
+/// The smallest number of buffers: as many as a frame of the largest MTU fills.
 const MIN_PAGES: usize = 17;
 
-/// Where a buffer is.
+/// The state of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not in the ring: there was no connection, no grant, or the backend would not let go of it.
+    /// The buffer is not in the ring: there was no connection or no grant, or the backend did not release it.
     Out,
-    /// In the ring.
+    /// The buffer is in the ring.
     Posted,
-    /// Filled with a piece of the frame that is arriving: so many bytes from this offset on.
+    /// The buffer holds a piece of the frame that is arriving: `length` bytes from `offset` on.
     Piece { offset: u16, length: u16 },
-    /// Used up by an extra information.
+    /// The buffer was used by an extra information.
     Extra,
 }
 
@@ -36,13 +36,13 @@ struct Arriving {
     first: usize,
     slots: usize,
     length: usize,
-    /// What was said of its checksums.
+    /// The flags that describe its checksums.
     flags: u16,
-    /// The next slot is an extra information.
+    /// Whether the next slot is an extra information.
     extra: bool,
-    /// Another piece follows.
+    /// Whether another piece follows.
     more: bool,
-    /// Why it will not be handed up, if so.
+    /// The reason why the frame will not be handed up, if there is one.
     fault: Option<Fault>,
 }
 
@@ -55,25 +55,25 @@ enum Fault {
     InUse,
 }
 
-/// What came.
+/// The result of receiving.
 pub(crate) enum Received<'r> {
     /// A frame.
     Frame(RxFrame<'r>),
     /// A frame that was lost and counted.
     Lost,
-    /// Nothing is there.
+    /// No frame is there.
     Nothing,
 }
 
 /// The receive side of an interface.
 pub(crate) struct RxQueue {
     pub(crate) buffers: Buffers,
-    /// Where each of the buffers is.
+    /// The state of each buffer.
     states: &'static mut [State],
     /// INVARIANT: refers to the page of `buffers.ring`, which is lent while this is some.
     pub(crate) ring: Option<FrontRing<2>>,
     backend: DomainId,
-    /// Which buffer stands in which slot of the ring.
+    /// The buffer in each slot of the ring.
     ///
     /// INVARIANT: of the slots whose requests are outstanding, each names another buffer, which is posted;
     /// so do the slots of the frame that is arriving.
@@ -84,7 +84,7 @@ pub(crate) struct RxQueue {
 }
 
 impl RxQueue {
-    /// Takes an eighth of the pool for buffers, 17 at least and 256 at most; the tables stand in `memory`.
+    /// Takes an eighth of the pool for buffers, at least 17 and at most 256. The tables are in `memory`.
     pub(crate) fn new(
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
@@ -101,7 +101,7 @@ impl RxQueue {
         })
     }
 
-    /// Makes the ring, still empty, with indices from `start` on. Gives its grant.
+    /// Makes an empty ring with indices from `start` on. Returns its grant.
     pub(crate) fn connect(
         &mut self,
         guest: &dyn Guest,
@@ -116,7 +116,7 @@ impl RxQueue {
         Ok(grant)
     }
 
-    /// Ends the ring and all grants that the backend lets go of.
+    /// Removes the ring, and ends all grants that the backend has released.
     pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.arriving = Arriving::default();
@@ -125,7 +125,7 @@ impl RxQueue {
         self.buffers.sweep(guest);
     }
 
-    /// The next frame, or what became of it.
+    /// Returns the next frame, or says that it was lost.
     #[inline]
     pub(crate) fn receive<'r>(
         &mut self,
@@ -137,7 +137,7 @@ impl RxQueue {
         loop {
             let Some(ring) = &mut self.ring else { return Ok(Received::Nothing) };
             let Some((slot, words)) = ring.pop::<2>()? else {
-                // All that it has are pieces of one frame: the next one can never come.
+                // The backend has used all buffers for pieces of one frame: the next piece can never come.
                 let endless = self.arriving.slots > 0 && ring.outstanding() == 0;
                 return if endless {
                     Err(ProtocolViolation::Endless)
@@ -177,8 +177,8 @@ impl RxQueue {
         }
     }
 
-    /// A frame in one piece, which is the common case: its page becomes the region's, and a fresh one
-    /// takes its place. The response was checked.
+    /// Takes a frame in one piece, which is the common case: its page becomes the region's, and a fresh page replaces
+    /// it. The response was checked.
     #[inline]
     fn single<'r>(
         &mut self,
@@ -248,7 +248,7 @@ impl RxQueue {
     }
 
     /// Copies the pieces of the frame into one, and posts their pages again.
-    // On its own: most frames are one piece.
+    // Not inlined: most frames are one piece.
     #[inline(never)]
     fn assemble<'r>(
         &mut self,
@@ -291,7 +291,7 @@ impl RxQueue {
             self.states[id] = State::Out;
         }
         self.out += arriving.slots;
-        // Only now: a slot that is used again must not be looked at any more.
+        // This is done last: a slot that is used again must not be read any more.
         for number in 0..arriving.slots {
             let id = usize::from(self.slots[(arriving.first + number) % SIZE as usize]);
             if self.buffers.pages[id].take_back(guest).is_ok() {
@@ -319,7 +319,7 @@ impl RxQueue {
         }
     }
 
-    /// Posts what is out, or tries to.
+    /// Tries to post the buffers that are out.
     #[inline]
     pub(crate) fn refill(&mut self, guest: &dyn Guest) {
         if self.out > 0 {
@@ -338,7 +338,7 @@ impl RxQueue {
     }
 }
 
-/// Checks what a response says against what was asked.
+/// Checks a response against its request.
 #[inline]
 fn check(response: RxResponse, asked: u16) -> Result<(), ProtocolViolation> {
     if response.id != asked {
@@ -354,7 +354,7 @@ fn check(response: RxResponse, asked: u16) -> Result<(), ProtocolViolation> {
     Ok(())
 }
 
-/// Whether a frame can have this length; counts it if not.
+/// Whether a frame can have this length in bytes. If not, counts it.
 #[inline]
 fn is_frame(length: usize, longest: usize, counters: &mut Counters) -> bool {
     if length < HEADER {

@@ -1,5 +1,5 @@
-//! The handshake of the xenbus (`xenbus.h`) as a pure value: what to do for each pair of our own state and
-//! the backend's.
+//! The handshake of the xenbus (`xenbus.h`) as a pure value: the action for each pair of our own state and the
+//! backend's state.
 //!
 //! ```text
 //!   ours           backend's      what happens
@@ -9,32 +9,32 @@
 //!   Closed         Closed ...     if the device is to stay, it begins anew: we write Initialising
 //! ```
 
-/// The state of one end, as it stands in xenstore.
+/// The state of one end, as stored in xenstore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum XenbusState {
-    /// Nothing that is known here, or nothing at all.
+    /// An unknown state, or no state.
     Unknown = 0,
-    /// The device was made.
+    /// The device was created.
     Initialising = 1,
-    /// It waits for what the other end has to say.
+    /// The end waits for information from the other end.
     InitWait = 2,
-    /// It waits for a connection.
+    /// The end waits for a connection.
     Initialised = 3,
-    /// It is connected.
+    /// The end is connected.
     Connected = 4,
-    /// It is closing, because of an error or because it is unplugged.
+    /// The end is closing, because of an error or because the device is unplugged.
     Closing = 5,
-    /// It is closed.
+    /// The end is closed.
     Closed = 6,
-    /// It is being changed.
+    /// The device is being reconfigured.
     Reconfiguring = 7,
-    /// It was changed.
+    /// The device was reconfigured.
     Reconfigured = 8,
 }
 
 impl XenbusState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 9] = [
         Self::Unknown,
         Self::Initialising,
@@ -54,7 +54,7 @@ impl XenbusState {
     }
 }
 
-/// How far our end is.
+/// The state of our end of the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Front {
     /// Nothing is offered; xenstore says Initialising.
@@ -63,12 +63,12 @@ pub enum Front {
     Offered,
     /// The backend has taken them, and frames flow; xenstore says Connected.
     Open,
-    /// All is ended; xenstore says Closed.
+    /// The connection is closed; xenstore says Closed.
     Closed,
 }
 
 impl Front {
-    /// What xenstore says of our end then.
+    /// The state that xenstore holds for our end.
     pub fn state(self) -> XenbusState {
         match self {
             Self::Initialising => XenbusState::Initialising,
@@ -77,23 +77,23 @@ impl Front {
         }
     }
 
-    /// What is to be done when the backend's state is `backend`. `stays` says whether the device is to
-    /// go on (the backend's `online`).
+    /// The action to take when the backend's state is `backend`. `stays` says whether the device remains (the backend's
+    /// `online`).
     pub fn next(self, backend: XenbusState, stays: bool) -> Action {
         use XenbusState as B;
         match (self, backend) {
             (Self::Initialising, B::InitWait) => Action::Offer,
-            // Not Closed: that is what it was before it saw that we begin anew.
+            // `Closed` is not included: the backend may not have seen yet that we begin again.
             (Self::Initialising, B::Closing) => Action::Close,
             (Self::Initialising, _) => Action::Wait,
 
             (Self::Offered, B::Connected) => Action::Open,
             (Self::Offered | Self::Open, B::Closing | B::Closed) => Action::Close,
-            // It waits for a script of its host, or for nothing that concerns us.
+            // The backend waits for a script of its host, or its state does not concern us.
             (Self::Offered, _) => Action::Wait,
 
             (Self::Open, B::Connected | B::Reconfiguring | B::Reconfigured) => Action::Wait,
-            // It has begun anew, or is gone, without a word.
+            // The backend has restarted, or is gone, without closing.
             (Self::Open, B::Unknown | B::Initialising | B::InitWait | B::Initialised) => {
                 Action::Close
             }
@@ -104,16 +104,16 @@ impl Front {
     }
 }
 
-/// What is to be done.
+/// The action that the handshake asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing until something changes.
+    /// Do nothing until a state changes.
     Wait,
-    /// Make rings and channel, write them down, and write Connected.
+    /// Make the rings and the event channel, write them to xenstore, and write Connected.
     Offer,
-    /// Let frames flow.
+    /// Start to transfer frames.
     Open,
-    /// End everything, and write Closed.
+    /// Close the connection, and write Closed.
     Close,
     /// Write Initialising.
     Restart,

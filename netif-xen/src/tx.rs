@@ -1,8 +1,8 @@
-//! Transmitting: a fixed set of pages is lent to the backend for reading as long as the connection lasts,
-//! and a frame is copied into it once.
+//! Transmitting: a fixed set of pages is lent to the backend for reading while the connection lasts, and each frame is
+//! copied into it once.
 //!
-//! What stands in these pages are frames that this backend was given before, or zeroes: nothing else of
-//! our memory can be seen by it.
+//! These pages hold frames that this backend was given before, or zeroes. The backend cannot see any other memory of
+//! ours.
 
 use layer::Payload;
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
@@ -15,17 +15,16 @@ use crate::{
     wire::{TxRequest, TxResponse, tx_flag},
 };
 
-/// The fewest pages: a frame of the largest MTU has as many.
+/// The smallest number of pages: as many as a frame of the largest MTU has.
 const MIN_PAGES: usize = 16;
 
-/// The most pages: as many requests fit into the ring with two to a page.
+/// The largest number of pages: with two requests to a page, they fill the ring.
 const MAX_PAGES: usize = SIZE as usize / 2;
 
 /// The transmit side of an interface.
 ///
-/// Each page is one piece of room for a frame, or two if the MTU allows it: the fragments of the largest
-/// datagram fit at once even into the queue of the smallest domain. The number of such a room is the id of
-/// its request.
+/// Each page has one room for a frame, or two if the MTU allows it: the fragments of the largest datagram fit at once
+/// even into the queue of the smallest domain. The number of a room is the id of its request.
 pub(crate) struct TxQueue {
     /// INVARIANT: the pages are lent for reading, or not lent.
     pub(crate) buffers: Buffers,
@@ -36,24 +35,23 @@ pub(crate) struct TxQueue {
     ours: [bool; MAX_PAGES],
     /// How many rooms a page has: 1 or 2.
     rooms_per_page: usize,
-    /// Which rooms have a request under way.
+    /// Which rooms have an outstanding request.
     under_way: [bool; SIZE as usize],
     /// The rooms that are free, in the first `free_count` entries.
     ///
     /// INVARIANT: each is a room of a page that is lent, is there once, and has no request under way.
     free: &'static mut [u16],
     free_count: usize,
-    /// How many rooms there are: free or with a request under way.
+    /// How many rooms there are, free or with an outstanding request.
     usable: usize,
-    /// A frame has waited for room in vain, and half of the rooms have not been free since: no other
-    /// waits. So a backend that is stuck costs one wait, and one that answers too little, one for every
+    /// Whether a frame has waited for room in vain, and half of the rooms have not been free since. Meanwhile, no other
+    /// frame waits. So a backend that is stuck costs one wait, and one that answers too little costs one wait for every
     /// half a queue.
     has_given_up: bool,
 }
 
 impl TxQueue {
-    /// Takes a twelfth of the pool for buffers, 16 pages at least and 128 at most; the tables stand in
-    /// `memory`.
+    /// Takes a twelfth of the pool for buffers, at least 16 pages and at most 128. The tables are in `memory`.
     pub(crate) fn new(
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
@@ -73,8 +71,8 @@ impl TxQueue {
         })
     }
 
-    /// Makes the ring, with indices from `start` on, without any room for frames yet. Gives its grant. A
-    /// frame has at most `longest` bytes.
+    /// Makes the ring, with indices from `start` on and no room for frames yet. Returns its grant. A frame has at most
+    /// `longest` bytes.
     pub(crate) fn connect(
         &mut self,
         guest: &dyn Guest,
@@ -97,8 +95,8 @@ impl TxQueue {
         Ok(grant)
     }
 
-    /// Lends the pages that this connection does not have yet. What the backend has kept of an earlier
-    /// connection is left out, until it lets go of it.
+    /// Lends the pages that this connection does not have yet. Pages that the backend has kept from an earlier
+    /// connection are left out until it releases them.
     #[cold]
     fn lend_pages(&mut self, guest: &dyn Guest) {
         for (number, (page, is_ours)) in
@@ -119,7 +117,7 @@ impl TxQueue {
         }
     }
 
-    /// Ends the ring and all grants that the backend lets go of.
+    /// Removes the ring, and ends all grants that the backend has released.
     pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.free_count = 0;
@@ -127,10 +125,10 @@ impl TxQueue {
         self.buffers.sweep(guest);
     }
 
-    /// Copies a frame of at most 65,535 bytes, publishes it, and says whether there was room.
+    /// Copies a frame of at most 65,535 bytes and publishes it; returns whether there was room.
     ///
     /// # Errors
-    /// The responses to earlier frames are no such thing.
+    /// The responses to earlier frames violate the protocol.
     pub(crate) fn send(
         &mut self,
         frame: &dyn Payload,
@@ -177,30 +175,30 @@ impl TxQueue {
         Ok(true)
     }
 
-    /// How many bytes a room has.
+    /// The size of a room in bytes.
     #[inline]
     fn room(&self) -> usize {
         PAGE_SIZE / self.rooms_per_page
     }
 
-    /// Whether a frame of so many bytes, for which there is no room, may wait for it: the backend has room
-    /// for it to give back, and is not known to be stuck.
+    /// Whether a frame of `length` bytes, for which there is no room, may wait for room: the backend holds rooms that
+    /// it can give back, and is not known to be stuck.
     pub(crate) fn may_wait(&self, length: usize) -> bool {
         self.ring.is_some() && length.div_ceil(self.room()) <= self.usable && !self.has_given_up
     }
 
-    /// A frame has waited in vain.
+    /// Records that a frame has waited in vain.
     pub(crate) fn give_up(&mut self) {
         self.has_given_up = true;
     }
 
-    /// Asks for an event at the next response; says whether there is one already. A lie is one, too:
-    /// whoever takes it will see.
+    /// Asks for an event at the next response; returns whether there is one already. A protocol violation counts as a
+    /// response: the caller that takes it reports it.
     pub(crate) fn is_answered(&mut self) -> bool {
         self.ring.as_mut().is_none_or(|ring| ring.final_check().unwrap_or(true))
     }
 
-    /// Takes the responses to what was sent.
+    /// Takes the responses to frames that were sent.
     fn reap(&mut self, counters: &mut Counters) -> Result<(), ProtocolViolation> {
         let Some(ring) = &mut self.ring else { return Ok(()) };
         while let Some((_, words)) = ring.pop::<1>()? {
@@ -216,18 +214,18 @@ impl TxQueue {
             self.free[self.free_count] = id;
             self.free_count += 1;
         }
-        // We look when we send: to be woken for it is of use only to a frame that waits.
+        // Responses are taken when a frame is sent. An event is only useful to a frame that waits.
         ring.never_notify();
         Ok(())
     }
 
-    /// Whether so much was published since the backend was last notified that it should begin now.
+    /// Whether so many requests were published since the backend was last notified that it should begin now.
     #[inline]
     pub(crate) fn is_half_unnotified(&self) -> bool {
         self.ring.as_ref().is_some_and(|ring| ring.unnotified() as usize > self.usable / 2)
     }
 
-    /// Lends the pages that are not lent for this connection, or tries to.
+    /// Tries to lend the pages that are not lent for this connection.
     #[inline]
     pub(crate) fn refill(&mut self, guest: &dyn Guest) {
         if self.ring.is_some() && self.usable < self.buffers.pages.len() * self.rooms_per_page {

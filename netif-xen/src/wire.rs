@@ -1,4 +1,5 @@
-//! Requests and responses as they stand in the rings (`netif.h`), and the header of the frames that they carry.
+//! Requests and responses in the format of the rings (`netif.h`), and the length of the headers of the frames that they
+//! carry.
 
 use rt_xen::GrantRef;
 
@@ -10,7 +11,7 @@ pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
 
 /// The flags of a transmit request (`NETTXF_*`).
 pub(crate) mod tx_flag {
-    /// The frame goes on in the next request.
+    /// The frame continues in the next request.
     pub(crate) const MORE_DATA: u16 = 1 << 2;
 }
 
@@ -20,15 +21,15 @@ pub(crate) mod rx_flag {
     pub(crate) const DATA_VALIDATED: u16 = 1 << 0;
     /// The checksums are blank.
     pub(crate) const CSUM_BLANK: u16 = 1 << 1;
-    /// The frame goes on in the next response.
+    /// The frame continues in the next response.
     pub(crate) const MORE_DATA: u16 = 1 << 2;
     /// An [`ExtraInfo`](super::ExtraInfo) follows.
     pub(crate) const EXTRA_INFO: u16 = 1 << 3;
-    /// What may be set: the prefix of GSO (bit 4) is for who offers it.
+    /// The flags that may be set. The GSO prefix (bit 4) may not: we do not offer it.
     pub(crate) const KNOWN: u16 = DATA_VALIDATED | CSUM_BLANK | MORE_DATA | EXTRA_INFO;
 }
 
-/// Two 16-bit fields in the order in which they stand in memory.
+/// Packs two 16-bit fields into a word, in their order in memory.
 const fn pack(first: u16, second: u16) -> u32 {
     first as u32 | (second as u32) << 16
 }
@@ -41,13 +42,13 @@ const fn unpack(word: u32) -> (u16, u16) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TxRequest {
     pub(crate) grant: GrantRef,
-    /// Where the piece begins in its page.
+    /// The offset of the piece in its page, in bytes.
     pub(crate) offset: u16,
     /// See [`tx_flag`].
     pub(crate) flags: u16,
     /// Echoed in the response.
     pub(crate) id: u16,
-    /// The length: that of the whole frame in the first request, that of the piece in those after it.
+    /// The length in bytes: that of the whole frame in the first request, that of the piece in the others.
     pub(crate) size: u16,
 }
 
@@ -60,9 +61,9 @@ impl TxRequest {
 /// `netif_tx_response`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TxResponse {
-    /// That of the request.
+    /// The id of the request.
     pub(crate) id: u16,
-    /// 0: sent; negative: not sent; 1: an extra information, of which we send none.
+    /// 0 if the frame was sent, negative if not, and 1 for an extra information, of which we send none.
     pub(crate) status: i16,
 }
 
@@ -91,13 +92,13 @@ impl RxRequest {
 /// `netif_rx_response`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RxResponse {
-    /// That of the request in the same slot.
+    /// The id of the request in the same slot.
     pub(crate) id: u16,
-    /// Where the piece begins in its page.
+    /// The offset of the piece in its page, in bytes.
     pub(crate) offset: u16,
     /// See [`rx_flag`].
     pub(crate) flags: u16,
-    /// The length of the piece in bytes; negative: the frame was lost.
+    /// The length of the piece in bytes, or a negative value if the frame was lost.
     pub(crate) status: i16,
 }
 
@@ -109,7 +110,7 @@ impl RxResponse {
     }
 }
 
-/// `netif_extra_info`, which stands in the place of a response and has no id.
+/// `netif_extra_info`, which takes the place of a response and has no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExtraInfo {
     /// `XEN_NETIF_EXTRA_TYPE_*`.

@@ -1,4 +1,4 @@
-//! What a frame does for which the send queue has no room.
+//! The wait of a frame for which the send queue has no room.
 
 use core::time::Duration;
 
@@ -8,21 +8,21 @@ use rt_xen::Guest;
 use super::Interface;
 use crate::Broken;
 
-/// How long a frame waits for room in the queue: many times what a backend takes that runs.
+/// How long a frame waits for room in the queue: many times what a running backend needs.
 const ROOM_WITHIN: Duration = Duration::from_millis(20);
 
 impl Interface {
-    /// There is no room for a frame of so many bytes: sleeps until the backend has answered something, or
-    /// until the deadline, which the first call for a frame sets. Says whether to try again.
+    /// Waits for room for a frame of this many bytes: sleeps until the backend has answered a request, or until the
+    /// deadline, which the first call for a frame sets. Returns whether to try again.
     ///
-    /// No response is missed: the backend is asked for an event before the ring is looked at for the last
-    /// time, so an answer is either seen there or makes the port pending, which ends the sleep at once. What
-    /// was pending before, mostly for received frames, ends the first sleep early; the sleep takes it, and
-    /// the next one lasts.
+    /// No response is missed: the backend is asked for an event before the ring is read for the last time. So a
+    /// response is either seen there, or makes the port pending, which ends the sleep at once. An event that was
+    /// pending before, mostly for received frames, ends the first sleep early. The sleep clears it, and the next sleep
+    /// lasts.
     ///
-    /// No received frame is forgotten, though its event is taken here: the runtime sleeps only when
-    /// `receive` has said `Rx::Idle`, with no frame sent in between, and that has looked into the
-    /// receive ring after it has asked for the next event (`settle`), and at the watches.
+    /// No received frame is missed, though its event is cleared here. The runtime sleeps only after `receive` has
+    /// returned `Rx::Idle` and no frame was sent since. Then `receive` has read the receive ring after it asked for the
+    /// next event (`settle`), and has checked the watches.
     #[cold]
     #[inline(never)]
     pub(super) fn wait_for_room(
