@@ -1,39 +1,39 @@
-//! The command line of the guest, as its arguments.
+//! The arguments in the command line of the guest.
 //!
-//! Spaces separate arguments. Between double quotes a space is one like any other character, and the
-//! quotes themselves are left out, as the kernel of Linux does it: `--interface="my vif"` is one argument,
-//! `""` an empty one. There is no escape: an argument cannot hold a double quote.
+//! Spaces separate arguments. Inside double quotes a space is an ordinary character. The quotes themselves are removed,
+//! as in the Linux kernel: `--interface="my vif"` is one argument, and `""` is an empty one. There is no escape
+//! character, so an argument cannot contain a double quote.
 
 use layer::split::split_once;
 use rt::Error;
 use rt_regions::Region;
 
-/// The most arguments that there can be.
+/// The largest number of arguments.
 const MOST: usize = 64;
 
 /// The arguments of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arguments<'r> {
-    /// One after the other, each ended by a zero byte.
+    /// The arguments, each followed by a zero byte.
     text: &'r str,
-    /// Whether weak entropy is refused: `--entropy=strong`. The platform's own argument, which the program does
-    /// not see.
+    /// Whether weak entropy is refused: `--entropy=strong`. This argument belongs to the platform, and the program does
+    /// not see it.
     pub(crate) strong_entropy: bool,
 }
 
 impl<'r> Arguments<'r> {
-    /// Takes `line` apart; what is returned stands in `region`.
+    /// Splits `line` into arguments, which are copied to `region`.
     ///
     /// # Errors
-    /// Too many arguments, a quote without its second, an argument that has no meaning on this platform
-    /// (status 2), no room in the region (status 1).
+    /// Too many arguments, a missing closing quote, an argument that has no meaning on this platform (status 2), or no
+    /// room in the region (status 1).
     #[inline(never)]
     pub(crate) fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
         let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
         let (mut start, mut length, mut count) = (0, 0, 0);
         let (mut inside, mut quoted) = (false, false);
         let mut strong_entropy = None;
-        // A space after the last one.
+        // A space ends the last argument.
         for mut byte in line.bytes().chain([b' ']) {
             if byte == b'"' {
                 quoted = !quoted;
@@ -48,7 +48,7 @@ impl<'r> Arguments<'r> {
             } else if !inside {
                 continue;
             }
-            // Never further than what was read.
+            // Never beyond the bytes that were read.
             if let Some(place) = text.get_mut(length) {
                 *place = byte;
                 length += 1;
@@ -81,9 +81,9 @@ impl<'r> Arguments<'r> {
         Ok(Self { text, strong_entropy: strong_entropy == Some(true) })
     }
 
-    /// One after the other.
+    /// Iterates over the arguments.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
-        // Each ends with one, so behind the last one is nothing.
+        // Each argument ends with a zero byte, so nothing follows the last one.
         let mut rest = self.text;
         core::iter::from_fn(move || {
             let (argument, others) = split_once(rest, 0);
@@ -93,13 +93,13 @@ impl<'r> Arguments<'r> {
     }
 }
 
-/// What an argument is here.
+/// The kind of an argument on this platform.
 enum Look {
-    /// The platform's.
+    /// The argument belongs to the platform.
     Ours,
-    /// The program's.
+    /// The argument belongs to the program.
     Others,
-    /// Refused: an argument on other platforms only, or a wrong value.
+    /// The argument is refused: it exists only on other platforms, or its value is wrong.
     Wrong(&'static str),
 }
 

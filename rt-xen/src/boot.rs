@@ -1,4 +1,4 @@
-//! From the loader to the program.
+//! The start of the guest, from the loader to the program.
 
 mod entry;
 pub(crate) mod start_info;
@@ -18,18 +18,18 @@ use crate::{
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-/// How many pages of a domain are at most outside of its memory map, and count for it all the same: 8 special ones
-/// (console, xenstore, ...), and the tables of ACPI.
+/// The most pages of a domain that are outside its memory map but are counted as its memory: 8 special ones (console,
+/// xenstore, ...), and the tables of ACPI.
 const OUTSIDE: u64 = 32;
 
-/// What a program finds when it starts. There is one, so a program starts one runtime: it can neither be copied
-/// nor made.
+/// The machine that a program finds when it starts. There is only one, and it can be neither copied nor made, so a
+/// program starts only one runtime.
 #[derive(Debug)]
 pub struct Machine {
     /// INVARIANT: the entry, which runs once, makes the only machine; its hole is empty, and nobody uses the pages
     /// that Xen shares.
     pub(crate) xen: Xen,
-    /// What the configuration of the domain says after `cmdline=`.
+    /// The command line, from `cmdline=` in the configuration of the domain.
     pub command_line: &'static str,
     /// All free memory.
     pub pool: &'static Pool<'static>,
@@ -39,12 +39,12 @@ pub struct Machine {
     pub use_of_memory: UseOfMemory,
 }
 
-/// How the memory of a guest is used, in bytes; displayed as a line.
+/// How the memory of a guest is used, in bytes. It is displayed as one line.
 #[derive(Clone, Copy, Debug)]
 pub struct UseOfMemory {
-    /// All that Xen gave.
+    /// The memory that Xen gave the guest.
     pub all: u64,
-    /// What the memory map has: more than that where `maxmem=` is more than `memory=`.
+    /// The memory in the memory map. It is more than `all` if `maxmem=` is above `memory=`.
     pub map: u64,
     /// The program with its variables.
     pub image: u64,
@@ -52,7 +52,7 @@ pub struct UseOfMemory {
     pub tables: u64,
     /// How many pages the pool has.
     pub pool_pages: usize,
-    /// What is in other pieces than the one that became the pool.
+    /// The memory in pieces other than the one that became the pool.
     pub unused: u64,
 }
 
@@ -71,14 +71,13 @@ unsafe extern "Rust" {
     safe fn letregion_guest(machine: Machine) -> !;
 }
 
-/// The first of Rust: there are long mode, a stack, and the first GiB.
+/// The first Rust function. Long mode, a stack and a map of the first GiB are set up.
 extern "C" fn start(start_info: u32) -> ! {
     let machine = prepare(start_info.into());
     letregion_guest(machine)
 }
 
-/// Makes the machine what a program expects. On its own, so that what it needs of the stack does not stay
-/// there.
+/// Sets up the machine as a program expects. It is not inlined, so that the stack that it needs is free afterwards.
 #[inline(never)]
 fn prepare(start_info: u64) -> Machine {
     let Some(xen) = hypervisor::init() else { end::no_xen() };
@@ -96,7 +95,7 @@ fn prepare(start_info: u64) -> Machine {
     let map = ram.bytes();
     match xen.current_reservation() {
         Ok(pages) if pages < map / PAGE => ram.limit(pages.saturating_sub(OUTSIDE)),
-        // All is there; or Xen does not say, as no Xen does.
+        // All memory is there, or Xen does not say, which does not occur.
         _ => {}
     }
     let all = ram.bytes();

@@ -1,13 +1,13 @@
-//! How long the guest took from its first instruction until it served.
+//! The time from the guest's first instruction until it served.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{clock::Clock, early};
 
-/// The time stamp counter at the first instruction; the entry writes it.
+/// The time stamp counter at the first instruction, which the entry code writes.
 pub(crate) static FIRST_INSTRUCTION: AtomicU64 = AtomicU64::new(0);
 
-/// Prints how long ago the first instruction of the guest was.
+/// Prints the time since the guest's first instruction.
 #[cold]
 #[inline(never)]
 pub(crate) fn report(clock: &Clock<'_>) {

@@ -1,15 +1,15 @@
-//! What the compiler calls to copy, fill and compare bytes.
+//! The functions that the compiler calls to copy, fill and compare bytes.
 //!
-//! They are written in assembly because a compiler may turn a loop that copies into a call of memcpy, in
-//! memcpy as well. The linker script of a guest gives them the names that the compiler calls; in a program
-//! that has a C library they are not used.
+//! They are written in assembly, because a compiler may turn a copying loop into a call of memcpy, even inside memcpy.
+//! The linker script of a guest gives them the names that the compiler calls. A program that has a C library does not
+//! use them.
 
 use core::arch::naked_asm;
 
 /// `memmove`, and `memcpy`: copies `length` bytes, which may overlap.
 ///
-/// Up to 64 bytes are all read before any is written. Of more, the 64 bytes at the end where the copying
-/// ends and the 16 where it begins are read first and written last; between them whole aligned blocks.
+/// Up to 64 bytes are all read before any is written. For more, the last 64 bytes in the direction of copying and the
+/// first 16 are read first and written last. Between them, whole aligned blocks are copied.
 ///
 /// # Safety
 /// As for `memmove` of C.
@@ -145,7 +145,7 @@ pub(crate) unsafe extern "C" fn letregion_memmove(
     )
 }
 
-/// `memset`: writes `length` times the lowest byte of `byte`.
+/// `memset`: fills `length` bytes with the lowest byte of `byte`.
 ///
 /// # Safety
 /// As for `memset` of C.
@@ -169,7 +169,7 @@ pub(crate) unsafe extern "C" fn letregion_memset(to: *mut u8, byte: i32, length:
         "movups [rdi + rdx - 32], xmm0",
         "cmp rdx, 64",
         "jbe 3f",
-        // What is left is between the first aligned address and the last 32 bytes.
+        // The remaining bytes are between the first aligned address and the last 32 bytes.
         "lea r8, [rdi + rdx - 32]",
         "add rdi, 16",
         "and rdi, -16",
@@ -201,7 +201,8 @@ pub(crate) unsafe extern "C" fn letregion_memset(to: *mut u8, byte: i32, length:
     )
 }
 
-/// `memcmp`, and `bcmp`: less than, equal to or greater than 0 as the first byte that differs is.
+/// `memcmp`, and `bcmp`: compares `length` bytes. The result is less than, equal to or greater than 0, as decided by
+/// the first byte that differs.
 ///
 /// # Safety
 /// As for `memcmp` of C.
@@ -220,7 +221,7 @@ pub(crate) unsafe extern "C" fn letregion_memcmp(
         "mov r9, rdx",
         "sub r9, 64",
         "jb 2f",
-        // As long as there are 64 that are the same.
+        // Compares blocks of 64 bytes as long as they are equal.
         ".balign 16",
         "3: movups xmm0, [rdi + rcx]",
         "movups xmm1, [rdi + rcx + 16]",
@@ -243,7 +244,7 @@ pub(crate) unsafe extern "C" fn letregion_memcmp(
         "add rcx, 64",
         "cmp rcx, r9",
         "jbe 3b",
-        // Up to the last 16; then those, some of which are compared twice.
+        // Compares up to the last 16 bytes, then those, some of which are compared twice.
         ".balign 16",
         "2: cmp rcx, r8",
         "cmova rcx, r8",
@@ -263,7 +264,7 @@ pub(crate) unsafe extern "C" fn letregion_memcmp(
         "movzx edx, byte ptr [rsi + rcx]",
         "sub eax, edx",
         "ret",
-        // Fewer than 16: two words that overlap, the first byte as the highest.
+        // Fewer than 16 bytes: two words that overlap, with the first byte as the most significant.
         "4: cmp edx, 8",
         "jb 5f",
         "mov rax, [rdi]",

@@ -1,4 +1,4 @@
-//! The clock: the time stamp counter, as Xen says how to read it (`struct vcpu_time_info`, `xen.h`).
+//! The clock: the time stamp counter, read as Xen describes it (`struct vcpu_time_info`, `xen.h`).
 
 use core::{
     cell::Cell,
@@ -11,15 +11,15 @@ use layer::Instant;
 
 use crate::shared_info::{SharedInfo, VcpuTimeInfo};
 
-/// How often a value that Xen is writing is read again before it is given up. Xen writes a few words, with
-/// our processor stopped or on another one.
+/// How often we read a value again while Xen is writing it, before we give up. Xen writes a few words, while our
+/// processor is stopped or from another processor.
 const TRIES: u32 = 1000;
 
 /// Xen's system time: nanoseconds since the host started, the same for all its guests.
 #[derive(Debug)]
 pub(crate) struct Clock<'s> {
     shared: &'s SharedInfo,
-    /// The latest time that was told.
+    /// The latest time that was returned.
     last: Cell<u64>,
 }
 
@@ -29,10 +29,10 @@ impl<'s> Clock<'s> {
         Self { shared, last: Cell::new(0) }
     }
 
-    /// The time now. Never goes back: where the counter does, time stands still.
+    /// The time now. It never goes back: if the counter does, the time stands still.
     pub(crate) fn now(&self) -> Instant {
         let time = system_time(&self.shared.vcpu_info[0].time, time_stamp);
-        // Where Xen never comes to an end of writing, there is no newer time than the last one.
+        // If Xen never finishes writing, the time is the last one that was returned.
         let now = self.last.get().max(time.unwrap_or(0));
         self.last.set(now);
         Instant::from_nanos(now)
@@ -51,15 +51,15 @@ impl<'s> Clock<'s> {
         passed.unwrap_or(0)
     }
 
-    /// The time since the beginning of 1970 (UTC), as the host was told it; nothing if Xen does not say.
+    /// The time since the beginning of 1970 (UTC), as the host has it, or `None` if Xen does not give it.
     pub(crate) fn wall_time(&self) -> Option<Duration> {
         let (seconds, nanos) = self.wall_start()?;
         let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
         (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
     }
 
-    /// The wall clock when Xen's system time was zero: seconds since 1970, and nanoseconds; nothing if Xen does
-    /// not say.
+    /// The wall clock when Xen's system time was zero, in seconds since 1970 and nanoseconds, or `None` if Xen does not
+    /// give it.
     pub(crate) fn wall_start(&self) -> Option<(u64, u32)> {
         let shared = self.shared;
         consistent(&shared.wc_version, || {
@@ -70,7 +70,7 @@ impl<'s> Clock<'s> {
     }
 }
 
-/// The time stamp counter, not read before what comes before it in the program.
+/// The time stamp counter, which is read after all earlier instructions of the program.
 pub(crate) fn time_stamp() -> u64 {
     use core::arch::x86_64::{_mm_lfence, _rdtsc};
     // SAFETY: every processor of 64 bits has SSE2, which the instruction is part of.
@@ -79,8 +79,7 @@ pub(crate) fn time_stamp() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// What `read` returns at a moment at which nobody writes: the version is even, and the same before and
-/// after.
+/// The result of `read` at a moment when nobody writes: the version is even, and is the same before and after.
 fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> {
     for _ in 0..TRIES {
         let before = version.load(Ordering::Acquire);
@@ -109,13 +108,13 @@ fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Opti
             time_stamp(),
         )
     })?;
-    // The counter can be a little behind the moment that Xen wrote down, on another processor.
+    // On another processor, the counter can be a little behind the time that Xen wrote.
     Some(began.saturating_add(nanoseconds(now.saturating_sub(at), scale)))
 }
 
-/// So many ticks of the time stamp counter in nanoseconds, by `tsc_to_system_mul` and `tsc_shift`.
+/// Converts ticks of the time stamp counter to nanoseconds, with `tsc_to_system_mul` and `tsc_shift`.
 fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
-    // As Xen does it (`scale_delta`): Xen shifts by a few bits, and no bit of a time gets lost.
+    // As in Xen's `scale_delta`. Xen shifts by a few bits only, so no bit of a time is lost.
     let distance = u32::from(shift.unsigned_abs()).min(31);
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
     // 64 bits times 32 bits, of which the lower 32 are a fraction.

@@ -1,9 +1,8 @@
-//! The console: lines out, through the ring that `xenconsoled` reads (`io/console.h`). What comes in is
-//! thrown away.
+//! The console: writes lines to the ring that `xenconsoled` reads (`io/console.h`). Input is discarded.
 //!
-//! A console that nobody reads must not stop a service. A line for which the ring has no room waits once,
-//! for [`WRITE_TIMEOUT`]; if that was in vain it is dropped, and those after it are dropped without waiting,
-//! until there is room again. The next line that goes out is preceded by the number of those that did not.
+//! A console that nobody reads must not stop a service. A line for which the ring has no room waits once, for
+//! [`WRITE_TIMEOUT`]. If it waited in vain, it is dropped, and later lines are dropped without a wait until there is
+//! room again. The next line that is written is preceded by the number of lines that were dropped.
 
 use core::cell::Cell;
 use core::{
@@ -20,10 +19,10 @@ use crate::{
     ring::{BrokenRing, Reader, Space, Writer},
 };
 
-/// How long a line waits for room. `xenconsoled` takes what is there within a few milliseconds.
+/// How long a line waits for room. `xenconsoled` reads the ring within a few milliseconds.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What ends a line: on the terminal at the other end nobody else goes back to the left.
+/// The end of a line. The terminal at the other end does not return to the left margin by itself.
 const END: &str = "\r\n";
 
 /// `struct xencons_interface`.
@@ -46,11 +45,11 @@ pub(crate) struct Console<'s, P> {
     output: Writer<'s>,
     input: Reader<'s>,
     peer: P,
-    /// How many lines were lost since the last one that was not.
+    /// How many lines were dropped since the last one that was written.
     dropped: Cell<u64>,
-    /// The last line has waited in vain.
+    /// Whether the last line has waited in vain.
     stuck: Cell<bool>,
-    /// A line is being written: who comes in between and lets it go on writes nothing.
+    /// Whether a line is being written. An interrupt handler, after which the line goes on, must not write then.
     busy: AtomicBool,
 }
 
@@ -73,15 +72,15 @@ impl<'s, P: Peer> Console<'s, P> {
         self.peer.now()
     }
 
-    /// Whether a line is being written, which whoever asks has interrupted.
+    /// Whether a line is being written, which the caller has interrupted.
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Writes one line, or nothing of it. A line that is longer than the ring is cut.
+    /// Writes one line, or nothing. A line that is longer than the ring is cut.
     pub(crate) fn print(&self, line: fmt::Arguments<'_>) {
         self.busy.store(true, Ordering::Relaxed);
-        // An interrupt sees what the processor does: so the compiler must not do it in another order.
+        // An interrupt sees the order of the processor's stores, so the compiler must not reorder them.
         compiler_fence(Ordering::SeqCst);
         self.print_alone(line);
         compiler_fence(Ordering::SeqCst);
@@ -93,13 +92,13 @@ impl<'s, P: Peer> Console<'s, P> {
         let lost = format_args!("(lines lost, because nobody read the console: {dropped})\n");
         let lost = if dropped > 0 { lost } else { format_args!("") };
         let mut length = Length(0);
-        // Counting does not fail, unless what is printed says so; then its line ends there.
+        // Counting only fails if the value that is printed returns an error; then the line ends there.
         let mut count = |piece: &str| length.write_str(piece);
         let _ = layer::format(lost, &mut count).and_then(|()| layer::format(line, &mut count));
         match self.room((length.0 + END.len()).min(self.output.size())) {
             Ok(Some(space)) => {
                 let mut text = Text(space);
-                // Stops where there is no more room than for the end.
+                // Stops where only the end of the line still fits.
                 let mut write = |piece: &str| text.write_str(piece);
                 let _ =
                     layer::format(lost, &mut write).and_then(|()| layer::format(line, &mut write));
@@ -116,7 +115,7 @@ impl<'s, P: Peer> Console<'s, P> {
         }
     }
 
-    /// Space for `length` bytes or more, when there is some, or nothing.
+    /// Waits for space for `length` bytes or more; returns it, or `None`.
     fn room(&self, length: usize) -> Result<Option<Space<'_, 's>>, BrokenRing> {
         let deadline = self.peer.now() + WRITE_TIMEOUT;
         loop {
@@ -132,8 +131,8 @@ impl<'s, P: Peer> Console<'s, P> {
         }
     }
 
-    /// Waits until all lines are read, for as long as a line waits for room. To be called before the domain
-    /// ends: the ring goes with it.
+    /// Waits until all lines are read, at most as long as a line waits for room. It must be called before the domain
+    /// ends, because the ring ends with it.
     pub(crate) fn flush(&self) {
         let deadline = self.peer.now() + WRITE_TIMEOUT;
         self.peer.notify();
@@ -144,7 +143,7 @@ impl<'s, P: Peer> Console<'s, P> {
         }
     }
 
-    /// Throws away what was typed, if there is any, so that whoever types is not kept waiting.
+    /// Discards typed input, if there is any, so that the sender is not blocked.
     pub(crate) fn listen(&self) {
         if self.peer.take_pending() && self.input.discard().is_ok_and(|length| length > 0) {
             self.peer.notify();
@@ -163,7 +162,7 @@ impl Write for Length {
     }
 }
 
-/// Writes a text as a terminal takes it, up to where only the end of the line has room.
+/// Writes a text in the form for a terminal, until only the end of the line still fits.
 struct Text<'w, 's>(Space<'w, 's>);
 
 impl Write for Text<'_, '_> {
@@ -187,18 +186,18 @@ impl Text<'_, '_> {
     }
 }
 
-/// The console of the guest, once there is one: for those who have to say something without a runtime.
+/// The console of the guest, once it is found, for code that has no access to the runtime.
 static CONSOLE: AtomicPtr<Console<'static, Channel<'static>>> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes `console` the one of [`get`].
+/// Sets the console that [`get`] returns.
 pub(crate) fn set(console: &'static Console<'static, Channel<'static>>) {
     CONSOLE.store(ptr::from_ref(console).cast_mut(), Ordering::Relaxed);
 }
 
-/// The console of the guest. Nothing until the runtime has found it.
+/// The console of the guest, or `None` until the runtime has found it.
 ///
-/// It may be used in an exception that ends the guest as well, in the middle of a line: what was written of that
-/// line is not published yet, and is written over. The non-maskable interrupt, after which the line goes on, asks
+/// An exception that ends the guest may use it too, even in the middle of a line: the part of that line that was
+/// written is not published yet, and is overwritten. The non-maskable interrupt, after which the line goes on, checks
 /// [`Console::is_busy`] first.
 pub(crate) fn get() -> Option<&'static Console<'static, Channel<'static>>> {
     // SAFETY: null, or from the reference that `set` got, which lives as long as the program. There is one

@@ -15,8 +15,8 @@ use crate::{
     xenstore::Client,
 };
 
-/// Grants, event channels and xenstore of the guest. One virtual processor and no interrupts: cells are
-/// enough to share it.
+/// The grants, event channels and xenstore of the guest. It has one virtual processor and no interrupts, so cells are
+/// enough to share this value.
 #[derive(Debug)]
 pub struct Domain<X: 'static = Xen> {
     pub(crate) pool: &'static Pool<'static>,
@@ -31,18 +31,17 @@ pub struct Domain<X: 'static = Xen> {
 }
 
 impl<X: EventCalls> Domain<X> {
-    /// Sleeps until an event arrives on `port`, xenstore or the console has something new, or the deadline
-    /// has come; not at all if something has come that nobody has looked at. What was pending on `port` is
-    /// not any more.
+    /// Sleeps until an event arrives on `port`, xenstore or the console has something new, or the deadline passes. It
+    /// does not sleep if an event has come that was not handled. It clears the pending event of `port`.
     pub(crate) fn wait(&self, port: Option<Port>, deadline: Option<Instant>) -> Result<(), Errno> {
-        // A watch may have fired while another one's value was read: its owner is to look first.
+        // A watch may have fired while the value of another one was read. Its owner must check it first.
         let result = if self.store.has_news() || deadline.is_some_and(|end| end <= self.clock.now())
         {
             Ok(())
         } else {
             self.events.poll([port, Some(self.store_port), self.console_port], deadline)
         };
-        // Before the owner looks into its rings: what comes from here on is pending again.
+        // Cleared before the owner reads its rings: an event that comes from here on is pending again.
         if let Some(port) = port {
             self.events.take(port);
         }
@@ -53,7 +52,7 @@ impl<X: EventCalls> Domain<X> {
         result
     }
 
-    /// Takes what xenstore has to say. Cheap if that is nothing.
+    /// Reads the messages from xenstore. It is cheap if there are none.
     #[inline]
     pub(crate) fn listen(&self) {
         if self.store.take_pending() {
@@ -61,7 +60,7 @@ impl<X: EventCalls> Domain<X> {
         }
     }
 
-    // Not inlined: so it is there once.
+    // Not inlined, so that there is one copy.
     #[cold]
     #[inline(never)]
     fn hear(&self) {
@@ -69,8 +68,7 @@ impl<X: EventCalls> Domain<X> {
     }
 }
 
-/// The number of the frame that a page is in: every address is the physical one, and below the 16 TiB that
-/// fit here.
+/// The number of the frame of a page. Every address is a physical one, and is below the 16 TiB that fit here.
 fn frame(page: NonNull<u8>) -> u32 {
     (page.addr().get() / PAGE_SIZE) as u32
 }
@@ -114,7 +112,7 @@ unsafe impl Guest for Domain {
     }
 
     fn sleep(&self, port: Option<Port>, deadline: Instant) {
-        // What cannot be waited for has not come: the caller looks, and has a deadline of its own.
+        // An error counts as no event: the caller checks its rings, and has a deadline of its own.
         let _ = self.wait(port, Some(deadline));
     }
 

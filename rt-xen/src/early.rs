@@ -1,4 +1,4 @@
-//! Words from a guest that has no console yet, or not any more.
+//! Output of a guest that has no console yet, or none any more.
 
 use core::{
     fmt::{self, Write},
@@ -9,10 +9,11 @@ use x86_64::instructions::port::Port;
 
 use crate::console;
 
-/// What is written to this port appears in Xen's log, before its name of the guest: `(d1) …`. QEMU has one
-/// as well, when asked (`-debugcon`).
+/// The port whose output appears in Xen's log, after Xen's name of the guest: `(d1) …`. QEMU has one as well, on
+/// request (`-debugcon`).
 const XEN_DEBUG_PORT: u16 = 0xe9;
-/// The first serial port of a PC (COM1): its data, and its state, which has this bit when it takes a byte.
+/// The first serial port of a PC (COM1): its data port, and its state port, which has this bit set when it accepts a
+/// byte.
 const SERIAL_PORT: u16 = 0x3f8;
 const SERIAL_STATE: u16 = SERIAL_PORT + 5;
 const SERIAL_READY: u8 = 1 << 5;
@@ -20,8 +21,8 @@ const SERIAL_READY: u8 = 1 << 5;
 /// Whether there is a serial port to write to.
 static SERIAL: AtomicBool = AtomicBool::new(false);
 
-/// Writes one line: to the console, or to Xen's log as long as there is none (which shows it if Xen runs
-/// with `guest_loglvl=all`), or while another line is being written to it.
+/// Writes one line to the console. If there is no console, or another line is being written to it, the line goes to
+/// Xen's log, which shows it if Xen runs with `guest_loglvl=all`.
 pub fn print(line: fmt::Arguments<'_>) {
     match console::get() {
         Some(console) if !console.is_busy() => console.print(line),
@@ -37,24 +38,24 @@ pub(crate) fn print_last(line: fmt::Arguments<'_>) {
     }
 }
 
-/// Waits until the console is read, if there is one, and for a while only.
+/// Waits for a limited time until the console is read, if there is one.
 pub(crate) fn flush() {
     if let Some(console) = console::get() {
         console.flush();
     }
 }
 
-/// Writes to the first serial port as well: for a machine that is not Xen's.
+/// Makes later output go to the first serial port as well, for a machine that does not run on Xen.
 pub(crate) fn use_serial_port() {
     SERIAL.store(true, Ordering::Relaxed);
 }
 
 fn debug(line: fmt::Arguments<'_>) {
-    // The ports take everything; what is printed may stop in the middle.
+    // The ports accept every byte, but the value that is printed may return an error in the middle.
     let _ = layer::format(format_args!("{line}\n"), &mut |piece| Ports.write_str(piece));
 }
 
-/// The ports that take a byte at any time.
+/// The ports that accept a byte at any time.
 struct Ports;
 
 impl Write for Ports {
@@ -75,7 +76,7 @@ impl Write for Ports {
 }
 
 fn serial_write(byte: u8) {
-    // A port that is not there reads as all ones, one that is stuck is not waited for.
+    // A missing port reads as all ones. If a port is stuck, the wait ends.
     for _ in 0..100_000 {
         // SAFETY: reading the state of the serial port changes nothing that matters here.
         if unsafe { Port::<u8>::new(SERIAL_STATE).read() } & SERIAL_READY != 0 {

@@ -1,4 +1,4 @@
-//! How a guest ends.
+//! The end of a guest.
 
 use core::{
     fmt,
@@ -17,21 +17,22 @@ use crate::{
     clock::time_stamp, early, hypervisor, memory, operations::Shutdown, stack_trace::StackTrace,
 };
 
-/// Where PCs that QEMU makes are turned off, and how: the register of ACPI that says how to sleep (`SLP_EN`).
+/// The port that turns off a PC of QEMU: the ACPI register that holds the sleep state (`SLP_EN`).
 const QEMU_SLEEP_PORT: u16 = 0x604;
 const QEMU_SLEEP: u16 = 1 << 13;
 
-/// How far apart the interrupts are at least that are told, in ticks of the time stamp counter: one to four
-/// seconds. An operator may send as many as a script can.
+/// The shortest time between two interrupts that are reported, in ticks of the time stamp counter: one to four seconds.
+/// An operator's script may send any number of them.
 const PLACES_APART: u64 = 1 << 32;
 
-/// The guest is telling why it ends.
+/// Whether the guest is reporting why it ends.
 static ENDING: AtomicBool = AtomicBool::new(false);
-/// The time stamp of the last interrupt that was told; long ago, whatever the counter says first.
+/// The time stamp of the last interrupt that was reported. The initial value is long ago, whatever the counter reads
+/// first.
 static PLACE_TOLD: AtomicU64 = AtomicU64::new(1 << 63);
 
-/// Ends the guest as its program ended: `name` and the message of an error on the console, and what the
-/// domain's configuration says is to be done:
+/// Ends the guest with the result of its program: prints `name` and the message of an error on the console, and ends
+/// the domain so that its configuration decides what follows:
 ///
 /// | the program returns | the domain |
 /// |---|---|
@@ -42,7 +43,7 @@ pub fn finish(name: &str, result: Result<(), Error>) -> ! {
     finish_as(name, result, Shutdown::PowerOff)
 }
 
-/// As [`finish`], but for the end of a program that has not failed.
+/// Ends the guest as [`finish`] does, but as the operator `asked` if the program has not failed.
 pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
     let Err(error) = result else { turn_off(asked) };
     match error.status() {
@@ -57,8 +58,8 @@ pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) 
     }
 }
 
-/// What a panic does: the addresses on the stack (and message and place, with the feature
-/// `panic-messages`), the counters of the regions, and the domain has crashed.
+/// Handles a panic: prints the addresses on the stack (and message and place, with the feature `panic-messages`) and
+/// the counters of the regions, and ends the domain as crashed.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let here = 0_u64;
     let stack = (&raw const here).addr() as u64;
@@ -70,8 +71,8 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
     }
 }
 
-/// Says why the guest ends, where it was by the addresses on its stack from `stack` on, then what its regions
-/// hold; then the domain has crashed. One that cannot even say that has crashed at once.
+/// Prints why the guest ends, the addresses on its stack from `stack` on, and what its regions hold. Then it ends the
+/// domain as crashed. If the report itself fails, the domain ends as crashed at once.
 pub(crate) fn report_crash(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     if !ENDING.swap(true, Ordering::Relaxed) {
         tell(early::print_last, reason, stack);
@@ -80,8 +81,8 @@ pub(crate) fn report_crash(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     turn_off(Shutdown::Crash)
 }
 
-/// Says where the guest is, after an interrupt: what it was, and the addresses on the stack from `stack` on. The
-/// guest goes on. Nothing is said too soon after the last time, or while the guest tells why it ends.
+/// Prints where the guest is, after an interrupt: the `reason`, and the addresses on the stack from `stack` on. The
+/// guest goes on. Nothing is printed too soon after the last time, or while the guest reports why it ends.
 pub(crate) fn tell_place(reason: fmt::Arguments<'_>, stack: u64) {
     let now = time_stamp();
     if ENDING.load(Ordering::Relaxed)
@@ -100,19 +101,19 @@ fn tell(print: fn(fmt::Arguments<'_>), reason: fmt::Arguments<'_>, stack: u64) {
     print(format_args!("{}", StackTrace::above(stack)));
 }
 
-/// Something that the guest needs is not there.
+/// Ends the guest because something that it needs is missing.
 pub(crate) fn broken(reason: fmt::Arguments<'_>) -> ! {
     early::print_last(reason);
     turn_off(Shutdown::Crash)
 }
 
-/// The guest was called wrongly.
+/// Ends the guest because its arguments are wrong.
 pub(crate) fn refused(reason: fmt::Arguments<'_>) -> ! {
     early::print_last(reason);
     turn_off(Shutdown::PowerOff)
 }
 
-/// Ends a machine that is not Xen's.
+/// Ends a machine that does not run on Xen.
 pub(crate) fn no_xen() -> ! {
     early::use_serial_port();
     early::print(format_args!(
@@ -125,14 +126,14 @@ pub(crate) fn no_xen() -> ! {
 pub(crate) fn turn_off(reason: Shutdown) -> ! {
     if let Some(xen) = hypervisor::xen() {
         early::flush();
-        // It does not come back.
+        // The call does not return.
         let _ = xen.shutdown(reason);
     }
     reset()
 }
 
-/// Ends a machine without asking Xen: turns it off where QEMU's PCs are turned off, and then has an
-/// exception that nobody can handle, which resets it. QEMU ends with both (`-no-reboot`).
+/// Ends a machine without Xen: writes to the port that turns off QEMU's PCs, and then raises an exception that cannot
+/// be handled, which resets the machine. QEMU ends with both (`-no-reboot`).
 fn reset() -> ! {
     interrupts::disable();
     // SAFETY: where this port means something else or nothing, nothing matters any more.

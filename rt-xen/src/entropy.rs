@@ -1,12 +1,11 @@
-//! Bytes that nobody can predict.
+//! A generator of unpredictable bytes.
 //!
-//! A generator with a state of 32 bytes. For each request the state, a number, and what the processor has
-//! to say at the moment go into Ascon-XOF128 (NIST SP 800-232); what comes out is first the next state and
-//! then the bytes that are asked for, so that what was given out cannot be computed from a later state.
+//! The generator has a state of 32 bytes. For each request, Ascon-XOF128 (NIST SP 800-232) absorbs the state, a number,
+//! and fresh noise from the processor. Its output is first the next state and then the requested bytes, so that earlier
+//! output cannot be computed from a later state.
 //!
-//! What the processor has to say is RDSEED, or RDRAND, where there is one and it works. Where there is
-//! none it is how long an instruction takes that Xen has to emulate: that is [`Quality::Weak`], and the
-//! guest says so.
+//! The noise comes from RDSEED or RDRAND, if the processor has one and it works. Otherwise the noise is the time that
+//! an instruction takes which Xen must emulate: that is [`Quality::Weak`], and the guest prints a warning.
 
 mod xof;
 
@@ -17,24 +16,24 @@ use crate::clock::time_stamp;
 const STATE: usize = 4;
 /// How many words of 64 bits are taken from the processor for each request: 256 bits.
 const WORDS: usize = 4;
-/// How many words are looked at before the processor's are believed.
+/// How many words are tested before the processor's random numbers are trusted.
 const TRIAL: usize = 16;
-/// How often RDSEED and RDRAND are asked for one word. They say no when they are asked too fast; the
-/// processor's vendors name 10 for RDRAND.
+/// How often RDSEED and RDRAND are tried for one word. They fail if they are used too fast; the processor's vendors
+/// recommend 10 tries for RDRAND.
 const TRIES: u32 = 128;
-/// How many times are taken where there is nothing else: at the start, and for each request. Each is a call
-/// of the hypervisor, some microseconds; where it is itself emulated, some tens.
+/// How many times are measured if there is no other noise: at the start, and for each request. Each is a call of the
+/// hypervisor, which takes some microseconds, or some tens of them if the hypervisor is itself emulated.
 const TIMES_AT_START: usize = 256;
 const TIMES: usize = 64;
 
-/// Where the bytes come from.
+/// The quality of the noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quality {
-    /// From the random numbers of the processor.
+    /// The noise is the processor's random numbers.
     Strong,
-    /// From times alone: the processor has no random numbers.
+    /// The noise is times only: the processor has no random numbers.
     Weak,
-    /// From times alone: what the processor calls random numbers are not.
+    /// The noise is times only: the processor's random numbers are not random.
     Stuck,
 }
 
@@ -49,15 +48,15 @@ impl Quality {
     }
 }
 
-/// What is asked of the processor.
+/// The sources of noise that a processor has.
 pub(crate) trait Processor {
-    /// A random word, now, if there is an instruction for it and it does not say no.
+    /// A random word, if there is an instruction for it and it succeeds.
     fn random(&mut self) -> Option<u64>;
 
     /// Whether there is such an instruction.
     fn has_random(&self) -> bool;
 
-    /// A time that nobody can predict to its last digits.
+    /// A time whose last digits are unpredictable.
     fn time(&mut self) -> u64;
 }
 
@@ -70,8 +69,8 @@ pub(crate) struct Entropy<C> {
 }
 
 impl<C: Processor> Entropy<C> {
-    /// A generator that begins with what the processor says, and with `seeds`: whatever tells this guest
-    /// from others, known to others or not.
+    /// A generator whose state is made from the processor's noise and from `seeds`. The seeds distinguish this guest
+    /// from others, and need not be secret.
     pub(crate) fn new(mut processor: C, seeds: &[&[u8]]) -> Self {
         let quality = match (processor.has_random(), is_random(&mut processor)) {
             (true, true) => Quality::Strong,
@@ -80,7 +79,7 @@ impl<C: Processor> Entropy<C> {
         };
         let mut xof = Xof::new();
         for seed in seeds {
-            // With its length, so that no two lists of seeds look the same.
+            // The length of each seed is absorbed too, so that two different lists of seeds differ.
             xof.absorb(seed.len() as u64);
             for bytes in seed.chunks(8) {
                 let mut word = [0; 8];
@@ -117,18 +116,18 @@ impl<C: Processor> Entropy<C> {
 }
 
 impl<C> core::fmt::Debug for Entropy<C> {
-    /// Not the state.
+    /// Omits the state.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Entropy").field("quality", &self.quality).finish_non_exhaustive()
     }
 }
 
-/// Adds what the processor has to say now: words if they are random, `times` times if not.
+/// Adds noise from the processor: words if they are random, otherwise `times` times.
 #[inline(never)]
 fn add_noise(xof: &mut Xof, processor: &mut impl Processor, quality: Quality, times: usize) {
     if quality == Quality::Strong {
         for _ in 0..WORDS {
-            // One that does not come is no harm: those that came before are in the state.
+            // A missing word does no harm, because earlier words are in the state.
             xof.absorb(word(processor).unwrap_or(0));
         }
     } else {
@@ -138,14 +137,14 @@ fn add_noise(xof: &mut Xof, processor: &mut impl Processor, quality: Quality, ti
     }
 }
 
-/// A random word, if one comes.
+/// A random word, unless all tries fail.
 #[inline(never)]
 fn word(processor: &mut impl Processor) -> Option<u64> {
     (0..TRIES).find_map(|_| processor.random())
 }
 
-/// Whether the words of the processor look random at all. Processors that have lost their generator say
-/// all ones, or the same word for ever, and call it a success.
+/// Whether the processor's words look random at all. Processors whose generator is broken return all ones, or always
+/// the same word, and report success.
 fn is_random(processor: &mut impl Processor) -> bool {
     let mut last = 0;
     processor.has_random()
@@ -158,14 +157,14 @@ fn is_random(processor: &mut impl Processor) -> bool {
 /// The processor that we run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cpu {
-    /// INVARIANT: only if the processor says that it has the instruction.
+    /// INVARIANT: true only if the processor reports this instruction.
     rdseed: bool,
-    /// INVARIANT: as above.
+    /// INVARIANT: true only if the processor reports this instruction.
     rdrand: bool,
 }
 
 impl Cpu {
-    /// Asks the processor what it has.
+    /// Checks which instructions the processor has.
     pub(crate) fn new() -> Self {
         use core::arch::x86_64::{__cpuid, __cpuid_count};
         let last = __cpuid(0).eax;
@@ -201,7 +200,7 @@ impl Processor for Cpu {
     }
 
     fn time(&mut self) -> u64 {
-        // The hypervisor is called for this one, and takes as long as it takes.
+        // This instruction calls the hypervisor, which takes an unpredictable time.
         core::hint::black_box(core::arch::x86_64::__cpuid(0));
         time_stamp()
     }

@@ -1,5 +1,4 @@
-//! Event channels (`event_channel.h`), which are only ever polled: all of them stay masked, and no
-//! interrupt is ever asked for.
+//! Event channels (`event_channel.h`), which are only polled: all of them stay masked, and no interrupt is requested.
 
 use layer::Instant;
 
@@ -13,7 +12,7 @@ use crate::{
 /// The most ports that one poll takes.
 const MOST_PORTS: usize = 3;
 
-/// The event channels of the guest. Those of the 2-level ABI: 4096.
+/// The event channels of the guest, in the 2-level ABI: 4096 channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Events<'s, X = Xen> {
     xen: X,
@@ -27,39 +26,39 @@ impl<'s, X: EventCalls> Events<'s, X> {
         Self { xen, shared }
     }
 
-    /// A channel that `remote` can bind.
+    /// Opens a channel that `remote` can bind.
     pub(crate) fn open(&self, remote: DomainId) -> Result<Port, Errno> {
         let port = self.xen.alloc_unbound(remote)?;
-        // Whoever had this number before may have left an event.
+        // An earlier channel with this number may have left an event.
         self.shared.take_pending(port);
         Ok(port)
     }
 
-    /// Closes a channel. Of one that is closed already nothing is left to be done.
+    /// Closes a channel. If it is closed already, nothing is done.
     pub(crate) fn close(&self, port: Port) {
         let _ = self.xen.close(port);
         self.shared.take_pending(port);
     }
 
-    /// Wakes the other end.
+    /// Notifies the other end.
     pub(crate) fn notify(&self, port: Port) -> Result<(), Errno> {
         self.xen.send(port)
     }
 
-    /// Whether an event has come on `port`. One load.
+    /// Whether an event is pending on `port`. It costs one load.
     #[inline]
     pub(crate) fn is_pending(&self, port: Port) -> bool {
         self.shared.is_pending(port)
     }
 
-    /// Whether an event has come on `port` since this was last asked. To be asked before looking at what
-    /// the event was about: then one that comes in between is not lost.
+    /// Whether an event has come on `port` since the last call. It must be called before the caller checks what the
+    /// event was about, so that an event in between is not lost.
     pub(crate) fn take(&self, port: Port) -> bool {
         self.shared.take_pending(port)
     }
 
-    /// Sleeps until an event is pending on one of `ports`, or has been for a while, or the deadline has
-    /// come. Leaves them pending.
+    /// Sleeps until an event is pending on one of `ports`, or the deadline passes. It returns at once if one is pending
+    /// already, and leaves the events pending.
     pub(crate) fn poll(
         &self,
         ports: [Option<Port>; MOST_PORTS],
@@ -75,8 +74,8 @@ impl<'s, X: EventCalls> Events<'s, X> {
     }
 }
 
-/// A deadline as `SCHEDOP_poll` takes it: 0 is none. A time that Xen cannot count to, in 63 bits, is as
-/// good as none; the beginning of time has passed as well one nanosecond later.
+/// Converts a deadline for `SCHEDOP_poll`, for which 0 is none. A time that Xen cannot represent in 63 bits counts as
+/// none. Time zero becomes one nanosecond, which has passed as well.
 fn timeout(deadline: Option<Instant>) -> u64 {
     match deadline {
         Some(deadline) if deadline.as_nanos() <= i64::MAX as u64 => deadline.as_nanos().max(1),
@@ -84,19 +83,19 @@ fn timeout(deadline: Option<Instant>) -> u64 {
     }
 }
 
-/// The other side of a ring, which is waited for and woken.
+/// The other side of a ring, which can be waited for and notified.
 pub(crate) trait Peer {
     /// The time now.
     fn now(&self) -> Instant;
 
-    /// Wakes the other side: there is something new in the ring.
+    /// Notifies the other side that there is something new in the ring.
     fn notify(&self);
 
-    /// Sleeps until the other side may have done something to the ring, or `deadline` has come.
+    /// Sleeps until the other side may have changed the ring, or `deadline` passes.
     fn sleep(&self, deadline: Instant);
 
-    /// Whether the other side may have done something to the ring since this was last asked, or since the
-    /// last sleep. To be asked before looking at the ring. One load if not.
+    /// Whether the other side may have changed the ring since the last call or the last sleep. It must be called before
+    /// the ring is read. It costs one load if nothing has changed.
     fn take_pending(&self) -> bool;
 }
 
@@ -114,13 +113,13 @@ impl<X: EventCalls> Peer for Channel<'_, X> {
     }
 
     fn notify(&self) {
-        // A channel that is closed at the other end has nobody to wake: whoever waits for an answer has a
+        // If the other end has closed the channel, nobody can be notified. A caller that waits for a reply has a
         // deadline.
         let _ = self.events.notify(self.port);
     }
 
     fn sleep(&self, deadline: Instant) {
-        // A port that cannot be polled is not slept on, which ends at the deadline as well.
+        // If the port cannot be polled, there is no sleep. The caller's deadline ends that as well.
         let _ = self.events.poll([Some(self.port), None, None], Some(deadline));
         self.events.take(self.port);
     }

@@ -1,8 +1,8 @@
-//! Exceptions: each ends the guest, after it has said what it was, but for the non-maskable interrupt, with
-//! which an operator asks where the guest is.
+//! Exceptions: each is reported and ends the guest, except the non-maskable interrupt, with which an operator asks
+//! where the guest is.
 //!
-//! None runs on the stack of the program, which may be what is broken, and below whose end the compiler
-//! keeps things (the red zone).
+//! No handler runs on the stack of the program: that stack may be broken, and the compiler stores data below its end
+//! (the red zone).
 
 mod frame;
 
@@ -24,38 +24,38 @@ use crate::{
     layout::{EXCEPTION_STACK_TOPS, Layout, physical},
 };
 
-/// The exceptions that the processor of a guest can have (Intel SDM volume 3, table 6-1). Those above are reserved,
-/// or of encrypted guests; then come interrupts, which are never enabled.
+/// The number of exceptions that the processor of a guest can have (Intel SDM volume 3, table 6-1). Higher vectors are
+/// reserved, or for encrypted guests. Then come interrupts, which are never enabled.
 const VECTORS: usize = 22;
-/// How far the entries of two exceptions are apart, in bytes.
+/// The distance between the entries of two exceptions, in bytes.
 const ENTRY_SIZE: usize = 8;
 
-/// What the processor reads of us: [`Layout::descriptors`].
+/// The tables that the processor reads: [`Layout::descriptors`].
 #[repr(C)]
 struct Descriptors {
     /// Segments: none, code, data, and the task state segment, which takes two places.
     gdt: [u64; 5],
-    /// Where each exception leads.
+    /// The handler of each exception.
     idt: [[u64; 2]; VECTORS],
 }
 
 const _: () = assert!(size_of::<Descriptors>() <= rt_regions::PAGE_SIZE);
 
-/// The task state segment (Intel SDM volume 3, figure 8-11), of which the stacks of the exceptions are used.
+/// The task state segment (Intel SDM volume 3, figure 8-11). Only its stacks for exceptions are used.
 #[repr(C, packed(4))]
 struct TaskState {
     unused: [u32; 9],
     stacks: [*const u8; 7],
     reserved: [u16; 5],
-    /// Where the segment ends: it has no permissions for ports.
+    /// The end of the segment, which has no permissions for ports.
     end: u16,
 }
 
-/// The places of the segments in [`Descriptors::gdt`]: code and data have those that they had before.
+/// The indices of the segments in [`Descriptors::gdt`]. Code and data keep those that they had before.
 const CODE: u16 = 1;
 const TASK_STATE: u16 = 3;
 
-/// A constant, which is read-only as all are: the processor only reads stacks there.
+/// The task state segment, which is a read-only constant: the processor only reads stacks from it.
 static TSS: TaskState = TaskState {
     unused: [0; 9],
     stacks: EXCEPTION_STACK_TOPS,
@@ -66,7 +66,7 @@ static TSS: TaskState = TaskState {
 // SAFETY: the pointers are numbers to the processor, and nobody else follows them.
 unsafe impl Sync for TaskState {}
 
-/// Has every exception told from now on.
+/// Sets up the handlers, so that every exception is reported from now on.
 ///
 /// The processor writes to these tables here and never again: it marks the task state segment as in use when it
 /// is loaded, and the other segments are marked as used from the beginning.
@@ -100,12 +100,12 @@ pub(crate) unsafe fn init(layout: &Layout) {
     unsafe { tables::lidt(&table(idt)) };
 }
 
-/// An address of ours, which is never one that a processor refuses.
+/// An address of the program, which is always a valid one.
 fn address<T>(pointer: *const T) -> VirtAddr {
     VirtAddr::new_truncate(pointer.addr() as u64)
 }
 
-/// Where a table is, as the processor takes it.
+/// The address and length of a table, in the processor's format.
 fn table<T>(table: &T) -> DescriptorTablePointer {
     DescriptorTablePointer { limit: (size_of::<T>() - 1) as u16, base: address(table) }
 }
@@ -118,7 +118,7 @@ fn task_state(base: u64) -> [u64; 2] {
     [limit | (base & 0xff_ffff) << 16 | kind << 40 | (base >> 24 & 0xff) << 56, base >> 32]
 }
 
-/// The entry of the table of exceptions that leads to this address, on a stack of this number (figure 7-8).
+/// The entry of the exception table that leads to this address, on the stack with this number (figure 7-8).
 fn gate(address: u64, stack: u64) -> [u64; 2] {
     let selector = u64::from(CODE) << 3;
     // Present, an interrupt gate.
@@ -127,15 +127,15 @@ fn gate(address: u64, stack: u64) -> [u64; 2] {
     [low | (address >> 16 & 0xffff) << 48, address >> 32]
 }
 
-/// The entries of the exceptions, [`ENTRY_SIZE`] apart: each makes the frame whole with an error code (of
-/// its own, or 0), and calls [`save`], which knows by where it was called from which exception it is.
+/// The entries of the exceptions, [`ENTRY_SIZE`] apart. Each completes the frame with an error code (the processor's,
+/// or 0), and calls [`save`], which derives the number of the exception from the return address.
 #[unsafe(naked)]
 unsafe extern "C" fn entries() -> ! {
     naked_asm!(
         ".set vector, 0",
         ".rept {vectors}",
         ".balign {size}, 0xcc",
-        // 8, 10 to 14, 17 and 21 come with an error code.
+        // Exceptions 8, 10 to 14, 17 and 21 have an error code.
         ".if ((0x227d00 >> vector) & 1) == 0",
         "push 0",
         ".endif",
@@ -148,8 +148,8 @@ unsafe extern "C" fn entries() -> ! {
     )
 }
 
-/// Completes a [`Frame`] on the stack, where the number of the exception is an address in its entry so far, and
-/// has it told. Where the guest goes on, it does so with all registers as they were.
+/// Completes a [`Frame`] on the stack, in which an address in the entry still stands for the number of the exception,
+/// and reports the exception. If the guest goes on, all its registers are restored.
 #[unsafe(naked)]
 unsafe extern "C" fn save() -> ! {
     naked_asm!(
@@ -206,7 +206,7 @@ unsafe extern "C" fn save() -> ! {
 }
 
 extern "C" fn tell(frame: &Frame) {
-    // An address that the processor has used is one that it can have.
+    // The processor has used the address, so it is valid.
     let address = Cr2::read_raw();
     let layout = &Layout::of_guest();
     let words = format_args!("{}", Exception { frame, address, layout });

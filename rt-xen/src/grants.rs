@@ -1,4 +1,4 @@
-//! The grant table, version 1 (`grant_table.h`): which pages other domains may use.
+//! The grant table, version 1 (`grant_table.h`), which lists the pages that other domains may use.
 
 use core::{
     cell::Cell,
@@ -14,11 +14,11 @@ const GTF_READONLY: u16 = 1 << 2;
 const GTF_READING: u16 = 1 << 3;
 const GTF_WRITING: u16 = 1 << 4;
 
-/// The entries at the beginning that the toolstack uses (`GNTTAB_NR_RESERVED_ENTRIES`).
+/// The number of entries at the beginning that are reserved for the toolstack (`GNTTAB_NR_RESERVED_ENTRIES`).
 const RESERVED: usize = 8;
 
-/// How often ending a grant is tried while Xen changes the flags. Each change but the last one shows that
-/// the other domain uses the page.
+/// How often we try to end a grant while Xen changes its flags. Each change but the last one shows that the other
+/// domain uses the page.
 const TRIES: u32 = 8;
 
 /// No entry: the end of the free list.
@@ -30,13 +30,13 @@ const NONE: u32 = 0;
 pub(crate) struct GrantEntry {
     flags: AtomicU16,
     domid: AtomicU16,
-    /// The frame that is granted; in a free entry, at which Xen does not look, the next free one.
+    /// The frame that is granted. In a free entry, which Xen ignores, it is the next free entry.
     frame: AtomicU32,
 }
 
 const _: () = assert!(size_of::<GrantEntry>() == 8);
 
-/// The grant table, all of whose free entries are on a list: nothing is ever searched.
+/// The grant table. All its free entries are on a list, so it is never searched.
 #[derive(Debug)]
 pub(crate) struct Grants<'s> {
     entries: &'s [GrantEntry],
@@ -47,21 +47,21 @@ pub(crate) struct Grants<'s> {
     refused: Cell<u64>,
 }
 
-/// What the grant table has seen.
+/// The statistics of the grant table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GrantCounts {
-    /// How many grants there can be.
+    /// How many grants are possible.
     pub entries: usize,
-    /// How many there are.
+    /// How many grants there are now.
     pub granted: u32,
-    /// The most that there ever were at once.
+    /// The most grants that there were at once.
     pub most: u32,
     /// How often a grant could not be ended, because the other domain still used the page.
     pub refused: u64,
 }
 
 impl<'s> Grants<'s> {
-    /// A table without grants in `entries`, whose first ones are left alone.
+    /// A table without grants in `entries`. The first entries are reserved, and are not changed.
     pub(crate) fn new(entries: &'s [GrantEntry]) -> Self {
         let grants = Self {
             entries,
@@ -97,16 +97,15 @@ impl<'s> Grants<'s> {
             Access::Read => GTF_PERMIT_ACCESS | GTF_READONLY,
             Access::Write => GTF_PERMIT_ACCESS,
         };
-        // Last: from here on Xen believes what the entry says.
+        // The flags are written last: from here on Xen uses the entry.
         entry.flags.store(flags, Ordering::Release);
         self.granted.set(self.granted.get() + 1);
         self.most.set(self.most.get().max(self.granted.get()));
         Ok(GrantRef(number))
     }
 
-    /// Ends a grant. If it cannot be ended it goes on, and keeps its entry. What is not granted needs no
-    /// end.
-    // One copy: it is a loop that the compiler unrolls, and is used in many places.
+    /// Ends a grant. If it cannot be ended, it goes on and keeps its entry. An entry without a grant needs no end.
+    // Not inlined: the compiler unrolls its loop, and it is used in many places.
     #[inline(never)]
     pub(crate) fn end(&self, grant: GrantRef) -> Result<(), StillInUse> {
         let index = grant.0 as usize;
@@ -121,7 +120,7 @@ impl<'s> Grants<'s> {
             if flags & (GTF_READING | GTF_WRITING) != 0 {
                 break;
             }
-            // Only if nobody has begun to use the page in between; what the other domain wrote is seen
+            // This fails if the other domain has begun to use the page in between. What that domain wrote is visible
             // after this.
             let ended = entry.flags.compare_exchange(
                 flags,
@@ -139,7 +138,7 @@ impl<'s> Grants<'s> {
         Err(StillInUse)
     }
 
-    /// What the table has seen.
+    /// The statistics of the table.
     pub(crate) fn counts(&self) -> GrantCounts {
         GrantCounts {
             entries: self.most_grants(),

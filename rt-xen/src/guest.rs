@@ -1,4 +1,4 @@
-//! What a driver asks of the guest that it runs in.
+//! The interface between a driver and the guest that it runs in.
 
 use core::{error, fmt, ptr::NonNull};
 
@@ -19,12 +19,12 @@ pub struct GrantRef(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port(pub u32);
 
-/// What another domain may do with a granted page.
+/// The access of another domain to a granted page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Read it (`GTF_readonly`).
+    /// The domain may read the page (`GTF_readonly`).
     Read,
-    /// Read it and write it.
+    /// The domain may read and write the page.
     Write,
 }
 
@@ -35,7 +35,7 @@ pub struct Watch(pub u8);
 /// Why a page was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantError {
-    /// Every entry of the grant table is in use: so many there are.
+    /// All entries of the grant table are in use: their number.
     Full(usize),
 }
 
@@ -44,28 +44,28 @@ pub enum GrantError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StillInUse;
 
-/// Why xenstore did not do what it was asked.
+/// Why a request to xenstore failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// It refused; `ENOENT` is a path that is not there (`xs_wire.h`, `XS_ERROR`).
+    /// Xenstore refused; `ENOENT` means that the path does not exist (`xs_wire.h`, `XS_ERROR`).
     Refused(Errno),
-    /// The answer is longer than the room for it: so many bytes.
+    /// The reply is longer than the buffer: its length in bytes.
     TooLong(u32),
     /// Path and value do not fit into the ring at once (`XENSTORE_RING_SIZE`: 1008 bytes with their header
     /// left out).
     RequestTooLong,
-    /// There was no answer in time.
+    /// There was no reply in time.
     Silent,
-    /// What came is no answer: the connection is not used any more.
+    /// An invalid message has come: the connection is not used any more.
     Broken,
-    /// No place for another watch.
+    /// There is no place for another watch.
     TooManyWatches,
 }
 
-/// A guest, as a driver sees it: memory, grants, event channels, xenstore. [`crate::Rt`] gives the one that
-/// runs on Xen; a test has one of its own, with a simulated backend behind it.
+/// A guest, as a driver sees it: memory, grants, event channels, xenstore. [`crate::Rt`] provides the guest that runs
+/// on Xen. A test has its own, with a simulated backend.
 ///
-/// Paths of xenstore may be relative: then they begin at the guest's own directory.
+/// Paths of xenstore may be relative to the guest's own directory.
 ///
 /// # Safety
 /// The page of a grant that [`end_grant`](Self::end_grant) has ended is no longer seen by the other domain.
@@ -76,7 +76,7 @@ pub unsafe trait Guest {
     /// The pool of pages.
     fn pool(&self) -> &'static Pool<'static>;
 
-    /// Lets another domain use a page, from now until the grant is ended.
+    /// Lets another domain use a page until the grant is ended.
     ///
     /// # Safety
     /// `page` is a whole page that is mapped for as long as the grant goes on, and Rust does not rely on
@@ -91,32 +91,33 @@ pub unsafe trait Guest {
         access: Access,
     ) -> Result<GrantRef, GrantError>;
 
-    /// Ends a grant, if the other domain has let go of the page.
+    /// Ends a grant, if the other domain has released the page.
     ///
     /// # Errors
     /// [`StillInUse`].
     fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse>;
 
-    /// An event channel that `remote` can bind (`EVTCHNOP_alloc_unbound`).
+    /// Opens an event channel that `remote` can bind (`EVTCHNOP_alloc_unbound`).
     ///
     /// # Errors
-    /// That of Xen.
+    /// The error of Xen.
     fn open_channel(&self, remote: DomainId) -> Result<Port, Errno>;
 
     /// Closes an event channel (`EVTCHNOP_close`).
     fn close_channel(&self, port: Port);
 
-    /// Wakes the other end of an event channel (`EVTCHNOP_send`).
+    /// Notifies the other end of an event channel (`EVTCHNOP_send`).
     ///
     /// # Errors
-    /// That of Xen.
+    /// The error of Xen.
     fn notify(&self, port: Port) -> Result<(), Errno>;
 
-    /// Sleeps until an event arrives on `port`, xenstore has something new, or `deadline` has come. What
-    /// was pending on `port` is not any more.
+    /// Sleeps until an event arrives on `port`, xenstore has something new, or `deadline` passes. It clears the pending
+    /// event of `port`.
     fn sleep(&self, port: Option<Port>, deadline: Instant);
 
-    /// Reads the value at `path` into `buffer` (`XS_READ`). What it says is bytes that another domain wrote.
+    /// Reads the value at `path` into `buffer` (`XS_READ`). The bytes were written by another domain, and are not
+    /// trusted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -151,7 +152,7 @@ pub unsafe trait Guest {
     /// Ends a watch on `path` (`XS_UNWATCH`).
     fn unwatch(&self, path: fmt::Arguments<'_>, watch: Watch);
 
-    /// Whether the watch has fired since this was last asked. Cheap: asked for every packet.
+    /// Whether the watch has fired since the last call. It is cheap, and is called for every packet.
     fn fired(&self, watch: &Watch) -> bool;
 }
 

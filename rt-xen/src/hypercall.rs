@@ -29,11 +29,11 @@ impl Errno {
 }
 
 impl Errno {
-    /// The names of errors: those that xenstore has for them (`xsd_errors`). One text: a table of them would be
-    /// larger.
+    /// The names of the errors, as xenstore uses them (`xsd_errors`). They are one text, because a table of them would
+    /// be larger.
     const NAMES: &str = "EPERM ENOENT EIO E2BIG EAGAIN ENOMEM EACCES EBUSY EEXIST EISDIR EINVAL ENOSPC EROFS \
         ENOSYS ENOTEMPTY EISCONN";
-    /// Their numbers.
+    /// The numbers of the errors in [`NAMES`](Self::NAMES), in the same order.
     const NUMBERS: &[u8] = &[1, 2, 5, 7, 11, 12, 13, 16, 17, 21, 22, 28, 30, 38, 39, 106];
 
     fn all() -> impl Iterator<Item = (&'static str, Self)> {
@@ -41,7 +41,7 @@ impl Errno {
         split(Self::NAMES, b' ').zip(numbers)
     }
 
-    /// The error of this name.
+    /// The error with this name.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Self::all().find(|(known, _)| known.as_bytes() == name).map(|(_, errno)| errno)
     }
@@ -64,9 +64,8 @@ impl fmt::Debug for Errno {
 
 impl error::Error for Errno {}
 
-// Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the
-// file. It is called writable because the linker, which looks for code that is there twice, cannot look into
-// code that has no bytes.
+// Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the file. It is
+// declared writable, because the linker looks for duplicate code and cannot read code that has no bytes.
 global_asm!(
     ".pushsection .low.hypercall_page, \"awx\", @nobits",
     ".balign 4096",
@@ -86,11 +85,11 @@ pub(crate) enum Number {
     Hvm = 34,
 }
 
-/// Calls Xen with a command and the address of its structure. Most commands have no result but 0.
+/// Calls Xen with a command and the address of its structure. Most commands have no result except 0.
 ///
 /// # Safety
 /// The hypercall page has been set up, and `argument` is what the command takes: Xen reads and writes it.
-// One copy: what each caller has to do is little.
+// Not inlined: one copy is enough, and the call is cheap.
 #[inline(never)]
 pub(crate) unsafe fn call(
     number: Number,
@@ -114,7 +113,7 @@ pub(crate) unsafe fn call(
             lateout("r11") _,
         );
     }
-    // -4095..=-1 are errors, all else is what the command has to say.
+    // -4095..=-1 are errors; any other value is the result of the command.
     match result.wrapping_neg() {
         error @ 1..4096 => Err(Errno(error as u16)),
         _ => Ok(result as usize),

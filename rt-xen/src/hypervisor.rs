@@ -1,4 +1,4 @@
-//! Whether Xen is there, and how to call it (`arch-x86/cpuid.h`).
+//! Finds Xen, and sets up calls to it (`arch-x86/cpuid.h`).
 
 use core::{
     arch::x86_64::__cpuid,
@@ -9,7 +9,7 @@ use x86_64::registers::model_specific::Msr;
 
 use crate::{hypercall, operations::Xen};
 
-/// Where the leaves of a hypervisor may begin: 0x100 apart, the first that nobody else uses.
+/// The first CPUID leaf at which the leaves of a hypervisor may begin. Further possible leaves are 0x100 apart.
 const FIRST_LEAF: u32 = 0x4000_0000;
 const LAST_LEAF: u32 = 0x4001_0000;
 const LEAF_STEP: usize = 0x100;
@@ -19,7 +19,7 @@ const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
 
 static READY: AtomicBool = AtomicBool::new(false);
 
-/// Looks for Xen, and has it fill the hypercall page; nothing if it is not there.
+/// Looks for Xen, and has it fill the hypercall page. Returns `None` if Xen is not there.
 pub(crate) fn init() -> Option<Xen> {
     let is_xen = |&leaf: &u32| {
         let found = __cpuid(leaf);

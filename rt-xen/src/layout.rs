@@ -1,10 +1,10 @@
-//! Where the parts of the image are: what the linker script says.
+//! The addresses of the parts of the image, from the linker script.
 
 use core::{ops::Range, ptr};
 
 use rt_regions::PAGE_SIZE;
 
-// One byte stands at each address; only the addresses mean anything.
+// Each symbol is declared as one byte. Only its address has a meaning.
 unsafe extern "C" {
     static letregion_stack_guard: u8;
     static letregion_stack_bottom: u8;
@@ -20,14 +20,14 @@ unsafe extern "C" {
     static letregion_image_end: u8;
 }
 
-/// The parts of the image, as addresses.
+/// The address ranges of the parts of the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// Not mapped: the stack grows down to it.
+    /// The guard page, which is not mapped. The stack grows down towards it.
     pub(crate) stack_guard: Range<u64>,
     /// The stack of the program.
     pub(crate) stack: Range<u64>,
-    /// What Xen is called through.
+    /// The page for hypercalls.
     pub(crate) hypercall_page: Range<u64>,
     /// The stacks of the exceptions, all of them.
     pub(crate) exception_stacks: Range<u64>,
@@ -72,8 +72,8 @@ impl Layout {
     }
 }
 
-/// The ends of the stacks of the exceptions: of all; of the double fault and the machine check, each of which
-/// ends the guest; of the interrupt, after which the guest goes on. There are no others.
+/// The ends of the stacks of the exceptions: of all exceptions; of the double fault and of the machine check, each of
+/// which ends the guest; and of the interrupt, after which the guest goes on. There are no others.
 pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
     &raw const letregion_exception_stack_top,
     &raw const letregion_machine_stack_top,
@@ -84,7 +84,7 @@ pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
     ptr::null(),
 ];
 
-/// What the tables of the entry map, in bytes from address 0 on.
+/// The size of the memory that the page tables of the entry code map, in bytes from address 0 on.
 pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
 
 /// A pointer to the physical memory at `address`, which the guest sees at the same address.

@@ -49,7 +49,7 @@ pub use rt::{Error, Runtime, Wake};
 pub use runtime::{Event, Rt};
 pub use start::start;
 
-/// For the macros of this crate.
+/// Items for the macros of this crate.
 #[doc(hidden)]
 pub mod private {
     pub use pvh;
@@ -58,7 +58,7 @@ pub mod private {
 }
 
 /// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls
-/// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start()`]. The name in messages is that of the program.
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`; see [`start()`]. Messages contain the name of the program.
 ///
 /// The program is `no_std` and `no_main`, and linked as the README says.
 #[macro_export]
@@ -74,8 +74,8 @@ macro_rules! main {
     };
 }
 
-/// Makes a program a guest on the bare machine, without a runtime: `rt_xen::entry!(|machine| …)` calls what it
-/// is given with the [`Machine`]; that does not come back, see [`finish`].
+/// Makes a program a guest on the bare machine, without a runtime: `rt_xen::entry!(|machine| …)` calls the closure or
+/// function with the [`Machine`]. It must not return; see [`finish`].
 ///
 /// The program is `no_std` and `no_main`, and linked as the README says.
 #[macro_export]

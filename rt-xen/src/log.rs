@@ -1,30 +1,30 @@
-//! The log: what the layers write through `defmt`, as lines of the console that a machine puts into words.
+//! The log: the output of the layers through `defmt`, as lines on the console that a tool decodes.
 //!
-//! A line leaves the layer as a number and the bytes of its arguments; the words stand in the symbol
-//! table of the program, which a guest does not have in its memory. README.md has the form.
+//! A line leaves the layer as a number and the bytes of its arguments. Its text is in the symbol table of the program,
+//! which is not in the guest's memory. README.md describes the format.
 
 use core::{fmt, str};
 
 #[cfg(feature = "defmt")]
 mod logger;
 
-/// What a line of the log begins with, and no other line of a guest.
+/// The beginning of each line of the log, which no other line of a guest has.
 const MARK: &str = "#log ";
-/// The longest line that is kept, in bytes before it is put into words.
+/// The longest line that is kept, in bytes before it is decoded.
 const LONGEST: usize = 512;
 
-/// The console takes a line whole only if it fits into its ring, with the mark, the time (of 64 bits of
-/// nanoseconds), what ends it, and the words about lines that were lost.
+/// The console accepts a whole line only if it fits into its ring, with the mark, the time (64 bits of nanoseconds),
+/// the end of the line, and the message about dropped lines.
 const _: () = assert!(2 * LONGEST + 256 <= 2048);
 
 /// A line that is being written.
 #[derive(Debug)]
 struct Frame {
-    /// In hexadecimal.
+    /// The bytes of the line in hexadecimal.
     digits: [u8; 2 * LONGEST],
     /// Its length in bytes; more than [`LONGEST`] if its end was not kept.
     length: usize,
-    /// How many lines have begun and not ended: more than one if formatting an argument logs.
+    /// How many lines have begun and not ended. It is more than one if formatting an argument logs a line.
     begun: u32,
 }
 
@@ -33,7 +33,7 @@ impl Frame {
         Self { digits: [0; 2 * LONGEST], length: 0, begun: 0 }
     }
 
-    /// A line begins.
+    /// Begins a line.
     fn begin(&mut self) {
         self.begun += 1;
         if self.begun == 1 {
@@ -41,7 +41,8 @@ impl Frame {
         }
     }
 
-    /// More of the line that began last. A line within a line would only break it, and is left out.
+    /// Adds bytes to the line that began last. A line inside another line is left out, because it would break that
+    /// line.
     fn push(&mut self, bytes: &[u8]) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         if self.begun != 1 {
@@ -58,13 +59,13 @@ impl Frame {
         self.length = end;
     }
 
-    /// The line that began last ends; whether it is the outermost, which is complete.
+    /// Ends the line that began last; returns whether it is the outermost one, which is complete.
     fn end(&mut self) -> bool {
         self.begun -= 1;
         self.begun == 0
     }
 
-    /// What the console is told at this time.
+    /// The line for the console, with this time.
     fn at(&self, now: impl fmt::Display) -> impl fmt::Display {
         fmt::from_fn(move |f| match self.digits.get(..2 * self.length.min(LONGEST + 1)) {
             // Digits are ASCII.

@@ -21,45 +21,44 @@ use crate::{
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-/// Addresses where a guest has no memory, for what Xen is asked to put somewhere: 512 pages, mapped,
-/// readable and writable once something is there. Xen keeps the memory of a guest below them
-/// (`HVM_BELOW_4G_RAM_END`).
+/// Addresses at which a guest has no memory, for pages that Xen is asked to map: 512 pages, which are mapped readable
+/// and writable. Xen keeps the memory of a guest below them (`HVM_BELOW_4G_RAM_END`).
 const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
 
-/// The numbers of its frames.
+/// The numbers of the frames of the hole.
 pub(crate) const HOLE_FRAMES: Range<u64> = HOLE.start / PAGE..HOLE.end / PAGE;
 
-/// Where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and
-/// of xenstore.
+/// Addresses where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and of
+/// xenstore.
 const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
 
-/// What is above is not used: grants name a frame with 32 bits.
+/// The end of usable memory: grants name a frame with 32 bits.
 const LIMIT: u64 = 1 << (32 + 12);
 
 static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
-// Never dropped, and nothing but zeroes as long as it is empty: so it takes no room in the file.
+// It is never dropped, and is all zeroes while it is empty, so it takes no room in the file.
 static GLOBAL: OneCpu<OnceCell<MaybeUninit<Region<'static>>>> = OneCpu(OnceCell::new());
 
-/// Why the guest has no memory to run in.
+/// Why the guest has too little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooLittle {
     /// There is no room for page tables below 1 GiB.
     Tables,
-    /// There is nothing left behind the image.
+    /// There is no memory left after the image.
     Pool,
 }
 
-/// The page at a physical address that Xen shares with the guest: one of those that it gives by number
-/// (`HVM_PARAM_STORE_PFN`, `HVM_PARAM_CONSOLE_PFN`), or one that it was asked to put into [`HOLE`].
+/// The page of a frame that Xen shares with the guest. Xen gives the frame's number (`HVM_PARAM_STORE_PFN`,
+/// `HVM_PARAM_CONSOLE_PFN`), or was asked to map the page into [`HOLE`].
 ///
-/// None is an address where nothing of that kind is mapped.
+/// The result is `None` if no such page is mapped at the address.
 pub(crate) fn shared_page(frame: u64) -> Option<NonNull<u8>> {
     let address = frame.checked_mul(PAGE)?;
     let is_there = HOLE.contains(&address) || SPECIAL_PAGES.contains(&address);
     is_there.then(|| NonNull::new(physical(address))).flatten()
 }
 
-/// The memory of a guest that runs.
+/// The memory of a running guest.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// The pool of the largest piece.
@@ -72,7 +71,7 @@ pub(crate) struct Memory {
     pub(crate) unused: u64,
 }
 
-/// Protects the memory of the guest, and makes the pool of the largest piece that is left of `ram`.
+/// Sets up memory protection, and makes the pool from the largest piece that is left of `ram`.
 ///
 /// # Safety
 /// Called once, with the tables of the entry in use. `ram` is memory that is not used by anyone but the
@@ -113,7 +112,7 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     })
 }
 
-/// Maps the image, the memory, and what Xen shares. The tables, which stand in `room`, are read-only; the rest of
+/// Maps the image, the memory, and the pages that Xen shares. The tables are in `room`, and are read-only; the rest of
 /// `room` is memory.
 fn map(
     mut tables: Tables,
@@ -128,12 +127,12 @@ fn map(
             tables.map(range.clone(), Access::Write)?;
         }
     }
-    // The tables for these are there.
+    // The tables for these pages exist already.
     tables.map(tables.free(), Access::Write)?;
     Ok(tables)
 }
 
-/// What the pool and its regions hold, a line each; nothing if there is no pool yet.
+/// Prints what the pool and its regions hold, one line each. It prints nothing if there is no pool yet.
 pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
     let Some(pool) = POOL.0.get() else { return };
     pool.report(&mut print);

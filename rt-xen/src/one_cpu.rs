@@ -1,4 +1,4 @@
-//! Variables of a guest, which has one processor.
+//! Variables of a guest with one processor.
 
 /// A variable that only one processor uses.
 ///

@@ -8,7 +8,7 @@ use crate::{
     hypercall::{self, Number},
 };
 
-/// Ourselves, where a hypercall asks for a domain (`DOMID_SELF`).
+/// The calling domain, as an argument of hypercalls (`DOMID_SELF`).
 const DOMID_SELF: u16 = 0x7ff0;
 
 const EVTCHNOP_CLOSE: usize = 3;
@@ -70,7 +70,7 @@ const _: () = {
     assert!(size_of::<XenHvmParam>() == 16);
 };
 
-/// What Xen can put into a guest's memory (`XENMAPSPACE_*`, `memory.h`).
+/// The pages that Xen can map into a guest's memory (`XENMAPSPACE_*`, `memory.h`).
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(crate) enum MapSpace {
@@ -91,14 +91,14 @@ pub(crate) enum HvmParam {
     ConsoleEvtchn = 18,
 }
 
-/// Why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
+/// The reason why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Shutdown {
-    /// It has done its work.
+    /// The domain has done its work.
     #[default]
     PowerOff = 0,
-    /// The domain is to be started again.
+    /// The domain should be started again.
     Reboot = 1,
     /// Something is broken.
     Crash = 3,
@@ -126,17 +126,17 @@ impl Xen {
         unsafe { hypercall::call(number, command, ptr::from_mut(argument).cast()) }.map(drop)
     }
 
-    /// Ends the domain (`SCHEDOP_shutdown`). It comes back only where Xen refuses.
+    /// Ends the domain (`SCHEDOP_shutdown`). It returns only if Xen refuses.
     pub(crate) fn shutdown(self, reason: Shutdown) -> Result<(), Errno> {
         let mut argument = reason as u32;
         // SAFETY: `struct sched_shutdown` is the reason.
         unsafe { self.call(Number::Sched, SCHEDOP_SHUTDOWN, &mut argument) }
     }
 
-    /// Puts page `index` of `space` where frame `frame` of our memory is.
+    /// Maps page `index` of `space` at frame `frame` of our memory.
     ///
     /// # Safety
-    /// Nothing of ours is in that frame: what it held is lost.
+    /// The frame is unused, because its contents are lost.
     pub(crate) unsafe fn add_to_physmap(
         self,
         space: MapSpace,
@@ -154,7 +154,7 @@ impl Xen {
         unsafe { self.call(Number::Memory, XENMEM_ADD_TO_PHYSMAP, &mut argument) }
     }
 
-    /// How many pages the domain has, wherever they are in its memory: what it was given, and not what it may have
+    /// How many pages the domain has, anywhere in its memory: those that it was given, not those that it may have
     /// (`maxmem=`).
     pub(crate) fn current_reservation(self) -> Result<u64, Errno> {
         let argument = ptr::from_ref(&DOMID_SELF).cast_mut().cast();
@@ -172,8 +172,8 @@ impl Xen {
         Ok(argument.value)
     }
 
-    /// Says that we want no interrupts for events (`HVM_PARAM_CALLBACK_IRQ` 0). Xen looks at the mode of
-    /// the processor when it hears this, and lays `struct shared_info` out for 64 bits from then on.
+    /// Tells Xen that we want no interrupts for events (`HVM_PARAM_CALLBACK_IRQ` 0). On this call Xen checks the mode
+    /// of the processor, and uses the 64-bit layout of `struct shared_info` from then on.
     pub(crate) fn no_callback(self) -> Result<(), Errno> {
         let index = HvmParam::CallbackIrq as u32;
         let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value: 0 };
@@ -182,7 +182,7 @@ impl Xen {
     }
 }
 
-/// What event channels need of Xen; a test has its own.
+/// The hypercalls that event channels need. Tests implement them on their own.
 pub trait EventCalls {
     /// `EVTCHNOP_alloc_unbound`.
     fn alloc_unbound(&self, remote: DomainId) -> Result<Port, Errno>;
@@ -190,8 +190,8 @@ pub trait EventCalls {
     fn close(&self, port: Port) -> Result<(), Errno>;
     /// `EVTCHNOP_send`.
     fn send(&self, port: Port) -> Result<(), Errno>;
-    /// `SCHEDOP_poll`: returns when one of `ports` is pending, or at `timeout`, in nanoseconds of Xen's
-    /// system time, 0 for never.
+    /// `SCHEDOP_poll`: returns when one of `ports` is pending, or at `timeout`, which is in nanoseconds of Xen's system
+    /// time, or 0 for never.
     fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno>;
 }
 

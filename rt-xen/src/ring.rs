@@ -1,9 +1,9 @@
-//! A ring of bytes, one side writing, the other reading, as the console and xenstore have them
+//! A ring of bytes that one side writes and the other side reads, as used by the console and by xenstore
 //! (`io/console.h`, `io/xs_wire.h`).
 //!
-//! Both indices run freely through 32 bits, and each is written by one side alone. Of the other side's
-//! index only one thing is believed: nothing. It is read once for each use, and a distance that the ring
-//! cannot have is an error. Our own index is never read back from the page that both sides share.
+//! Both indices count freely through 32 bits, and each is written by one side only. The other side's index is never
+//! trusted. It is read once for each use, and a distance that the ring cannot have is an error. Our own index is never
+//! read back from the shared page.
 
 use core::{
     cell::Cell,
@@ -11,7 +11,7 @@ use core::{
     sync::atomic::{AtomicU8, AtomicU32, Ordering},
 };
 
-/// The other side's index is further from ours than the ring is long.
+/// The other side's index is farther from ours than the length of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BrokenRing;
 
@@ -26,26 +26,26 @@ impl error::Error for BrokenRing {}
 /// The side that writes.
 #[derive(Debug)]
 pub(crate) struct Writer<'s> {
-    /// INVARIANT: a power of two long.
+    /// INVARIANT: its length is a power of two.
     bytes: &'s [AtomicU8],
     consumed: &'s AtomicU32,
     produced: &'s AtomicU32,
-    /// What `produced` is.
+    /// The value of `produced`.
     next: Cell<u32>,
 }
 
 /// The side that reads.
 #[derive(Debug)]
 pub(crate) struct Reader<'s> {
-    /// INVARIANT: a power of two long.
+    /// INVARIANT: its length is a power of two.
     bytes: &'s [AtomicU8],
     produced: &'s AtomicU32,
     consumed: &'s AtomicU32,
-    /// What `consumed` is.
+    /// The value of `consumed`.
     next: Cell<u32>,
 }
 
-/// Free bytes of a ring, to be filled from the front. The other side sees them when they are published.
+/// Free bytes of a ring, which are filled from the front. The other side sees them when they are published.
 #[derive(Debug)]
 pub(crate) struct Space<'w, 's> {
     writer: &'w Writer<'s>,
@@ -54,7 +54,7 @@ pub(crate) struct Space<'w, 's> {
 }
 
 impl<'s> Writer<'s> {
-    /// A ring of `bytes`, which are a power of two, going on where it stands.
+    /// Uses the ring of `bytes`, whose length is a power of two, from its current state on.
     pub(crate) fn new(
         bytes: &'s [AtomicU8],
         consumed: &'s AtomicU32,
@@ -69,9 +69,9 @@ impl<'s> Writer<'s> {
         self.bytes.len()
     }
 
-    /// What is free.
+    /// The free bytes.
     pub(crate) fn space(&self) -> Result<Space<'_, 's>, BrokenRing> {
-        // The other side has read what it gives back before we write over it.
+        // The other side has read the bytes that it gives back before we overwrite them.
         let consumed = self.consumed.load(Ordering::Acquire);
         let outstanding = self.next.get().wrapping_sub(consumed) as usize;
         let free = self.bytes.len().checked_sub(outstanding).ok_or(BrokenRing)?;
@@ -85,20 +85,20 @@ impl Space<'_, '_> {
         self.free - self.filled
     }
 
-    /// Writes as much of `bytes` as there is space for, and says how much that was.
+    /// Writes as much of `bytes` as there is space for; returns how many bytes that was.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
         let ring = self.writer.bytes;
         let count = bytes.len().min(self.free());
         let start = self.writer.next.get() as usize + self.filled;
         for (index, byte) in bytes[..count].iter().enumerate() {
-            // The length is a power of two: taking the remainder goes on over the end of 32 bits.
+            // The length is a power of two, so the remainder stays correct when the index wraps at 32 bits.
             ring[(start + index) % ring.len()].store(*byte, Ordering::Relaxed);
         }
         self.filled += count;
         count
     }
 
-    /// Shows the other side what was written.
+    /// Publishes the bytes that were written to the other side.
     pub(crate) fn publish(self) {
         let next = self.writer.next.get().wrapping_add(self.filled as u32);
         self.writer.next.set(next);
@@ -107,7 +107,7 @@ impl Space<'_, '_> {
 }
 
 impl<'s> Reader<'s> {
-    /// A ring of `bytes`, which are a power of two, going on where it stands.
+    /// Uses the ring of `bytes`, whose length is a power of two, from its current state on.
     pub(crate) fn new(
         bytes: &'s [AtomicU8],
         produced: &'s AtomicU32,
@@ -117,7 +117,7 @@ impl<'s> Reader<'s> {
         Self { bytes, produced, consumed, next: Cell::new(consumed.load(Ordering::Relaxed)) }
     }
 
-    /// Moves what is there into `out`, as much as fits, and says how much that was.
+    /// Moves as many bytes as fit from the ring into `out`; returns how many that was.
     pub(crate) fn read(&self, out: &mut [u8]) -> Result<usize, BrokenRing> {
         let count = self.available()?.min(out.len());
         let start = self.next.get() as usize;
@@ -128,7 +128,7 @@ impl<'s> Reader<'s> {
         Ok(count)
     }
 
-    /// Throws away what is there, and says how much that was.
+    /// Discards the bytes in the ring; returns how many that was.
     pub(crate) fn discard(&self) -> Result<usize, BrokenRing> {
         let count = self.available()?;
         self.consume(count);
@@ -144,7 +144,7 @@ impl<'s> Reader<'s> {
     fn consume(&self, count: usize) {
         let next = self.next.get().wrapping_add(count as u32);
         self.next.set(next);
-        // We have read it before the other side writes over it.
+        // We have read the bytes before the other side overwrites them.
         self.consumed.store(next, Ordering::Release);
     }
 }

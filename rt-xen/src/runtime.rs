@@ -1,4 +1,4 @@
-//! A guest of Xen as a platform.
+//! The runtime of a Xen guest.
 
 use core::{convert::Infallible, fmt, ptr::NonNull, slice, time::Duration};
 
@@ -28,14 +28,14 @@ mod error;
 
 use error::RuntimeError;
 
-/// The frames of the grant table: 512 entries each. Two are enough for an interface with both its rings
-/// full, 256 entries each.
+/// The number of frames of the grant table, with 512 entries each. Two are enough for an interface with both its rings
+/// full, with 256 entries each.
 const GRANT_FRAMES: u64 = 2;
 
-/// Why the pages of Xen cannot be mapped.
+/// The error if the pages of Xen cannot be mapped.
 const NO_FRAMES: RuntimeError = RuntimeError::Missing("no free frames for the pages of Xen");
 
-/// What this runtime waits on: an event channel. An interface that is not attached has none.
+/// The event that this runtime waits for: an event channel. An interface that is not attached has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event(pub Option<Port>);
 
@@ -47,18 +47,18 @@ pub struct Rt {
     domain: &'static Domain,
     control: Control,
     entropy: Entropy<Cpu>,
-    /// It has waited once, so the start is over.
+    /// Whether the runtime has waited once, so that the start is over.
     has_waited: bool,
-    /// It was said that nothing is heard from xenstore any more.
+    /// Whether it was reported that the connection to xenstore is broken.
     is_deaf: bool,
 }
 
 impl Rt {
-    /// The runtime of the machine that the entry has left: finds Xen's pages, and listens to the operator
-    /// from now on. Lines go to the console from the moment it is found.
+    /// The runtime of the machine that the entry code has set up. It finds Xen's pages, and listens to the operator
+    /// from now on. As soon as the console is found, lines go to it.
     ///
     /// # Errors
-    /// A bad command line (status 2); what Xen or xenstore refuses, weak entropy where strong is asked for
+    /// A bad command line (status 2). A refusal by Xen or xenstore, or weak entropy where strong entropy is required
     /// (status 1).
     #[inline(never)]
     pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
@@ -117,25 +117,25 @@ impl Rt {
         self.domain
     }
 
-    /// The time since the beginning of 1970 (UTC), as Xen was told it; nothing if it was not. Unlike
-    /// [`now`](Runtime::now) it may be changed by whoever keeps the host's clock.
+    /// The time since the beginning of 1970 (UTC), as Xen has it, or `None` if Xen has none. Unlike
+    /// [`now`](Runtime::now), it changes if the host's clock is set.
     pub fn wall_time(&self) -> Option<Duration> {
         self.domain.clock.wall_time()
     }
 
-    /// What the grant table has seen.
+    /// The statistics of the grant table.
     pub fn grant_counts(&self) -> GrantCounts {
         self.domain.grants.counts()
     }
 
-    /// Does what the operator has asked, or says what the program is to do.
+    /// Handles the operator's request, or returns what the program is to do.
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Wake {
         self.control.pending_request(&self.domain.store, early::print)
     }
 
-    /// How the domain is to end when the service does: as the operator has asked.
+    /// How the domain ends when the service does: as the operator has asked.
     pub(crate) fn shutdown(&self) -> Shutdown {
         self.control.reason()
     }
@@ -143,7 +143,7 @@ impl Rt {
 
 impl Runtime for Rt {
     type Event = Event;
-    /// There are no files to write frames to.
+    /// A guest has no files, so frames cannot be recorded.
     type Recorder = Infallible;
 
     #[inline]
@@ -201,12 +201,12 @@ impl Runtime for Rt {
     }
 }
 
-/// Makes an error of what Xen says of something that could not be done.
+/// Makes a runtime error for an operation that Xen refused.
 fn cannot(what: &'static str) -> impl FnOnce(Errno) -> RuntimeError {
     move |errno| RuntimeError::Xen(what, errno)
 }
 
-/// Has Xen put its page and the grant table into the hole.
+/// Asks Xen to map its page and the grant table into the hole.
 ///
 /// # Safety
 /// Called once: nothing is in the hole yet.
@@ -234,7 +234,7 @@ unsafe fn map_pages(
     Ok((unsafe { shared.as_ref() }, entries))
 }
 
-/// The page of a ring that Xen has made, and its event channel; nothing if it has not.
+/// The page of a ring that Xen has created, and its event channel, or `None` if Xen has created none.
 ///
 /// # Safety
 /// `T` is what is in the page: no more than a page, and atomics alone.
@@ -248,7 +248,7 @@ unsafe fn ring<T>(
     Ok(ring_page(xen, page, port)?.map(|(page, port)| (unsafe { page.cast().as_ref() }, port)))
 }
 
-/// Where the page of a ring is mapped that Xen has made, and its event channel; nothing if it has not.
+/// The address of the page of a ring that Xen has created, and its event channel, or `None` if Xen has created none.
 #[inline(never)]
 fn ring_page(
     xen: Xen,
@@ -265,11 +265,11 @@ fn ring_page(
     Ok(port.map(|port| (page, Port(port))))
 }
 
-/// A generator that begins with what is known of this guest alone.
+/// A generator that is seeded with the data that is specific to this guest.
 fn seed(domain: &Domain) -> Entropy<Cpu> {
     let mut values = [[0; 64]; 3];
     for (path, buffer) in ["vm", "name", "domid"].iter().zip(&mut values) {
-        // What is not there tells nothing.
+        // A missing value adds nothing.
         let _ = domain.store.read(format_args!("{path}"), buffer);
     }
     let (seconds, nanos) = domain.clock.wall_start().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The page that Xen shares with every guest: `struct shared_info` (`xen.h`), as a guest of 64 bits sees it.
+//! The page that Xen shares with every guest: `struct shared_info` (`xen.h`), in the layout for a 64-bit guest.
 
 use core::sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ const WORDS: usize = 64;
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct VcpuTimeInfo {
-    /// Odd while Xen writes, and another one afterwards.
+    /// The version, which is odd while Xen writes and has a new value afterwards.
     pub(crate) version: AtomicU32,
     pad0: u32,
     pub(crate) tsc_timestamp: AtomicU64,
@@ -36,14 +36,14 @@ pub(crate) struct VcpuInfo {
     pub(crate) time: VcpuTimeInfo,
 }
 
-/// `struct shared_info`, as far as we look.
+/// The beginning of `struct shared_info`, with the fields that this crate uses.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct SharedInfo {
     pub(crate) vcpu_info: [VcpuInfo; MAX_VCPUS],
     evtchn_pending: [AtomicU64; WORDS],
     evtchn_mask: [AtomicU64; WORDS],
-    /// As `VcpuTimeInfo::version`, for the three below.
+    /// The version of the three fields below, which is odd while Xen writes.
     pub(crate) wc_version: AtomicU32,
     /// The wall clock when the system time was zero: seconds since 1970, the lower half.
     pub(crate) wc_sec: AtomicU32,
@@ -61,32 +61,32 @@ const _: () = {
 };
 
 impl SharedInfo {
-    /// Masks all event channels: a masked channel becomes pending, and ends a poll, but Xen never sets out
-    /// to interrupt anybody for it.
+    /// Masks all event channels. A masked channel still becomes pending and ends a poll, but Xen never interrupts the
+    /// guest for it.
     pub(crate) fn mask_all(&self) {
         for word in &self.evtchn_mask {
             word.store(u64::MAX, Ordering::Relaxed);
         }
     }
 
-    /// Whether an event has come. One load.
+    /// Whether an event is pending. It costs one load.
     #[inline]
     pub(crate) fn is_pending(&self, port: Port) -> bool {
         let (word, bit) = place(port);
         self.evtchn_pending.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
     }
 
-    /// Whether an event has come since this was last asked. What the other side did before it sent the
-    /// event is seen after this.
+    /// Whether an event has come since the last call. Everything that the other side did before it sent the event is
+    /// visible after this call.
     pub(crate) fn take_pending(&self, port: Port) -> bool {
         let (word, bit) = place(port);
-        // Xen sets bits of the same word at any time.
+        // Xen may set bits of the same word at any time.
         self.evtchn_pending
             .get(word)
             .is_some_and(|word| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
     }
 
-    /// As Xen does.
+    /// Sets an event pending, as Xen does.
     #[cfg(test)]
     pub(crate) fn set_pending(&self, port: Port) {
         let (word, bit) = place(port);
@@ -108,7 +108,7 @@ impl SharedInfo {
     }
 }
 
-/// The word of a channel and its bit therein.
+/// The word of a channel, and its bit in that word.
 fn place(port: Port) -> (usize, u64) {
     (port.0 as usize / 64, 1 << (port.0 % 64))
 }

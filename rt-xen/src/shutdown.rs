@@ -1,5 +1,5 @@
-//! What the operator of the host asks of the guest through xenstore: `xl shutdown`, `xl reboot`,
-//! `xl sysrq` (`docs/misc/xenstore-paths` of Xen: `~/control`).
+//! The requests of the host's operator to the guest through xenstore: `xl shutdown`, `xl reboot`, `xl sysrq`
+//! (`docs/misc/xenstore-paths` of Xen: `~/control`).
 
 use core::{cell::Cell, fmt};
 
@@ -7,26 +7,26 @@ use rt::Wake;
 
 use crate::{Errno, StoreError, Watch, events::Peer, operations::Shutdown, xenstore::Client};
 
-/// Where requests to end come in.
+/// The path of requests to end.
 const SHUTDOWN: &str = "control/shutdown";
-/// Where keys come in.
+/// The path of keys.
 const SYSRQ: &str = "control/sysrq";
 
-/// What listens to the operator.
+/// The receiver of the operator's requests.
 #[derive(Debug)]
 pub(crate) struct Control {
     shutdown: Watch,
     sysrq: Watch,
-    /// How the domain is to end.
+    /// How the domain ends.
     reason: Cell<Shutdown>,
 }
 
 impl Control {
-    /// Listens from now on, and says what can be asked for.
+    /// Starts to listen, and writes to xenstore which requests are supported.
     pub(crate) fn new<P: Peer>(store: &Client<'_, P>) -> Result<Self, StoreError> {
         for (feature, can) in &[("poweroff", "1"), ("reboot", "1"), ("suspend", "0")] {
             match store.write(format_args!("control/feature-{feature}"), format_args!("{can}")) {
-                // Not every toolstack has these, and lets us write them.
+                // Not every toolstack has these paths or lets us write them.
                 Ok(()) | Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -38,18 +38,19 @@ impl Control {
         })
     }
 
-    /// How the domain is to end, when the program does.
+    /// How the domain ends when the program does.
     pub(crate) fn reason(&self) -> Shutdown {
         self.reason.get()
     }
 
-    /// Whether something was asked since [`asked`](Self::asked) was last called, as far as was listened to.
+    /// Whether a request may have come since [`pending_request`](Self::pending_request) was last called, as far as
+    /// messages were read.
     #[inline]
     pub(crate) fn is_asked<P: Peer>(&self, store: &Client<'_, P>) -> bool {
         store.has_fired(&self.shutdown) || store.has_fired(&self.sysrq)
     }
 
-    /// What was asked since the last call: the end before the statistics. What cannot be done is said to
+    /// The request since the last call: an end comes before statistics. A request that is not supported is reported to
     /// `print`.
     pub(crate) fn pending_request<P: Peer>(
         &self,
@@ -90,7 +91,7 @@ impl Control {
                 Ok("") => None,
                 Ok("poweroff" | "halt") => Some(Shutdown::PowerOff),
                 Ok("reboot") => Some(Shutdown::Reboot),
-                // Not acknowledged: that would promise that it is about to happen.
+                // Not acknowledged: an acknowledgement would promise that the guest is about to suspend.
                 Ok("suspend") => {
                     print(format_args!(
                         "asked to suspend: refused, this guest cannot (xl save, xl migrate)"
@@ -116,7 +117,7 @@ impl Control {
     }
 }
 
-/// What is written at `path`, as far as it can be shown; nothing if there is no such path.
+/// The value at `path`, as far as it can be displayed, or `None` if there is no such path.
 fn asked_at<'b, P: Peer>(
     store: &Client<'_, P>,
     path: &str,
@@ -128,13 +129,13 @@ fn asked_at<'b, P: Peer>(
     }
 }
 
-/// Writes the empty value, which says that we have heard. Where that is not allowed, or not heard, we do
-/// what was asked all the same.
+/// Writes the empty value, which acknowledges the request. If that is not allowed, or not received, we do what was
+/// requested all the same.
 fn acknowledge<P: Peer>(store: &Client<'_, P>, path: &str) {
     let _ = store.write(format_args!("{path}"), format_args!(""));
 }
 
-/// What an operator wrote, if it can be shown.
+/// The operator's text, if it can be displayed.
 fn readable(value: &[u8]) -> &str {
     match str::from_utf8(value) {
         Ok(text) if value.iter().all(u8::is_ascii_graphic) => text,

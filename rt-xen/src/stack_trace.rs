@@ -1,21 +1,20 @@
-//! Where the program was when it ended: the addresses on its stack that may be those of calls.
+//! The place where the program ended: the addresses on its stack that may be return addresses.
 //!
-//! A panic says neither its message nor its place unless the feature `panic-messages` keeps them: the words
-//! and the table of places would be 6 % of a small image. An address costs nothing, and whoever has
-//! the ELF file finds its line in it.
+//! A panic prints neither its message nor its place unless the feature `panic-messages` is on: the texts and the table
+//! of places would be 6 % of a small image. An address costs nothing, and the ELF file maps it to a line.
 
 use core::fmt;
 
 use crate::layout::{Layout, physical};
 
-/// How many addresses are shown at most.
+/// The most addresses that are shown.
 const MOST: usize = 32;
 
-/// The addresses on the stack of the program that lead into its code, the innermost first; displayed as
+/// The addresses on the stack of the program that point into its code, the innermost first. They are displayed as
 /// `stack 21f3c 2a01b …` in hexadecimal.
 ///
-/// Most are where a call returns to. Others are left from calls that are over, or are numbers that look like
-/// addresses; who reads them next to the program can tell those that follow no call.
+/// Most are return addresses. Others remain from calls that are over, or are numbers that look like addresses. A reader
+/// who compares them with the program can recognise those that follow no call.
 #[derive(Debug)]
 pub(crate) struct StackTrace {
     layout: Layout,
@@ -23,7 +22,7 @@ pub(crate) struct StackTrace {
 }
 
 impl StackTrace {
-    /// Those of the running program, from the address `from` of its stack up.
+    /// The addresses of the running program, from the address `from` of its stack upwards.
     pub(crate) fn above(from: u64) -> Self {
         Self { layout: Layout::of_guest(), from }
     }
@@ -33,7 +32,7 @@ impl fmt::Display for StackTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layout, from } = self;
         f.write_str("stack")?;
-        // A stack pointer that is elsewhere has left the stack, below its end most likely.
+        // A stack pointer outside the stack has most likely left it at its lower end.
         let first = if layout.stack.contains(from) { *from } else { layout.stack.start };
         let words = (first.next_multiple_of(8)..layout.stack.end).step_by(8);
         let addresses = words.map(|address| {

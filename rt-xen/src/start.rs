@@ -1,11 +1,11 @@
-//! From the bare machine to a service in its runtime.
+//! The start of a service in its runtime, from the bare machine.
 
 use rt::Runtime as _;
 
 use crate::{Error, Machine, Rt, end};
 
-/// Starts the runtime of `machine` and runs `service` in it, then ends the guest, as [`finish`](crate::finish)
-/// does; where the operator has asked for the end, as the operator has asked.
+/// Starts the runtime of `machine`, runs `service` in it, and ends the guest as [`finish`](crate::finish) does. If the
+/// operator has asked for the end, the guest ends as the operator has asked.
 pub fn start(
     name: &str,
     machine: Machine,

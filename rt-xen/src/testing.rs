@@ -1,5 +1,5 @@
-//! What the fuzz targets reach of this crate: what is read of what Xen, the loader and the operator say. No program
-//! uses it, and nothing of it is in an image.
+//! The functions of this crate for the fuzz targets: they read input from Xen, the loader and the operator. No program
+//! uses them, and none of them is in an image.
 
 use core::ops::Range;
 
@@ -14,10 +14,10 @@ use crate::{
     memory::Ram,
 };
 
-/// The arguments that a command line has, in `region`.
+/// Parses the arguments of a command line into `region`.
 ///
 /// # Errors
-/// The line is no arguments.
+/// The line cannot be split into arguments.
 pub fn arguments<'r>(
     line: &str,
     region: &'r Region<'_>,
@@ -28,8 +28,7 @@ pub fn arguments<'r>(
 /// The longest command line in bytes.
 pub const LONGEST_LINE: usize = LONGEST;
 
-/// The command line that the loader left, up to its zero byte, copied to `room`; none if it is too long or not
-/// UTF-8.
+/// Copies the loader's command line, up to its zero byte, to `room`. Returns `None` if it is too long or not UTF-8.
 pub fn command_line<'l>(loaded: &[u8], room: &'l mut [u8; LONGEST]) -> Option<&'l str> {
     let bytes = loaded.iter().copied().take_while(|&byte| byte != 0);
     let length = start_info::copy(bytes, room).ok()?;
@@ -41,7 +40,7 @@ pub fn command_line<'l>(loaded: &[u8], room: &'l mut [u8; LONGEST]) -> Option<&'
 pub struct Memory(Ram);
 
 impl Memory {
-    /// What a map says: the address, size and type of each entry.
+    /// The memory in a map of entries, each with its address, size and type.
     pub fn of(map: &[(u64, u64, u32)]) -> Self {
         let mut entries = [MemmapTableEntry::default(); 32];
         let count = map.len().min(entries.len());
@@ -61,7 +60,7 @@ impl Memory {
         self.0.bytes()
     }
 
-    /// Takes `pages` pages out, below `limit`.
+    /// Takes `pages` pages out of the memory below `limit`.
     pub fn take(&mut self, pages: u64, limit: u64) -> Option<Range<u64>> {
         self.0.take(pages, limit)
     }

@@ -1,25 +1,25 @@
-//! The first instructions: from what a PVH loader leaves to what Rust expects.
+//! The first instructions: from the state that a PVH loader leaves to the state that Rust expects.
 
 use core::arch::naked_asm;
 
 use super::start;
 use crate::boot_time::FIRST_INSTRUCTION;
 
-/// Where the loader begins (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode with flat segments, without
-/// paging and interrupts, the physical address of `hvm_start_info` in EBX. Nothing else is defined, the
-/// stack pointer included.
+/// The entry point for the loader (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode with flat segments, without
+/// paging and interrupts, and with the physical address of `hvm_start_info` in EBX. Nothing else is defined, not even
+/// the stack pointer.
 ///
-/// It copies the program to where it runs.
+/// It copies the program to the address where it runs.
 ///
 /// # Safety
-/// Only a loader goes here.
+/// Only a loader may jump here.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".boot")]
 pub unsafe extern "C" fn letregion_entry() -> ! {
     naked_asm!(
         ".code32",
-        // When the guest began, for whoever wants to know how long it took: kept in EBP and EDX.
+        // The time when the guest began, for a report of how long the start took. It is kept in EBP and EDX.
         "rdtsc",
         "mov ebp, eax",
         "cld",
@@ -43,8 +43,8 @@ pub unsafe extern "C" fn letregion_entry() -> ! {
     )
 }
 
-/// Gives the processor what Rust expects: 64 bits, a stack, SSE. It maps the first GiB as it is, with large
-/// pages; what the parts of the program may do comes later.
+/// Sets up the processor as Rust expects: 64-bit mode, a stack, SSE. It identity-maps the first GiB with large pages.
+/// The access rights of the program's parts are set later.
 #[unsafe(naked)]
 unsafe extern "C" fn long_mode() -> ! {
     naked_asm!(
@@ -104,7 +104,7 @@ unsafe extern "C" fn long_mode() -> ! {
         "mov edi, ebx",
         "call {start}",
         "ud2",
-        // Present, writable.
+        // Flags of a table: present, writable.
         table = const 0b11,
         large_page = const 0x83,
         // PAE; SSE for the program and its exceptions.
@@ -112,9 +112,9 @@ unsafe extern "C" fn long_mode() -> ! {
         efer = const 0xc000_0080_u32,
         // 64 bits; pages that are not executed.
         efer_bits = const 1 << 8 | 1 << 11,
-        // The processor has a floating-point unit: it is neither emulated nor switched.
+        // The floating-point unit of the processor is neither emulated nor switched.
         cr0_off = const !(1_u32 << 2 | 1 << 3),
-        // Protection, floating-point errors as exceptions, read-only pages for us as well, paging.
+        // Protection, floating-point errors as exceptions, read-only pages for the kernel as well, paging.
         cr0_on = const 1_u32 | 1 << 1 | 1 << 5 | 1 << 16 | 1 << 31,
         start = sym start,
     );

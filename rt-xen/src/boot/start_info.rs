@@ -1,4 +1,4 @@
-//! What the loader says: the command line and the memory map (`arch-x86/hvm/start_info.h`).
+//! The information from the loader: the command line and the memory map (`arch-x86/hvm/start_info.h`).
 
 use core::{cell::OnceCell, fmt, slice};
 
@@ -14,16 +14,16 @@ static COMMAND_LINE: OneCpu<OnceCell<([u8; LONGEST], usize)>> = OneCpu(OnceCell:
 /// A command line that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadCommandLine {
-    /// It has more bytes than this.
+    /// The command line is longer than this many bytes.
     TooLong(usize),
-    /// The byte at this place does not belong to a character.
+    /// The byte at this position does not belong to a character.
     NotUtf8(usize),
 }
 
-/// Copies the command line to where it stays: the memory that the loader put it in is free afterwards.
+/// Copies the command line to its final place. The memory where the loader put it is free afterwards.
 ///
 /// # Safety
-/// What the loader left is still there, and can be read at its physical addresses.
+/// The loader's data is still there, and can be read at its physical addresses.
 pub(super) unsafe fn command_line(info: &StartInfo) -> Result<&'static str, BadCommandLine> {
     if info.cmdline_paddr == 0 {
         return Ok("");
@@ -37,7 +37,7 @@ pub(super) unsafe fn command_line(info: &StartInfo) -> Result<&'static str, BadC
     str::from_utf8(&line[..*length]).map_err(|error| BadCommandLine::NotUtf8(error.valid_up_to()))
 }
 
-/// Copies a command line without its end, and says how long it is.
+/// Copies a command line without its terminating zero byte; returns its length.
 pub(crate) fn copy(
     bytes: impl Iterator<Item = u8>,
     line: &mut [u8; LONGEST],
@@ -50,7 +50,7 @@ pub(crate) fn copy(
     Ok(length)
 }
 
-/// The memory of the guest as the loader says it; nothing where it does not.
+/// The memory of the guest in the loader's memory map, or `None` if the loader gives no map.
 ///
 /// # Safety
 /// As for [`command_line`].

@@ -1,20 +1,19 @@
-//! Ascon-XOF128 (NIST SP 800-232, section 5.2) of messages that are whole words of 64 bits, as long as one
-//! likes in and out.
+//! Ascon-XOF128 (NIST SP 800-232, section 5.2) for messages of whole 64-bit words, with input and output of any length.
 
 use ascon::State;
 
-/// The state that every message begins with: that of the standard's initial value.
+/// The state at the beginning of every message, which follows from the standard's initial value.
 const INITIAL: State = {
     let mut state = [0x0000_0800_00cc_0003, 0, 0, 0, 0];
     ascon::permute12(&mut state);
     state
 };
 
-/// What takes a message in.
+/// The function while it absorbs a message.
 #[derive(Clone)]
 pub(super) struct Xof(State);
 
-/// What gives the words out that are computed from it.
+/// The function while it squeezes out words.
 pub(super) struct Reader(State);
 
 impl Xof {
@@ -36,7 +35,7 @@ impl Xof {
 }
 
 impl Reader {
-    /// The next word.
+    /// The next word of output.
     pub(super) fn squeeze(&mut self) -> u64 {
         let word = self.0[0];
         permute(&mut self.0);
@@ -44,7 +43,7 @@ impl Reader {
     }
 }
 
-/// Once in the program, not once for each use.
+/// Not inlined, so that there is one copy.
 #[inline(never)]
 fn permute(state: &mut State) {
     ascon::permute12(state);

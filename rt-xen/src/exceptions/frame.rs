@@ -1,4 +1,4 @@
-//! What the processor says of an exception, and in words.
+//! The processor's information about an exception, and its description in words.
 
 use core::fmt;
 
@@ -6,17 +6,17 @@ use layer::split::split;
 
 use crate::layout::Layout;
 
-/// The registers when it happened, as the entries push them: the general registers, the number of the exception, its
-/// error code or 0, and what the processor pushes.
+/// The registers at the time of the exception, as the entries push them: the general registers, the number of the
+/// exception, its error code or 0, and the words that the processor pushes.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(transparent)]
 pub(crate) struct Frame([u64; 22]);
 
-/// What the words of a [`Frame`] are.
+/// The indices of the words in a [`Frame`].
 pub(super) const VECTOR: usize = 15;
 const ERROR: usize = 16;
 const RSP: usize = 20;
-/// Behind them: the address that was used.
+/// The word after those of the [`Frame`]: the address that was accessed.
 const CR2: usize = 22;
 
 /// The registers in the order in which they are shown: names of four characters, and their words.
@@ -26,7 +26,7 @@ const WORDS: &[u8; 22] =
     &[17, 20, 19, 16, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, CR2 as u8, 18, 21];
 
 impl Frame {
-    /// Which exception.
+    /// The number of the exception.
     pub(super) fn vector(&self) -> u64 {
         self.0[VECTOR]
     }
@@ -42,7 +42,7 @@ impl Frame {
     }
 }
 
-/// The vectors that are told apart here (Intel SDM volume 3, table 6-1).
+/// The vectors that have descriptions of their own (Intel SDM volume 3, table 6-1).
 pub(super) const NON_MASKABLE_INTERRUPT: u64 = 2;
 pub(super) const DOUBLE_FAULT: u64 = 8;
 pub(super) const PAGE_FAULT: u64 = 14;
@@ -53,17 +53,17 @@ const PRESENT: u64 = 1;
 const WRITE: u64 = 1 << 1;
 const FETCH: u64 = 1 << 4;
 
-/// An exception, with what is needed to say what it most likely was.
+/// An exception, with the data that is needed to describe its most likely cause.
 #[derive(Debug)]
 pub(super) struct Exception<'a> {
     pub(super) frame: &'a Frame,
-    /// The address that was used, if it is a page fault (CR2).
+    /// The address that was accessed, if it is a page fault (CR2).
     pub(super) address: u64,
     pub(super) layout: &'a Layout,
 }
 
 impl Exception<'_> {
-    /// What it most likely was, where that is not part of its name; empty where nobody can say.
+    /// The most likely cause, if the name does not include it; empty if it is unknown.
     pub(super) fn guess(&self) -> &'static str {
         let Self { frame, address, layout } = self;
         let off_the_stack = frame.rsp() < layout.stack.start;
@@ -86,7 +86,7 @@ impl Exception<'_> {
             {
                 "the program is not written to"
             }
-            // Nothing else is there that is read-only.
+            // Only the page tables are read-only here.
             PAGE_FAULT => "page tables are not written to",
             DOUBLE_FAULT if off_the_stack => "stack overflow",
             _ => "",
@@ -94,9 +94,9 @@ impl Exception<'_> {
     }
 }
 
-/// What it is called, and what it most likely was where that is always so.
+/// The name of an exception, and its most likely cause if there is only one.
 fn name(vector: u64) -> &'static str {
-    // One text: a table of them would be larger.
+    // They are one text, because a table of them would be larger.
     const NAMES: &str = "divide error: division by zero, or a result that is too large\n\
         debug exception\n\
         non-maskable interrupt: somebody asked for it: xl trigger\n\
@@ -122,7 +122,7 @@ fn name(vector: u64) -> &'static str {
     split(NAMES, b'\n').nth(vector as usize).unwrap_or("reserved exception")
 }
 
-/// Several lines, without an end to the last.
+/// Writes several lines. The last one has no newline.
 impl fmt::Display for Exception<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frame, address, .. } = *self;

@@ -34,14 +34,14 @@ unsafe impl defmt::Logger for Logger {
     }
 }
 
-/// Changes the line; not while it is being printed.
+/// Changes the line, unless it is being printed.
 fn with_frame(change: impl FnOnce(&mut Frame)) {
     if let Ok(mut frame) = FRAME.0.try_borrow_mut() {
         change(&mut frame);
     }
 }
 
-/// Prints a line that is complete. Without a console there is nobody who could put it into words.
+/// Prints a complete line. Without a console it is lost.
 fn print(frame: &Frame) {
     if let Some(console) = console::get() {
         console.print(format_args!("{}", frame.at(console.now())));

@@ -1,7 +1,7 @@
-//! Page tables: every address is the physical one, and a page can be written or executed, not both.
+//! Page tables: every address is a physical one, and no page is both writable and executable.
 //!
-//! The tables of a guest are read-only once they are in use: nothing is mapped after that. What Xen is asked to put
-//! somewhere comes into a hole that is mapped from the beginning.
+//! The tables of a guest are read-only once they are in use: nothing is mapped later. Pages that Xen is asked to map go
+//! to a hole that is mapped from the beginning.
 
 use core::ops::Range;
 
@@ -14,21 +14,21 @@ use x86_64::{
 use crate::layout::{Layout, physical};
 
 const PAGE: u64 = PAGE_SIZE as u64;
-/// What one entry of the third table maps where it needs no table of its own.
+/// The size in bytes of a large page, which one entry of the third table maps without a further table.
 const LARGE: u64 = 2 << 20;
 
-/// What the program may do with a page.
+/// The program's access to a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Read it.
+    /// The program may read the page.
     Read,
-    /// Read it and write it.
+    /// The program may read and write the page.
     Write,
-    /// Read it and execute it.
+    /// The program may read and execute the page.
     Execute,
 }
 
-/// The memory for tables is used up.
+/// There is no memory left for tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfTables;
 
@@ -40,7 +40,7 @@ pub(crate) struct Tables {
     /// INVARIANT: this and every table that it leads to lie in the memory that [`new`](Self::new) was
     /// given, each used for one thing, at addresses that are physical as well.
     root: u64,
-    /// What is left for further tables: whole pages.
+    /// The memory that is left for further tables, in whole pages.
     free: Range<u64>,
 }
 
@@ -66,10 +66,10 @@ impl Tables {
         self.free.clone()
     }
 
-    /// How many pages the tables of a guest take at most that has this image, `pieces` of memory, and large
-    /// pages in one more GiB: two for the upper levels, one for each GiB, and one for each end of a piece
-    /// that is not the end of a large page. They are mapped themselves, in small pages, which takes one for each
-    /// 512 of them, and one for the end.
+    /// The most pages that the tables of a guest with this image and these `pieces` of memory need, with large pages in
+    /// one more GiB. Two are for the upper levels, one for each GiB, and one for each end of a piece that is not the
+    /// end of a large page. The tables are mapped themselves, in small pages, which takes one more for each 512 of
+    /// them, and one for the end.
     pub(crate) fn pages_needed(layout: &Layout, pieces: &[Range<u64>]) -> u64 {
         const GIB: u64 = 1 << 30;
         let of = |range: &Range<u64>| {
@@ -84,7 +84,7 @@ impl Tables {
         others + 1 + others / 256
     }
 
-    /// Maps the image: each part as what it is, its guard page and page 0 not at all.
+    /// Maps the image, each part with its own access rights. The guard page and page 0 are not mapped.
     pub(crate) fn map_image(&mut self, layout: &Layout) -> Result<(), OutOfTables> {
         for (range, access) in [
             (&layout.stack, Access::Write),
@@ -100,8 +100,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Maps whole pages, with large pages where they fit and are to be written. What is mapped already with small
-    /// pages is mapped anew.
+    /// Maps whole pages, with large pages if they fit and the access is `Write`. Pages that are mapped already as small
+    /// pages are mapped again.
     pub(crate) fn map(&mut self, range: Range<u64>, access: Access) -> Result<(), OutOfTables> {
         let flags = PageTableFlags::PRESENT
             | match access {
@@ -129,7 +129,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The table that an entry of a table leads to, which is made if there is none.
+    /// The table that an entry of a table points to. It is created if there is none.
     fn next(&mut self, table: u64, index: usize) -> Result<u64, OutOfTables> {
         // SAFETY: a table of ours, by the invariant of `root`; nobody else refers to it now.
         let entry = unsafe { &*physical::<PageTable>(table) }[index].clone();
@@ -138,7 +138,7 @@ impl Tables {
             return Ok(entry.addr().as_u64());
         }
         let new = self.take()?;
-        // What a page may do is said in the last table.
+        // The last table holds the access rights of a page.
         self.set(table, index, new, PageTableFlags::PRESENT | PageTableFlags::WRITABLE);
         Ok(new)
     }
@@ -162,7 +162,7 @@ impl Tables {
     }
 }
 
-/// Which entry of a table of this level (0 is the last) an address goes through.
+/// The index of the entry for an address in a table of this level (0 is the last).
 fn index(address: u64, level: u32) -> usize {
     (address >> (12 + 9 * level) & 511) as usize
 }

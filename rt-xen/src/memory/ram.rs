@@ -1,4 +1,4 @@
-//! The memory of the guest: which addresses are memory, and which of it is free.
+//! The memory of the guest: the addresses that are memory, and those that are free.
 
 use core::{fmt, ops::Range};
 
@@ -7,7 +7,7 @@ use rt_regions::PAGE_SIZE;
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-/// How many pieces of memory are told apart. Xen gives a guest two: below 4 GiB and above.
+/// The most pieces of memory. Xen gives a guest two: below 4 GiB and above.
 const PIECES: usize = 16;
 
 /// Pieces of memory, in whole pages.
@@ -21,8 +21,8 @@ pub(crate) struct Ram {
 }
 
 impl Ram {
-    /// What a memory map says is memory and nothing else: where its entries contradict one another, it is
-    /// not.
+    /// The addresses that a memory map lists as memory only. Addresses for which its entries contradict each other are
+    /// left out.
     pub(crate) fn from_map(map: &[MemmapTableEntry]) -> Self {
         let mut ram = Self { pieces: [const { 0..0 }; PIECES], count: 0 };
         let is_ram = |entry: &MemmapTableEntry| entry.ty == u32::from(MemmapType::Ram);
@@ -41,7 +41,7 @@ impl Ram {
         &self.pieces[..self.count]
     }
 
-    /// How many bytes there are.
+    /// The number of bytes of memory.
     pub(crate) fn bytes(&self) -> u64 {
         self.pieces().iter().map(length).sum()
     }
@@ -51,7 +51,7 @@ impl Ram {
         self.pieces().iter().max_by_key(|piece| length(piece)).cloned()
     }
 
-    /// Takes all out but the lowest `pages` pages.
+    /// Keeps only the lowest `pages` pages.
     pub(crate) fn limit(&mut self, pages: u64) {
         let mut rest = pages * PAGE;
         let mut end = None;
@@ -67,7 +67,7 @@ impl Ram {
         }
     }
 
-    /// Takes the whole pages of `range` out, those that it begins and ends in as well.
+    /// Removes all pages that `range` touches, even partly.
     pub(crate) fn remove(&mut self, range: Range<u64>) {
         let start = range.start / PAGE * PAGE;
         let end = range.end.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
@@ -82,7 +82,7 @@ impl Ram {
         }
     }
 
-    /// Takes `pages` pages out of the first piece that has so many below `limit`.
+    /// Takes `pages` pages out of the first piece that has as many below `limit`.
     pub(crate) fn take(&mut self, pages: u64, limit: u64) -> Option<Range<u64>> {
         let bytes = pages * PAGE;
         let fits = |piece: &&Range<u64>| {
@@ -102,8 +102,8 @@ impl Ram {
         }
         let before = self.clone();
         self.count = 0;
-        // Pieces stand in order and do not touch one another: the new one is joined to those that it
-        // touches, and stands where the first of them stood.
+        // The pieces are in order and do not touch one another. The new piece is merged with those that it touches, at
+        // the position of the first of them.
         for piece in before.pieces() {
             if piece.end < new.start {
                 self.put(piece.clone());
@@ -117,7 +117,7 @@ impl Ram {
         }
     }
 
-    /// Puts a piece behind the others; one that is empty or finds no place is left out.
+    /// Appends a piece. An empty piece, or one for which there is no place, is left out.
     fn put(&mut self, piece: Range<u64>) {
         if !piece.is_empty()
             && let Some(place) = self.pieces.get_mut(self.count)

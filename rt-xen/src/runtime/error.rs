@@ -1,4 +1,4 @@
-//! Why a runtime does not start, or cannot go on.
+//! The errors that prevent a runtime from starting or going on.
 
 use core::{error, fmt};
 
@@ -6,19 +6,19 @@ use rt_regions::Exhausted;
 
 use crate::{Errno, StoreError};
 
-/// What Xen or xenstore refuses. It is much smaller than the [`rt::Error`] that it becomes in the end, which has its
-/// message in it.
+/// An operation that Xen or xenstore refused. It is much smaller than the [`rt::Error`] that it becomes in the end,
+/// which contains its message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RuntimeError {
-    /// What could not be done, and what Xen says of it.
+    /// The operation that failed, and the error that Xen returned.
     Xen(&'static str, Errno),
-    /// What there is not, in words: free frames, or xenstore.
+    /// A description of what is missing: free frames, or xenstore.
     Missing(&'static str),
-    /// Xen put a ring in this frame, where nothing is mapped.
+    /// Xen put a ring into this frame, where nothing is mapped.
     Unmapped(u64),
-    /// Xenstore does not say when the operator asks for something.
+    /// Xenstore cannot be watched for the operator's requests.
     Operator(StoreError),
-    /// No memory for what the runtime keeps.
+    /// There is no memory for the state of the runtime.
     Memory(Exhausted),
 }
 

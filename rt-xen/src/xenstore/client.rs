@@ -1,8 +1,8 @@
-//! The client: one request at a time, its reply, and what comes in between.
+//! The client: one request at a time, its reply, and the events between them.
 //!
-//! Replies come in the order of their requests, and watch events between any two of them. A message can
-//! come in pieces, and its end long after its beginning: what has come of it is kept in [`Incoming`]. Of a
-//! request that was given up the reply may still come: it is known by its number, and thrown away.
+//! Replies come in the order of their requests, and watch events can come between any two of them. A message can come
+//! in pieces, and its end long after its beginning; [`Incoming`] keeps the part that has arrived. The reply to a
+//! request that timed out may still come. It is recognised by its number and discarded.
 
 use core::{
     cell::Cell,
@@ -24,14 +24,14 @@ use crate::{
     ring::{BrokenRing, Reader, Writer},
 };
 
-/// How long a reply is waited for. It takes milliseconds, or longer on a host that is busy.
+/// How long we wait for a reply. It takes milliseconds, or longer on a busy host.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most that is taken at once, in bytes: many times more than xenstore has to say before it is told
-/// that there is room again.
+/// The most that is read at once, in bytes: many times more than xenstore can send before it is notified that there is
+/// room again.
 const FLOOD: usize = 64 << 10;
 
-/// `struct xenstore_domain_interface`, as far as every version has it.
+/// The beginning of `struct xenstore_domain_interface`, which every version has.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct XenstoreInterface {
@@ -57,11 +57,11 @@ pub(crate) struct Client<'s, P> {
     oldest_id: Cell<u32>,
     incoming: Cell<Incoming>,
     watches: Watches,
-    /// Something came that is no answer: where the next message begins is not known.
+    /// Whether an invalid message has come, so that the beginning of the next message is unknown.
     broken: Cell<bool>,
 }
 
-/// The reply that is waited for, and where it goes.
+/// The reply that we wait for, and the buffer for it.
 struct Awaited<'b> {
     kind: MessageType,
     id: u32,
@@ -105,7 +105,7 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Asks for what there is at `path`.
+    /// Requests the contents of `path`.
     fn ask<'b>(
         &self,
         kind: MessageType,
@@ -125,9 +125,9 @@ impl<'s, P: Peer> Client<'s, P> {
         self.order(MessageType::Write, path, value)
     }
 
-    /// Watches `path`. A watch that is there already, because its end was not heard, is as good.
+    /// Watches `path`. A watch that exists already, because xenstore did not receive the request to end it, is used.
     pub(crate) fn watch(&self, path: fmt::Arguments<'_>) -> Result<Watch, StoreError> {
-        // First, so that the event that comes with the reply finds it.
+        // Added first, so that the event that comes with the reply finds it.
         let watch = self.watches.add()?;
         match self.with_token(MessageType::Watch, path, &watch) {
             Ok(()) | Err(StoreError::Refused(Errno::EEXIST)) => Ok(watch),
@@ -138,53 +138,54 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Ends a watch on `path`. If xenstore does not hear it, its events mean nothing any more.
+    /// Ends a watch on `path`. Even if xenstore does not receive the request, the events of the watch are ignored from
+    /// now on.
     pub(crate) fn unwatch(&self, path: fmt::Arguments<'_>, watch: &Watch) {
         if self.watches.remove(watch) {
             let _ = self.with_token(MessageType::Unwatch, path, watch);
         }
     }
 
-    /// Whether the watch has fired since this was last asked, as far as was [listened](Self::listen) to.
+    /// Whether the watch has fired since the last call, as far as messages were [read](Self::listen).
     #[inline]
     pub(crate) fn fired(&self, watch: &Watch) -> bool {
         self.watches.take_fired(watch)
     }
 
-    /// Whether the watch has fired, which it still has the next time that somebody looks.
+    /// Whether the watch has fired. This does not clear it.
     #[inline]
     pub(crate) fn has_fired(&self, watch: &Watch) -> bool {
         self.watches.has_fired(watch)
     }
 
-    /// Whether something may have come that was not listened to; asking takes note of it, so whoever is told has to
-    /// [`hear`](Self::hear).
+    /// Whether messages may have come that were not read. The call clears this state, so a caller that gets `true` must
+    /// call [`hear`](Self::hear).
     #[inline]
     pub(crate) fn take_pending(&self) -> bool {
         self.peer.take_pending()
     }
 
-    /// Whether any watch has fired since this was last asked: then whoever has a watch is to be asked
-    /// before anybody sleeps.
+    /// Whether any watch has fired since the last call. If so, the owner of each watch must check it before the guest
+    /// sleeps.
     pub(crate) fn has_news(&self) -> bool {
         self.listen();
         self.watches.take_news()
     }
 
-    /// Takes what has come. One load if nothing has.
+    /// Reads the messages that have come. If there are none, it costs one load.
     pub(crate) fn listen(&self) {
         if self.take_pending() {
             self.hear();
         }
     }
 
-    /// Takes what has come, whether somebody has called or not.
+    /// Reads the messages that have come, whether there was an event or not.
     pub(crate) fn hear(&self) {
-        // What is broken is told to whoever asks next.
+        // The next request returns the error.
         let _ = self.take(None);
     }
 
-    /// Whether something came that is no answer: nothing is heard any more.
+    /// Whether the connection is broken: an invalid message has come, and no more are read.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.get()
     }
@@ -198,7 +199,7 @@ impl<'s, P: Peer> Client<'s, P> {
         self.order(kind, path, format_args!("{}\0", u64::from(watch.0)))
     }
 
-    /// Sends a request whose reply says no more than that it was done.
+    /// Sends a request whose reply only confirms it.
     fn order(
         &self,
         kind: MessageType,
@@ -211,7 +212,7 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Sends a request and waits for its reply. What is returned is how long it is, in `buffer`.
+    /// Sends a request and waits for its reply, which goes to `buffer`. Returns the length of the reply.
     fn request(
         &self,
         kind: MessageType,
@@ -241,7 +242,7 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Writes a message, when there is room for all of it.
+    /// Writes a message as soon as there is room for all of it.
     fn send(&self, message: &[u8], deadline: Instant) -> Result<(), StoreError> {
         loop {
             let mut space = self.requests.space().map_err(|BrokenRing| self.broken())?;
@@ -255,12 +256,12 @@ impl<'s, P: Peer> Client<'s, P> {
                 return Err(StoreError::Silent);
             }
             self.peer.sleep(deadline);
-            // It may be waiting for room itself.
+            // Xenstore may be waiting for room itself.
             self.take(None)?;
         }
     }
 
-    /// Takes all that is in the ring, message by message.
+    /// Reads all that is in the ring, message by message.
     fn take(&self, mut awaited: Option<&mut Awaited<'_>>) -> Result<(), StoreError> {
         if self.broken.get() {
             return Err(StoreError::Broken);
@@ -284,13 +285,13 @@ impl<'s, P: Peer> Client<'s, P> {
         };
         self.incoming.set(incoming);
         if taken > 0 {
-            // It may be waiting for room.
+            // Xenstore may be waiting for room.
             self.peer.notify();
         }
         result
     }
 
-    /// Adds a piece to a message: of its header, or of its payload, and no more than is missing.
+    /// Adds a piece to a message: of its header or of its payload, and at most the bytes that are missing.
     fn add(
         &self,
         incoming: &mut Incoming,
@@ -323,7 +324,7 @@ impl<'s, P: Peer> Client<'s, P> {
         Ok(())
     }
 
-    /// Refuses what can be no answer, and no event.
+    /// Refuses a message that can be neither a reply nor an event.
     fn check(&self, header: Header, awaited: Option<&Awaited<'_>>) -> Result<(), StoreError> {
         if header.len > PAYLOAD_MAX {
             return Err(StoreError::Broken);
@@ -343,11 +344,11 @@ impl<'s, P: Peer> Client<'s, P> {
         Ok(())
     }
 
-    /// Does what a whole message says.
+    /// Handles a complete message.
     fn finish(&self, message: Incoming, awaited: Option<&mut Awaited<'_>>) {
         let header = message.header();
         if header.is(MessageType::WatchEvent) {
-            // An event that is not two strings, each with its end, says nothing.
+            // An event that is not two terminated strings is ignored.
             if message.word.ended >= 2 {
                 self.watches.fire(message.word.get());
             }
@@ -368,7 +369,7 @@ impl<'s, P: Peer> Client<'s, P> {
         }
     }
 
-    /// Takes note that the connection is broken.
+    /// Records that the connection is broken.
     fn broken(&self) -> StoreError {
         self.broken.set(true);
         StoreError::Broken

@@ -1,5 +1,5 @@
-//! The other side of xenstore, for tests: one that does as it should, in pieces of any size, and can be
-//! told to be deaf, or to say anything else.
+//! The other side of xenstore, for tests. It behaves correctly, transfers pieces of any size, and can be told to be
+//! deaf or to send anything else.
 
 use core::{
     cell::{Cell, RefCell},
@@ -23,9 +23,9 @@ use crate::events::Peer;
 pub(crate) struct Manners {
     /// How many bytes it reads, and writes, at a time.
     pub(crate) piece: usize,
-    /// It reads nothing.
+    /// Whether it reads nothing.
     pub(crate) deaf: bool,
-    /// It answers every request with this error.
+    /// The error with which it answers every request.
     pub(crate) refuse: Option<&'static str>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Daemon<'s> {
     interface: &'s XenstoreInterface,
     manners: Cell<Manners>,
     now: Cell<u64>,
-    /// How many bytes it will still say.
+    /// How many more bytes it will send.
     says: Cell<usize>,
     called: Cell<bool>,
     state: RefCell<State>,
@@ -93,7 +93,7 @@ impl<'s> Daemon<'s> {
         self.change(path);
     }
 
-    /// Tells all who watch it that `path` has changed.
+    /// Sends an event for `path` to all its watches.
     pub(crate) fn change(&self, path: &str) {
         let watches = self.watches();
         for (_, token) in watches.iter().filter(|(watched, _)| path.starts_with(watched.as_str())) {
@@ -110,12 +110,12 @@ impl<'s> Daemon<'s> {
         self.state.borrow().ids.clone()
     }
 
-    /// It listens from now on.
+    /// Makes it read from now on.
     pub(crate) fn hear(&self) {
         self.manners.set(Manners { deaf: false, ..self.manners.get() });
     }
 
-    /// It says so many bytes more.
+    /// Makes it stop after sending this many more bytes.
     pub(crate) fn stop_after(&self, bytes: usize) {
         self.says.set(bytes);
     }
@@ -124,7 +124,7 @@ impl<'s> Daemon<'s> {
         self.message(15, 0, payload.as_bytes());
     }
 
-    /// Says anything.
+    /// Sends any bytes.
     pub(crate) fn say(&self, bytes: &[u8]) {
         self.state.borrow_mut().replies.extend(bytes);
     }
@@ -135,7 +135,7 @@ impl<'s> Daemon<'s> {
         self.say(payload);
     }
 
-    /// Reads and writes; says whether there was anything to read or write.
+    /// Reads and writes; returns whether there was anything to read or write.
     pub(crate) fn run(&self) -> bool {
         let mut busy = false;
         let XenstoreInterface { req, rsp, req_cons, req_prod, rsp_cons, rsp_prod } = self.interface;
@@ -240,7 +240,7 @@ impl Peer for &Daemon<'_> {
         let busy = self.run();
         self.called.set(false);
         if !busy {
-            // Nothing happened: the deadline comes.
+            // Nothing happened: the deadline passes.
             self.now.set(deadline.as_nanos().max(self.now.get()));
         }
     }

@@ -1,4 +1,4 @@
-//! The client on rings of its own, with anybody on their other side: for the fuzz target.
+//! The client on rings of its own, with any daemon on the other side: for the fuzz target.
 
 use core::{
     array::from_fn,
@@ -47,14 +47,14 @@ impl Rings {
         true
     }
 
-    /// Moves the two indices that are the daemon's, by any distance.
+    /// Moves the two indices of the daemon by any distance.
     pub fn lie(&self, consumed: u32, produced: u32) {
         self.0.req_cons.fetch_add(consumed, Release);
         self.0.rsp_prod.fetch_add(produced, Release);
     }
 }
 
-/// Who is on the other side.
+/// The other side of the rings.
 pub trait Daemon {
     /// The time now.
     fn now(&self) -> Instant;
@@ -132,13 +132,13 @@ impl<'s, D: Daemon> Store<'s, D> {
         self.0.unwatch(format_args!("{path}"), watch);
     }
 
-    /// Whether the watch has fired since this was last asked, after what has come was taken.
+    /// Reads the messages that have come, and returns whether the watch has fired since the last call.
     pub fn fired(&self, watch: &Watch) -> bool {
         self.0.listen();
         self.0.fired(watch)
     }
 
-    /// Whether nothing is heard any more.
+    /// Whether the connection is broken.
     pub fn is_broken(&self) -> bool {
         self.0.is_broken()
     }

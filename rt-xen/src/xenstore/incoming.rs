@@ -1,25 +1,24 @@
-//! A message from xenstore, as far as it has come.
+//! A message from xenstore, as far as it has arrived.
 
 use super::wire::Header;
 
-/// The longest name of an error, and the longest token, that is looked at.
+/// The longest name of an error, and the longest token, that is recognised, in bytes.
 const WORD_MAX: usize = 16;
 
-/// What has come of a message.
+/// The part of a message that has arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Incoming {
     pub(super) header: [u8; Header::SIZE],
-    /// How many bytes of header and payload.
+    /// How many bytes of header and payload have arrived.
     pub(super) length: usize,
     pub(super) word: Word,
 }
 
-/// The string in a payload that is looked at: the name of the error, or the token of the event, which is
-/// its second string.
+/// The string in a payload that matters: the name of the error, or the token of the event, which is its second string.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
     pub(super) bytes: [u8; WORD_MAX],
-    /// How long it is; no more than one longer than there is room.
+    /// Its length in bytes, at most one more than there is room for.
     pub(super) length: usize,
     /// How many strings have ended before it.
     pub(super) ended: u8,
@@ -40,7 +39,7 @@ impl Incoming {
 }
 
 impl Word {
-    /// Looks for the string number `wanted` in the next piece of the payload.
+    /// Searches the next piece of the payload for string number `wanted`.
     pub(super) fn add(&mut self, piece: &[u8], wanted: u8) {
         for byte in piece {
             if *byte == 0 {
@@ -54,7 +53,7 @@ impl Word {
         }
     }
 
-    /// The string; nothing if it is too long for one that we know.
+    /// The string, or an empty one if it is longer than all known ones.
     pub(super) fn get(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }

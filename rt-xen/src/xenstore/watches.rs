@@ -1,5 +1,5 @@
-//! Watches: one of a fixed number of places each, with a flag. An event sets the flag, so however many
-//! events there are, nothing overflows.
+//! The watches: each has one of a fixed number of places, with a flag. An event sets the flag, so any number of events
+//! fits.
 
 use core::cell::Cell;
 
@@ -18,12 +18,12 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     places: [Place; PLACES],
-    /// A watch has fired since this was last asked.
+    /// Whether a watch has fired since the last check.
     news: Cell<bool>,
 }
 
 impl Watches {
-    /// A free place, now taken. It has fired once.
+    /// Takes a free place. The new watch has fired once.
     pub(super) fn add(&self) -> Result<Watch, StoreError> {
         let mut places = self.places.iter().zip(0..);
         let free = places.find(|(place, _)| !place.taken.get());
@@ -33,7 +33,7 @@ impl Watches {
         Ok(Watch(number))
     }
 
-    /// Frees a place, and says whether it was taken.
+    /// Frees a place; returns whether it was taken.
     pub(super) fn remove(&self, watch: &Watch) -> bool {
         self.places.get(usize::from(watch.0)).is_some_and(|place| {
             place.fired.set(false);
@@ -41,8 +41,7 @@ impl Watches {
         })
     }
 
-    /// An event with this token has come. One that is not, or no longer, that of a watch of ours says
-    /// nothing.
+    /// Handles an event with this token. It is ignored if the token is not that of a current watch.
     pub(super) fn fire(&self, token: &[u8]) {
         if let [digit] = token
             && let Some(place) = self.places.get(usize::from(digit.wrapping_sub(b'0')))

@@ -1,4 +1,4 @@
-//! The messages: a header of four numbers, then strings, most of them ended by a zero byte.
+//! The format of messages: a header of four numbers, then strings, most of them ended by a zero byte.
 
 use core::fmt::{self, Write};
 
@@ -9,7 +9,7 @@ pub(super) const RING_SIZE: usize = 1024;
 /// The longest payload of a message in bytes (`XENSTORE_PAYLOAD_MAX`).
 pub(super) const PAYLOAD_MAX: u32 = 4096;
 
-/// What a message is (`enum xsd_sockmsg_type`), as far as we send it or expect it.
+/// The type of a message (`enum xsd_sockmsg_type`), for those that we send or expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum MessageType {
@@ -22,7 +22,7 @@ pub(crate) enum MessageType {
     Error = 16,
 }
 
-/// `struct xsd_sockmsg`: in the order of bytes of the processor.
+/// `struct xsd_sockmsg`, in the processor's byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) kind: u32,
@@ -57,7 +57,7 @@ impl Header {
     }
 }
 
-/// A request, which fits into an empty ring: so it is written at once or not at all.
+/// A request. It fits into an empty ring, so it is written in one step or not at all.
 pub(super) struct Request {
     bytes: [u8; RING_SIZE],
     length: usize,
@@ -68,7 +68,7 @@ impl Request {
         Self { bytes: [0; RING_SIZE], length: Header::SIZE }
     }
 
-    /// Writes the message: a path, the zero byte that ends it, and what else there is.
+    /// Writes the message: a path, the zero byte that ends it, and the rest of the payload.
     pub(super) fn write(
         &mut self,
         kind: MessageType,
@@ -78,7 +78,7 @@ impl Request {
     ) -> Result<&[u8], StoreError> {
         let too_long = |fmt::Error| StoreError::RequestTooLong;
         layer::format(path, &mut |piece| self.write_str(piece)).map_err(too_long)?;
-        // One within the path would be its end.
+        // A zero byte inside the path would end it.
         #[expect(clippy::manual_contains, reason = "`contains` is much more code, for long texts")]
         if self.bytes[Header::SIZE..self.length].iter().any(|byte| *byte == 0) {
             return Err(StoreError::Refused(Errno::EINVAL));
@@ -101,7 +101,7 @@ impl Write for Request {
     }
 }
 
-/// The number of an error. One whose name is not known is EINVAL, as it is to Linux.
+/// The number of an error. An unknown name is EINVAL, as in Linux.
 pub(super) fn error_number(name: &[u8]) -> Errno {
     Errno::named(name).unwrap_or(Errno::EINVAL)
 }
