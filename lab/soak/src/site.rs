@@ -220,11 +220,12 @@ impl Site {
         for size in GOOD_REQUESTS {
             let request = random.bytes(size);
             let asked = Instant::now();
-            // A socket for each, so that a late reply cannot be taken for another.
-            let socket = self.connect(self.target.port)?;
-            socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
             let mut reply = vec![0; 1 << 16];
+            // A socket for each try: a late reply cannot be taken for another, and its numbers begin
+            // anywhere. Those of one socket follow each other, so that all tries would be held at once.
             let mut ask = || -> Result<usize> {
+                let socket = self.connect(self.target.port)?;
+                socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
                 socket.send(&request).context("the good client cannot send")?;
                 Ok(socket.recv(&mut reply)?)
             };
