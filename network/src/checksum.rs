@@ -84,8 +84,7 @@ impl Checksum {
     /// Adds a sum of whole words.
     #[inline]
     fn plus(self, sum: u64) -> Self {
-        let (sum, carry) = self.sum.overflowing_add(sum);
-        Self { sum: sum + u64::from(carry), ..self }
+        Self { sum: add(self.sum, sum), ..self }
     }
 
     /// Folds the sum into 16 bits, in two steps that each add one half to the other. The upper half of each result

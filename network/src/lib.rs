@@ -14,7 +14,7 @@ mod token_bucket;
 pub use layer;
 
 pub use checksum::Checksum;
-pub use completed::Completed;
+pub use completed::completed;
 pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
 pub use token_bucket::TokenBucket;
 

@@ -1,7 +1,7 @@
 //! Datagrams that nobody asked for.
 
 use layer::Offloads;
-use network::Completed;
+use network::completed;
 
 use super::*;
 
@@ -33,12 +33,12 @@ fn a_checksum_that_is_completed_below_is_left_partial() {
         assert_eq!(bytes[..8], [0x1f, 0x90, 0x13, 0x88, 0, 11, 0x14, 0x1f]);
         let checksum = outgoing.checksum.unwrap();
         assert_eq!(checksum, PartialChecksum::UDP);
-        let mut completed = vec![0; 11];
-        Completed::new(&bytes[..], checksum).copy_to(0, &mut completed);
+        let mut expected = vec![0; 11];
+        completed(&bytes[..], checksum).copy_to(0, &mut expected);
         udp.network.offloads = Offloads::NONE;
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
         let (outgoing, bytes) = udp.network.sent.pop().unwrap();
-        assert_eq!((outgoing.checksum, bytes), (None, completed));
+        assert_eq!((outgoing.checksum, bytes), (None, expected));
     });
 }
 
