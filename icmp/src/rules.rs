@@ -1,8 +1,8 @@
 //! Rules for sending errors: when one may be sent, and how much of the packet it quotes.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
-use layer::Payload;
+use layer::{Payload, is_unicast};
 use network::{Packet, Protocol};
 
 use crate::{HEADER_LEN, MessageType, quote::OriginalHeader};
@@ -33,15 +33,10 @@ pub(crate) fn quote<'a>(packet: &Packet<'a>) -> Option<impl Payload + use<'a>> {
 /// limited broadcast address. The network layer checks for the broadcast address of a network.
 fn is_one_host(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => {
-            address.octets()[0] != 0 && !address.is_loopback() && address < CLASS_D
-        }
+        IpAddr::V4(address) => is_unicast(address),
         IpAddr::V6(_) => false,
     }
 }
-
-/// The first multicast address. Class E follows, and ends with the limited broadcast address.
-const CLASS_D: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 0);
 
 #[cfg(test)]
 mod tests {

@@ -108,12 +108,3 @@ impl<'g> Host<'g> {
         self.log = on;
     }
 }
-
-/// Whether `address` can be the address of one host, as far as this can be told without its network (RFC 1122 3.2.1.3,
-/// RFC 6890): not in 0/8 or 127/8, not multicast, not of class E, and not the limited broadcast address.
-#[inline]
-fn is_unicast(address: Ipv4Addr) -> bool {
-    let [first, ..] = address.octets();
-    // The ranges 1 to 126 and 128 to 223, in two comparisons.
-    first.wrapping_sub(1) < 223 && first != 127
-}

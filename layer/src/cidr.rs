@@ -110,7 +110,7 @@ impl Cidr {
     // Inlined so that it is compiled in the calling crate: this crate is built for speed, which does not matter here.
     #[inline]
     pub fn is_host(self) -> bool {
-        matches!(self.address.octets()[0], 1..=126 | 128..=223) && self.is_neighbour(self.address)
+        is_unicast(self.address) && self.is_neighbour(self.address)
     }
 
     /// Whether one host of this network can have the address `other`: it is in the network, and is neither the
@@ -157,6 +157,15 @@ impl FromStr for Cidr {
             _ => Err(ParseCidrError),
         }
     }
+}
+
+/// Whether `address` can be the address of one host, as far as this can be told without its network (RFC 1122 3.2.1.3,
+/// RFC 6890): not in 0/8 or 127/8, not multicast, not of class E, and not the limited broadcast address.
+#[inline]
+pub fn is_unicast(address: Ipv4Addr) -> bool {
+    let [first, ..] = address.octets();
+    // The ranges 1 to 126 and 128 to 223, in two comparisons.
+    first.wrapping_sub(1) < 223 && first != 127
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod setup;
 pub mod split;
 mod time;
 
-pub use cidr::{Cidr, IPV4_MIN_MTU, Location, ParseCidrError};
+pub use cidr::{Cidr, IPV4_MIN_MTU, Location, ParseCidrError, is_unicast};
 pub use counters::{Counter, visit_counters};
 pub use decimal::decimal;
 pub use dotted::{Dotted, parse_ipv4};

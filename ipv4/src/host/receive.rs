@@ -3,11 +3,11 @@
 use core::net::Ipv4Addr;
 
 use ethernet::Frame;
-use layer::{Cidr, Instant, Location, Rx};
+use layer::{Cidr, Instant, Location, Rx, is_unicast};
 use network::{Delivery, Packet, Problem, Protocol};
 use rt_regions::{Exhausted, Region};
 
-use super::{Host, is_unicast};
+use super::Host;
 use crate::{
     options,
     reassembly::{Datagram, Insert},

@@ -6,11 +6,11 @@ use core::{
 };
 
 use ethernet::{EtherType, Neighbours};
-use layer::{Cidr, Instant, Location, Offloads, PartialChecksum, Payload, TxOffload};
+use layer::{Cidr, Instant, Location, Offloads, PartialChecksum, Payload, TxOffload, is_unicast};
 use netif::MacAddr;
-use network::{Completed, Outgoing, Protocol, SendError, Sent};
+use network::{Outgoing, Protocol, SendError, Sent, completed};
 
-use super::{Host, is_unicast, multicast_mac};
+use super::{Host, multicast_mac};
 use crate::{
     paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
@@ -109,7 +109,7 @@ impl Host<'_> {
             && link.offloads().checksum
         {
             // The interface does not see the whole packet, so the checksum is completed here.
-            self.send_fragments(now, link, &plan, &Completed::new(&payload, checksum))?;
+            self.send_fragments(now, link, &plan, &completed(&payload, checksum))?;
         } else {
             self.send_fragments(now, link, &plan, &payload)?;
         }
