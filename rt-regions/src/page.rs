@@ -4,8 +4,7 @@
 use core::{fmt, mem::MaybeUninit, panic::Location, ptr::NonNull};
 
 use crate::{
-    Exhausted, Limit, Pool, Region, pool::Chain, region::POISON, region_stats::RegionStats,
-    size::PAGE_SIZE,
+    Exhausted, Limit, Pool, Region, pool::Chain, region_stats::RegionStats, size::PAGE_SIZE,
 };
 
 /// A page of a pool that is on no free list and in no region: this value owns it.
@@ -108,9 +107,7 @@ impl Drop for Page<'_> {
     #[inline]
     fn drop(&mut self) {
         let chain = Chain { first: self.index, last: self.index };
-        if cfg!(debug_assertions) {
-            self.pool.fill(chain, POISON);
-        }
+        self.pool.poison(chain);
         self.pool.give_pages(chain, 1);
         self.label.give(1);
         self.label.close();

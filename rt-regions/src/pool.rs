@@ -15,6 +15,7 @@ mod runs;
 use core::{cell::Cell, fmt, marker::PhantomData, mem, ptr::NonNull};
 
 use crate::{
+    region::POISON,
     region_stats::{Labels, RegionStats},
     size::{CLASSES, PAGE_SIZE},
 };
@@ -250,6 +251,14 @@ impl<'m> Pool<'m> {
             // SAFETY: all pages of the run belong to whoever gives the chain back, who does not use
             // them any more.
             unsafe { self.address(run).write_bytes(byte, length) };
+        }
+    }
+
+    /// Writes [`POISON`] over pages that are given back, in a debug build, to detect a use after the end.
+    #[inline]
+    pub(crate) fn poison(&self, chain: Chain) {
+        if cfg!(debug_assertions) {
+            self.fill(chain, POISON);
         }
     }
 

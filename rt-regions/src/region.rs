@@ -325,8 +325,8 @@ impl<'p> Region<'p> {
     pub(crate) fn wipe(&self, pool: &Pool<'_>, chain: Chain) {
         if self.is_zeroing() {
             pool.fill(chain, 0);
-        } else if cfg!(debug_assertions) {
-            pool.fill(chain, POISON);
+        } else {
+            pool.poison(chain);
         }
     }
 }

@@ -280,9 +280,7 @@ impl<'p> Slabs<'p> {
     #[cold]
     fn give_run(&self, run: u32, class: usize) {
         let (count, chain) = (1 << class, Chain { first: run, last: run });
-        if cfg!(debug_assertions) {
-            self.pool.fill(chain, POISON);
-        }
+        self.pool.poison(chain);
         if class == 0 {
             self.pool.give_pages(chain, count);
         } else {
