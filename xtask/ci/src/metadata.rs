@@ -1,7 +1,7 @@
 //! What cargo knows of the workspace, and how its packages are named.
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// The members of the workspace, without what they depend on outside of it.
 ///
@@ -13,6 +13,11 @@ pub fn metadata() -> Result<Metadata> {
         .no_deps()
         .exec()
         .context("cannot read the workspace (cargo metadata)")
+}
+
+/// Whether a package is for others: an empty list of registries is what `publish = false` says.
+pub fn is_public(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
 }
 
 /// What the package of a crate has before the name of the crate if it is for others too: on crates.io the bare name may

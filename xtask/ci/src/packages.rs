@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use cargo_metadata::Package;
 use lab::{cargo::cargo, tools::succeed};
 
-use crate::metadata::{metadata, without_prefix};
+use crate::metadata::{is_public, metadata, without_prefix};
 
 /// The packages whose name needs no prefix, because on crates.io it belongs to nobody else.
 const WITHOUT_PREFIX: [&str; 1] = ["rt-regions"];
@@ -32,9 +32,7 @@ const INCLUDES: [&str; 2] = ["include_str!(\"", "include_bytes!(\""];
 /// A package cannot be made (it depends on one that is not for others, say), or lacks something.
 pub fn check() -> Result<()> {
     let metadata = metadata()?;
-    // `publish = false` is an empty list of registries.
-    let packages: Vec<_> =
-        metadata.packages.iter().filter(|package| package.publish.is_none()).collect();
+    let packages: Vec<_> = metadata.packages.iter().filter(|package| is_public(package)).collect();
     ensure!(!packages.is_empty(), "no package is for others");
     let mut command = cargo();
     command.args(["package", "--quiet", "--offline", "--allow-dirty", "--no-verify"]);

@@ -13,7 +13,7 @@ use cargo_metadata::{DependencyKind, Metadata, Package, camino::Utf8Path};
 
 use lab::cargo;
 
-use crate::metadata::metadata;
+use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
@@ -116,8 +116,7 @@ fn crates(metadata: &Metadata) -> Result<BTreeMap<String, Crate>> {
             package.dependencies.iter().filter(|one| one.kind != DependencyKind::Development);
         let dependencies: Result<_> =
             ours.filter_map(|one| one.path.as_deref().map(folder)).collect();
-        // An empty list of registries is what `publish = false` says.
-        let is_public = package.publish.as_ref().is_none_or(|registries| !registries.is_empty());
+        let is_public = is_public(package);
         let manifest = package.manifest_path.parent().context("a manifest lies in a folder")?;
         Ok((folder(manifest)?, Crate { dependencies: dependencies?, is_public }))
     });
