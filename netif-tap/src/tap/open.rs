@@ -91,12 +91,11 @@ impl Tap {
             true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
             true => OffloadLevel::Segments,
         };
-        let (device, level) = device::open(name, most)?;
+        let (mut device, mut level) = device::open(name, most)?;
         let mtu = device::mtu(name)?;
         if mtu < IPV4_MIN_MTU && level != OffloadLevel::None {
             drop(device);
-            let (device, level) = device::open(name, OffloadLevel::None)?;
-            return Self::new(name, device, level, mac, mtu, memory);
+            (device, level) = device::open(name, OffloadLevel::None)?;
         }
         Self::new(name, device, level, mac, mtu, memory)
     }
