@@ -2,8 +2,6 @@
 
 use core::{error, fmt};
 
-use rt_regions::Exhausted;
-
 use crate::{Errno, StoreError};
 
 /// An operation that Xen or xenstore refused. It is much smaller than the [`rt::Error`] that it becomes in the end,
@@ -18,8 +16,6 @@ pub(crate) enum RuntimeError {
     Unmapped(u64),
     /// Xenstore cannot be watched for the operator's requests.
     Operator(StoreError),
-    /// There is no memory for the state of the runtime.
-    Memory(Exhausted),
 }
 
 impl fmt::Display for RuntimeError {
@@ -31,15 +27,8 @@ impl fmt::Display for RuntimeError {
                 write!(f, "Xen put a ring where nothing is mapped: frame {frame:#x}")
             }
             Self::Operator(error) => write!(f, "cannot listen to the operator: {error}"),
-            Self::Memory(exhausted) => exhausted.fmt(f),
         }
     }
 }
 
 impl error::Error for RuntimeError {}
-
-impl From<Exhausted> for RuntimeError {
-    fn from(exhausted: Exhausted) -> Self {
-        Self::Memory(exhausted)
-    }
-}
