@@ -134,7 +134,7 @@ fn halves(word: [u8; 8]) -> u64 {
 /// built to be small use neither.
 const SIDE_BY_SIDE: bool = !layer::SMALL;
 
-/// How many words are summed side by side: four times as many as two vector registers of 16 bytes hold.
+/// How many words are summed side by side: twice as many as two vector registers of 16 bytes hold.
 const LANES: usize = 8;
 
 /// The sum of words of 64 bits, with an end-around carry. It is a function of its own, so that there is one copy of it,
