@@ -40,7 +40,7 @@ const HOSTED: [(&str, &[&str]); 2] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 21] = [
+const NOT_PUBLISHED: [&str; 22] = [
     "apps/echo",
     "apps/facfib",
     "apps/monte-carlo",
@@ -49,6 +49,7 @@ const NOT_PUBLISHED: [&str; 21] = [
     "bench",
     "bench/tool",
     "cargo-letregion",
+    "cargo-letregion/chart",
     "cargo-letregion/profile",
     "lab",
     "lab/dom0",
