@@ -3,11 +3,12 @@
 mod machine;
 mod peers;
 mod picture;
+mod record;
 mod sample;
 mod table;
 pub mod xen;
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use lab::{Lab, Network, cargo, tools};
@@ -108,20 +109,32 @@ pub fn run(plan: &Plan) -> Result<()> {
 
 /// Prints what was measured, and writes it to `target/bench`.
 fn write(results: &Results) -> Result<()> {
-    let table = format!("{}\n\n{}", machine::describe(), results.table());
+    let machine = machine::describe();
+    let table = format!("{machine}\n\n{}", results.table());
     println!("{table}");
     let folder = cargo::target_folder()?.join("bench");
     fs::create_dir_all(&folder)?;
-    for (name, content) in [
-        ("bench.md", table),
-        ("bench.csv", results.csv()?),
-        ("bench.svg", picture::draw(results, &machine::describe())?),
-    ] {
-        let path = folder.join(name);
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("written: {}", path.display());
-    }
+    write_to(&folder.join("bench.md"), &table)?;
+    write_to(&folder.join("bench.csv"), &record::write(results, &machine)?)?;
+    write_to(&folder.join("bench.svg"), &picture::draw(&results.rows(), &machine)?)
+}
+
+fn write_to(file: &Path, content: &str) -> Result<()> {
+    fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))?;
+    eprintln!("written: {}", file.display());
     Ok(())
+}
+
+/// Prints the table of a run whose samples are in this file, a `bench.csv`, and draws its picture beside it.
+///
+/// # Errors
+/// The file cannot be read, or is not what [`run`] writes; the picture cannot be written.
+pub fn redraw(file: &Path) -> Result<()> {
+    let reading = || format!("cannot read the samples in {}", file.display());
+    let text = fs::read_to_string(file).with_context(reading)?;
+    let (machine, results) = record::read(&text).with_context(reading)?;
+    println!("{machine}\n\n{}", results.table());
+    write_to(&file.with_extension("svg"), &picture::draw(&results.rows(), &machine)?)
 }
 
 /// Makes room for as many frames as are on their way at once.

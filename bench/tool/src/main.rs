@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::ensure;
 use bench_tool::{bench, cost};
@@ -65,6 +65,9 @@ struct Bench {
     /// One round of a few settings, so short that only the replies are checked
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
     quick: bool,
+    /// Measure nothing: print the table of the samples in this file, a bench.csv, and draw its picture beside it
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    redraw: Option<PathBuf>,
 }
 
 fn at_most_a_minute(text: &str) -> Result<f64, String> {
@@ -74,6 +77,9 @@ fn at_most_a_minute(text: &str) -> Result<f64, String> {
 
 impl Bench {
     fn run(self) -> anyhow::Result<()> {
+        if let Some(file) = &self.redraw {
+            return bench::redraw(file);
+        }
         let Self { on, seconds, rounds, quick, skip_memory, .. } = self;
         let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);

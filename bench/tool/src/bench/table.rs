@@ -13,15 +13,16 @@ use super::{
 /// All samples.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    taken: Vec<Taken>,
+    pub(crate) taken: Vec<Taken>,
 }
 
-#[derive(Debug)]
-struct Taken {
-    setting: Setting,
-    round: u32,
-    peer: &'static str,
-    sample: Result<Sample, String>,
+/// A sample of a peer, or why there is none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) setting: Setting,
+    pub(crate) round: u32,
+    pub(crate) peer: &'static str,
+    pub(crate) sample: Result<Sample, String>,
 }
 
 /// What a row of the table says.
@@ -162,52 +163,6 @@ impl Results {
         );
         table
     }
-
-    /// All samples, one a line.
-    pub(crate) fn csv(&self) -> Result<String> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record([
-            "bytes",
-            "outstanding",
-            "round",
-            "peer",
-            "elapsed_ns",
-            "replies",
-            "lost",
-            "p50_ns",
-            "p99_ns",
-            "distance_ns",
-            "server_ns",
-            "user_ticks",
-            "kernel_ticks",
-            "waited_ns",
-            "error",
-        ])?;
-        for Taken { setting, round, peer, sample } in &self.taken {
-            let error = sample.as_ref().err().cloned().unwrap_or_default();
-            let s = sample.as_ref().cloned().unwrap_or_default();
-            let numbers = [
-                s.elapsed,
-                s.replies,
-                s.lost,
-                s.p50,
-                s.p99,
-                s.distance.unwrap_or(0),
-                s.run,
-                s.user_ticks,
-                s.kernel_ticks,
-                s.waited,
-            ];
-            let key = [setting.size.to_string(), setting.window.to_string(), round.to_string()];
-            let record = key
-                .into_iter()
-                .chain([(*peer).to_owned()])
-                .chain(numbers.map(|number| number.to_string()))
-                .chain([error]);
-            writer.write_record(record)?;
-        }
-        Ok(String::from_utf8(writer.into_inner()?)?)
-    }
 }
 
 fn line(row: &Row) -> String {
@@ -292,7 +247,6 @@ mod tests {
         let mut results = Results::default();
         results.add(SETTING, 0, SMOLTCP, Err(anyhow!("no reply | within 5s")));
         assert!(results.table().contains("| smoltcp (!) | no reply / within 5s | |"));
-        assert!(results.csv().unwrap().contains("no reply | within 5s"));
     }
 
     #[test]
