@@ -4,7 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod export;
-pub mod picture;
+mod panel;
+mod picture;
 mod request;
 pub mod series;
 mod thesis;
@@ -18,7 +19,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::{picture::Panel, series::Series};
+use self::{panel::Panel, picture::Axes, series::Series};
 use lab::{Network, Service, cargo, quiet};
 
 /// The fewest requests that a verdict can be given on: two in each stretch of the second half.
@@ -44,9 +45,13 @@ pub fn of_app(app: &str, port: u16, request: Option<Vec<u8>>, requests: usize) -
     let text = measure(&program, port, &request, requests, &file(".csv"))?;
     let series = Series::read(&text)?;
     let title = format!("{app}: {requests} requests of {} bytes", request.len());
+    let all = Panel::pages(&format!("{title}, pages by region"), &series);
+    let changing = all.changing("the regions that come and go, on an axis of their own", &series);
+    let pages: Vec<_> = [all].into_iter().chain(changing).collect();
+    let used = Panel::used(&format!("{title}, use of pages"), &series);
     let pictures = [
-        (".svg", picture::draw(&[Panel::pages(&format!("{title}, pages by region"), &series)])?),
-        ("-used.svg", picture::draw(&[Panel::used(&format!("{title}, use of pages"), &series)])?),
+        (".svg", picture::draw(&pages, Axes::Own)?),
+        ("-used.svg", picture::draw(&[used], Axes::Own)?),
         (".massif", export::massif(&series, &title)),
         (".json", export::chrome_trace(&series)),
     ];
@@ -153,13 +158,12 @@ pub fn of_thesis() -> Result<()> {
     conclude(&ours)?;
 
     let frames = replay.series.moments.len();
-    let svg = picture::draw(&[
-        Panel::pages(
-            &format!("the original, replayed: {requests} requests in {frames} frames"),
-            &replay.series,
-        ),
+    let original = format!("the original, replayed: {requests} requests in {frames} frames");
+    let panels = [
+        Panel::pages(&original, &replay.series),
         Panel::pages("this system, measured: the same requests", &ours),
-    ])?;
+    ];
+    let svg = picture::draw(&panels, Axes::Shared)?;
     let file = cargo::root().join("rt-regions/doc/thesis.svg");
     let write = || {
         fs::create_dir_all(cargo::root().join("rt-regions/doc"))?;
