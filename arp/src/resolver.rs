@@ -133,7 +133,7 @@ impl<'g> Resolver<'g> {
     /// # Errors
     /// No neighbour can have the address, or the cache has no place for it.
     pub fn insert_static(&mut self, address: Ipv4Addr, mac: MacAddr) -> Result<(), StaticError> {
-        if address == self.network.address() || !self.is_host(address) {
+        if !self.is_other_host(address) {
             return Err(StaticError::NotANeighbour(address));
         }
         let displaced = self.cache.insert_static(address, mac).map_err(|Full| StaticError::Full)?;
@@ -164,7 +164,7 @@ impl<'g> Resolver<'g> {
             self.counters.no_address_tx += 1;
             return resolved;
         }
-        if address == self.network.address() || !self.is_host(address) {
+        if !self.is_other_host(address) {
             self.counters.not_a_neighbour += 1;
             return resolved;
         }
@@ -244,6 +244,11 @@ impl<'g> Resolver<'g> {
             || address.is_multicast()
             || address.is_broadcast();
         !nobody && (self.network.is_neighbour(address) || !self.network.contains(address))
+    }
+
+    /// Whether one host that is not us can have this address.
+    fn is_other_host(&self, address: Ipv4Addr) -> bool {
+        address != self.network.address() && self.is_host(address)
     }
 
     /// Removes the entries that were learnt and the packets that wait under our old address.
