@@ -5,7 +5,7 @@ use layer::{Payload, Rx, TxOffload};
 use netif::{Netif, RxFrame};
 use rt_regions::Region;
 
-use crate::Random;
+use crate::{Random, bytes_of};
 
 /// Loses frames in both directions.
 #[derive(Debug)]
@@ -109,9 +109,7 @@ impl<N: Netif> Netif for Reorder<N> {
     }
 
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), N::Error> {
-        let mut bytes = vec![0; frame.len()];
-        frame.copy_to(0, &mut bytes);
-        self.held.push((bytes, offload));
+        self.held.push((bytes_of(frame), offload));
         if self.held.len() <= self.window {
             return Ok(());
         }

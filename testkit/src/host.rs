@@ -87,12 +87,20 @@ impl<'p, L: Layer> Host<'p, L> {
     /// # Panics
     /// The tower has no such counter.
     pub fn counter(&self, layer: &str, name: &str) -> u64 {
-        let mut value = None;
-        self.tower.counters(&mut |counter| {
-            if (counter.layer, counter.name) == (layer, name) {
-                value = Some(counter.value);
-            }
-        });
-        value.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
+        counter(&self.tower, layer, name)
     }
+}
+
+/// What the counter `name` of the layer `layer` says, in the tower with this layer on top.
+///
+/// # Panics
+/// The tower has no such counter.
+pub fn counter(tower: &impl Layer, layer: &str, name: &str) -> u64 {
+    let mut value = None;
+    tower.counters(&mut |counter| {
+        if (counter.layer, counter.name) == (layer, name) {
+            value = Some(counter.value);
+        }
+    });
+    value.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
 }

@@ -7,12 +7,14 @@ mod host;
 mod memory;
 mod network;
 mod pair;
+mod payload;
 mod random;
 
 pub use clock::Clock;
 pub use faults::{Duplicate, Lossy, Reorder, Trailing};
-pub use host::Host;
+pub use host::{Host, counter};
 pub use memory::with_pool;
 pub use network::{Broken, FakeNetwork};
 pub use pair::{End, Wire};
+pub use payload::bytes_of;
 pub use random::Random;

@@ -11,6 +11,8 @@ use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup};
 use network::{Delivery, Network, Outgoing, Packet, Problem, SendError, Sent};
 use rt_regions::Region;
 
+use crate::bytes_of;
+
 /// A network that hands up what it was told to, and writes down what it was asked to do: what a transport is tested on
 /// alone.
 #[derive(Debug)]
@@ -155,9 +157,7 @@ impl Network for FakeNetwork {
         if length > most {
             return Ok(Sent::NotSent(SendError::TooLong { length, most }));
         }
-        let mut bytes = vec![0; length];
-        payload.copy_to(0, &mut bytes);
-        self.sent.push((*outgoing, bytes));
+        self.sent.push((*outgoing, bytes_of(payload)));
         Ok(Sent::Queued)
     }
 

@@ -12,6 +12,8 @@ use layer::{Offloads, Payload, Rx, TxOffload};
 use netif::{Checksums, MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
+use crate::bytes_of;
+
 /// The frames on their way in one direction.
 type Queue = Rc<RefCell<VecDeque<(Vec<u8>, TxOffload)>>>;
 
@@ -29,16 +31,7 @@ impl Wire {
     pub fn new(mac: MacAddr) -> (Self, End) {
         let link_up = Rc::new(Cell::new(true));
         let wire = Self { to_end: Queue::default(), from_end: Queue::default(), link_up };
-        let end = End {
-            mac,
-            mtu: 1500,
-            checksums: Checksums::NotChecked,
-            offloads: Offloads::NONE,
-            link_interval: None,
-            link_up: wire.link_up.clone(),
-            incoming: wire.to_end.clone(),
-            outgoing: wire.from_end.clone(),
-        };
+        let end = End::new(mac, &wire.link_up, &wire.to_end, &wire.from_end);
         (wire, end)
     }
 
@@ -90,17 +83,22 @@ impl End {
     /// A cable with an interface at either end, with an MTU of 1500 bytes.
     pub fn pair(mac: MacAddr, other: MacAddr) -> (Self, Self) {
         let (wire, end) = Wire::new(mac);
-        let other = Self {
-            mac: other,
+        let other = Self::new(other, &wire.link_up, &wire.from_end, &wire.to_end);
+        (end, other)
+    }
+
+    /// An end that takes frames from one queue and puts them into another.
+    fn new(mac: MacAddr, link_up: &Rc<Cell<bool>>, incoming: &Queue, outgoing: &Queue) -> Self {
+        Self {
+            mac,
             mtu: 1500,
             checksums: Checksums::NotChecked,
             offloads: Offloads::NONE,
             link_interval: None,
-            link_up: wire.link_up,
-            incoming: wire.from_end,
-            outgoing: wire.to_end,
-        };
-        (end, other)
+            link_up: link_up.clone(),
+            incoming: incoming.clone(),
+            outgoing: outgoing.clone(),
+        }
     }
 
     /// This end with another MTU.
@@ -148,9 +146,7 @@ impl Netif for End {
         if !self.link_up.get() {
             return Ok(());
         }
-        let mut bytes = vec![0; frame.len()];
-        frame.copy_to(0, &mut bytes);
-        self.outgoing.borrow_mut().push_back((bytes, offload));
+        self.outgoing.borrow_mut().push_back((bytes_of(frame), offload));
         Ok(())
     }
 }

@@ -1,17 +1,17 @@
 //! Two hosts on one wire that would answer each other, each kind of pair: what one datagram starts, in the name of
 //! the other, comes to an end.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
 use lab::soak::frames::{self, Mac};
-use layer::{Cidr, Instant, Layer, Networks, Rx};
+use layer::{Cidr, Instant, Networks};
 use netif::MacAddr;
-use rt_regions::{Pool, Region};
-use testkit::{End, Wire, with_pool};
+use rt_regions::Region;
+use testkit::{Clock, End, Host, Wire, with_pool};
 use udp::{Failure, Udp};
 
 type Tower<'g> = Udp<'g, Icmp<Ipv4<'g, Arp<'g, Ethernet<End>>>>>;
@@ -50,62 +50,54 @@ impl Service {
     }
 }
 
-struct Host<'g> {
-    tower: Tower<'g>,
+/// A tower, and the raw end of its cable.
+struct Station<'g> {
+    host: Host<'g, Tower<'g>>,
     wire: Wire,
-    pool: &'g Pool<'g>,
 }
 
-impl<'g> Host<'g> {
-    fn new(own: (Mac, Ipv4Addr), peer: (Mac, Ipv4Addr), memory: &'g Region<'g>) -> Self {
+impl<'g> Station<'g> {
+    fn new(
+        own: (Mac, Ipv4Addr),
+        peer: (Mac, Ipv4Addr),
+        clock: &Clock,
+        memory: &'g Region<'g>,
+    ) -> Self {
         let (wire, end) = Wire::new(MacAddr(own.0));
         let cidr = Cidr::new(own.1, 24).expect("a prefix");
         let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).expect("there is room");
         arp.insert_static(peer.1, MacAddr(peer.0)).expect("a neighbour");
         let ipv4 = Ipv4::new(arp, 7, memory).expect("there is room");
         let tower = Udp::new(Icmp::new(ipv4, 7), 7, memory).expect("there is room");
-        Self { tower, wire, pool: memory.pool().expect("it has a pool") }
+        let pool = memory.pool().expect("it has a pool");
+        Self { host: Host::new(tower, clock.clone(), pool), wire }
     }
 
     fn serve(&mut self, service: Service) {
-        let port = service.port();
+        let (port, tower) = (service.port(), &mut self.host.tower);
         match service {
             Echo(_) => {
-                self.tower.bind(port, |request, _| Ok(request)).expect("it is free");
+                tower.bind(port, |request, _| Ok(request)).expect("it is free");
             }
             EchoToAll(_) => {
-                self.tower
-                    .bind(port, |request, _| Ok(request))
-                    .expect("it is free")
-                    .answer_any_port();
+                tower.bind(port, |request, _| Ok(request)).expect("it is free").answer_any_port();
             }
             Lines(_) => {
-                self.tower
+                tower
                     .bind(port, |_, _| Err(Failure::Refused("only numbers are allowed")))
                     .expect("it is free");
             }
             Counters(_) => {
                 let own = Networks::default().and("10.0.0.0/24".parse().expect("a network"));
-                self.tower.serve_counters(Some(port), own).expect("it is free");
+                tower.serve_counters(Some(port), own).expect("it is free");
             }
         }
     }
 
     /// Lets frames arrive; gives those with IPv4 packets that it sends then.
-    fn hears(&mut self, now: Instant, frames: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        let mut region = Region::new(self.pool, "packet");
+    fn hears(&mut self, frames: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         frames.into_iter().for_each(|frame| self.wire.push(frame));
-        loop {
-            let Ok(received) = self.tower.receive(now, &region);
-            match received {
-                Rx::Item(item) => {
-                    let Ok(()) = self.tower.unclaimed(now, item);
-                }
-                Rx::Handled => {}
-                Rx::Idle => break,
-            }
-            region.reset();
-        }
+        self.host.turn();
         let mut sent = self.wire.drain();
         sent.retain(|frame| frame[12..14] == [8, 0]);
         sent
@@ -123,15 +115,18 @@ fn datagram(from: (Mac, Ipv4Addr, u16), to: (Mac, Ipv4Addr, u16), payload: &[u8]
 fn between(one: Service, other: Service, payload: &[u8]) -> usize {
     with_pool(1024, |pool| {
         let memory = [Region::new(pool, "one"), Region::new(pool, "other")];
-        let mut hosts = [Host::new(ONE, OTHER, &memory[0]), Host::new(OTHER, ONE, &memory[1])];
-        hosts[0].serve(one);
-        hosts[1].serve(other);
-        let now = Instant::from_millis(1000);
+        let clock = Clock::starting_at(Instant::from_millis(1000));
+        let mut stations = [
+            Station::new(ONE, OTHER, &clock, &memory[0]),
+            Station::new(OTHER, ONE, &clock, &memory[1]),
+        ];
+        stations[0].serve(one);
+        stations[1].serve(other);
         let from = (OTHER.0, OTHER.1, other.port());
         let mut frames = vec![datagram(from, (ONE.0, ONE.1, one.port()), payload)];
         let mut count = 0;
         for turn in 0.. {
-            frames = hosts[turn % 2].hears(now, frames);
+            frames = stations[turn % 2].hears(frames);
             count += frames.len();
             if frames.is_empty() {
                 break;
@@ -147,13 +142,14 @@ fn between(one: Service, other: Service, payload: &[u8]) -> usize {
 fn with_responder(service: Service, port: u16, millis: u64) -> usize {
     with_pool(1024, |pool| {
         let memory = Region::new(pool, "memory");
-        let mut host = Host::new(ONE, OTHER, &memory);
-        host.serve(service);
+        let clock = Clock::new();
+        let mut station = Station::new(ONE, OTHER, &clock, &memory);
+        station.serve(service);
         let again = || datagram((OTHER.0, OTHER.1, port), (ONE.0, ONE.1, service.port()), b"again");
         let mut count = 0;
-        for turn in 0..millis * 100 {
-            let sent = host.hears(Instant::from_nanos(turn * 10_000), vec![again()]);
-            count += sent.len();
+        for _ in 0..millis * 100 {
+            count += station.hears(vec![again()]).len();
+            clock.advance(Duration::from_micros(10));
         }
         count
     })

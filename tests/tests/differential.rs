@@ -13,11 +13,10 @@ use etherparse::{
 };
 use icmp::IcmpHeader;
 use ipv4::{Fields, Ipv4Header};
-use layer::Payload;
 use netif::MacAddr;
 use network::{Checksum, Packet, Problem, Protocol};
 use smoltcp::wire::{ArpPacket as OtherArp, ArpRepr, Icmpv4Packet, Ipv4Packet, UdpPacket};
-use testkit::Random;
+use testkit::{Random, bytes_of};
 use udp::UdpHeader;
 
 /// How many packets for each header.
@@ -25,12 +24,6 @@ const PACKETS: u64 = 100_000;
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const DESTINATION: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-
-fn bytes(payload: impl Payload) -> Vec<u8> {
-    let mut bytes = vec![0; payload.len()];
-    payload.copy_to(0, &mut bytes);
-    bytes
-}
 
 fn address(random: &mut Random) -> Ipv4Addr {
     (random.bits() as u32).into()
@@ -68,7 +61,7 @@ fn ethernet_headers_are_the_same_bytes() {
     for _ in 0..PACKETS {
         let (destination, source) = (mac(&mut random), mac(&mut random));
         let ethertype = random.bits() as u16;
-        let ours = bytes(EthernetHeader::new(destination, source, EtherType(ethertype)));
+        let ours = bytes_of(EthernetHeader::new(destination, source, EtherType(ethertype)));
         let theirs = Ethernet2Header {
             destination: destination.0,
             source: source.0,
@@ -85,9 +78,9 @@ fn arp_packets_are_read_alike() {
     for _ in 0..PACKETS {
         let sender = (address(&mut random), mac(&mut random));
         let mut packet = match random.below(3) {
-            0 => bytes(ArpPacket::request(sender, address(&mut random))),
-            1 => bytes(ArpPacket::announcement(sender)),
-            _ => bytes(ArpPacket::request(sender, address(&mut random)).reply(mac(&mut random))),
+            0 => bytes_of(ArpPacket::request(sender, address(&mut random))),
+            1 => bytes_of(ArpPacket::announcement(sender)),
+            _ => bytes_of(ArpPacket::request(sender, address(&mut random)).reply(mac(&mut random))),
         };
         mutate(&mut packet, &mut random);
         let ours = ArpPacket::parse(&packet).ok().map(|arp| {
@@ -153,7 +146,7 @@ fn ipv4_packet(random: &mut Random) -> (Fields, Vec<u8>) {
     let length = random.below(60);
     let payload = random.bytes(length);
     let (offset, more) = (random.below(0x2000) * 8, random.once_in(2));
-    let packet = bytes((Ipv4Header::new(&fields, offset, length, more), &payload[..]));
+    let packet = bytes_of((Ipv4Header::new(&fields, offset, length, more), &payload[..]));
     (fields, packet)
 }
 
@@ -295,9 +288,9 @@ fn udp_datagrams_are_read_alike() {
             &payload,
         )
         .expect("it is short");
-        assert_eq!(bytes(header), theirs.to_bytes());
+        assert_eq!(bytes_of(header), theirs.to_bytes());
 
-        let mut datagram = bytes((header, &payload[..]));
+        let mut datagram = bytes_of((header, &payload[..]));
         mutate(&mut datagram, &mut random);
         let ours = UdpHeader::parse(&packet(&datagram)).ok().map(|(header, payload)| {
             (header.source_port.get(), header.destination_port.get(), payload.to_vec())
@@ -348,7 +341,7 @@ fn icmp_messages_are_read_alike() {
             3 => Problem::ReassemblyTimedOut,
             _ => Problem::Parameter(random.bits() as u32),
         };
-        let mut message = bytes((IcmpHeader::error(problem, &&quote[..]), &quote[..]));
+        let mut message = bytes_of((IcmpHeader::error(problem, &&quote[..]), &quote[..]));
         let (theirs, payload) = Icmpv4Header::from_slice(&message).expect("it is a message");
         assert_eq!(theirs.icmp_type.calc_checksum(payload), theirs.checksum, "{problem:?}");
 

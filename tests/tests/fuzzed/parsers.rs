@@ -8,9 +8,9 @@ use ::ethernet::{EtherType, EthernetHeader};
 use ::ipv4::{Ipv4Header, Options};
 use ::udp::UdpHeader;
 use etherparse::{ArpPacketSlice, Ethernet2Slice, Ipv4HeaderSlice, UdpHeader as PeerUdp};
-use layer::Payload;
 use netif::MacAddr;
 use network::{Packet, Protocol};
+use testkit::bytes_of;
 
 use super::input::Input;
 use crate::frames;
@@ -26,12 +26,6 @@ const UNVERIFIED: u8 = 2;
 
 pub(super) const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-
-pub(super) fn bytes(payload: impl Payload) -> Vec<u8> {
-    let mut bytes = vec![0; payload.len()];
-    payload.copy_to(0, &mut bytes);
-    bytes
-}
 
 /// Where `part` lies in `whole`.
 pub(super) fn place(whole: &[u8], part: &[u8]) -> usize {
@@ -63,7 +57,7 @@ pub(crate) fn ethernet(frame: &[u8]) {
     if peer.ether_type().0 >= 0x600 {
         assert_eq!((at, payload), (14, peer.payload_slice()));
         assert_eq!(ethertype.0, peer.ether_type().0);
-        let again = bytes(EthernetHeader::new(header.destination, header.source, ethertype));
+        let again = bytes_of(EthernetHeader::new(header.destination, header.source, ethertype));
         assert_eq!(again, frame[..14]);
     } else {
         let length = usize::from(peer.ether_type().0);
@@ -92,9 +86,9 @@ pub(crate) fn arp(packet: &[u8]) {
     assert_eq!(parsed.sender().octets(), peer.sender_protocol_addr());
     assert_eq!(parsed.target_mac().0, peer.target_hw_addr());
     assert_eq!(parsed.target().octets(), peer.target_protocol_addr());
-    assert_eq!(bytes(*parsed), packet[..28]);
+    assert_eq!(bytes_of(*parsed), packet[..28]);
     // The reply to it is a packet, whatever it asks.
-    let reply = bytes(parsed.reply(MacAddr([2, 0, 0, 0, 0, 2])));
+    let reply = bytes_of(parsed.reply(MacAddr([2, 0, 0, 0, 0, 2])));
     let reply = ArpPacket::parse(&reply).expect("it is a packet");
     assert_eq!((reply.sender(), reply.target()), (parsed.target(), parsed.sender()));
 }
@@ -214,6 +208,6 @@ pub(crate) fn udp(input: &[u8]) {
     assert_eq!((place(&datagram, payload), payload), (8, peer_payload));
     let ports = (header.source_port.get(), header.destination_port.get());
     let again = UdpHeader::new((SOURCE, ports.0).into(), (OURS, ports.1).into(), &payload);
-    assert_eq!(bytes(again)[..6], datagram[..6]);
-    assert_eq!(sum(&bytes((again, payload))), Some(0), "ours is right");
+    assert_eq!(bytes_of(again)[..6], datagram[..6]);
+    assert_eq!(sum(&bytes_of((again, payload))), Some(0), "ours is right");
 }

@@ -10,9 +10,9 @@ use ::ipv4::{Datagram, Fields, Insert, Ipv4Header, Key, Limits, Reassembly};
 use layer::{Instant, KeyedHash, TableHash};
 use network::Protocol;
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use testkit::with_pool;
+use testkit::{bytes_of, with_pool};
 
-use super::{input::Input, parsers::bytes};
+use super::input::Input;
 use crate::frames;
 
 mod oracle;
@@ -81,7 +81,7 @@ impl Fragment {
             dont_fragment: false,
         };
         let length = self.options * 4 + self.payload.len();
-        let mut header = bytes(Ipv4Header::new(&fields, self.offset, length, self.more));
+        let mut header = bytes_of(Ipv4Header::new(&fields, self.offset, length, self.more));
         header[0] += self.options as u8;
         header.resize(20 + self.options * 4, 1);
         header[10..12].fill(0);

@@ -13,7 +13,7 @@ use layer::{Cidr, Instant, Layer, Networks, Rx};
 use netif::{Checksums, MacAddr};
 use network::{Outgoing, Protocol, Sent};
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use testkit::{Wire, with_pool};
+use testkit::{Wire, counter, with_pool};
 
 use super::input::Input;
 use crate::frames::{self, Mac};
@@ -129,8 +129,8 @@ impl<'g> Host<'g> {
             assert!(rounds <= most, "there is no end of what it finds to do");
         }
         self.packet.reset();
-        self.ledger.small_mtus = self.counter("ipv4", "small_mtus") > 0;
-        self.ledger.displaced = self.counter("ipv4", "paths_displaced") > 0;
+        self.ledger.small_mtus = counter(&self.tower, "ipv4", "small_mtus") > 0;
+        self.ledger.displaced = counter(&self.tower, "ipv4", "paths_displaced") > 0;
         self.ledger.check(self.now, self.wire.drain());
         self.check();
     }
@@ -164,23 +164,13 @@ impl<'g> Host<'g> {
         assert!(deadline.is_none_or(|deadline| self.now < deadline), "{deadline:?} is over");
     }
 
-    fn counter(&self, layer: &str, name: &str) -> u64 {
-        let mut value = None;
-        self.tower.counters(&mut |counter| {
-            if (counter.layer, counter.name) == (layer, name) {
-                value = Some(counter.value);
-            }
-        });
-        value.unwrap_or_else(|| panic!("there is no counter {layer}.{name}"))
-    }
-
     /// Sends a datagram that nobody asked for.
     fn sends(&mut self, port: u16, to: (Ipv4Addr, u16), outgoing: Outgoing, payload: &[u8]) {
-        let before = self.counter("udp", "not_sent");
+        let before = counter(&self.tower, "udp", "not_sent");
         self.ledger.spoke.push(port);
         let Ok(sent) = self.tower.send_with(self.now, port, to.1, outgoing, payload);
         let refused = matches!(sent, Sent::NotSent(_));
-        assert_eq!(self.counter("udp", "not_sent") - before, u64::from(refused));
+        assert_eq!(counter(&self.tower, "udp", "not_sent") - before, u64::from(refused));
         self.turn(0);
     }
 

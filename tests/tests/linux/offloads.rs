@@ -24,7 +24,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg, setsockopt, sockopt,
 };
 use rt_regions::{PAGE_SIZE, Pool, Region};
-use testkit::Random;
+use testkit::{Random, bytes_of};
 use udp::Udp;
 
 use super::{
@@ -207,9 +207,7 @@ impl Frames {
 
 impl Recorder for Frames {
     fn record(&mut self, frame: &dyn Payload) {
-        let mut bytes = vec![0; frame.len()];
-        frame.copy_to(0, &mut bytes);
-        self.0.lock().unwrap().push(bytes);
+        self.0.lock().unwrap().push(bytes_of(frame));
     }
 }
 

@@ -10,8 +10,9 @@ use etherparse::Ipv4HeaderSlice;
 use layer::{Counter, Instant, Layer, Payload, Rx};
 use network::{Delivery, IcmpError, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Finite, Region};
+use testkit::bytes_of;
 
-use super::{FIX_CHECKSUM, OURS, SOURCE, UNVERIFIED, bytes, shown};
+use super::{FIX_CHECKSUM, OURS, SOURCE, UNVERIFIED, shown};
 use crate::{
     frames,
     targets::{Input, parsers::place},
@@ -86,7 +87,7 @@ impl Network for Once<'_> {
         outgoing: &Outgoing,
         payload: impl Payload,
     ) -> Result<Sent, Infallible> {
-        self.sent.push((*outgoing, bytes(payload)));
+        self.sent.push((*outgoing, bytes_of(payload)));
         Ok(Sent::Queued)
     }
 
