@@ -35,7 +35,7 @@ const FOOT: i32 = 62;
 pub(crate) fn draw(rows: &[Row], machine: &str) -> Result<String> {
     let grid = Grid::of(rows);
     let height = HEAD + FOOT + grid.windows.len() as i32 * grid.height();
-    let width = (NAMES + PANEL * grid.sizes.len() as i32).max(700) + 16;
+    let width = (NAMES + PANEL * grid.sizes.len() as i32).max(860) + 16;
     chart::svg((width as u32, height as u32), |root| {
         let title = "UDP echo: requests a second, as a multiple of what a reflector on the same TAP device answers";
         let how = "Dot: the median of the rounds; line: from the lowest to the highest round. Left of the line at 1 is \
