@@ -4,6 +4,7 @@ mod arguments;
 mod limits;
 #[cfg(feature = "defmt")]
 mod log;
+mod manager;
 mod memory;
 #[cfg(feature = "profile")]
 mod profile;

@@ -22,7 +22,9 @@ use crate::profile::{self, Profiler};
 use crate::{
     Recorder,
     arguments::Arguments,
-    limits, memory, sandbox,
+    limits,
+    manager::Manager,
+    memory, sandbox,
     signals::Signals,
     words::{self, say},
 };
@@ -37,6 +39,8 @@ pub struct Rt {
     pool: &'static Pool<'static>,
     memory: &'static Region<'static>,
     signals: &'static Signals,
+    /// The service manager, once the runtime has looked for it.
+    manager: Option<Manager>,
     pcap: Option<PathBuf>,
     pcap_size: u64,
     /// Whether an interface has taken the recorder.
@@ -74,6 +78,7 @@ impl Rt {
             pool,
             memory,
             signals,
+            manager: None,
             pcap: arguments.pcap,
             pcap_size: arguments.pcap_size,
             is_recorded: false,
@@ -84,6 +89,23 @@ impl Rt {
                 .map(|file| Profiler::new(file, arguments.profile_every))
                 .transpose()?,
         })
+    }
+}
+
+impl Rt {
+    /// What signals asked for; does itself what concerns the service manager.
+    #[cold]
+    fn take_requests(&mut self) -> Wake {
+        let requests = self.signals.take();
+        if let Some(manager) = &mut self.manager {
+            if requests.timer {
+                manager.alive();
+            }
+            if requests.wake == Wake::Stop {
+                manager.stopping();
+            }
+        }
+        requests.wake
     }
 }
 
@@ -118,7 +140,7 @@ impl Runtime for Rt {
 
     #[inline]
     fn pending_request(&mut self) -> Wake {
-        self.signals.take()
+        if self.signals.are_pending() { self.take_requests() } else { Wake::Continue }
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
@@ -153,6 +175,8 @@ impl Runtime for Rt {
             let words = "no interface of this program can do that";
             return Err(Error::new(2, format_args!("--pcap={path}: {words}")));
         }
+        // Now, because no socket can be made later.
+        self.manager.get_or_insert_with(|| Manager::connect(self.signals));
         // Privileges are given up once, and cannot be regained.
         if !mem::take(&mut self.sandbox) {
             return Ok(());
@@ -180,6 +204,13 @@ impl Runtime for Rt {
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
         say(line);
+    }
+
+    fn serving(&mut self, line: fmt::Arguments<'_>) {
+        say(line);
+        if let Some(manager) = &mut self.manager {
+            manager.ready(&line.to_string());
+        }
     }
 
     fn memory(&self) -> &'static Region<'static> {

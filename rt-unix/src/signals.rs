@@ -1,8 +1,10 @@
-//! Signals: the requests of people and service managers to a process.
+//! Signals: the requests of people and service managers to a process, and those of its own timer.
 
 use std::{
+    ffi::c_int,
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ptr,
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
     time::Duration,
 };
@@ -11,7 +13,7 @@ use layer::Instant;
 use rt::Wake;
 use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ},
+    consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ},
     low_level,
 };
 
@@ -21,10 +23,25 @@ use crate::{runtime::now, words};
 const STOP: u8 = 1;
 /// A request for the statistics (SIGUSR1).
 const REPORT: u8 = 2;
+/// The timer has run out (SIGALRM).
+const TIMER: u8 = 4;
+
+/// `ITIMER_REAL` (`linux/time.h`): the timer that sends SIGALRM.
+const ITIMER_REAL: c_int = 0;
 
 /// How long a program may take to notice a request to end. After that, the next signal ends it by the default
 /// action.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What signals asked for since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// What the loop is to do. A request to end comes before one for the statistics, because the end prints them
+    /// too.
+    pub(crate) wake: Wake,
+    /// Whether the timer has run out.
+    pub(crate) timer: bool,
+}
 
 /// The requests by signals that are not handled yet.
 #[derive(Debug)]
@@ -52,16 +69,35 @@ impl Signals {
         let hangup = if is_ignored(SIGHUP) { None } else { Some((SIGHUP, STOP)) };
         let others = [(SIGINT, STOP), (SIGTERM, STOP), (SIGUSR1, REPORT)];
         for (signal, what) in others.into_iter().chain(hangup) {
-            let heard = move || signals.heard(signal, what);
-            // SAFETY: the handler does what signal-safety(7) allows: atomics, reading the clock,
-            // write(2), and a call that is documented as safe in a handler. Nothing in it panics,
-            // allocates, locks, or writes errno, which rustix does not use.
-            unsafe { low_level::register(signal, heard) }?;
+            signals.listen(signal, what)?;
         }
         // A file that has grown as far as it may (`ulimit -f`) is an error of the write, not the end.
         // SAFETY: the handler does nothing.
         unsafe { low_level::register(SIGXFSZ, || ()) }?;
         Ok(signals)
+    }
+
+    /// Handles `signal` from now on: it asks for `what`.
+    fn listen(&'static self, signal: i32, what: u8) -> io::Result<()> {
+        let heard = move || self.heard(signal, what);
+        // SAFETY: the handler does what signal-safety(7) allows: atomics, reading the clock,
+        // write(2), and a call that is documented as safe in a handler. Nothing in it panics,
+        // allocates, locks, or writes errno, which rustix does not use.
+        unsafe { low_level::register(signal, heard) }.map(drop)
+    }
+
+    /// Starts a timer that ends a wait each time that `period` is over. It costs a packet nothing: the loop looks for
+    /// signals in any case.
+    pub(crate) fn start_timer(&'static self, period: Duration) -> io::Result<()> {
+        self.listen(SIGALRM, TIMER)?;
+        let period = libc::timeval {
+            tv_sec: period.as_secs().cast_signed(),
+            tv_usec: period.subsec_micros().into(),
+        };
+        let timer = libc::itimerval { it_interval: period, it_value: period };
+        // SAFETY: the kernel reads a `struct itimerval`, and writes nothing at a null pointer.
+        let answer = unsafe { libc::setitimer(ITIMER_REAL, &raw const timer, ptr::null_mut()) };
+        if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// The signal handler.
@@ -92,23 +128,25 @@ impl Signals {
         let _ = rustix::io::read(&self.wake, &mut [0; 64]);
     }
 
-    /// The request since the last call. A request to end comes before one for the statistics, because the end
-    /// prints them too.
+    /// Whether there are requests since the last call of [`take`](Self::take). Costs one load.
     #[inline]
-    pub(crate) fn take(&self) -> Wake {
-        if self.asked.load(Ordering::Relaxed) == 0 { Wake::Continue } else { self.take_up() }
+    pub(crate) fn are_pending(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) != 0
     }
 
+    /// The requests since the last call.
     #[cold]
-    fn take_up(&self) -> Wake {
-        match self.asked.swap(0, Ordering::Relaxed) {
-            0 => Wake::Continue,
-            asked if asked & STOP != 0 => {
-                words::begin_last_words();
-                Wake::Stop
-            }
-            _ => Wake::Report,
-        }
+    pub(crate) fn take(&self) -> Requests {
+        let asked = self.asked.swap(0, Ordering::Relaxed);
+        let wake = if asked & STOP != 0 {
+            words::begin_last_words();
+            Wake::Stop
+        } else if asked & REPORT != 0 {
+            Wake::Report
+        } else {
+            Wake::Continue
+        };
+        Requests { wake, timer: asked & TIMER != 0 }
     }
 }
 

@@ -57,6 +57,14 @@ pub trait Runtime {
     /// Writes one line for people: to standard error, to the console.
     fn print(&mut self, line: fmt::Arguments<'_>);
 
+    /// Called when the tower is ready, with the line that says where it serves. [`run`](Self::run) does so; a program
+    /// with a loop of its own calls it after [`confine`](Self::confine). Prints the line; a platform with a service
+    /// manager tells that as well.
+    #[inline]
+    fn serving(&mut self, line: fmt::Arguments<'_>) {
+        self.print(line);
+    }
+
     /// The region that lives as long as the program: for tables, and for what a service keeps.
     fn memory(&self) -> &'static Region<'static>;
 
@@ -186,7 +194,7 @@ where
                 Ok(false) => {}
                 Ok(true) => {
                     let place = fmt::from_fn(|f| tower.describe(f));
-                    runtime.print(format_args!("serving{place}"));
+                    runtime.serving(format_args!("serving{place}"));
                     serving = true;
                 }
                 Err(reason) => break Err(Error::new(1, format_args!("{reason}"))),
