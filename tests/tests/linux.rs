@@ -56,7 +56,8 @@ fn main() -> ExitCode {
         offloads: every_size_with_and_without, many_requests_at_once,
             the_first_reply_does_not_wait_for_the_last, the_device_is_left_as_it_was,
             what_leaves_this_host_is_complete, what_crosses_a_bridge_is_complete;
-        operator: counters_are_served, frames_are_written_to_a_file;
+        operator: counters_are_served, frames_are_written_to_a_file,
+            the_counters_are_there_for_prometheus, a_service_manager_is_told;
         peers: ping_small_and_large, arping, netcat, a_closed_port_is_refused;
         probe: an_address_that_is_anothers_ends_it, a_free_address_is_announced_and_served,
             ends_while_it_probes, silence_on_a_link_that_is_down_is_no_consent,

@@ -34,7 +34,8 @@ const TOWER: [(&str, &[&str]); 13] = [
 ];
 
 /// The crates for others that stand on an operating system, and which of ours each may depend on.
-const HOSTED: [(&str, &[&str]); 2] = [
+const HOSTED: [(&str, &[&str]); 3] = [
+    ("cargo-letregion/stats", &[]),
     ("rt-unix", &["layer", "netif", "rt", "rt-regions"]),
     ("testkit", &["layer", "netif", "network", "rt-regions"]),
 ];
