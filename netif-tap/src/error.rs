@@ -43,13 +43,14 @@ impl fmt::Display for Error {
                  'modprobe tun', or give the container the device (--device /dev/net/tun)"
             ),
             Self::NoAccess => f.write_str(
-                "no permission to open /dev/net/tun: run as root, or make it readable and \
-                 writable for this user",
+                "no permission to open /dev/net/tun: run as root, or let root give it to a group of \
+                 this user by a udev rule: KERNEL==\"tun\", GROUP=\"letregion\", MODE=\"0660\"; in a \
+                 container, give the user that group",
             ),
             Self::NotPermitted(name) => write!(
                 f,
                 "no permission to open the TAP device {name}: run as root, or have root create it \
-                 for this user: ip tuntap add dev {name} mode tap user USER; or give this user \
+                 for this user: ip tuntap add dev {name} mode tap user USER (or group GROUP); or give this user \
                  CAP_NET_ADMIN as an ambient capability (a container's --cap-add gives it to root \
                  alone): setpriv --inh-caps=+net_admin --ambient-caps=+net_admin"
             ),
@@ -60,8 +61,9 @@ impl fmt::Display for Error {
             ),
             Self::NotATap(name) => write!(
                 f,
-                "the interface {name} exists and is not a TAP device with one queue: choose \
-                 another name, or make one: ip tuntap add dev NAME mode tap"
+                "the interface {name} exists and is not a TAP device with one queue (nor are \
+                 macvtap and macvlan): choose another name, or make one: ip tuntap add dev NAME \
+                 mode tap"
             ),
             Self::Memory(exhausted) => write!(f, "no memory for a TAP device: {exhausted}"),
             Self::Deleted => f.write_str("the TAP device was deleted"),

@@ -21,6 +21,7 @@ mod xen {
     pub(crate) mod log;
     pub(crate) mod services;
     pub(crate) mod support;
+    pub(crate) mod upgrade;
 }
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
         log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;
+        upgrade: a_new_image_takes_over, consoles_are_rotated;
         lab: a_short_soak_passes, echo_is_measured_beside_linux;
     };
     let conclusion = libtest_mimic::run(&arguments, trials);
