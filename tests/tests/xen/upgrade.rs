@@ -100,15 +100,16 @@ fn end(machine: &Machine) {
 fn bring(machine: &Machine) {
     let images = cargo::build_xen(&["echo"], &[]).expect("it builds");
     let image = fs::read(&images["echo"]).expect("the image can be read");
-    for number in [1, 2] {
-        let kernel = format!("/upgrade/echo-{number}");
-        machine.write(&kernel, &*image).expect("it can be written");
-        let file = format!(
-            "name = \"echo-{number}\"\ntype = \"pvh\"\nkernel = \"{kernel}\"\nmemory = 2\nvcpus = 1\n\
-             cmdline = \"--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1\"\n\
-             vif = [\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif\"]\n"
-        );
-        machine.write(&format!("{kernel}.cfg"), file).expect("it can be written");
+    // The file of docs/deploy, as far as this dom0 has what it names.
+    let path = cargo::root().join("docs/deploy/xen/echo.cfg");
+    let file = fs::read_to_string(path).expect("the file is there");
+    let file = file
+        .replace("/usr/local/lib/letregion/", "/upgrade/")
+        .replace("bridge=xenbr0", "script=/etc/xen/vif,bridge=xenbr0");
+    for name in ["echo-1", "echo-2"] {
+        machine.write(&format!("/upgrade/{name}"), &*image).expect("it can be written");
+        let file = file.replace("echo-1", name);
+        machine.write(&format!("/upgrade/{name}.cfg"), file).expect("it can be written");
     }
 }
 
