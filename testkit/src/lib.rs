@@ -13,7 +13,7 @@ mod random;
 pub use clock::Clock;
 pub use faults::{Duplicate, Lossy, Reorder, Trailing};
 pub use host::{Host, counter};
-pub use memory::with_pool;
+pub use memory::{program_memory, with_pool};
 pub use network::{Broken, FakeNetwork};
 pub use pair::{End, Wire};
 pub use payload::bytes_of;

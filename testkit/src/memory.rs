@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use rt_regions::Pool;
+use rt_regions::{Pool, Region};
 
 /// Runs `test` with a pool of `pages` pages, and checks afterwards that they have all come back.
 ///
@@ -17,4 +17,17 @@ pub fn with_pool<R>(pages: usize, test: impl FnOnce(&Pool<'_>) -> R) -> R {
     let result = test(&pool);
     assert_eq!(pool.free_pages(), pool.pages(), "pages were left behind");
     result
+}
+
+/// The region of a program, on a pool of `pages` pages. Both live for ever, as those of a program do: what tasks need.
+/// The memory is never given back, so a test that calls this often uses small pools.
+///
+/// # Panics
+/// There is no memory.
+pub fn program_memory(pages: usize) -> &'static Region<'static> {
+    let bytes = (pages + 1 + pages / 256 + 1) * rt_regions::PAGE_SIZE;
+    let pool: &'static Pool<'static> =
+        Box::leak(Box::new(Pool::new(Box::leak(Box::new_uninit_slice(bytes)))));
+    assert!(pool.pages() >= pages, "{} pages are too few", pool.pages());
+    Box::leak(Box::new(Region::new(pool, "global")))
 }

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod message;
+mod pace;
+mod queue;
+mod slot;
+mod tasks;
+mod timers;
+
+pub use self::{
+    pace::{Pace, yield_now},
+    slot::TaskRef,
+    tasks::{Counters, PollTasks, SpawnError, Tasks},
+};

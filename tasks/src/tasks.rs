@@ -1,0 +1,490 @@
+//! The tasks of a program: who is polled when.
+
+use core::{
+    cell::{Cell, RefCell},
+    error::Error,
+    fmt,
+    future::poll_fn,
+    mem::ManuallyDrop,
+    task::Poll,
+    time::Duration,
+};
+
+use layer::{Counter, Instant};
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, Task, kept_wakes};
+
+use crate::{
+    message::Message,
+    queue::Queue,
+    slot::{Link, Slot, State, TaskRef},
+    timers::Timers,
+};
+
+/// How many tasks that were woken are polled in one turn. The others wait for the next turn, behind one packet.
+const POLLS_A_TURN: usize = 32;
+
+layer::counters! {
+    /// The counters of the tasks.
+    pub struct Counters of "tasks" {
+        /// Tasks that were started.
+        spawned,
+        /// Tasks that have ended or were cancelled.
+        ended,
+        /// Tasks that ended with an error, which was printed.
+        failed,
+        /// Tasks that were not started, because there was no memory for them.
+        not_spawned,
+        /// Polls.
+        polls,
+    }
+}
+
+/// The tasks of a program. It lies in the program's memory, like everything that a task may share with others.
+///
+/// A task is an async function whose future lies in a region of its own. The program's loop polls it when what it waits
+/// for is there: a datagram, a moment, a turn to go on computing. A task that waits costs the loop nothing.
+///
+/// All of it is single-threaded. A waker of the standard library works too, but the loop notices it only in its next
+/// turn.
+pub struct Tasks {
+    memory: &'static Region<'static>,
+    pool: &'static Pool<'static>,
+    /// The parent of the regions of all tasks, whose cap is that of all tasks together.
+    regions: &'static Region<'static>,
+    now: Cell<Instant>,
+    current: Link,
+    woken: Queue,
+    yielded: Queue,
+    timers: Timers,
+    /// The free slots, linked by `next`.
+    free: Link,
+    /// The slot that was made last.
+    newest: Link,
+    live: Cell<usize>,
+    /// How many tasks keep wakers, and what `kept_wakes` was when they were last looked at.
+    keepers: Cell<usize>,
+    kept_wakes: Cell<usize>,
+    /// Whether the program ends, so that no task is started any more.
+    is_closed: Cell<bool>,
+    failure: RefCell<Message>,
+    counters: Cell<Counters>,
+}
+
+/// Why a task was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// There is no memory for it.
+    Exhausted(Exhausted),
+    /// The program ends.
+    Closed,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exhausted(_) => "no memory for a task",
+            Self::Closed => "the program ends, so no task is started",
+        })
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Exhausted(exhausted) => Some(exhausted),
+            Self::Closed => None,
+        }
+    }
+}
+
+impl From<Exhausted> for SpawnError {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Exhausted(exhausted)
+    }
+}
+
+/// What the loop of a runtime needs of [`Tasks`]. It is a trait so that a program without tasks has none of their code.
+pub trait PollTasks {
+    /// The tasks themselves.
+    fn tasks(&'static self) -> &'static Tasks;
+
+    /// Whether [`run`](Self::run) would poll a task at `now`.
+    fn is_due(&self, now: Instant) -> bool;
+
+    /// The earliest moment that a task waits for.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// Polls the tasks that are due at `now`: those that were woken, up to 32, and one of those that have yielded. `say`
+    /// prints a line for each that ended with an error.
+    fn run(&'static self, now: Instant, say: &mut dyn FnMut(fmt::Arguments<'_>));
+
+    /// Drops all tasks, at the end of the program.
+    fn close(&'static self);
+}
+
+impl Tasks {
+    /// No tasks yet. `memory` is the region of the program: it holds about 120 bytes for each of the largest number of
+    /// tasks that ever were alive together. The tasks themselves live in regions on its pool, of which they get three
+    /// quarters together at most, so that packets are received while tasks take all that they can get.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn new(memory: &'static Region<'static>) -> Result<&'static Self, Exhausted> {
+        let pool = memory.require_pool()?;
+        Self::with_cap(memory, pool.pages() / 4 * 3 * PAGE_SIZE)
+    }
+
+    /// As [`new`](Self::new), but all tasks together hold at most `bytes`, rounded up to whole pages.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn with_cap(
+        memory: &'static Region<'static>,
+        bytes: usize,
+    ) -> Result<&'static Self, Exhausted> {
+        let pool = memory.require_pool()?;
+        let regions = Region::new(pool, "tasks").with_cap(bytes);
+        let regions: &'static Region<'static> = memory.alloc(ManuallyDrop::new(regions))?;
+        let tasks = memory.alloc(Self {
+            memory,
+            pool,
+            regions,
+            now: Cell::new(Instant::ZERO),
+            current: Cell::new(None),
+            woken: Queue::new(),
+            yielded: Queue::new(),
+            timers: Timers::new(),
+            free: Cell::new(None),
+            newest: Cell::new(None),
+            live: Cell::new(0),
+            keepers: Cell::new(0),
+            kept_wakes: Cell::new(kept_wakes()),
+            is_closed: Cell::new(false),
+            failure: RefCell::new(Message::new()),
+            counters: Cell::new(Counters::default()),
+        })?;
+        Ok(tasks)
+    }
+
+    /// The region of the program.
+    pub fn memory(&self) -> &'static Region<'static> {
+        self.memory
+    }
+
+    /// The pool of the program.
+    pub fn pool(&self) -> &'static Pool<'static> {
+        self.pool
+    }
+
+    /// How many tasks there are.
+    pub fn len(&self) -> usize {
+        self.live.get()
+    }
+
+    /// Whether there is no task.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Counters {
+        self.counters.get()
+    }
+
+    /// Shows each counter to `visit`.
+    pub fn counters(&self, visit: &mut dyn FnMut(Counter)) {
+        self.counters.get().visit(visit);
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        count(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Starts a task: calls `service` with a region of its own, called `name`, and moves the future that it returns into
+    /// that region. The task is polled first in the next turn of the loop. When it ends, its region ends. If it ends with
+    /// an error, the loop prints a line that begins with `name`.
+    ///
+    /// The region cannot be emptied while the task lives, so a task that goes on for ever allocates in a
+    /// [child](Region::child), which it resets.
+    ///
+    /// Write the async closure in the call: `tasks.spawn("sweeper", async move |region| ...)`.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; `service` was not called.
+    #[track_caller]
+    pub fn spawn<S, E>(&'static self, name: &'static str, service: S) -> Result<TaskRef, SpawnError>
+    where
+        S: AsyncFnOnce(&Region<'static>) -> Result<(), E> + 'static,
+        E: fmt::Display,
+    {
+        if self.is_closed.get() {
+            return Err(SpawnError::Closed);
+        }
+        let region = self.regions.child(name);
+        let started = self.take_slot().and_then(|slot| {
+            let task = Task::new(region, async move |region| {
+                if let Err(error) = service(region).await {
+                    self.failed(name, &error);
+                }
+            });
+            match task {
+                Ok(task) => Ok(self.start(slot, task)),
+                Err(error) => {
+                    self.retire(slot);
+                    Err(error)
+                }
+            }
+        });
+        if started.is_err() {
+            self.count(|counters| counters.not_spawned += 1);
+        }
+        Ok(started?)
+    }
+
+    /// A free slot, which is on no list any more.
+    fn take_slot(&self) -> Result<&'static Slot, Exhausted> {
+        if let Some(slot) = self.free.get() {
+            self.free.set(slot.next.take());
+            return Ok(slot);
+        }
+        let slot: &'static Slot = self.memory.alloc(Slot::new(self.newest.get()))?;
+        self.newest.set(Some(slot));
+        Ok(slot)
+    }
+
+    fn start(&self, slot: &'static Slot, task: Task<'static>) -> TaskRef {
+        slot.task.set(Some(task));
+        self.live.set(self.live.get() + 1);
+        self.count(|counters| counters.spawned += 1);
+        self.queue(slot);
+        slot.reference()
+    }
+
+    #[cold]
+    fn failed(&self, name: &str, error: &dyn fmt::Display) {
+        self.count(|counters| counters.failed += 1);
+        self.failure.borrow_mut().set(format_args!("task {name}: {error}"));
+    }
+
+    fn queue(&self, slot: &'static Slot) {
+        slot.state.set(State::Queued);
+        self.woken.push(slot);
+    }
+
+    /// The task that is being polled, to be woken later.
+    pub fn current(&self) -> Option<TaskRef> {
+        self.current.get().map(Slot::reference)
+    }
+
+    /// Lets a task be polled in this turn of the loop or the next one. Does nothing if it is gone.
+    pub fn wake(&self, task: TaskRef) {
+        if !task.is_alive() {
+            return;
+        }
+        match task.slot.state.get() {
+            State::Asleep => self.queue(task.slot),
+            State::Running => task.slot.state.set(State::RunningWoken),
+            State::Free | State::Queued | State::RunningWoken => {}
+        }
+    }
+
+    /// Drops a task, wherever it waits, and gives back all that it has. Does nothing if it is gone. A task that cancels
+    /// itself is dropped after its poll.
+    pub fn cancel(&self, task: TaskRef) {
+        if !task.is_alive() {
+            return;
+        }
+        let slot = task.slot;
+        slot.generation.set(slot.generation.get().wrapping_add(1));
+        if let Some(task) = slot.task.take() {
+            self.ended(slot);
+            if slot.deadline.get().is_some() {
+                self.timers.remove(slot);
+            }
+            // One that is in a queue is retired when its turn comes.
+            if slot.state.get() == State::Asleep {
+                self.retire(slot);
+            }
+            // At last: a destructor may start, wake and cancel tasks.
+            drop(task);
+        }
+    }
+
+    /// Counts a task that is no more.
+    fn ended(&self, slot: &'static Slot) {
+        self.live.set(self.live.get() - 1);
+        self.count(|counters| counters.ended += 1);
+        if slot.keeps_wakers.take() {
+            self.keepers.set(self.keepers.get() - 1);
+        }
+    }
+
+    fn retire(&self, slot: &'static Slot) {
+        slot.state.set(State::Free);
+        slot.next.set(self.free.replace(Some(slot)));
+    }
+
+    /// The time of this turn. A task that has computed for long since reads a later one after a
+    /// [yield](crate::yield_now).
+    pub fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Waits until `at`. Any number of such futures can wait in one task. Outside a task it waits for ever, unless the
+    /// moment has come.
+    pub fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> {
+        poll_fn(move |_| {
+            if self.now.get() >= at {
+                return Poll::Ready(());
+            }
+            if let Some(slot) = self.current.get() {
+                slot.deadline.set(Instant::earliest(slot.deadline.get(), Some(at)));
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Waits for `time`, which begins with this turn of the loop.
+    pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> {
+        self.sleep_until(self.now.get() + time)
+    }
+
+    /// Wakes the tasks that keep wakers, if one of these was woken: it has no pointer to its task.
+    fn wake_keepers(&self) {
+        let wakes = kept_wakes();
+        if self.keepers.get() == 0 || self.kept_wakes.replace(wakes) == wakes {
+            return;
+        }
+        let mut next = self.newest.get();
+        while let Some(slot) = next {
+            if slot.keeps_wakers.get() {
+                self.wake(slot.reference());
+            }
+            next = slot.older;
+        }
+    }
+
+    fn poll(&self, slot: &'static Slot, say: &mut dyn FnMut(fmt::Arguments<'_>)) {
+        let Some(mut task) = slot.task.take() else { return self.retire(slot) };
+        if slot.deadline.get().is_some() {
+            self.timers.remove(slot);
+        }
+        slot.state.set(State::Running);
+        self.count(|counters| counters.polls += 1);
+        let generation = slot.generation.get();
+        // If the future panics, the guard retires the slot, and the task is dropped.
+        let turn = Turn { tasks: self, slot, outer: self.current.replace(Some(slot)) };
+        let polled = task.poll_once();
+        if polled.result.is_ready() || slot.generation.get() != generation {
+            drop(task);
+            drop(turn);
+        } else {
+            turn.goes_on();
+            if task.keeps_wakers() && !slot.keeps_wakers.replace(true) {
+                self.keepers.set(self.keepers.get() + 1);
+            }
+            slot.task.set(Some(task));
+            if slot.deadline.get().is_some() {
+                self.timers.insert(slot);
+            }
+            match slot.state.replace(State::Queued) {
+                State::RunningWoken => self.woken.push(slot),
+                _ if polled.woken => self.yielded.push(slot),
+                _ => slot.state.set(State::Asleep),
+            }
+        }
+        let mut failure = self.failure.borrow_mut();
+        if let Some(line) = failure.as_str() {
+            say(format_args!("{line}"));
+            failure.clear();
+        }
+    }
+}
+
+/// The turn of a task that is being polled. When it ends, another task may be polled, and this one is no more.
+struct Turn<'t> {
+    tasks: &'t Tasks,
+    slot: &'static Slot,
+    outer: Option<&'static Slot>,
+}
+
+impl Turn<'_> {
+    /// The task goes on after this turn.
+    fn goes_on(self) {
+        self.tasks.current.set(self.outer);
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Self { tasks, slot, outer } = *self;
+        tasks.current.set(outer);
+        slot.deadline.set(None);
+        slot.generation.set(slot.generation.get().wrapping_add(1));
+        tasks.ended(slot);
+        tasks.retire(slot);
+    }
+}
+
+impl PollTasks for Tasks {
+    fn tasks(&'static self) -> &'static Tasks {
+        self
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.woken.len() + self.yielded.len() > 0
+            || self.timers.first().is_some_and(|(deadline, _)| deadline <= now)
+            || self.keepers.get() > 0 && self.kept_wakes.get() != kept_wakes()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.timers.first().map(|(deadline, _)| deadline)
+    }
+
+    fn run(&'static self, now: Instant, say: &mut dyn FnMut(fmt::Arguments<'_>)) {
+        self.now.set(now);
+        for _ in 0..POLLS_A_TURN {
+            match self.timers.first() {
+                Some((deadline, slot)) if deadline <= now => {
+                    self.timers.remove(slot);
+                    self.wake(slot.reference());
+                }
+                _ => break,
+            }
+        }
+        self.wake_keepers();
+        for _ in 0..self.woken.len().min(POLLS_A_TURN) {
+            if let Some(slot) = self.woken.pop() {
+                self.poll(slot, say);
+            }
+        }
+        if let Some(slot) = self.yielded.pop() {
+            self.poll(slot, say);
+        }
+    }
+
+    fn close(&'static self) {
+        self.is_closed.set(true);
+        let mut next = self.newest.get();
+        while let Some(slot) = next {
+            self.cancel(slot.reference());
+            next = slot.older;
+        }
+        // Those that were cancelled in a queue are retired.
+        for queue in [&self.woken, &self.yielded] {
+            while let Some(slot) = queue.pop() {
+                self.retire(slot);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

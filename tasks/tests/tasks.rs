@@ -1,0 +1,393 @@
+//! What a program relies on: tasks are polled when what they wait for is there, and give everything back.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use embassy_futures::{
+    join::join,
+    select::{Either, select},
+};
+use layer::Instant;
+use rt_regions::{Exhausted, Limit, PAGE_SIZE, RegionVec};
+use tasks::{Pace, PollTasks, SpawnError, TaskRef, Tasks, yield_now};
+use testkit::program_memory;
+
+type Done = Result<(), Exhausted>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn tasks(pages: usize) -> &'static Tasks {
+    Tasks::new(program_memory(pages)).unwrap()
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + seconds as u32 * SECOND
+}
+
+/// One turn; nothing is to be printed.
+fn run(tasks: &'static Tasks, now: Instant) {
+    tasks.run(now, &mut |line| panic!("{line}"));
+}
+
+/// Turns until nothing is due at `now`; says how many turns it took.
+fn settle(tasks: &'static Tasks, now: Instant) -> usize {
+    let mut turns = 0;
+    while tasks.is_due(now) {
+        run(tasks, now);
+        turns += 1;
+        assert!(turns < 100_000, "the tasks never sleep");
+    }
+    turns
+}
+
+#[test]
+fn timers_wake_in_the_order_of_their_moments() {
+    let (tasks, log) = (tasks(64), Rc::new(RefCell::new(Vec::new())));
+    for seconds in [3, 1, 2, 1] {
+        let log = log.clone();
+        tasks
+            .spawn("timer", async move |_| {
+                tasks.sleep_until(at(seconds)).await;
+                log.borrow_mut().push((seconds, tasks.now()));
+                Done::Ok(())
+            })
+            .unwrap();
+    }
+    assert_eq!((tasks.len(), tasks.next_deadline()), (4, None));
+    settle(tasks, Instant::ZERO);
+    for now in 1..=3 {
+        assert_eq!(tasks.next_deadline(), Some(at(now)));
+        settle(tasks, at(now));
+    }
+    assert_eq!(*log.borrow(), [(1, at(1)), (1, at(1)), (2, at(2)), (3, at(3))]);
+    assert!(tasks.is_empty());
+    assert_eq!(tasks.next_deadline(), None);
+}
+
+#[test]
+fn no_turn_looks_at_ten_thousand_that_sleep() {
+    let tasks = tasks(16_384);
+    let free = tasks.pool().free_pages();
+    for number in 0..10_000_u32 {
+        let spawned = tasks.spawn("sleeper", async move |_| {
+            tasks.sleep_until(at(1) + Duration::from_micros(number.into())).await;
+            Done::Ok(())
+        });
+        spawned.unwrap();
+    }
+    settle(tasks, Instant::ZERO);
+    let polls = tasks.stats().polls;
+    assert_eq!((polls, tasks.len()), (10_000, 10_000));
+    // A page each, and their slots.
+    let (pages, most) = (free - tasks.pool().free_pages(), 10_000 + 10_000 * 136 / PAGE_SIZE);
+    assert!(pages <= most, "{pages} pages, {most} are enough");
+    tasks
+        .spawn("busy", async |_| {
+            for _ in 0..1_000 {
+                yield_now().await;
+            }
+            Done::Ok(())
+        })
+        .unwrap();
+    let turns = settle(tasks, Instant::from_millis(500));
+    assert_eq!((turns, tasks.stats().polls - polls), (1_000, 1_001));
+    // When all are due at once, each turn polls some of them.
+    run(tasks, at(2));
+    assert_eq!(tasks.stats().polls - polls - 1_001, 32);
+    settle(tasks, at(2));
+    assert!(tasks.is_empty());
+}
+
+#[test]
+fn a_quick_task_waits_for_one_slice_of_those_that_compute() {
+    let (tasks, turns) = (tasks(64), Rc::new(Cell::new(0)));
+    for _ in 0..20 {
+        let spawned = tasks.spawn("computes", async |_| {
+            let mut pace = Pace::new(10);
+            for _ in 0..1_000 {
+                pace.spend(1).await;
+            }
+            Done::Ok(())
+        });
+        spawned.unwrap();
+    }
+    run(tasks, at(0));
+    run(tasks, at(0));
+    let counted = turns.clone();
+    tasks
+        .spawn("quick", async move |_| {
+            counted.set(counted.get() + 1);
+            Done::Ok(())
+        })
+        .unwrap();
+    run(tasks, at(0));
+    assert_eq!((turns.get(), tasks.len()), (1, 20));
+    // 20 tasks, 101 polls each, of which the turns so far did 21, 1 and 1.
+    assert_eq!(settle(tasks, at(0)), 20 * 101 - 23);
+}
+
+#[test]
+fn a_task_that_is_cancelled_while_it_waits_gives_everything_back() {
+    struct Dropped(Rc<Cell<u32>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let (tasks, dropped) = (tasks(512), Rc::new(Cell::new(0)));
+    let spawn = |seconds: u64| {
+        let kept = Dropped(dropped.clone());
+        let spawned = tasks.spawn("waits", async move |region| {
+            let mut bytes = RegionVec::new(region);
+            for _ in 0..10_000 {
+                bytes.push(7_u64)?;
+            }
+            tasks.sleep_until(at(seconds)).await;
+            drop(kept);
+            Done::Ok(())
+        });
+        spawned.unwrap()
+    };
+    // Before its first poll.
+    let first = spawn(1);
+    let free = tasks.pool().free_pages() + 1;
+    tasks.cancel(first);
+    settle(tasks, at(0));
+    assert_eq!((dropped.get(), tasks.pool().free_pages()), (1, free));
+    // Asleep, with deadlines on both sides of its own.
+    let all: Vec<TaskRef> = (1..=5).map(spawn).collect();
+    settle(tasks, at(0));
+    tasks.cancel(all[2]);
+    assert_eq!((dropped.get(), tasks.len()), (2, 4));
+    // Woken, but not polled yet.
+    tasks.wake(all[1]);
+    tasks.cancel(all[1]);
+    assert_eq!((dropped.get(), tasks.len(), all[1].is_alive()), (3, 3, false));
+    // Its slot is taken by another one, which a stale reference does not reach.
+    settle(tasks, at(0));
+    let next = spawn(9);
+    for stale in [first, all[1], all[2]] {
+        tasks.cancel(stale);
+        tasks.wake(stale);
+    }
+    settle(tasks, at(5));
+    assert_eq!((dropped.get(), tasks.len(), next.is_alive()), (6, 1, true));
+    tasks.close();
+    assert_eq!((dropped.get(), tasks.len(), tasks.pool().free_pages()), (7, 0, free));
+    assert_eq!(tasks.pool().open_regions().filter(|region| region.name() == "waits").count(), 0);
+    let late = tasks.spawn("late", async |_| Done::Ok(()));
+    assert_eq!(late, Err(SpawnError::Closed));
+}
+
+#[test]
+fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
+    struct Successor(&'static Tasks, Rc<Cell<bool>>);
+    impl Drop for Successor {
+        fn drop(&mut self) {
+            let ran = self.1.clone();
+            let spawned = self.0.spawn("successor", async move |_| {
+                ran.set(true);
+                Done::Ok(())
+            });
+            // None is started while the program ends.
+            assert!(spawned.is_ok() || !self.1.get());
+        }
+    }
+    let (tasks, ran) = (tasks(64), Rc::new(Cell::new(false)));
+    let successor = Successor(tasks, ran.clone());
+    tasks
+        .spawn("cancels itself", async move |_| {
+            let _successor = successor;
+            tasks.cancel(tasks.current().unwrap());
+            pending::<Done>().await
+        })
+        .unwrap();
+    settle(tasks, at(0));
+    assert_eq!((ran.get(), tasks.len()), (true, 0));
+    let successor = Successor(tasks, Rc::default());
+    let spawned = tasks.spawn("waits", async move |_| {
+        let _successor = successor;
+        pending::<Done>().await
+    });
+    spawned.unwrap();
+    tasks.close();
+    assert!(tasks.is_empty());
+}
+
+#[test]
+fn an_error_is_a_line_and_the_others_go_on() {
+    let tasks = tasks(16);
+    tasks
+        .spawn("greedy", async |region| {
+            loop {
+                region.alloc([0_u8; 4096])?;
+            }
+            #[allow(unreachable_code, reason = "it gives the type")]
+            Done::Ok(())
+        })
+        .unwrap();
+    let other = tasks.spawn("other", async move |_| Ok::<(), &str>(tasks.sleep(SECOND).await));
+    let mut lines = Vec::new();
+    while tasks.is_due(at(0)) {
+        tasks.run(at(0), &mut |line| lines.push(line.to_string()));
+    }
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.starts_with("task greedy: region greedy: no room"), "{line}");
+    assert!(other.unwrap().is_alive());
+    let stats = tasks.stats();
+    assert_eq!((stats.spawned, stats.ended, stats.failed), (2, 1, 1));
+}
+
+#[test]
+fn all_tasks_together_have_a_cap() {
+    let memory = program_memory(64);
+    let tasks = Tasks::with_cap(memory, 8 * PAGE_SIZE).unwrap();
+    let mut spawned = 0;
+    let error = loop {
+        match tasks.spawn("waits", async |_| pending::<Done>().await) {
+            Ok(_) => spawned += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(spawned, 8);
+    assert!(matches!(error, SpawnError::Exhausted(e) if e.limit == Limit::Cap), "{error:?}");
+    assert_eq!(tasks.stats().not_spawned, 1);
+    let region = memory.pool().unwrap().free_pages();
+    assert!(region > 50, "packets still have room: {region}");
+    tasks.close();
+    // What could not be started has left nothing behind.
+    assert_eq!(tasks.stats().ended, 8);
+}
+
+#[test]
+fn a_task_that_panics_ends_alone() {
+    let tasks = tasks(64);
+    let free = tasks.pool().free_pages();
+    tasks
+        .spawn("panics", async move |region| {
+            region.alloc([0_u8; 4096])?;
+            tasks.sleep_until(at(1)).await;
+            resume_unwind(Box::new("planned"));
+            #[allow(unreachable_code, reason = "it gives the type")]
+            Done::Ok(())
+        })
+        .unwrap();
+    let other = tasks.spawn("other", async move |_| Done::Ok(tasks.sleep_until(at(2)).await));
+    settle(tasks, at(0));
+    assert!(catch_unwind(AssertUnwindSafe(|| settle(tasks, at(1)))).is_err());
+    assert_eq!((tasks.len(), tasks.current()), (1, None));
+    assert!(other.unwrap().is_alive());
+    settle(tasks, at(2));
+    assert!(tasks.is_empty());
+    // The page of the slots stays.
+    assert_eq!(tasks.pool().free_pages(), free);
+}
+
+#[test]
+fn wakers_of_other_libraries_wake_also_when_the_task_is_gone() {
+    let (tasks, kept) = (tasks(64), Rc::new(RefCell::new(None::<Waker>)));
+    let (stored, ready) = (kept.clone(), Rc::new(Cell::new(false)));
+    let is_ready = ready.clone();
+    tasks
+        .spawn("keeps a waker", async move |_| {
+            poll_fn(|context| {
+                *stored.borrow_mut() = Some(context.waker().clone());
+                if is_ready.get() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            Done::Ok(())
+        })
+        .unwrap();
+    settle(tasks, at(0));
+    assert!(!tasks.is_due(at(0)));
+    ready.set(true);
+    kept.borrow().as_ref().unwrap().wake_by_ref();
+    assert!(tasks.is_due(at(0)));
+    settle(tasks, at(0));
+    assert!(tasks.is_empty());
+    kept.borrow_mut().take().unwrap().wake();
+    assert!(!tasks.is_due(at(0)), "no task keeps a waker");
+}
+
+#[test]
+fn parts_of_a_task_wait_together() {
+    let (tasks, log) = (tasks(64), Rc::new(Cell::new(None)));
+    let result = log.clone();
+    tasks
+        .spawn("joins", async move |_| {
+            let first = select(tasks.sleep_until(at(5)), tasks.sleep_until(at(2))).await;
+            let woken = tasks.now();
+            join(tasks.sleep_until(at(3)), tasks.sleep_until(at(4))).await;
+            result.set(Some((matches!(first, Either::Second(())), woken, tasks.now())));
+            Done::Ok(())
+        })
+        .unwrap();
+    let mut moments = Vec::new();
+    settle(tasks, at(0));
+    while let Some(deadline) = tasks.next_deadline() {
+        moments.push(deadline);
+        settle(tasks, deadline);
+    }
+    assert_eq!(moments, [at(2), at(3), at(4)]);
+    assert_eq!(log.get(), Some((true, at(2), at(4))));
+}
+
+/// Tasks that do one random thing after the other, beside a list of what each is up to.
+#[test]
+fn a_model_knows_who_is_alive_and_all_pages_come_back() {
+    let tasks = tasks(2_048);
+    let mut state = 11_u64;
+    let mut random = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % below
+    };
+    let (mut alive, mut now) = (Vec::<(TaskRef, u64)>::new(), 0_u64);
+    for _ in 0..if cfg!(miri) { 300 } else { 20_000 } {
+        match random(5) {
+            0 | 1 if alive.len() < 500 => {
+                let end = now + random(50);
+                let bytes = random(9_000) as usize;
+                let spawned = tasks.spawn("random", async move |region| {
+                    region.alloc_slice_with(bytes, |_| 1_u8)?;
+                    let mut pace = Pace::new(3);
+                    for _ in 0..bytes % 7 {
+                        pace.spend(1).await;
+                    }
+                    tasks.sleep_until(Instant::from_millis(end)).await;
+                    Done::Ok(())
+                });
+                alive.push((spawned.unwrap(), end));
+            }
+            2 if !alive.is_empty() => {
+                let (task, _) = alive.swap_remove(random(alive.len() as u64) as usize);
+                assert!(task.is_alive());
+                tasks.cancel(task);
+                assert!(!task.is_alive());
+            }
+            3 if !alive.is_empty() => tasks.wake(alive[random(alive.len() as u64) as usize].0),
+            4 => {
+                now += random(10);
+                settle(tasks, Instant::from_millis(now));
+                alive.retain(|(task, end)| {
+                    assert_eq!(task.is_alive(), *end > now);
+                    *end > now
+                });
+            }
+            _ => run(tasks, Instant::from_millis(now)),
+        }
+        alive.retain(|(task, end)| {
+            assert!(task.is_alive() || *end <= now);
+            task.is_alive()
+        });
+        assert_eq!(tasks.len(), alive.len());
+    }
+    let slots = tasks.memory().pages();
+    tasks.close();
+    assert_eq!(tasks.pool().free_pages(), tasks.pool().pages() - slots);
+}
