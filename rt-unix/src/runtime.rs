@@ -5,10 +5,11 @@ use std::{
     fmt, mem,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use layer::Instant;
-use rt::{Error, Runtime, Wake};
+use rt::{Error, Runtime, TaskStore, Wake};
 use rt_regions::{Pool, Region};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -47,6 +48,7 @@ pub struct Rt {
     is_recorded: bool,
     /// Whether privileges are still to be given up.
     sandbox: bool,
+    tasks: TaskStore,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
 }
@@ -83,6 +85,7 @@ impl Rt {
             pcap_size: arguments.pcap_size,
             is_recorded: false,
             sandbox: arguments.sandbox,
+            tasks: TaskStore::new(),
             #[cfg(feature = "profile")]
             profiler: arguments
                 .profile
@@ -115,6 +118,16 @@ impl Runtime for Rt {
 
     fn now(&self) -> Instant {
         now()
+    }
+
+    fn wall_time(&self) -> Option<Duration> {
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Realtime);
+        // A clock before 1970 is not set.
+        Some(Duration::new(tv_sec.try_into().ok()?, tv_nsec as u32))
+    }
+
+    fn task_store(&self) -> &TaskStore {
+        &self.tasks
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {

@@ -3,7 +3,7 @@
 use core::{convert::Infallible, fmt, ptr::NonNull, slice, time::Duration};
 
 use layer::Instant;
-use rt::{Error, Runtime, Wake};
+use rt::{Error, Runtime, TaskStore, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
@@ -51,6 +51,7 @@ pub struct Rt {
     has_waited: bool,
     /// Whether it was reported that the connection to xenstore is broken.
     is_deaf: bool,
+    tasks: TaskStore,
 }
 
 impl Rt {
@@ -109,18 +110,14 @@ impl Rt {
                 "{why} on this processor: seeds come from timing jitter: weak"
             ));
         }
-        Ok(Self { arguments, memory, domain, control, entropy, has_waited: false, is_deaf: false })
+        let tasks = TaskStore::new();
+        let (has_waited, is_deaf) = (false, false);
+        Ok(Self { arguments, memory, domain, control, entropy, has_waited, is_deaf, tasks })
     }
 
     /// The guest, for a driver.
     pub fn guest(&self) -> &'static Domain {
         self.domain
-    }
-
-    /// The time since the beginning of 1970 (UTC), as Xen has it, or `None` if Xen has none. Unlike
-    /// [`now`](Runtime::now), it changes if the host's clock is set.
-    pub fn wall_time(&self) -> Option<Duration> {
-        self.domain.clock.wall_time()
     }
 
     /// The statistics of the grant table.
@@ -149,6 +146,14 @@ impl Runtime for Rt {
     #[inline]
     fn now(&self) -> Instant {
         self.domain.clock.now()
+    }
+
+    fn wall_time(&self) -> Option<Duration> {
+        self.domain.clock.wall_time()
+    }
+
+    fn task_store(&self) -> &TaskStore {
+        &self.tasks
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {

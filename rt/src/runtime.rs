@@ -1,12 +1,13 @@
 //! The trait of a platform, and the loop that every service runs in.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use layer::{Instant, Layer, Rx};
 use netif::Recorder;
-use rt_regions::{Pool, Region};
+use rt_regions::{Exhausted, Pool, Region};
+use tasks::{SpawnError, TaskError, TaskRef, Tasks};
 
-use crate::{Error, Settings};
+use crate::{Error, Settings, TaskStore};
 
 /// Why a runtime stopped waiting, or what it was asked for meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,34 @@ pub trait Runtime {
 
     /// The time now.
     fn now(&self) -> Instant;
+
+    /// The time since the beginning of 1970 (UTC), or `None` if the platform does not know it. Unlike [`now`](Self::now), it
+    /// jumps when the system's clock is set.
+    fn wall_time(&self) -> Option<Duration>;
+
+    /// Where the tasks of the program are kept.
+    fn task_store(&self) -> &TaskStore;
+
+    /// The tasks of the program, which [`run`](Self::run) polls. The first call makes them.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    fn tasks(&self) -> Result<&'static Tasks, Exhausted> {
+        self.task_store().get_or_make(self.memory())
+    }
+
+    /// Starts a task that has no port; see [`Tasks::spawn`]. `name` is what its region is called, and begins the line that
+    /// is printed if it ends with an error.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    #[track_caller]
+    fn spawn<S>(&self, name: &'static str, service: S) -> Result<TaskRef, SpawnError>
+    where
+        S: AsyncFnOnce(&Region<'static>) -> Result<(), TaskError> + 'static,
+    {
+        self.tasks()?.spawn(name, service)
+    }
 
     /// Sleeps until `event` happens, `deadline` comes, or the program is asked for something.
     ///
@@ -147,8 +176,8 @@ pub trait Runtime {
     }
 
     /// One turn of [`run`](Self::run), for programs with a loop of their own (see
-    /// [`confine`](Self::confine)): empties `packet`, then takes one packet through the tower, or sleeps if
-    /// there is none.
+    /// [`confine`](Self::confine)): empties `packet`, takes one packet through the tower, and polls the tasks that
+    /// are due. Sleeps if there is no packet and no task is due.
     ///
     /// # Errors
     /// The device is broken, or the platform.
@@ -161,11 +190,23 @@ pub trait Runtime {
     {
         packet.reset();
         let now = self.now();
+        let tasks = self.task_store().poller();
         match tower.receive(now, packet)? {
             Rx::Item(item) => tower.unclaimed(now, item)?,
             Rx::Handled => {}
-            // Asked for each time: an interface that comes back may have another event.
-            Rx::Idle => return self.wait(&tower.event(), tower.next_deadline()),
+            Rx::Idle => match tasks {
+                Some(tasks) if tasks.is_due(now) => {}
+                tasks => {
+                    let deadline = tasks.and_then(|tasks| tasks.next_deadline());
+                    let deadline = Instant::earliest(tower.next_deadline(), deadline);
+                    // Asked for each time: an interface that comes back may have another event.
+                    return self.wait(&tower.event(), deadline);
+                }
+            },
+        }
+        if let Some(tasks) = tasks {
+            // Read again: what was due may have taken long.
+            tasks.run(self.now(), &mut |line| self.print(line));
         }
         self.packet_served(now);
         Ok(self.pending_request())
@@ -212,6 +253,9 @@ where
             Err(error) => break Err(error),
         }
     };
+    if let Some(tasks) = runtime.task_store().poller() {
+        tasks.close();
+    }
     report(runtime, tower);
     result.and(runtime.write_profile())
 }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
-mod message;
+mod error;
 mod pace;
 mod queue;
 mod slot;
@@ -13,6 +13,7 @@ mod tasks;
 mod timers;
 
 pub use self::{
+    error::TaskError,
     pace::{Pace, yield_now},
     slot::TaskRef,
     tasks::{Counters, PollTasks, SpawnError, Tasks},

@@ -14,7 +14,7 @@ use layer::{Counter, Instant};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, Task, kept_wakes};
 
 use crate::{
-    message::Message,
+    error::TaskError,
     queue::Queue,
     slot::{Link, Slot, State, TaskRef},
     timers::Timers,
@@ -66,7 +66,8 @@ pub struct Tasks {
     kept_wakes: Cell<usize>,
     /// Whether the program ends, so that no task is started any more.
     is_closed: Cell<bool>,
-    failure: RefCell<Message>,
+    /// The name and the error of a task that has failed, until it is printed.
+    failure: RefCell<Option<(&'static str, TaskError)>>,
     counters: Cell<Counters>,
 }
 
@@ -161,7 +162,7 @@ impl Tasks {
             keepers: Cell::new(0),
             kept_wakes: Cell::new(kept_wakes()),
             is_closed: Cell::new(false),
-            failure: RefCell::new(Message::new()),
+            failure: RefCell::new(None),
             counters: Cell::new(Counters::default()),
         })?;
         Ok(tasks)
@@ -215,10 +216,9 @@ impl Tasks {
     /// # Errors
     /// [`SpawnError`]; `service` was not called.
     #[track_caller]
-    pub fn spawn<S, E>(&'static self, name: &'static str, service: S) -> Result<TaskRef, SpawnError>
+    pub fn spawn<S>(&'static self, name: &'static str, service: S) -> Result<TaskRef, SpawnError>
     where
-        S: AsyncFnOnce(&Region<'static>) -> Result<(), E> + 'static,
-        E: fmt::Display,
+        S: AsyncFnOnce(&Region<'static>) -> Result<(), TaskError> + 'static,
     {
         if self.is_closed.get() {
             return Err(SpawnError::Closed);
@@ -227,7 +227,7 @@ impl Tasks {
         let started = self.take_slot().and_then(|slot| {
             let task = Task::new(region, async move |region| {
                 if let Err(error) = service(region).await {
-                    self.failed(name, &error);
+                    self.failed(name, error);
                 }
             });
             match task {
@@ -264,9 +264,9 @@ impl Tasks {
     }
 
     #[cold]
-    fn failed(&self, name: &str, error: &dyn fmt::Display) {
+    fn failed(&self, name: &'static str, error: TaskError) {
         self.count(|counters| counters.failed += 1);
-        self.failure.borrow_mut().set(format_args!("task {name}: {error}"));
+        *self.failure.borrow_mut() = Some((name, error));
     }
 
     fn queue(&self, slot: &'static Slot) {
@@ -396,10 +396,9 @@ impl Tasks {
                 _ => slot.state.set(State::Asleep),
             }
         }
-        let mut failure = self.failure.borrow_mut();
-        if let Some(line) = failure.as_str() {
-            say(format_args!("{line}"));
-            failure.clear();
+        let failure = self.failure.borrow_mut().take();
+        if let Some((name, error)) = failure {
+            say(format_args!("task {name}: {error}"));
         }
     }
 }

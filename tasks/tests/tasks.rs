@@ -14,11 +14,9 @@ use embassy_futures::{
     select::{Either, select},
 };
 use layer::Instant;
-use rt_regions::{Exhausted, Limit, PAGE_SIZE, RegionVec};
+use rt_regions::{Limit, PAGE_SIZE, RegionVec};
 use tasks::{Pace, PollTasks, SpawnError, TaskRef, Tasks, yield_now};
 use testkit::program_memory;
-
-type Done = Result<(), Exhausted>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,7 +53,7 @@ fn timers_wake_in_the_order_of_their_moments() {
             .spawn("timer", async move |_| {
                 tasks.sleep_until(at(seconds)).await;
                 log.borrow_mut().push((seconds, tasks.now()));
-                Done::Ok(())
+                Ok(())
             })
             .unwrap();
     }
@@ -77,7 +75,7 @@ fn no_turn_looks_at_ten_thousand_that_sleep() {
     for number in 0..10_000_u32 {
         let spawned = tasks.spawn("sleeper", async move |_| {
             tasks.sleep_until(at(1) + Duration::from_micros(number.into())).await;
-            Done::Ok(())
+            Ok(())
         });
         spawned.unwrap();
     }
@@ -92,7 +90,7 @@ fn no_turn_looks_at_ten_thousand_that_sleep() {
             for _ in 0..1_000 {
                 yield_now().await;
             }
-            Done::Ok(())
+            Ok(())
         })
         .unwrap();
     let turns = settle(tasks, Instant::from_millis(500));
@@ -113,7 +111,7 @@ fn a_quick_task_waits_for_one_slice_of_those_that_compute() {
             for _ in 0..1_000 {
                 pace.spend(1).await;
             }
-            Done::Ok(())
+            Ok(())
         });
         spawned.unwrap();
     }
@@ -123,7 +121,7 @@ fn a_quick_task_waits_for_one_slice_of_those_that_compute() {
     tasks
         .spawn("quick", async move |_| {
             counted.set(counted.get() + 1);
-            Done::Ok(())
+            Ok(())
         })
         .unwrap();
     run(tasks, at(0));
@@ -150,7 +148,7 @@ fn a_task_that_is_cancelled_while_it_waits_gives_everything_back() {
             }
             tasks.sleep_until(at(seconds)).await;
             drop(kept);
-            Done::Ok(())
+            Ok(())
         });
         spawned.unwrap()
     };
@@ -181,7 +179,7 @@ fn a_task_that_is_cancelled_while_it_waits_gives_everything_back() {
     tasks.close();
     assert_eq!((dropped.get(), tasks.len(), tasks.pool().free_pages()), (7, 0, free));
     assert_eq!(tasks.pool().open_regions().filter(|region| region.name() == "waits").count(), 0);
-    let late = tasks.spawn("late", async |_| Done::Ok(()));
+    let late = tasks.spawn("late", async |_| Ok(()));
     assert_eq!(late, Err(SpawnError::Closed));
 }
 
@@ -193,7 +191,7 @@ fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
             let ran = self.1.clone();
             let spawned = self.0.spawn("successor", async move |_| {
                 ran.set(true);
-                Done::Ok(())
+                Ok(())
             });
             // None is started while the program ends.
             assert!(spawned.is_ok() || !self.1.get());
@@ -205,7 +203,7 @@ fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
         .spawn("cancels itself", async move |_| {
             let _successor = successor;
             tasks.cancel(tasks.current().unwrap());
-            pending::<Done>().await
+            pending().await
         })
         .unwrap();
     settle(tasks, at(0));
@@ -213,7 +211,7 @@ fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
     let successor = Successor(tasks, Rc::default());
     let spawned = tasks.spawn("waits", async move |_| {
         let _successor = successor;
-        pending::<Done>().await
+        pending().await
     });
     spawned.unwrap();
     tasks.close();
@@ -228,11 +226,9 @@ fn an_error_is_a_line_and_the_others_go_on() {
             loop {
                 region.alloc([0_u8; 4096])?;
             }
-            #[allow(unreachable_code, reason = "it gives the type")]
-            Done::Ok(())
         })
         .unwrap();
-    let other = tasks.spawn("other", async move |_| Ok::<(), &str>(tasks.sleep(SECOND).await));
+    let other = tasks.spawn("other", async move |_| Ok(tasks.sleep(SECOND).await));
     let mut lines = Vec::new();
     while tasks.is_due(at(0)) {
         tasks.run(at(0), &mut |line| lines.push(line.to_string()));
@@ -250,7 +246,7 @@ fn all_tasks_together_have_a_cap() {
     let tasks = Tasks::with_cap(memory, 8 * PAGE_SIZE).unwrap();
     let mut spawned = 0;
     let error = loop {
-        match tasks.spawn("waits", async |_| pending::<Done>().await) {
+        match tasks.spawn("waits", async |_| pending().await) {
             Ok(_) => spawned += 1,
             Err(error) => break error,
         }
@@ -273,12 +269,10 @@ fn a_task_that_panics_ends_alone() {
         .spawn("panics", async move |region| {
             region.alloc([0_u8; 4096])?;
             tasks.sleep_until(at(1)).await;
-            resume_unwind(Box::new("planned"));
-            #[allow(unreachable_code, reason = "it gives the type")]
-            Done::Ok(())
+            resume_unwind(Box::new("planned"))
         })
         .unwrap();
-    let other = tasks.spawn("other", async move |_| Done::Ok(tasks.sleep_until(at(2)).await));
+    let other = tasks.spawn("other", async move |_| Ok(tasks.sleep_until(at(2)).await));
     settle(tasks, at(0));
     assert!(catch_unwind(AssertUnwindSafe(|| settle(tasks, at(1)))).is_err());
     assert_eq!((tasks.len(), tasks.current()), (1, None));
@@ -301,7 +295,7 @@ fn wakers_of_other_libraries_wake_also_when_the_task_is_gone() {
                 if is_ready.get() { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
-            Done::Ok(())
+            Ok(())
         })
         .unwrap();
     settle(tasks, at(0));
@@ -325,7 +319,7 @@ fn parts_of_a_task_wait_together() {
             let woken = tasks.now();
             join(tasks.sleep_until(at(3)), tasks.sleep_until(at(4))).await;
             result.set(Some((matches!(first, Either::Second(())), woken, tasks.now())));
-            Done::Ok(())
+            Ok(())
         })
         .unwrap();
     let mut moments = Vec::new();
@@ -360,7 +354,7 @@ fn a_model_knows_who_is_alive_and_all_pages_come_back() {
                         pace.spend(1).await;
                     }
                     tasks.sleep_until(Instant::from_millis(end)).await;
-                    Done::Ok(())
+                    Ok(())
                 });
                 alive.push((spawned.unwrap(), end));
             }

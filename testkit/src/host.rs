@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use layer::{Instant, Layer, Rx};
 use rt_regions::{Pool, Region};
+use tasks::{PollTasks, Tasks};
 
 use crate::Clock;
 
@@ -18,13 +19,20 @@ pub struct Host<'p, L> {
     pub tower: L,
     clock: Clock,
     packet: Region<'p>,
+    tasks: Option<&'static Tasks>,
 }
 
 impl<'p, L: Layer> Host<'p, L> {
     /// A host with this tower and this clock, whose packets are received into pages of `pool`. Hosts that are to
     /// have the same time are given clones of one clock.
     pub fn new(tower: L, clock: Clock, pool: &'p Pool<'p>) -> Self {
-        Self { tower, clock, packet: Region::new(pool, "packet") }
+        Self { tower, clock, packet: Region::new(pool, "packet"), tasks: None }
+    }
+
+    /// This host, which also polls these tasks: those that the tower's services are made of.
+    #[must_use]
+    pub fn with_tasks(self, tasks: &'static Tasks) -> Self {
+        Self { tasks: Some(tasks), ..self }
     }
 
     /// The time that the clock shows.
@@ -37,7 +45,8 @@ impl<'p, L: Layer> Host<'p, L> {
         &self.clock
     }
 
-    /// Takes in all that has arrived, and does what is due, as the loop of a runtime does before it sleeps: what no
+    /// Takes in all that has arrived, and does what is due, as the loop of a runtime does before it sleeps: tasks are polled
+    /// that are due, with the line of a task that ended with an error on standard error. What no
     /// layer and no service claims is given back to the tower by [`Layer::unclaimed`]. The region of the packet is
     /// empty afterwards, and keeps a page at most. Says whether there was anything.
     ///
@@ -55,7 +64,11 @@ impl<'p, L: Layer> Host<'p, L> {
                     .unclaimed(now, item)
                     .unwrap_or_else(|error| panic!("the device is broken: {error}")),
                 Rx::Handled => {}
+                Rx::Idle if self.tasks.is_some_and(|tasks| tasks.is_due(now)) => {}
                 Rx::Idle => break,
+            }
+            if let Some(tasks) = self.tasks {
+                tasks.run(now, &mut |line| eprintln!("{line}"));
             }
             was_busy = true;
         }
@@ -72,7 +85,7 @@ impl<'p, L: Layer> Host<'p, L> {
     pub fn sleep(&mut self, time: Duration) {
         let end = self.now() + time;
         let mut turns = 0;
-        while let Some(deadline) = self.tower.next_deadline().filter(|&deadline| deadline <= end) {
+        while let Some(deadline) = self.next_deadline().filter(|&deadline| deadline <= end) {
             turns = if deadline > self.now() { 0 } else { turns + 1 };
             assert!(turns < TURNS_AT_A_DEADLINE, "the deadline {deadline} is never met");
             self.clock.advance_to(deadline);
@@ -80,6 +93,12 @@ impl<'p, L: Layer> Host<'p, L> {
         }
         self.clock.advance_to(end);
         self.turn();
+    }
+
+    /// The earliest deadline of the tower and the tasks.
+    fn next_deadline(&self) -> Option<Instant> {
+        let tasks = self.tasks.and_then(|tasks| tasks.next_deadline());
+        Instant::earliest(self.tower.next_deadline(), tasks)
     }
 
     /// What the counter `name` of the layer `layer` says: `counter("udp", "datagrams_rx")`.

@@ -3,6 +3,7 @@
 use core::{error::Error, fmt};
 
 use rt_regions::Exhausted;
+use tasks::SpawnError;
 
 /// Why a service, or a listener for its ICMP errors, could not be bound to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum BindError {
     },
     /// There is no memory for the state of the service.
     Exhausted(Exhausted),
+    /// The task was not started, because the program ends.
+    Closed,
 }
 
 impl fmt::Display for BindError {
@@ -33,6 +36,7 @@ impl fmt::Display for BindError {
             Self::NotBound(port) => write!(f, "no service is bound to port {}", u64::from(port)),
             Self::Full { most } => write!(f, "all {most} places for ports are taken"),
             Self::Exhausted(_) => f.write_str("no memory for what the service keeps"),
+            Self::Closed => f.write_str("the program ends, so no task is started"),
         }
     }
 }
@@ -49,5 +53,14 @@ impl Error for BindError {
 impl From<Exhausted> for BindError {
     fn from(exhausted: Exhausted) -> Self {
         Self::Exhausted(exhausted)
+    }
+}
+
+impl From<SpawnError> for BindError {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::Exhausted(exhausted) => Self::Exhausted(exhausted),
+            _ => Self::Closed,
+        }
     }
 }

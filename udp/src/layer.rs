@@ -12,16 +12,21 @@ use network::{
 };
 use rt_regions::{Exhausted, Pool, Region};
 
+use tasks::Tasks;
+
 use crate::{
-    BindError, Datagram, HEADER_LEN, PortSlot, Reply, UdpHeader, Undelivered, ports::Ports,
+    BindError, Datagram, HEADER_LEN, PortSlot, Reply, SocketSupport, Sockets, UdpHeader,
+    Undelivered, ports::Ports,
 };
 
 mod answers;
+mod flush;
 mod listing;
 mod serve;
+mod spawn;
 
-pub(crate) use answers::Answers;
 pub use answers::Bound;
+pub(crate) use answers::{Answers, is_responder};
 use listing::Listing;
 
 /// The number of ports that [`Udp::new`] makes room for.
@@ -81,11 +86,14 @@ layer::counters! {
     }
 }
 
-/// UDP over a network layer `I`, with the services that are bound to its ports.
+/// UDP over a network layer `I`, with the services that are bound to its ports. `T` is what it does for tasks: nothing,
+/// or [`Sockets`], see [`with_tasks`](Udp::with_tasks).
 #[derive(Debug)]
-pub struct Udp<'g, I> {
+pub struct Udp<'g, I, T = ()> {
     network: I,
     ports: Ports<'g>,
+    sockets: T,
+    seed: u128,
     counters: Counters,
     /// The networks whose requests are accepted. `None` accepts all.
     clients: Option<Networks>,
@@ -123,6 +131,8 @@ impl<'g, I> Udp<'g, I> {
         Self {
             network,
             ports,
+            sockets: (),
+            seed,
             counters: Counters::default(),
             clients: None,
             listing: Listing::none(),
@@ -131,6 +141,26 @@ impl<'g, I> Udp<'g, I> {
         }
     }
 
+    /// This layer, whose ports tasks can have: see [`spawn`](Udp::spawn). `tasks` are those of the program:
+    /// `rt.tasks()`.
+    ///
+    /// # Errors
+    /// [`BindError`]: there is no memory.
+    pub fn with_tasks(
+        self,
+        tasks: &'static Tasks,
+    ) -> Result<Udp<'g, I, &'static Sockets>, BindError> {
+        let Self { network, ports, sockets: (), seed, counters, clients, listing, lines, log } =
+            self;
+        let sockets = Sockets::new(tasks, seed)?;
+        for port in ports.iter().chain(listing.port()) {
+            sockets.reserve(port)?;
+        }
+        Ok(Udp { network, ports, sockets, seed, counters, clients, listing, lines, log })
+    }
+}
+
+impl<'g, I, T: SocketSupport> Udp<'g, I, T> {
     /// Accepts datagrams only from hosts of these networks, on any port. `None` accepts all.
     #[must_use]
     pub fn with_clients(self, clients: Option<Networks>) -> Self {
@@ -171,10 +201,12 @@ impl<'g, I> Udp<'g, I> {
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
-        if self.listing.is_at(port) {
+        if self.listing.is_at(port) || self.sockets.has_port(port) {
             return Err(BindError::InUse(port));
         }
-        self.ports.bind(port, service).map(Bound)
+        let answers = self.ports.bind(port, service)?;
+        self.sockets.reserve(port)?;
+        Ok(Bound(answers))
     }
 
     /// Calls `listener` for each ICMP error about a datagram from `port` (RFC 1122 4.1.3.3). It replaces the earlier
@@ -191,7 +223,11 @@ impl<'g, I> Udp<'g, I> {
 
     /// Unbinds the service from `port`, and frees all its memory; returns whether a service was bound.
     pub fn unbind(&mut self, port: u16) -> bool {
-        self.ports.unbind(port)
+        let was_bound = self.ports.unbind(port);
+        if was_bound {
+            self.sockets.release(port);
+        }
+        was_bound
     }
 
     /// The network below.
@@ -210,7 +246,7 @@ impl<'g, I> Udp<'g, I> {
     }
 }
 
-impl<I: Network> Udp<'_, I> {
+impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
     /// The longest payload of a datagram to `destination` in bytes: 65,507 on IPv4.
     #[inline]
     pub fn max_datagram(&self, destination: IpAddr) -> usize {
@@ -290,16 +326,19 @@ impl<I: Network> Udp<'_, I> {
     }
 }
 
-impl<I: Network> Layer for Udp<'_, I> {
+impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "udp"; unclaimed, next_deadline, ready);
+    layer::forward!(network: I, "udp" and sockets; unclaimed, next_deadline, ready);
 
     fn receive<'r>(
         &mut self,
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Delivery<'r>>, I::Error> {
+        if self.sockets.has_output() {
+            T::flush(self, now)?;
+        }
         let received = self.network.receive(now, region);
         match &received {
             Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::UDP => {
@@ -336,7 +375,7 @@ impl<I: Network> Layer for Udp<'_, I> {
 }
 
 /// Packets of other protocols pass through.
-impl<I: Network> Network for Udp<'_, I> {
+impl<I: Network, T: SocketSupport> Network for Udp<'_, I, T> {
     network::forward!(network: I);
 
     fn send_error(

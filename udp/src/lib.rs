@@ -11,10 +11,13 @@ mod ports;
 #[cfg(test)]
 mod samples;
 mod service;
+mod sockets;
+mod stored;
 mod wire;
 
 pub use self::layer::{Bound, Counters, Udp};
 pub use error::BindError;
 pub use ports::PortSlot;
 pub use service::{Datagram, Failure, Reply, Undelivered};
+pub use sockets::{AskError, Socket, SocketCounters, SocketError, SocketSupport, Sockets};
 pub use wire::{HEADER_LEN, ParseError, UdpHeader};

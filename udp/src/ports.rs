@@ -91,6 +91,11 @@ impl<'g> Ports<'g> {
         self.find(port).map(|binding| (binding.answers, &mut *binding.service))
     }
 
+    /// The requests that the service of a port answers.
+    pub(crate) fn answers(&mut self, port: u16) -> Option<&mut Answers> {
+        self.find(port).map(|binding| &mut binding.answers)
+    }
+
     pub(crate) fn listener(&mut self, port: u16) -> Option<&mut Listener<'g>> {
         self.find(port)?.listener.as_deref_mut()
     }

@@ -5,6 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
+use layer::Instant;
 use network::{Packet, Problem};
 use rt_regions::Exhausted;
 
@@ -16,6 +17,7 @@ pub struct Datagram<'r> {
     pub(crate) packet: &'r Packet<'r>,
     pub(crate) header: &'r UdpHeader,
     pub(crate) payload: &'r [u8],
+    pub(crate) now: Instant,
 }
 
 impl<'r> Datagram<'r> {
@@ -47,6 +49,11 @@ impl<'r> Datagram<'r> {
     /// Whether the request was a broadcast or multicast, of the link or of IP.
     pub fn broadcast(&self) -> bool {
         self.packet.broadcast
+    }
+
+    /// The time at which it was received.
+    pub fn now(&self) -> Instant {
+        self.now
     }
 
     /// The payload of the request.
@@ -97,6 +104,8 @@ pub enum Failure<'r> {
     Refused(&'r str),
     /// No reply is sent.
     Silent,
+    /// No reply is sent now: a task sends it later.
+    Deferred,
 }
 
 impl From<Exhausted> for Failure<'_> {
@@ -111,6 +120,7 @@ impl fmt::Display for Failure<'_> {
             Self::Exhausted(exhausted) => write!(f, "out of memory: {exhausted}"),
             Self::Refused(reason) => f.write_str(reason),
             Self::Silent => f.write_str("no answer"),
+            Self::Deferred => f.write_str("the answer comes later"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules for which requests a service answers. They keep two services from answering each other for ever.
 
 use super::Udp;
+use crate::SocketSupport;
 
 /// The first port that a client can have. The ports below are those of services (RFC 6335 6, the system ports).
 const SYSTEM_PORTS: u16 = 1024;
@@ -68,11 +69,16 @@ impl Bound<'_> {
     }
 }
 
-impl<I> Udp<'_, I> {
-    /// Whether a service or the listing of counters is bound to `port`.
+/// Whether many hosts have a service at `port`, which may not be a client's then.
+pub(crate) fn is_responder(port: u16) -> bool {
+    RESPONDERS.contains(&port)
+}
+
+impl<I, T: SocketSupport> Udp<'_, I, T> {
+    /// Whether a service, a socket or the listing of counters is bound to `port`.
     #[inline]
     pub(super) fn is_bound(&self, port: u16) -> bool {
-        self.ports.is_bound(port) || self.listing.is_at(port)
+        self.ports.is_bound(port) || self.listing.is_at(port) || self.sockets.has_port(port)
     }
 
     /// Whether a port is likely to be a service's. Port 0 is not, because nothing can be sent to it (RFC 768).
@@ -81,7 +87,7 @@ impl<I> Udp<'_, I> {
         match port {
             0 => false,
             1..SYSTEM_PORTS => true,
-            SYSTEM_PORTS..EPHEMERAL_PORTS if RESPONDERS.contains(&port) => true,
+            SYSTEM_PORTS..EPHEMERAL_PORTS if is_responder(port) => true,
             _ => self.is_bound(port),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     Udp,
     serve::{Client, LONGEST_LINE},
 };
-use crate::{BindError, Failure, HEADER_LEN, Reply};
+use crate::{BindError, Failure, HEADER_LEN, Reply, SocketSupport};
 
 /// The length of the header of IPv4 in bytes, without options.
 const IPV4_HEADER_LEN: usize = 20;
@@ -33,6 +33,11 @@ impl Listing {
         Self { port: None, from: Networks::default(), bytes }
     }
 
+    /// The port that answers with the counters.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// Whether `port` is the one that answers with the counters.
     #[inline]
     pub(super) fn is_at(&self, port: u16) -> bool {
@@ -40,7 +45,7 @@ impl Listing {
     }
 }
 
-impl<I> Udp<'_, I> {
+impl<I, T> Udp<'_, I, T> {
     /// Writes the ports that answer: ` udp 8080 8081 counters 9100`.
     pub(crate) fn describe_ports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut word = " udp ";
@@ -55,7 +60,7 @@ impl<I> Udp<'_, I> {
     }
 }
 
-impl<I: Network> Udp<'_, I> {
+impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
     /// Answers each datagram to `port` with the report on the whole tower and its memory: a line for each counter
     /// (`eth0.ipv4.packets_rx 17`), including those that are zero. A request that is not empty selects the lines that
     /// begin with it: `eth0.arp`. If `port` is `None`, no port answers.
@@ -80,6 +85,15 @@ impl<I: Network> Udp<'_, I> {
             Some(0) => Err(BindError::Zero),
             Some(port) if self.ports.is_bound(port) => Err(BindError::InUse(port)),
             port => {
+                if self.listing.port != port {
+                    // A socket may have it.
+                    if let Some(port) = port {
+                        self.sockets.reserve(port)?;
+                    }
+                    if let Some(port) = self.listing.port {
+                        self.sockets.release(port);
+                    }
+                }
                 (self.listing.port, self.listing.from) = (port, *from);
                 Ok(())
             }

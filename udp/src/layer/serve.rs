@@ -9,7 +9,10 @@ use rt_regions::{Finite, Region};
 use zerocopy::FromBytes;
 
 use super::{Answers, Udp};
-use crate::{Datagram, Failure, HEADER_LEN, ParseError, Reply, UdpHeader, Undelivered};
+use crate::{
+    Datagram, Failure, HEADER_LEN, ParseError, Reply, SocketError, SocketSupport, UdpHeader,
+    Undelivered, stored::Request,
+};
 
 /// The space on the stack, in bytes, for the line that tells a client why there is no reply.
 pub(super) const LONGEST_LINE: usize = 512;
@@ -25,7 +28,14 @@ pub(super) struct Client<'r> {
     asked: u16,
 }
 
-impl<I: Network> Udp<'_, I> {
+impl<'r> Client<'r> {
+    /// The client that sent `request`.
+    pub(super) fn of(request: &'r Request) -> Self {
+        Self { packet: &request.packet, port: request.port, asked: request.asked }
+    }
+}
+
+impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
     /// Hands a datagram to its service, and sends the reply.
     pub(super) fn serve<'r>(
         &mut self,
@@ -57,6 +67,10 @@ impl<I: Network> Udp<'_, I> {
         let (answers, service) = match self.ports.service(asked) {
             Some((answers, service)) => (answers, Some(service)),
             None if self.listing.is_at(asked) => (Answers::default(), None),
+            None if self.sockets.deliver(&Datagram { packet, header, payload, now }) => {
+                self.counters.datagrams_rx += 1;
+                return Ok(());
+            }
             None => {
                 self.counters.no_service += 1;
                 // A broadcast reaches many hosts, few of which may have the service, so no error is sent.
@@ -79,7 +93,7 @@ impl<I: Network> Udp<'_, I> {
             return self.serve_listing(now, client, payload, region);
         };
         self.counters.datagrams_rx += 1;
-        let reply = service(Datagram { packet, header, payload }, region);
+        let reply = service(Datagram { packet, header, payload, now }, region);
         self.answer(now, client, reply)
     }
 
@@ -146,6 +160,7 @@ impl<I: Network> Udp<'_, I> {
                 self.counters.silent += 1;
                 return Ok(());
             }
+            Err(Failure::Deferred) => return Ok(()),
         };
         let (length, most) = (text.len(), self.max_datagram(client.packet.source));
         let text = if length > most {
@@ -179,13 +194,16 @@ impl<I: Network> Udp<'_, I> {
                 self.counters.paths_unconfirmed += 1;
             }
         }
+        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
         let Some(listener) = self.ports.listener(header.source_port.get()) else {
-            self.counters.icmp_errors_unheard += 1;
+            let error = SocketError::Undelivered { problem, destination };
+            if !self.sockets.fail(header.source_port.get(), error) {
+                self.counters.icmp_errors_unheard += 1;
+            }
             return;
         };
         let length = usize::from(header.length.get()).saturating_sub(HEADER_LEN);
         let payload = &payload[..payload.len().min(length)];
-        let destination = SocketAddr::new(packet.destination, header.destination_port.get());
         listener(Undelivered { problem, reporter, destination, payload });
     }
 }

@@ -1,17 +1,18 @@
 //! What is a matter of the layers.
 
-use core::{convert::Infallible, fmt};
+use core::{convert::Infallible, fmt, time::Duration};
 
 use layer::{Counter, Instant, Rx};
 use rt_regions::{Pool, Region};
 
 use super::*;
-use crate::Wake;
+use crate::{TaskStore, Wake};
 
 /// A platform of which nothing is used but this.
 struct Platform {
     has_log: bool,
     lines: Vec<String>,
+    tasks: TaskStore,
 }
 
 impl Runtime for Platform {
@@ -20,6 +21,14 @@ impl Runtime for Platform {
 
     fn now(&self) -> Instant {
         Instant::ZERO
+    }
+
+    fn wall_time(&self) -> Option<Duration> {
+        None
+    }
+
+    fn task_store(&self) -> &TaskStore {
+        &self.tasks
     }
 
     fn wait(&mut self, (): &(), _: Option<Instant>) -> Result<Wake, Error> {
@@ -97,7 +106,7 @@ fn serve(
     has_log: bool,
     take: fn(&mut Setup<'_>),
 ) -> Result<Vec<String>, Error> {
-    let mut platform = Platform { has_log, lines: Vec::new() };
+    let mut platform = Platform { has_log, lines: Vec::new(), tasks: TaskStore::new() };
     platform.serve(Tower { take }, &read(args)?)?;
     Ok(platform.lines)
 }
