@@ -33,9 +33,10 @@ fn facfib(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let mut udp = Udp::new(icmp, seed, memory)?;
-    udp.bind(8080, factorial::factorial)?;
-    udp.bind(8081, fibonacci::by_addition)?;
-    udp.bind(8082, fibonacci::by_doubling)?;
+    let mut udp = Udp::new(icmp, seed, memory)?.with_tasks(rt.tasks()?)?;
+    let limit = natural::requests_at_once(rt.pool());
+    udp.spawn_each(8080, limit, factorial::factorial)?;
+    udp.spawn_each(8081, limit, fibonacci::by_addition)?;
+    udp.spawn_each(8082, limit, fibonacci::by_doubling)?;
     rt.serve(udp, &config)
 }

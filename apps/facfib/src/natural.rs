@@ -1,9 +1,22 @@
 //! Natural numbers of any size, in regions.
 
-use rt_regions::{Exhausted, Region, RegionVec};
+use rt::Pace;
+use rt_regions::{Exhausted, Pool, Region, RegionVec};
 
 /// A power of ten that fits in a limb, and how many digits are below it.
 const DECIMAL: (u64, usize) = (10_000_000_000_000_000_000, 19);
+
+/// How many limbs a task works on before it yields: some 50 microseconds.
+pub(crate) const SLICE: usize = 40_000;
+
+/// How many pages the largest request takes: two numbers, its digits, and the future.
+const MOST_PAGES: usize = 8 + 8 + 16 + 2;
+
+/// How many requests to each of three ports may be in work, so that all have the memory that they need: from 1 to 64.
+pub(crate) fn requests_at_once(pool: &Pool<'_>) -> usize {
+    // Tasks get three quarters of the pool.
+    (pool.pages() / 4 * 3 / (3 * MOST_PAGES)).clamp(1, 64)
+}
 
 /// A natural number.
 #[derive(Debug)]
@@ -66,10 +79,11 @@ impl<'r> Natural<'r> {
     ///
     /// # Errors
     /// [`Exhausted`].
-    pub(crate) fn times<'s>(
+    pub(crate) async fn times<'s>(
         &self,
         other: &Natural<'_>,
         region: &'s Region<'_>,
+        pace: &mut Pace,
     ) -> Result<Natural<'s>, Exhausted> {
         let length = self.limbs.len() + other.limbs.len();
         let mut limbs = RegionVec::with_capacity(length + 1, region)?;
@@ -83,17 +97,28 @@ impl<'r> Natural<'r> {
                 (*sum, carry) = limb.carrying_mul_add(factor, *sum, carry);
             }
             above[0] = carry;
+            pace.spend(other.limbs.len()).await;
         }
         let mut product = Natural { limbs };
         product.normalise();
         Ok(product)
     }
 
+    /// How many limbs it has.
+    pub(crate) fn limbs(&self) -> usize {
+        self.limbs.len()
+    }
+
     /// The decimal digits, in `region`. The number is used up by it.
     ///
     /// # Errors
     /// [`Exhausted`].
-    pub(crate) fn into_digits<'s>(mut self, region: &'s Region<'_>) -> Result<&'s [u8], Exhausted> {
+    pub(crate) async fn into_digits<'s>(
+        mut self,
+        region: &'s Region<'_>,
+    ) -> Result<&'s [u8], Exhausted> {
+        // A division takes several times as long as an addition.
+        let mut pace = Pace::new(SLICE / 4);
         let bits =
             64 * self.limbs.len() - self.limbs.last().map_or(0, |l| l.leading_zeros() as usize);
         // At most one too many: log10(2) is a little less than 0.30103, and a number of b bits has
@@ -105,6 +130,7 @@ impl<'r> Natural<'r> {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             }
+            pace.spend(self.limbs.len()).await;
         }
         let zeros = digits.len() > 1 && digits[0] == b'0';
         Ok(&digits[usize::from(zeros)..])

@@ -1,16 +1,26 @@
 //! The services, against values that were computed by other means.
 
+use embassy_futures::block_on;
+use rt::Pace;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use sha2::{Digest, Sha256};
 use udp::{Failure, Reply};
 
-use crate::{
-    factorial::{self, factorial},
-    fibonacci::{self, by_addition, by_doubling},
-    natural::Natural,
-};
+use crate::{factorial, fibonacci, natural::Natural};
 
 type Service = for<'r> fn(&'r [u8], &'r Region<'_>) -> Reply<'r>;
+
+fn factorial<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
+    block_on(factorial::factorial(request, region))
+}
+
+fn by_addition<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
+    block_on(fibonacci::by_addition(request, region))
+}
+
+fn by_doubling<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
+    block_on(fibonacci::by_doubling(request, region))
+}
 
 /// Runs `test` in the region of a packet; all its pages must come back.
 fn in_region<T>(test: impl FnOnce(&Pool<'_>, &Region<'_>) -> T) -> T {
@@ -30,7 +40,7 @@ fn ask(service: Service, request: &str) -> String {
 }
 
 fn digits(number: Natural<'_>, region: &Region<'_>) -> String {
-    str::from_utf8(number.into_digits(region).unwrap()).unwrap().into()
+    str::from_utf8(block_on(number.into_digits(region)).unwrap()).unwrap().into()
 }
 
 fn sha256(text: &str) -> String {
@@ -62,7 +72,7 @@ fn factorials() {
 fn a_factorial_is_its_number_times_the_one_before() {
     for number in (1..100).chain([1000, 1001, 2500]) {
         in_region(|_, region| {
-            let mut product = factorial::product(number - 1, region).unwrap();
+            let mut product = block_on(factorial::product(number - 1, region)).unwrap();
             product.scale(number.into()).unwrap();
             assert_eq!(ask(factorial, &format!("{number}")), digits(product, region));
         });
@@ -95,10 +105,10 @@ fn fibonacci_numbers() {
 fn doubling_gives_what_addition_gives() {
     for index in (0..400).chain((400..8000).step_by(577)) {
         in_region(|_, region| {
-            let (before, this) = fibonacci::double_up(index, region).unwrap();
-            let added = fibonacci::add_up(index, region).unwrap();
+            let (before, this) = block_on(fibonacci::double_up(index, region)).unwrap();
+            let added = block_on(fibonacci::add_up(index, region)).unwrap();
             assert_eq!(digits(this, region), digits(added, region), "F({index})");
-            let added = fibonacci::add_up(index.max(1) - 1, region).unwrap();
+            let added = block_on(fibonacci::add_up(index.max(1) - 1, region)).unwrap();
             let before = digits(before, region);
             // F(-1) is 1.
             assert_eq!(before, if index == 0 { "1".into() } else { digits(added, region) });
@@ -111,10 +121,10 @@ fn neighbours_satisfy_the_identity_of_cassini() {
     // F(n-1) F(n+1) = F(n)^2 + (-1)^n
     for n in [1, 2, 93, 94, 777, 10_000, 54_321] {
         in_region(|_, region| {
-            let (before, this) = fibonacci::double_up(n, region).unwrap();
-            let (_, next) = fibonacci::double_up(n + 1, region).unwrap();
-            let mut square = this.times(&this, region).unwrap();
-            let mut product = before.times(&next, region).unwrap();
+            let (before, this) = block_on(fibonacci::double_up(n, region)).unwrap();
+            let (_, next) = block_on(fibonacci::double_up(n + 1, region)).unwrap();
+            let mut square = block_on(this.times(&this, region, &mut Pace::new(1_000))).unwrap();
+            let mut product = block_on(before.times(&next, region, &mut Pace::new(1_000))).unwrap();
             let one = Natural::new(1, 1, region).unwrap();
             if n.is_multiple_of(2) { &mut square } else { &mut product }.add(&one).unwrap();
             assert_eq!(digits(square, region), digits(product, region), "n = {n}");
@@ -126,17 +136,17 @@ fn neighbours_satisfy_the_identity_of_cassini() {
 fn the_largest_replies_fill_a_datagram_and_no_more() {
     const DATAGRAM: usize = 65_507;
     in_region(|_, region| {
-        let most = factorial::product(factorial::MOST, region).unwrap();
+        let most = block_on(factorial::product(factorial::MOST, region)).unwrap();
         assert!(digits(most, region).len() <= DATAGRAM);
-        let above = factorial::product(factorial::MOST + 1, region).unwrap();
+        let above = block_on(factorial::product(factorial::MOST + 1, region)).unwrap();
         assert!(digits(above, region).len() > DATAGRAM);
     });
     in_region(|_, region| {
-        let (most, _) = fibonacci::double_up(fibonacci::MOST + 1, region).unwrap();
+        let (most, _) = block_on(fibonacci::double_up(fibonacci::MOST + 1, region)).unwrap();
         assert!(digits(most, region).len() <= DATAGRAM);
     });
     in_region(|_, region| {
-        let (_, above) = fibonacci::double_up(fibonacci::MOST + 1, region).unwrap();
+        let (_, above) = block_on(fibonacci::double_up(fibonacci::MOST + 1, region)).unwrap();
         assert!(digits(above, region).len() > DATAGRAM);
     });
     let digest = "fe69666309808abc3ab41f53e88341c674bf85f04e8ff7a2e50df41db48b0b7d";

@@ -29,7 +29,7 @@ fn monte_carlo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let mut udp = Udp::new(icmp, seed, memory)?;
-    udp.bind(8080, pi::pi)?;
+    let mut udp = Udp::new(icmp, seed, memory)?.with_tasks(rt.tasks()?)?;
+    udp.spawn_each(8080, pi::REQUESTS_AT_ONCE, pi::pi)?;
     rt.serve(udp, &config)
 }
