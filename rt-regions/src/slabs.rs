@@ -63,8 +63,13 @@ pub struct Slabs<'p> {
     label: &'p RegionStats,
     budget: Budget<'p>,
     pages: Cell<u32>,
+    /// How many slabs without a lent block are kept, at most, and now.
+    most_kept: u32,
+    kept: Cell<u32>,
     name: &'static str,
     /// The first slab of each class that has room, or [`NONE`].
+    ///
+    /// The slabs without a lent block are `kept` many, `most_kept` at most.
     ///
     /// INVARIANT: each slab that has a block that is not lent is on the list of its class, begins with its
     /// `Header`, and is this value's alone, but for the blocks that are lent. `begun` is at most the number of
@@ -88,7 +93,8 @@ impl<'p> Slabs<'p> {
         label.open();
         let with_room = [const { Cell::new(NONE) }; CLASS_COUNT];
         let budget = Budget::unlimited(None);
-        Self { pool, label, budget, pages: Cell::new(0), name, with_room }
+        let (pages, kept) = (Cell::new(0), Cell::new(0));
+        Self { pool, label, budget, pages, most_kept: 0, kept, name, with_room }
     }
 
     /// These blocks, none of them lent yet, with a cap: they never hold more than `bytes`, rounded up to whole
@@ -97,6 +103,30 @@ impl<'p> Slabs<'p> {
     pub fn with_cap(mut self, bytes: usize) -> Self {
         self.budget.set_cap(bytes.div_ceil(PAGE_SIZE));
         self
+    }
+
+    /// These blocks, which keep up to `most` pages whose last block was given back, so that values that come and go one
+    /// after the other do not take a page each time. They are given back when they are needed elsewhere below the cap.
+    #[must_use]
+    pub fn with_kept_pages(mut self, most: usize) -> Self {
+        self.most_kept = most.min(CLASS_COUNT) as u32;
+        self
+    }
+
+    /// Gives back the pages that are kept though no block of them is lent.
+    pub fn give_kept(&self) {
+        for (class, first) in self.with_room.iter().enumerate() {
+            let mut next = first.get();
+            while next != NONE && self.kept.get() > 0 {
+                let (page, header) = (next, self.header(next));
+                next = header.next.get();
+                if header.lent.get() == 0 {
+                    self.kept.set(self.kept.get() - 1);
+                    self.unlink(header, class);
+                    self.give_run(page, 0);
+                }
+            }
+        }
     }
 
     /// The name they were made with.
@@ -145,7 +175,12 @@ impl<'p> Slabs<'p> {
     fn take_block(&self, class: usize) -> Result<NonNull<u8>, Exhausted> {
         let page = match self.with_room[class].get() {
             NONE => self.begin_slab(class)?,
-            page => page,
+            page => {
+                if self.header(page).lent.get() == 0 {
+                    self.kept.set(self.kept.get() - 1);
+                }
+                page
+            }
         };
         let header = self.header(page);
         let offset = match header.free.get() {
@@ -180,9 +215,12 @@ impl<'p> Slabs<'p> {
         let lent = header.lent.get();
         if lent == 1 {
             // It has room, since it has two blocks or more.
-            self.unlink(header, class);
-            self.give_run(page, 0);
-            return;
+            if self.kept.get() == self.most_kept {
+                self.unlink(header, class);
+                self.give_run(page, 0);
+                return;
+            }
+            self.kept.set(self.kept.get() + 1);
         }
         let link = self.link(page, offset);
         if cfg!(debug_assertions) {
@@ -267,9 +305,18 @@ impl<'p> Slabs<'p> {
     fn take_pages(&self, class: usize, size: usize) -> Result<u32, Exhausted> {
         let count = 1 << class;
         if !self.budget.allows(count) {
-            return Err(self.exhausted(size, Limit::Cap));
+            self.give_kept();
+            if !self.budget.allows(count) {
+                return Err(self.exhausted(size, Limit::Cap));
+            }
         }
-        let run = self.pool.take(class, false).ok_or_else(|| self.exhausted(size, Limit::Pool))?;
+        let run = match self.pool.take(class, false) {
+            Some(run) => run,
+            None => {
+                self.give_kept();
+                self.pool.take(class, false).ok_or_else(|| self.exhausted(size, Limit::Pool))?
+            }
+        };
         self.budget.take(count);
         self.label.take(count);
         self.pages.set(self.pages.get() + count);
@@ -313,6 +360,7 @@ impl Drop for Slabs<'_> {
     /// All blocks were given back, but for those that were forgotten: these keep their pages, and the name stays
     /// among the [open regions](Pool::open_regions).
     fn drop(&mut self) {
+        self.give_kept();
         if self.pages.get() == 0 {
             self.label.close();
         }

@@ -31,6 +31,48 @@ fn values_of_one_byte_share_pages_and_give_them_back() {
 }
 
 #[test]
+fn pages_that_are_kept_are_used_again_and_given_back_when_they_are_needed() {
+    with_pool(16, |pool| {
+        let slabs = Slabs::new(pool, "values").with_cap(3 * PAGE_SIZE).with_kept_pages(2);
+        for _ in 0..3 {
+            // Of three classes, two are kept.
+            let values =
+                (slabs.alloc([1_u8; 16]), slabs.alloc([2_u8; 100]), slabs.alloc([3_u8; 300]));
+            assert_eq!(slabs.pages(), 3);
+            drop(values);
+            assert_eq!(slabs.pages(), 2);
+        }
+        let one = slabs.alloc(7_u8).unwrap();
+        assert_eq!(slabs.pages(), 2);
+        // Under the cap there is room for this only without the one that is still kept.
+        let large = slabs.alloc_slice(&[9_u8; 2 * PAGE_SIZE]).unwrap();
+        assert_eq!((slabs.pages(), *one, large[4095]), (3, 7, 9));
+        assert_eq!(slabs.alloc_slice(&[9_u8; 2 * PAGE_SIZE]).unwrap_err().limit, Limit::Cap);
+        drop(one);
+        assert_eq!(slabs.pages(), 3);
+        // The one that is kept makes room for a block of another class.
+        let other = slabs.alloc([2_u8; 100]).unwrap();
+        assert_eq!(slabs.pages(), 3);
+        drop((large, other));
+        slabs.give_kept();
+        assert_eq!(slabs.pages(), 0);
+        // Where the pool is what is short.
+        drop(slabs.alloc(7_u8).unwrap());
+        let other = Slabs::new(pool, "other");
+        let rest: Vec<_> = std::iter::from_fn(|| other.alloc([0_u8; PAGE_SIZE]).ok()).collect();
+        assert_eq!((rest.len(), slabs.pages()), (pool.pages() - 1, 1));
+        let page = slabs.alloc([0_u8; PAGE_SIZE]).unwrap();
+        assert_eq!(slabs.pages(), 1);
+        drop((page, rest));
+        drop(slabs.alloc(7_u8).unwrap());
+        slabs.give_kept();
+        assert_eq!(pool.free_pages(), pool.pages());
+        // What is kept is given back at the end.
+        drop(slabs.alloc(7_u8).unwrap());
+    });
+}
+
+#[test]
 fn a_block_that_was_given_back_is_lent_again() {
     with_pool(8, |pool| {
         let slabs = Slabs::new(pool, "values").with_cap(PAGE_SIZE);

@@ -220,24 +220,35 @@ impl Tasks {
     where
         S: AsyncFnOnce(&Region<'static>) -> Result<(), TaskError> + 'static,
     {
+        self.launch(name, async move |region| {
+            if let Err(error) = service(region).await {
+                self.failed(name, error);
+            }
+        })
+    }
+
+    /// Starts a task that has no error; otherwise as [`spawn`](Self::spawn). It is for layers.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; `service` was not called.
+    #[doc(hidden)]
+    #[inline]
+    #[track_caller]
+    pub fn launch<S>(&'static self, name: &'static str, service: S) -> Result<TaskRef, SpawnError>
+    where
+        S: AsyncFnOnce(&Region<'static>) + 'static,
+    {
         if self.is_closed.get() {
             return Err(SpawnError::Closed);
         }
-        let region = self.regions.child(name);
-        let started = self.take_slot().and_then(|slot| {
-            let task = Task::new(region, async move |region| {
-                if let Err(error) = service(region).await {
-                    self.failed(name, error);
-                }
-            });
-            match task {
+        let started =
+            self.take_slot().and_then(|slot| match Task::new(self.regions.child(name), service) {
                 Ok(task) => Ok(self.start(slot, task)),
                 Err(error) => {
                     self.retire(slot);
                     Err(error)
                 }
-            }
-        });
+            });
         if started.is_err() {
             self.count(|counters| counters.not_spawned += 1);
         }

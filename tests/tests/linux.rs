@@ -30,6 +30,7 @@ mod linux {
     pub(crate) mod routes;
     pub(crate) mod services;
     pub(crate) mod support;
+    pub(crate) mod tasks;
 }
 
 use std::process::ExitCode;
@@ -70,5 +71,7 @@ fn main() -> ExitCode {
             gives_up_its_rights, says_that_it_made_the_device;
         routes: a_gateway_outside_the_network, a_network_of_two;
         services: the_table_of_requests;
+        tasks: twenty_that_compute_delay_nobody, a_service_that_computes_ends_soon,
+            requests_above_the_limit_are_told_so;
     })
 }

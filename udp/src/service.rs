@@ -8,27 +8,34 @@ use core::{
 use layer::Instant;
 use network::{Packet, Problem};
 use rt_regions::Exhausted;
+use zerocopy::FromBytes;
 
 use crate::UdpHeader;
 
 /// A request, with its addresses and header fields.
 #[derive(Clone, Copy)]
 pub struct Datagram<'r> {
+    /// Its payload begins with the header of the datagram.
     pub(crate) packet: &'r Packet<'r>,
-    pub(crate) header: &'r UdpHeader,
     pub(crate) payload: &'r [u8],
     pub(crate) now: Instant,
 }
 
 impl<'r> Datagram<'r> {
+    /// The source port and the destination port.
+    pub(crate) fn ports(&self) -> [u16; 2] {
+        UdpHeader::ref_from_prefix(self.packet.payload)
+            .map_or([0; 2], |(header, _)| [header.source_port.get(), header.destination_port.get()])
+    }
+
     /// The source address and port. Port 0 means that there is no port to answer to (RFC 768).
     pub fn source(&self) -> SocketAddr {
-        SocketAddr::new(self.packet.source, self.header.source_port.get())
+        SocketAddr::new(self.packet.source, self.ports()[0])
     }
 
     /// The destination address and port. The address is one of ours, a group that we joined, or a broadcast address.
     pub fn destination(&self) -> SocketAddr {
-        SocketAddr::new(self.packet.destination, self.header.destination_port.get())
+        SocketAddr::new(self.packet.destination, self.ports()[1])
     }
 
     /// Time to live (IPv4) or hop limit (IPv6), as received.

@@ -35,6 +35,10 @@ use crate::{BindError, Datagram};
 /// what goes with it.
 const LEAST_PAGES: usize = 20;
 
+/// How many pages are kept for the next datagrams where there are none: of the sizes of a small payload and of what goes
+/// with it.
+const KEPT_PAGES: usize = 2;
+
 layer::counters! {
     /// The counters of the sockets.
     pub struct SocketCounters of "sockets" {
@@ -128,7 +132,7 @@ impl Sockets {
         let (memory, pool) = (tasks.memory(), tasks.pool());
         let cap = (pool.pages() / 8).max(LEAST_PAGES) * PAGE_SIZE;
         let slabs = |name| -> Result<&'static Slabs<'static>, Exhausted> {
-            let slabs = Slabs::new(pool, name).with_cap(cap);
+            let slabs = Slabs::new(pool, name).with_cap(cap).with_kept_pages(KEPT_PAGES);
             Ok(&**memory.alloc(ManuallyDrop::new(slabs))?)
         };
         let inboxes = slabs("udp.inboxes")?;
@@ -291,8 +295,8 @@ impl Sockets {
     }
 
     /// Hands a datagram to the socket with its port; returns whether there is one.
-    pub(crate) fn deliver(&self, datagram: &Datagram<'_>) -> bool {
-        match self.find(datagram.header.destination_port.get()) {
+    pub(crate) fn deliver(&self, port: u16, datagram: &Datagram<'_>) -> bool {
+        match self.find(port) {
             Some(mailbox) => {
                 self.put(mailbox, datagram);
                 true

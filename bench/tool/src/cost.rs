@@ -6,7 +6,7 @@ mod dump;
 mod growth;
 mod verdict;
 
-use std::{fs, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::{cargo, tools};
@@ -19,8 +19,10 @@ use self::{
 
 /// How often the program does each piece of work, and then twice as often.
 const TIMES: u64 = 16;
+/// The programs that do the work, one after the other.
+const PROGRAMS: [&str; 2] = ["cost", "cost-tasks"];
 /// The function that is counted, as callgrind spells it.
-const COUNTED: &str = "cost::measured";
+const COUNTED: &str = "bench::counted::measured";
 /// The size of the largest cache in bytes, which has room for all that one piece of work touches.
 const CACHE: u64 = 1 << 20;
 /// glibc chooses among several ways to copy by what the processor can do. Without these there is one way on
@@ -80,13 +82,21 @@ fn count() -> Result<Option<Costs>> {
         return Ok(None);
     }
     let programs = cargo::build_all(&["bench"], &[])?;
-    let program = programs.get("cost").context("bench has no program cost")?;
     let folder = cargo::target_folder()?.join("cost");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let file = folder.join("out");
+    let mut totals = Vec::new();
+    for name in PROGRAMS {
+        let program = programs.get(name).with_context(|| format!("bench has no program {name}"))?;
+        totals.extend(count_one(program, &folder.join(name))?);
+    }
+    Ok(Some(Costs::of_totals(totals)))
+}
+
+/// What the work of one program takes; callgrind writes to `file`, with numbers after its name.
+fn count_one(program: &Path, file: &Path) -> Result<Vec<Cost>> {
     let output = tools::VALGRIND
         .command()
         .arg("--tool=callgrind")
@@ -121,5 +131,5 @@ fn count() -> Result<Option<Costs>> {
             lines: if rest == ["cold"] { Some(next()?.lines()) } else { None },
         })
     });
-    Ok(Some(Costs::of_totals(totals.collect::<Result<_>>()?)))
+    totals.collect()
 }

@@ -105,8 +105,9 @@ impl Net {
             let most = match region.name() {
                 // What the program keeps: slots, mailboxes, tables; a service's closure.
                 "global" | "packet" | "udp.service" => usize::MAX,
-                // The table of ports.
-                "udp.inboxes" => 2,
+                // The table of ports, and what is kept.
+                "udp.inboxes" => 4,
+                "udp.outbox" => 2,
                 _ => 0,
             };
             assert!(region.pages() <= most, "{region:?}");

@@ -70,6 +70,7 @@ impl Bound<'_> {
 }
 
 /// Whether many hosts have a service at `port`, which may not be a client's then.
+#[inline]
 pub(crate) fn is_responder(port: u16) -> bool {
     RESPONDERS.contains(&port)
 }

@@ -22,7 +22,8 @@ impl<I: Network> Udp<'_, I, &'static Sockets> {
                     }
                 }
                 Output::Reply { request, reply } => {
-                    self.answer(now, Client::of(&request), reply.get())?;
+                    let packet = request.packet(&[], &[]);
+                    self.answer(now, Client::of(&request, &packet), reply.get())?;
                 }
             }
         }

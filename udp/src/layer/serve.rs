@@ -29,9 +29,9 @@ pub(super) struct Client<'r> {
 }
 
 impl<'r> Client<'r> {
-    /// The client that sent `request`.
-    pub(super) fn of(request: &'r Request) -> Self {
-        Self { packet: &request.packet, port: request.port, asked: request.asked }
+    /// The client that sent `request`, whose packet this is.
+    pub(super) fn of(request: &Request, packet: &'r Packet<'r>) -> Self {
+        Self { packet, port: request.port, asked: request.asked }
     }
 }
 
@@ -67,7 +67,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
         let (answers, service) = match self.ports.service(asked) {
             Some((answers, service)) => (answers, Some(service)),
             None if self.listing.is_at(asked) => (Answers::default(), None),
-            None if self.sockets.deliver(&Datagram { packet, header, payload, now }) => {
+            None if self.sockets.deliver(asked, &Datagram { packet, payload, now }) => {
                 self.counters.datagrams_rx += 1;
                 return Ok(());
             }
@@ -93,7 +93,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
             return self.serve_listing(now, client, payload, region);
         };
         self.counters.datagrams_rx += 1;
-        let reply = service(Datagram { packet, header, payload, now }, region);
+        let reply = service(Datagram { packet, payload, now }, region);
         self.answer(now, client, reply)
     }
 

@@ -6,10 +6,7 @@ use rt_regions::Region;
 use tasks::{SpawnError, TaskError};
 
 use super::{Bound, Udp};
-use crate::{
-    BindError, Datagram, Failure, Reply, Socket, Sockets,
-    stored::{Request, Stored},
-};
+use crate::{BindError, Datagram, Failure, Reply, Socket, Sockets, stored::Stored};
 
 /// The text for a request for which no task could be started.
 const NO_ROOM: &str = "no memory for the request now: ask again later";
@@ -122,18 +119,18 @@ where
             return Err(Failure::Refused(region.format(text)?));
         }
         let stored = Stored::new(datagram, sockets.inboxes())?;
-        let (request, turn) = (Request::new(datagram), Turn::of(&self.in_work));
-        let spawned = sockets.tasks().spawn("udp.request", async move |region| {
+        let turn = Turn::of(&self.in_work);
+        let spawned = sockets.tasks().launch("udp.request", async move |region| {
             let _turn = turn;
             let packet = stored.packet();
             let reply = (self.service)(stored.datagram(&packet), region).await;
+            let request = stored.request;
             if let Err(error) = sockets.put_out(|outbox| outbox.push_reply(request, reply)).await {
                 let line = Err(Failure::Exhausted(error));
                 if sockets.put_out(|outbox| outbox.push_reply(request, line)).await.is_err() {
                     sockets.count(|counters| counters.replies_dropped += 1);
                 }
             }
-            Ok(())
         });
         match spawned {
             Ok(_) => Err(Failure::Deferred),

@@ -38,7 +38,7 @@ pub trait SocketSupport: sealed::Sealed + Copy {
 
     /// Hands a datagram to the socket with its port; returns whether there is one.
     #[doc(hidden)]
-    fn deliver(self, datagram: &Datagram<'_>) -> bool;
+    fn deliver(self, port: u16, datagram: &Datagram<'_>) -> bool;
 
     /// Tells the socket with this port what became of a datagram; returns whether there is one.
     #[doc(hidden)]
@@ -74,7 +74,7 @@ impl SocketSupport for () {
     fn release(self, _: u16) {}
 
     #[inline]
-    fn deliver(self, _: &Datagram<'_>) -> bool {
+    fn deliver(self, _: u16, _: &Datagram<'_>) -> bool {
         false
     }
 
@@ -109,8 +109,8 @@ impl SocketSupport for &'static Sockets {
         self.release(port);
     }
 
-    fn deliver(self, datagram: &Datagram<'_>) -> bool {
-        self.deliver(datagram)
+    fn deliver(self, port: u16, datagram: &Datagram<'_>) -> bool {
+        self.deliver(port, datagram)
     }
 
     fn fail(self, port: u16, error: SocketError) -> bool {
