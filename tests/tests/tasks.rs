@@ -107,7 +107,8 @@ fn a_task_sends_unasked_to_anybody_and_knows_what_was_not_sent() {
         }
         let long = vec![7; 65_508];
         socket.send_to((PEER, 5_000).into(), &long).await?;
-        seen.borrow_mut().push(socket.receive(&room).await.unwrap_err());
+        let error = socket.receive(&room).await.unwrap_err();
+        seen.borrow_mut().push(error);
         Ok(())
     });
     spawned.unwrap();

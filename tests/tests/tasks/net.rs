@@ -1,6 +1,6 @@
 //! Two hosts with all layers and tasks, on one cable.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
 use arp::Arp;
 use ethernet::Ethernet;
@@ -117,18 +117,21 @@ impl Net {
     }
 }
 
-/// What came to a port: from where, with which time to live, and what.
+/// A datagram: where it came from, its time to live, its payload.
+type Line = (SocketAddr, u8, Vec<u8>);
+
+/// What came to a port.
 #[derive(Clone, Default)]
-pub(crate) struct Heard(std::rc::Rc<std::cell::RefCell<Vec<(SocketAddr, u8, Vec<u8>)>>>);
+pub(crate) struct Heard(Rc<RefCell<Vec<Line>>>);
 
 impl Heard {
-    pub(crate) fn take(&self) -> Vec<(SocketAddr, u8, Vec<u8>)> {
+    pub(crate) fn take(&self) -> Vec<Line> {
         self.0.take()
     }
 
     /// The payloads as text.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let text = |(_, _, payload): (_, _, Vec<u8>)| String::from_utf8(payload).unwrap();
+        let text = |(_, _, payload): Line| String::from_utf8(payload).unwrap();
         self.take().into_iter().map(text).collect()
     }
 }
