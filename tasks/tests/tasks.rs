@@ -228,7 +228,10 @@ fn an_error_is_a_line_and_the_others_go_on() {
             }
         })
         .unwrap();
-    let other = tasks.spawn("other", async move |_| Ok(tasks.sleep(SECOND).await));
+    let other = tasks.spawn("other", async move |_| {
+        tasks.sleep(SECOND).await;
+        Ok(())
+    });
     let mut lines = Vec::new();
     while tasks.is_due(at(0)) {
         tasks.run(at(0), &mut |line| lines.push(line.to_string()));
@@ -272,7 +275,10 @@ fn a_task_that_panics_ends_alone() {
             resume_unwind(Box::new("planned"))
         })
         .unwrap();
-    let other = tasks.spawn("other", async move |_| Ok(tasks.sleep_until(at(2)).await));
+    let other = tasks.spawn("other", async move |_| {
+        tasks.sleep_until(at(2)).await;
+        Ok(())
+    });
     settle(tasks, at(0));
     assert!(catch_unwind(AssertUnwindSafe(|| settle(tasks, at(1)))).is_err());
     assert_eq!((tasks.len(), tasks.current()), (1, None));

@@ -17,27 +17,28 @@ use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
-const TOWER: [(&str, &[&str]); 13] = [
+const TOWER: [(&str, &[&str]); 14] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
+    ("tasks", &["layer", "rt-regions"]),
     ("netif", &["layer", "rt-regions"]),
     ("network", &["layer", "rt-regions"]),
     ("ethernet", &["layer", "netif", "rt-regions"]),
     ("arp", &["ethernet", "layer", "netif", "rt-regions"]),
     ("ipv4", &["ethernet", "layer", "netif", "network", "rt-regions"]),
     ("icmp", &["layer", "network", "rt-regions"]),
-    ("udp", &["layer", "network", "rt-regions"]),
-    ("rt", &["layer", "netif", "rt-regions"]),
-    ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions"]),
-    ("rt-xen", &["layer", "netif", "rt", "rt-regions"]),
-    ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen"]),
+    ("udp", &["layer", "network", "rt-regions", "tasks"]),
+    ("rt", &["layer", "netif", "rt-regions", "tasks"]),
+    ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
+    ("rt-xen", &["layer", "netif", "rt", "rt-regions", "tasks"]),
+    ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen", "tasks"]),
 ];
 
 /// The crates for others that stand on an operating system, and which of ours each may depend on.
 const HOSTED: [(&str, &[&str]); 3] = [
     ("cargo-letregion/stats", &[]),
-    ("rt-unix", &["layer", "netif", "rt", "rt-regions"]),
-    ("testkit", &["layer", "netif", "network", "rt-regions"]),
+    ("rt-unix", &["layer", "netif", "rt", "rt-regions", "tasks"]),
+    ("testkit", &["layer", "netif", "network", "rt-regions", "tasks"]),
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
