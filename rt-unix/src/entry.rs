@@ -66,8 +66,10 @@ pub unsafe fn run(
     let count = usize::try_from(count).unwrap_or(0);
     let arguments: Vec<OsString> = (0..count)
         .map(|index| {
-            // SAFETY: the index is below `count`, so the caller guarantees that the pointer can be read.
-            let argument = unsafe { *arguments.add(index) };
+            // SAFETY: the caller guarantees that there are `count` pointers, and the index is below.
+            let place = unsafe { arguments.add(index) };
+            // SAFETY: so the pointer can be read.
+            let argument = unsafe { *place };
             // SAFETY: the caller guarantees that it points to a string that ends with a zero byte and stays.
             let argument = unsafe { CStr::from_ptr(argument) };
             OsString::from_vec(argument.to_bytes().to_vec())

@@ -8,8 +8,16 @@ extern crate std;
 mod arguments;
 mod config;
 mod error;
+mod own_arguments;
 mod runtime;
 
 pub use config::{Config, Settings};
 pub use error::Error;
+pub use own_arguments::OwnArguments;
 pub use runtime::{Runtime, Wake, packet_region};
+
+/// Items for the macros of this crate, and for the tests of platforms.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::own_arguments::{is_free, set};
+}
