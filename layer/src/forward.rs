@@ -7,7 +7,8 @@
 ///
 /// The layer needs a field `counters`, declared with [`counters!`](crate::counters). For `configure` it also needs a
 /// field `log`, a `bool`, which is all that this method sets. If the name is followed by `in` and another field, that
-/// field's method `stats` returns the counters instead.
+/// field's method `stats` returns the counters instead. If it is followed by `and` and a field of type
+/// `Option<&dyn ServiceCounters>`, those are shown after the layer's own.
 ///
 /// ```
 /// use layer::{Instant, Layer, Rx};
@@ -46,7 +47,10 @@
 /// ```
 #[macro_export]
 macro_rules! forward {
-    ($below:ident: $Below:ident, $name:literal $(in $value:ident)? $(; $($method:ident),+)?) => {
+    (
+        $below:ident: $Below:ident, $name:literal $(in $value:ident)? $(and $service:ident)?
+        $(; $($method:ident),+)?
+    ) => {
         type Error = $Below::Error;
         type Event = $Below::Event;
 
@@ -57,6 +61,9 @@ macro_rules! forward {
         fn counters(&self, visit: &mut dyn FnMut($crate::Counter)) {
             self.$below.counters(visit);
             $crate::forward!(@stats self $($value)?).visit(visit);
+            $(if let Some(service) = self.$service {
+                $crate::ServiceCounters::visit(service, visit);
+            })?
         }
 
         $($($crate::forward!(@$method $below $Below $name);)+)?

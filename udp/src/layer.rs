@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use layer::{Instant, Layer, Networks, PartialChecksum, Payload, Rx, Setup};
+use layer::{Instant, Layer, Networks, PartialChecksum, Payload, Rx, ServiceCounters, Setup};
 use managed::ManagedSlice;
 use network::{
     Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
@@ -87,6 +87,8 @@ pub struct Udp<'g, I> {
     network: I,
     ports: Ports<'g>,
     counters: Counters,
+    /// What the services count, which is shown after our own.
+    service: Option<&'g dyn ServiceCounters>,
     /// The networks whose requests are accepted. `None` accepts all.
     clients: Option<Networks>,
     listing: Listing,
@@ -124,6 +126,7 @@ impl<'g, I> Udp<'g, I> {
             network,
             ports,
             counters: Counters::default(),
+            service: None,
             clients: None,
             listing: Listing::none(),
             lines,
@@ -135,6 +138,15 @@ impl<'g, I> Udp<'g, I> {
     #[must_use]
     pub fn with_clients(self, clients: Option<Networks>) -> Self {
         Self { clients, ..self }
+    }
+
+    /// Shows what the services count with the counters of the layers: in the report at the end, and on the port that
+    /// answers with all counters. `--log` turns on the log of the services by their names.
+    ///
+    /// [`layer::service_counters!`] declares them.
+    #[must_use]
+    pub fn with_service_counters(self, counters: &'g dyn ServiceCounters) -> Self {
+        Self { service: Some(counters), ..self }
     }
 
     /// Sets the limit for the lines that tell clients why there is no reply: `per_second` in the long run, `burst` at
@@ -293,7 +305,7 @@ impl<I: Network> Udp<'_, I> {
 impl<I: Network> Layer for Udp<'_, I> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "udp"; unclaimed, next_deadline, ready);
+    layer::forward!(network: I, "udp" and service; unclaimed, next_deadline, ready);
 
     fn receive<'r>(
         &mut self,
@@ -317,6 +329,10 @@ impl<I: Network> Layer for Udp<'_, I> {
 
     fn configure(&mut self, setup: &mut Setup<'_>) {
         setup.turn_on("udp", &mut self.log);
+        // Only where there is a log, so that a program without one has no code for it.
+        if let (Some(_), Some(service)) = (setup.log, self.service) {
+            service.configure(setup);
+        }
         if setup.clients.is_some() {
             self.clients = setup.clients.take();
         }

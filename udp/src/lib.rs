@@ -16,5 +16,5 @@ mod wire;
 pub use self::layer::{Bound, Counters, Udp};
 pub use error::BindError;
 pub use ports::PortSlot;
-pub use service::{Datagram, Failure, Reply, Undelivered};
+pub use service::{Datagram, Failure, IntoFailure, Reply, Undelivered};
 pub use wire::{HEADER_LEN, ParseError, UdpHeader};
