@@ -12,7 +12,7 @@ use lab::{
     tools::{self, succeed, typed},
 };
 
-use crate::{assembly, fuzz, memory, packages, supply, tower};
+use crate::{assembly, examples, fuzz, memory, packages, supply, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -64,6 +64,7 @@ pub fn all(quick: bool) -> Result<()> {
         )
     })?;
     step("packages for others", packages::check)?;
+    step("examples in projects of their own", examples::check)?;
     if !quick {
         step("machine code without the profiler", assembly::check_profile_is_free)?;
         step("licences and sources", supply::deny)?;
