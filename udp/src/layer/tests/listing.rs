@@ -91,9 +91,9 @@ fn what_a_service_counts_is_listed_after_the_layers() {
         let mut udp = udp.with_service_counters(store);
         udp.bind(8080, |request, _| {
             if request == b"k" {
-                store.hits.add(1)
+                store.hits.add(1);
             } else {
-                store.misses.add(1)
+                store.misses.add(1);
             }
             Ok(request)
         })
