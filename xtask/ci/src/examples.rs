@@ -1,13 +1,7 @@
 //! The examples of the READMEs of the crates for others, as a reader would try them: each in a project of its own outside
 //! of this repository, with the dependencies that the README names.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    process::{self, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{fmt::Write as _, fs, path::Path, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use lab::cargo;
@@ -44,10 +38,14 @@ pub fn check() -> Result<()> {
         let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
         let path = folder.join("README.md");
         let text = fs::read_to_string(&path).with_context(|| path.to_string())?;
+        // A program is not called by another one.
+        if package.targets.iter().any(|target| target.is_bin()) && !text.contains("```rust") {
+            continue;
+        }
         projects.extend(examples(&package.name, &text).with_context(|| path.to_string())?);
     }
     let target = metadata.target_directory.join("examples");
-    check_projects(&projects, target.as_std_path())
+    check_projects(&projects, "abort", target.as_std_path())
 }
 
 /// The examples of a README.
@@ -107,12 +105,14 @@ fn program(example: &str) -> String {
     format!("fn main(){result} {{\n{source}}}\n")
 }
 
-/// Checks the projects in a new folder outside of the repository. What is compiled is kept in `target`.
-fn check_projects(projects: &[Project], target: &Path) -> Result<()> {
-    let folder = Folder::new()?;
+/// Checks the projects in a new folder outside of the repository, with this setting of `panic`. What is compiled is kept
+/// in `target`.
+fn check_projects(projects: &[Project], panic: &str, target: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a folder for the projects")?;
+    let folder = folder.path();
     let mut members = String::new();
     for Project { name, dependencies, source } in projects {
-        let project = folder.0.join(name);
+        let project = folder.join(name);
         fs::create_dir_all(project.join("src"))?;
         let root = cargo::root().display();
         let dependencies = dependencies.replace(CLONE, &format!("\"{root}/"));
@@ -124,11 +124,11 @@ fn check_projects(projects: &[Project], target: &Path) -> Result<()> {
         write!(members, "{name:?}, ")?;
     }
     let workspace = format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[profile.dev]\npanic = \"abort\"\n"
+        "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[profile.dev]\npanic = {panic:?}\n"
     );
-    fs::write(folder.0.join("Cargo.toml"), workspace)?;
+    fs::write(folder.join("Cargo.toml"), workspace)?;
     // The same versions as in the repository.
-    fs::copy(cargo::root().join("Cargo.lock"), folder.0.join("Cargo.lock"))?;
+    fs::copy(cargo::root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
     for is_guest in [false, true] {
         let names = projects.iter().filter(|project| project.is_guest() == is_guest);
         let names: Vec<_> = names.map(|project| ["--package", &project.name]).collect();
@@ -136,7 +136,7 @@ fn check_projects(projects: &[Project], target: &Path) -> Result<()> {
             continue;
         }
         let output = cargo::cargo()
-            .current_dir(&folder.0)
+            .current_dir(folder)
             .args(["check", "--quiet", "--target-dir"])
             .arg(target)
             .args(names.concat())
@@ -147,26 +147,6 @@ fn check_projects(projects: &[Project], target: &Path) -> Result<()> {
         ensure!(output.status.success(), "{}", said.trim());
     }
     Ok(())
-}
-
-/// A folder of our own, removed when it is forgotten.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let (process, count) = (process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(format!("letregion-examples-{process}-{count}"));
-        fs::create_dir(&path).with_context(|| path.display().to_string())?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is a few small files in a folder for such.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]
@@ -204,13 +184,39 @@ mod tests {
         assert_eq!(error, "it has no example");
     }
 
+    /// What the compiler says of the examples of a README.
+    fn refusal(readme: &str, panic: &str) -> String {
+        let target = metadata().unwrap().target_directory.join("examples");
+        let result = check_projects(&examples("x", readme).unwrap(), panic, target.as_std_path());
+        result.map_or_else(|error| error.to_string(), |()| "fine".into())
+    }
+
     /// The check is worth something only if it refuses what it is there for.
     #[test]
     fn an_example_that_needs_more_than_is_named_is_refused() {
-        let readme = README.replace("use rt::Config;", "use rt::Config;\nuse layer::Instant;");
-        let target = metadata().unwrap().target_directory.join("examples");
-        let error = check_projects(&examples("x", &readme).unwrap(), target.as_std_path());
-        let error = error.unwrap_err().to_string();
+        let error = refusal(&README.replace("use rt::", "use layer::Instant;\nuse rt::"), "abort");
         assert!(error.contains("unresolved import `layer`"), "{error}");
+    }
+
+    #[test]
+    fn a_guest_that_would_not_link_is_refused_in_words() {
+        let path = cargo::root().join("letregion/README.md");
+        let readme = fs::read_to_string(path).unwrap();
+        let with = |features: &str| {
+            let named = readme.replace(
+                "letregion/letregion\" }",
+                &format!("letregion/letregion\", {features} }}"),
+            );
+            assert_ne!(named, readme);
+            named
+        };
+        let guest = with("default-features = false, features = [\"xen\"]");
+        assert_eq!(refusal(&guest, "abort"), "fine");
+        let error = refusal(&guest, "unwind");
+        assert!(error.contains("error: a guest of Xen does not unwind: set `panic ="), "{error}");
+        let error = refusal(&with("features = [\"xen\"]"), "abort");
+        assert!(error.contains("error: a guest of Xen has no Linux process in it"), "{error}");
+        let error = refusal(&with("default-features = false"), "abort");
+        assert!(error.contains("error: a program needs a platform"), "{error}");
     }
 }
