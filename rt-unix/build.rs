@@ -1,4 +1,4 @@
-//! Links the tests of this crate as an app is linked, so that the log can be tested. The package alone is without the
+//! Links the tests and examples of this crate as an app is linked, so that the log can be tested. The package alone is without the
 //! script of the apps, and has nothing to link.
 
 use std::{env, path::Path};
@@ -9,8 +9,10 @@ fn main() {
         let script = Path::new(&here).with_file_name("apps").join("defmt.ld");
         if script.is_file() {
             println!("cargo::rerun-if-changed={}", script.display());
-            println!("cargo::rustc-link-arg-tests=-no-pie");
-            println!("cargo::rustc-link-arg-tests=-T{}", script.display());
+            for what in ["tests", "examples"] {
+                println!("cargo::rustc-link-arg-{what}=-no-pie");
+                println!("cargo::rustc-link-arg-{what}=-T{}", script.display());
+            }
         }
     }
     println!("cargo::rerun-if-changed=build.rs");

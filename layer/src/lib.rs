@@ -19,6 +19,7 @@ mod offload;
 mod payload;
 mod replaced;
 mod report;
+mod service_counters;
 mod setup;
 pub mod split;
 mod time;
@@ -34,6 +35,7 @@ pub use offload::{Offloads, PartialChecksum, TxOffload};
 pub use payload::{Payload, SMALL, Slice, share};
 pub use replaced::Replaced;
 pub use report::report;
+pub use service_counters::{Count, ServiceCounters};
 pub use setup::Setup;
 pub use time::Instant;
 

@@ -181,6 +181,11 @@ mod tests {
     }
 
     #[test]
+    fn no_program_has_an_argument_of_these_names() {
+        assert!(NAMES.into_iter().all(|name| !rt::private::is_free(name)));
+    }
+
+    #[test]
     fn an_argument_that_is_given_twice_is_refused_and_both_are_shown() {
         let error = read(&["--memory=1M", "x", "--memory", "2M"]).unwrap_err();
         let words = "--memory=1M and --memory=2M: given twice, expected once";

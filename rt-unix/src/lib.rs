@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod entry;
 mod limits;
 #[cfg(feature = "defmt")]
 mod log;
@@ -17,6 +18,7 @@ mod words;
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     env,
+    ffi::OsString,
     io::{self, Write as _},
     panic,
     process::ExitCode,
@@ -27,6 +29,12 @@ pub use rt::{Error, Runtime};
 pub use runtime::{Event, Rt};
 
 use words::say;
+
+/// Items for the macros of this crate.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::entry::run;
+}
 
 /// Writes `fn main`: `rt_unix::main!(echo)` starts the runtime and calls
 /// `fn echo(rt: &mut Rt) -> Result<(), Error>`, see [`start`]. The name in messages is that of the program.
@@ -44,9 +52,18 @@ macro_rules! main {
 /// or that of the error. The message of the error is printed after `name` on standard error. The message of
 /// an error with status 0 (`--help`) goes to standard output, because it was asked for.
 pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> ExitCode {
+    ExitCode::from(start_with(name, env::args_os().skip(1), service))
+}
+
+/// Does what [`start`] does, with these arguments; returns the exit status.
+fn start_with(
+    name: &str,
+    arguments: impl Iterator<Item = OsString>,
+    service: impl FnOnce(&mut Rt) -> Result<(), Error>,
+) -> u8 {
     words::open_errors();
     panic::set_hook(Box::new(say_panic));
-    let status = match Rt::new(env::args_os().skip(1)).and_then(|mut rt| service(&mut rt)) {
+    let status = match Rt::new(arguments).and_then(|mut rt| service(&mut rt)) {
         Ok(()) => 0,
         Err(error) if error.status() == 0 => {
             // Nobody is left to be told that nobody reads this.
@@ -60,7 +77,7 @@ pub fn start(name: &str, service: impl FnOnce(&mut Rt) -> Result<(), Error>) -> 
         }
     };
     words::end();
-    ExitCode::from(status)
+    status
 }
 
 /// Prints why the process panics. The hook of the standard library would wait for a reader.

@@ -168,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn no_program_has_an_argument_of_these_names() {
+        for name in ["--memory", "--pcap", "--profile", "--profile-every", "--entropy"] {
+            assert!(!matches!(look(name, &mut None), Look::Others), "{name}");
+            assert!(!rt::private::is_free(name), "{name}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_on_xen_is_refused() {
         for (line, words) in [
             ("--memory=64M", "--memory=64M: on Xen the memory is that of the domain: memory= in"),

@@ -74,6 +74,22 @@ macro_rules! main {
     };
 }
 
+/// Makes a program of a service whose source is a program of other platforms too: `rt_xen::program!(echo)` does what
+/// [`main!`](crate::main) does, but writes nothing in unit tests, which run on the host.
+///
+/// The program begins with `#![cfg_attr(not(test), no_std, no_main)]`, and is linked as the README says.
+#[macro_export]
+macro_rules! program {
+    ($service:ident) => {
+        #[cfg(not(test))]
+        $crate::main!($service);
+
+        // The service counts as used there too.
+        #[cfg(test)]
+        const _: fn(&mut $crate::Rt) -> ::core::result::Result<(), $crate::Error> = $service;
+    };
+}
+
 /// Makes a program a guest on the bare machine, without a runtime: `rt_xen::entry!(|machine| …)` calls the closure or
 /// function with the [`Machine`]. It must not return; see [`finish`].
 ///
@@ -81,6 +97,13 @@ macro_rules! main {
 #[macro_export]
 macro_rules! entry {
     ($program:expr) => {
+        // Before hundreds of errors of the linker.
+        #[cfg(panic = "unwind")]
+        ::core::compile_error!(
+            "a guest of Xen does not unwind: set `panic = \"abort\"` in the profile that it is built with \
+             (`[profile.dev]`, `[profile.release]`), or build it with `cargo letregion build --on xen`"
+        );
+
         $crate::private::pvh::xen_elfnote_phys32_entry!($crate::private::letregion_entry);
 
         #[unsafe(no_mangle)]

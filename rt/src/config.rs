@@ -6,8 +6,9 @@ use layer::{Cidr, Dotted, Layer, Networks, ParseNetworksError, Setup, split::spl
 use netif::MacAddr;
 
 use crate::{
-    Error, Runtime,
+    Error, OwnArguments, Runtime,
     arguments::{self, Argument, bad, refused},
+    own_arguments::NoneOfItsOwn,
 };
 
 /// The address of a service without `--ipv4`.
@@ -19,20 +20,32 @@ const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
 /// Why an address is refused that no host can have.
 const NO_HOST: &str = "no host has this address: ";
 
-/// Makes [`ARGUMENTS`] and [`USAGE`] of rows: a name and its line in the list, what is expected, and how the
-/// value is set.
-macro_rules! arguments {
+/// Makes [`ARGUMENTS`], [`NAMES`], [`USAGE`] and `usage!` of rows: a name and its line in the list, what is expected, and
+/// how the value is set.
+macro_rules! rows {
     ($($name:literal $listed:literal, $expected:expr, $set:expr;)*) => {
         /// What `--help` says.
         pub(crate) const USAGE: &str = concat!("arguments:", $("\n  ", $name, $listed),*);
 
+        /// What `--help` says, as a literal that more can be added to.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! usage {
+            () => {
+                concat!("arguments:", $("\n  ", $name, $listed),*)
+            };
+        }
+
+        /// The names of all arguments.
+        pub(crate) const NAMES: [&str; [$($name),*].len()] = [$($name),*];
+
         /// All arguments.
-        pub(crate) static ARGUMENTS: [Argument; [$($name),*].len()] =
+        pub(crate) static ARGUMENTS: [Argument; NAMES.len()] =
             [$(Argument { name: $name, expected: $expected, set: $set }),*];
     };
 }
 
-arguments! {
+rows! {
     "--ipv4" "=ADDRESS/PREFIX     our address and network (10.0.0.2/24)",
         "the address of a host with its prefix: 10.0.0.2/24",
         |config, value| {
@@ -138,14 +151,22 @@ impl<'a> Settings<'a> {
     #[inline(never)]
     pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let mut config = Settings::default();
-        arguments::read(&mut config, &mut args.into_iter())?;
+        arguments::read(&mut config, &mut args.into_iter(), &mut NoneOfItsOwn)?;
         config.check()?;
         Ok(config)
     }
 
+    /// Reads arguments of the program's own among the others, see [`arguments!`](crate::arguments).
+    pub fn with_arguments<S, const N: usize>(own: OwnArguments<'a, S, N>) -> OwnArguments<'a, S, N>
+    where
+        S: FnMut(&str, &'a str) -> bool,
+    {
+        own
+    }
+
     /// Refuses arguments that are right alone but not together.
     #[inline(never)]
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let &Self { ipv4, tower: Setup { gateway, .. }, .. } = self;
         // A gateway outside our network is on our link too, for example if each host is a network of its own.
         if let Some(gateway) = gateway

@@ -8,11 +8,19 @@ extern crate std;
 mod arguments;
 mod config;
 mod error;
+mod own_arguments;
 mod runtime;
 mod task_store;
 
 pub use config::{Config, Settings};
 pub use error::Error;
+pub use own_arguments::OwnArguments;
 pub use runtime::{Runtime, Wake, packet_region};
 pub use task_store::TaskStore;
 pub use tasks::{Pace, SpawnError, TaskError, TaskRef, Tasks, yield_now};
+
+/// Items for the macros of this crate, and for the tests of platforms.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::own_arguments::{is_free, set};
+}

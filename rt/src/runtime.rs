@@ -194,19 +194,19 @@ pub trait Runtime {
         match tower.receive(now, packet)? {
             Rx::Item(item) => tower.unclaimed(now, item)?,
             Rx::Handled => {}
-            Rx::Idle => match tasks {
-                Some(tasks) if tasks.is_due(now) => {}
-                tasks => {
-                    let deadline = tasks.and_then(|tasks| tasks.next_deadline());
-                    let deadline = Instant::earliest(tower.next_deadline(), deadline);
+            Rx::Idle => {
+                let deadline = tower.next_deadline();
+                let deadline = tasks.map_or(deadline, |tasks| tasks.deadline(now, deadline));
+                if deadline != Some(Instant::ZERO) {
                     // Asked for each time: an interface that comes back may have another event.
                     return self.wait(&tower.event(), deadline);
                 }
-            },
+            }
         }
         if let Some(tasks) = tasks {
             // Read again: what was due may have taken long.
-            tasks.run(self.now(), &mut |line| self.print(line));
+            let now = self.now();
+            tasks.run(now, &mut printer(self));
         }
         self.packet_served(now);
         Ok(self.pending_request())
@@ -263,5 +263,10 @@ where
 /// Prints the counters of every layer and the regions.
 fn report<L: Layer>(runtime: &mut impl Runtime, tower: &L) {
     let pool = runtime.pool();
-    layer::report(tower, pool, false, &mut |line| runtime.print(line));
+    layer::report(tower, pool, false, &mut printer(runtime));
+}
+
+/// Prints lines. One closure for all, of which there is one copy.
+fn printer(runtime: &mut impl Runtime) -> impl FnMut(fmt::Arguments<'_>) {
+    |line| runtime.print(line)
 }

@@ -116,6 +116,15 @@ pub trait PollTasks {
     /// The earliest moment that a task waits for.
     fn next_deadline(&self) -> Option<Instant>;
 
+    /// How long a loop may sleep that has nothing else to do before `other`: until the earlier of `other` and the
+    /// [next deadline](Self::next_deadline). It is [`Instant::ZERO`] if a task [is due](Self::is_due).
+    fn deadline(&self, now: Instant, other: Option<Instant>) -> Option<Instant> {
+        if self.is_due(now) {
+            return Some(Instant::ZERO);
+        }
+        Instant::earliest(other, self.next_deadline())
+    }
+
     /// Polls the tasks that are due at `now`: those that were woken, up to 32, and one of those that have yielded. `say`
     /// prints a line for each that ended with an error.
     fn run(&'static self, now: Instant, say: &mut dyn FnMut(fmt::Arguments<'_>));

@@ -6,6 +6,7 @@ fn misuse_does_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/*/pass.rs");
     for rule in [
+        "errors_of_a_service",
         "layers_in_order",
         "no_destructors",
         "one_machine",

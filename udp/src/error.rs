@@ -36,7 +36,7 @@ impl fmt::Display for BindError {
             Self::NotBound(port) => write!(f, "no service is bound to port {}", u64::from(port)),
             Self::Full { most } => write!(f, "all {most} places for ports are taken"),
             Self::Exhausted(_) => f.write_str("no memory for what the service keeps"),
-            Self::Closed => f.write_str("the program ends, so no task is started"),
+            Self::Closed => f.write_str("the program ends"),
         }
     }
 }

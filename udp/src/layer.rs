@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use layer::{Instant, Layer, Networks, PartialChecksum, Payload, Rx, Setup};
+use layer::{Instant, Layer, Networks, PartialChecksum, Payload, Rx, ServiceCounters, Setup};
 use managed::ManagedSlice;
 use network::{
     Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent, TokenBucket,
@@ -95,6 +95,8 @@ pub struct Udp<'g, I, T = ()> {
     sockets: T,
     seed: u128,
     counters: Counters,
+    /// What the services count, which is shown after our own.
+    service: Option<&'g dyn ServiceCounters>,
     /// The networks whose requests are accepted. `None` accepts all.
     clients: Option<Networks>,
     listing: Listing,
@@ -134,6 +136,7 @@ impl<'g, I> Udp<'g, I> {
             sockets: (),
             seed,
             counters: Counters::default(),
+            service: None,
             clients: None,
             listing: Listing::none(),
             lines,
@@ -150,13 +153,23 @@ impl<'g, I> Udp<'g, I> {
         self,
         tasks: &'static Tasks,
     ) -> Result<Udp<'g, I, &'static Sockets>, BindError> {
-        let Self { network, ports, sockets: (), seed, counters, clients, listing, lines, log } =
-            self;
+        let Self {
+            network,
+            ports,
+            sockets: (),
+            seed,
+            counters,
+            service,
+            clients,
+            listing,
+            lines,
+            log,
+        } = self;
         let sockets = Sockets::new(tasks, seed)?;
         for port in ports.iter().chain(listing.port()) {
             sockets.reserve(port)?;
         }
-        Ok(Udp { network, ports, sockets, seed, counters, clients, listing, lines, log })
+        Ok(Udp { network, ports, sockets, seed, counters, service, clients, listing, lines, log })
     }
 }
 
@@ -165,6 +178,15 @@ impl<'g, I, T: SocketSupport> Udp<'g, I, T> {
     #[must_use]
     pub fn with_clients(self, clients: Option<Networks>) -> Self {
         Self { clients, ..self }
+    }
+
+    /// Shows what the services count with the counters of the layers: in the report at the end, and on the port that
+    /// answers with all counters. `--log` turns on the log of the services by their names.
+    ///
+    /// [`layer::service_counters!`] declares them.
+    #[must_use]
+    pub fn with_service_counters(self, counters: &'g dyn ServiceCounters) -> Self {
+        Self { service: Some(counters), ..self }
     }
 
     /// Sets the limit for the lines that tell clients why there is no reply: `per_second` in the long run, `burst` at
@@ -329,7 +351,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
 impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "udp" and sockets; unclaimed, next_deadline, ready);
+    layer::forward!(network: I, "udp" and sockets and service; unclaimed, next_deadline, ready);
 
     fn receive<'r>(
         &mut self,
@@ -356,6 +378,10 @@ impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
 
     fn configure(&mut self, setup: &mut Setup<'_>) {
         setup.turn_on("udp", &mut self.log);
+        // Only where there is a log, so that a program without one has no code for it.
+        if let (Some(_), Some(service)) = (setup.log, self.service) {
+            service.configure(setup);
+        }
         if setup.clients.is_some() {
             self.clients = setup.clients.take();
         }

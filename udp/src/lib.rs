@@ -18,6 +18,6 @@ mod wire;
 pub use self::layer::{Bound, Counters, Udp};
 pub use error::BindError;
 pub use ports::PortSlot;
-pub use service::{Datagram, Failure, Reply, Undelivered};
+pub use service::{Datagram, Failure, IntoFailure, Reply, Undelivered};
 pub use sockets::{AskError, Socket, SocketCounters, SocketError, SocketSupport, Sockets};
 pub use wire::{HEADER_LEN, ParseError, UdpHeader};

@@ -115,9 +115,28 @@ pub enum Failure<'r> {
     Deferred,
 }
 
-impl From<Exhausted> for Failure<'_> {
-    fn from(exhausted: Exhausted) -> Self {
-        Self::Exhausted(exhausted)
+/// An error with which `?` ends a request. Errors of your own may implement it, to say in words what the client is told.
+// Of this, the compiler shows only the label where `?` meets the error.
+#[diagnostic::on_unimplemented(
+    message = "a service does not say what the client is told of a `{Self}`",
+    label = "say what the client is told of a `{Self}`: `.map_err(|_| Failure::Refused(\"expected ...\"))?`, or send nothing: `.map_err(|_| Failure::Silent)?`"
+)]
+pub trait IntoFailure<'r> {
+    /// What becomes of the request.
+    fn into_failure(self) -> Failure<'r>;
+}
+
+impl<'r> IntoFailure<'r> for Exhausted {
+    #[inline]
+    fn into_failure(self) -> Failure<'r> {
+        Failure::Exhausted(self)
+    }
+}
+
+impl<'r, E: IntoFailure<'r>> From<E> for Failure<'r> {
+    #[inline]
+    fn from(error: E) -> Self {
+        error.into_failure()
     }
 }
 
@@ -126,8 +145,7 @@ impl fmt::Display for Failure<'_> {
         match self {
             Self::Exhausted(exhausted) => write!(f, "out of memory: {exhausted}"),
             Self::Refused(reason) => f.write_str(reason),
-            Self::Silent => f.write_str("no answer"),
-            Self::Deferred => f.write_str("the answer comes later"),
+            Self::Silent | Self::Deferred => f.write_str("no answer"),
         }
     }
 }

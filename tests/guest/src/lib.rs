@@ -2,6 +2,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod store;
+
 /// How a domain ends (`sched.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -169,6 +171,11 @@ pub const RUNTIME_CASES: &[Case] = &[
             "stack ",
             "unharmed",
         ],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime store",
+        console: &["stored 1792 keys, refused 16, found 1792, again 1792", "region ", "still here"],
         end: End::PowerOff,
     },
     Case { command: "runtime break", console: &["guest: the device is broken"], end: End::Crash },

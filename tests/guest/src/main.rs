@@ -4,10 +4,15 @@
 
 use core::{arch::asm, hint::black_box, ptr, sync::atomic::AtomicU8};
 
-use rt_regions::{PAGE_SIZE, Region};
+use guest::store::{self, Outcome};
+use rt_regions::{NoHeap, PAGE_SIZE, Region};
 use rt_xen::{Error, Machine, Rt, Runtime as _, Wake, finish, print, start};
 
 mod tables;
+
+/// `hashbrown` is linked with the crate `alloc`, which asks for it and never uses it.
+#[global_allocator]
+static HEAP: NoHeap = NoHeap;
 
 rt_xen::entry!(|machine| match machine.command_line.strip_prefix("runtime ") {
     Some(_) => start("guest", machine, with_runtime),
@@ -50,6 +55,15 @@ fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
         "refuse" => return Err(Error::new(2, "--no: unknown")),
         "panic" => panic!("{} is not 8", black_box(7)),
         "spin" => spin(rt),
+        "store" => {
+            let Outcome { stored, refused, found, again } = store::exercise(rt.pool())?;
+            rt.print(format_args!(
+                "stored {stored} keys, refused {refused}, found {found}, again {again}"
+            ));
+            let pool = rt.pool();
+            pool.report(&mut |line| rt.print(line));
+            rt.print(format_args!("still here"));
+        }
         fault => return provoke(fault, rt.memory()),
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 pub mod assembly;
 pub mod checks;
+pub mod examples;
 pub mod fetched;
 pub mod fuzz;
 pub mod memory;

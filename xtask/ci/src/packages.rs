@@ -14,7 +14,7 @@ use lab::{cargo::cargo, tools::succeed};
 use crate::metadata::{is_public, metadata, without_prefix};
 
 /// The packages whose name needs no prefix, because on crates.io it belongs to nobody else.
-const WITHOUT_PREFIX: [&str; 1] = ["rt-regions"];
+const WITHOUT_PREFIX: [&str; 2] = ["letregion", "rt-regions"];
 
 /// What is in every package: nothing else of the repository comes with it.
 const FILES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];

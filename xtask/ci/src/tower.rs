@@ -34,11 +34,31 @@ const TOWER: [(&str, &[&str]); 14] = [
     ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen", "tasks"]),
 ];
 
-/// The crates for others that stand on an operating system, and which of ours each may depend on.
-const HOSTED: [(&str, &[&str]); 3] = [
+/// The crates for others that stand on an operating system, or may, and which of ours each may depend on.
+const HOSTED: [(&str, &[&str]); 4] = [
     ("cargo-letregion/stats", &[]),
     ("rt-unix", &["layer", "netif", "rt", "rt-regions", "tasks"]),
     ("testkit", &["layer", "netif", "network", "rt-regions", "tasks"]),
+    (
+        "letregion",
+        &[
+            "arp",
+            "ethernet",
+            "icmp",
+            "ipv4",
+            "layer",
+            "netif",
+            "netif-tap",
+            "netif-xen",
+            "network",
+            "rt",
+            "rt-regions",
+            "rt-unix",
+            "rt-xen",
+            "tasks",
+            "udp",
+        ],
+    ),
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.

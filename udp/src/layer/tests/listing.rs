@@ -74,3 +74,57 @@ fn its_port_is_taken() {
         assert!(udp.bind(9100, |request, _region| Ok(request)).is_ok());
     });
 }
+
+layer::service_counters! {
+    struct Store of "kv" {
+        hits,
+        misses,
+    }
+}
+
+#[test]
+fn what_a_service_counts_is_listed_after_the_layers() {
+    with_pool(16, |pool| {
+        let table = Region::new(pool, "table");
+        let store = table.alloc(Store::default()).unwrap();
+        let udp = Udp::new(FakeNetwork::default(), 7, &table).unwrap();
+        let mut udp = udp.with_service_counters(store);
+        udp.bind(8080, |request, _| {
+            if request == b"k" {
+                store.hits.add(1);
+            } else {
+                store.misses.add(1);
+            }
+            Ok(request)
+        })
+        .unwrap();
+        udp.serve_counters(Some(9100), own()).unwrap();
+        let mut region = Region::new(pool, "packet");
+        for request in [b"k", b"x", b"k"] {
+            let bytes = datagram(CLIENT, SocketAddr::new(OURS, 8080), request);
+            receive(&mut udp, &region, packet(bytes.leak()));
+            udp.network.sent.clear();
+        }
+        assert_eq!(ask(&mut udp, &mut region, b"eth0.kv"), "eth0.kv.hits 2\neth0.kv.misses 1\n");
+        let all = ask(&mut udp, &mut region, b"");
+        let place = |line: &str| all.find(line).unwrap_or_else(|| panic!("{line}: {all}"));
+        assert!(place("eth0.udp.paths_unconfirmed") < place("eth0.kv.hits"));
+        assert!(place("eth0.kv.misses 1\n") < place("pool pages"));
+    });
+}
+
+#[test]
+fn the_log_of_a_service_is_found_by_its_name() {
+    with_pool(16, |pool| {
+        let table = Region::new(pool, "table");
+        let store = table.alloc(Store::default()).unwrap();
+        let udp = Udp::new(FakeNetwork::default(), 7, &table).unwrap();
+        let mut udp = udp.with_service_counters(store);
+        for (name, found) in [("kva", false), ("udp", true), ("kv", true)] {
+            let mut setup = Setup::default();
+            setup.log = Some(name);
+            udp.configure(&mut setup);
+            assert_eq!((setup.found_log(), store.log()), (found, name == "kv"), "{name}");
+        }
+    });
+}

@@ -10,7 +10,7 @@ use crate::metadata::metadata;
 /// The packages that may have unsafe code, and why. All others forbid it.
 const ALLOWED: [(&str, &str); 7] = [
     ("rt-regions", "memory that is handed out"),
-    ("letregion-rt-unix", "memory that is mapped, signals, the sandbox"),
+    ("letregion-rt-unix", "memory that is mapped, signals, the sandbox, the arguments of `main`"),
     ("letregion-rt-xen", "hypercalls, shared pages, the entry of the guest"),
     ("letregion-netif-tap", "the control of a TAP device"),
     ("letregion-netif-xen", "pages that are shared with another domain"),
