@@ -13,6 +13,8 @@ use crate::{Error, virtio};
 /// `TUNSETIFF` (`linux/if_tun.h`): makes an open `/dev/net/tun` the interface of the given name. The
 /// header says that it takes an `int`; the driver takes a `struct ifreq`.
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
+/// `TUNSETPERSIST`: whether the interface stays when nobody has it open. Its argument is the number itself.
+const TUNSETPERSIST: Opcode = opcode::write::<i32>(b'T', 203);
 /// `TUNSETOFFLOAD`: what the kernel may leave undone in the frames that are read. Its argument is the number
 /// itself.
 const TUNSETOFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
@@ -121,6 +123,19 @@ pub(crate) fn open(
     let device = attach(name, FLAGS)?;
     take_back(&device);
     Ok((device, OffloadLevel::None))
+}
+
+/// Creates the TAP device `name`, which stays when nobody has it open, so that it can be given addresses before a
+/// program opens it: `ip tuntap add dev NAME mode tap`.
+///
+/// # Errors
+/// Those of [`Tap::open`](crate::Tap::open), and that the interface cannot be made to stay.
+pub fn create(name: &'static str) -> Result<(), Error> {
+    let device = attach(name, FLAGS)?;
+    // SAFETY: TUNSETPERSIST takes a number and no pointer.
+    let call = unsafe { IntegerSetter::<TUNSETPERSIST>::new_usize(1) };
+    // SAFETY: likewise.
+    unsafe { ioctl(&device, call) }.map_err(|errno| Error::System("TUNSETPERSIST", errno))
 }
 
 /// Agrees with the kernel on the work that it does; none if the device cannot have a header.
@@ -242,6 +257,7 @@ mod tests {
     #[test]
     fn the_opcodes_are_those_of_the_header() {
         assert_eq!(TUNSETIFF, 0x4004_54ca);
+        assert_eq!(TUNSETPERSIST, 0x4004_54cb);
         assert_eq!(TUNSETOFFLOAD, 0x4004_54d0);
         assert_eq!(TUNSETVNETHDRSZ, 0x4004_54d8);
         assert_eq!(TUNSETTXFILTER, 0x4004_54d1);

@@ -16,6 +16,7 @@ pub mod testing;
 mod virtio;
 
 pub use counters::Counters;
+pub use device::create;
 pub use error::Error;
 pub use tap::Tap;
 
