@@ -1,111 +1,147 @@
-//! `cargo xtask run`: a service in a network of its own, and requests to it.
+//! `cargo letregion run`: a service in a network of its own, and requests to it.
 
+mod forward;
+mod listen;
+mod prompt;
+mod summary;
 mod unix;
 mod xen;
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
+    ffi::{OsStr, OsString},
+    io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
 
-use anyhow::{Context, Result};
-use lab::interrupt;
+use anyhow::{Context as _, Result};
+use lab::{Network, cargo::Service, check_length};
 
+use self::prompt::Lines;
 pub(crate) use self::{
+    forward::Forward,
     unix::on_unix,
-    xen::{Guest, GuestOptions, on_xen},
+    xen::{Guest, GuestOptions, LINUX, on_xen},
 };
 
-/// How often something else is looked at while waiting.
-const TICK: Duration = Duration::from_millis(50);
+/// What is done with a service, wherever it runs.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The UDP port that requests go to.
+    pub(crate) port: u16,
+    /// The one request; without it, the terminal is served.
+    pub(crate) request: Option<Vec<u8>>,
+    /// The ports of this machine that lead to the service.
+    pub(crate) forward: Vec<Forward>,
+    /// Whether what it prints at its end is shown.
+    pub(crate) counters: bool,
+    /// Its arguments, after those that fit its network.
+    pub(crate) args: Vec<OsString>,
+}
+
+impl Options {
+    /// The arguments of the service.
+    fn args(&self) -> Vec<&OsStr> {
+        self.args.iter().map(OsString::as_os_str).collect()
+    }
+
+    /// Whether somebody wants to read the log. It takes more crates than all the rest, and makes an image larger, so it
+    /// is left out otherwise.
+    fn logs(&self) -> bool {
+        self.args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"))
+    }
+
+    /// The features that the service is built with.
+    fn features(&self) -> &'static [&'static str] {
+        if self.logs() { &["log"] } else { &[] }
+    }
+
+    /// Checks that the request fits a datagram.
+    fn check(&self) -> Result<()> {
+        self.request.as_deref().map_or(Ok(()), check_length)
+    }
+}
+
+/// What came back, and when.
+#[derive(Debug)]
+struct Reply {
+    bytes: Vec<u8>,
+    /// From the request to the reply.
+    after: Duration,
+}
 
 /// A running service, wherever it runs.
 trait Answer {
     /// Sends one request to a port in one datagram and returns the reply. The error says why there is
     /// none.
-    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Vec<u8>>;
+    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply>;
 
     /// Whether it has ended.
     fn has_ended(&mut self) -> Result<bool>;
+
+    /// The network that it is in.
+    fn network(&self) -> &Network;
 
     /// Where it serves this port, and how to look at it from another terminal.
     fn way_in(&self, port: u16) -> String;
 }
 
 /// Sends the service the request and writes the reply, and nothing else, to standard output; without a
-/// request, serves the terminal.
-fn serve(service: &mut impl Answer, app: &str, port: u16, request: Option<&[u8]>) -> Result<()> {
-    let Some(request) = request else { return converse(service, app, port) };
-    let reply = service.ask(port, request)?;
+/// request, serves the terminal. If standard output is a terminal, a line says what came of each request.
+fn serve(
+    answer: &mut impl Answer,
+    name: &str,
+    service: Option<&Service>,
+    options: &Options,
+) -> Result<()> {
+    let Some(request) = &options.request else { return converse(answer, name, service, options) };
+    let reply = answer.ask(options.port, request)?;
     let mut out = io::stdout().lock();
-    out.write_all(&reply).and_then(|()| out.flush()).context("cannot write the reply")
-}
-
-/// What happens while a service waits for people.
-enum Event {
-    Line(Vec<u8>),
-    End,
-}
-
-/// Says how to reach the service, and sends it what is typed, line by line.
-fn converse(service: &mut impl Answer, app: &str, port: u16) -> Result<()> {
-    interrupt::listen()?;
-    eprintln!(
-        "\n{app} serves at {}\n\
-         Here, each line is a request; end with Ctrl-D or Ctrl-C.\n",
-        service.way_in(port)
-    );
-    let events = events();
-    let is_terminal = io::stdin().is_terminal();
-    let mut out = io::stdout().lock();
-    loop {
-        if is_terminal {
-            eprint!("{app}> ");
+    let mut write = || {
+        out.write_all(&reply.bytes)?;
+        if out.is_terminal() && !reply.bytes.ends_with(b"\n") {
+            out.write_all(b"\n")?;
         }
-        let Event::Line(request) = next(&events) else { break };
-        match service.ask(port, &request) {
-            Ok(reply) => {
-                out.write_all(&reply)?;
-                if !reply.ends_with(b"\n") {
-                    out.write_all(b"\n")?;
-                }
-                out.flush()?;
-            }
-            Err(error) if service.has_ended()? => return Err(error),
-            Err(error) => eprintln!("{error:#}"),
-        }
-    }
-    if is_terminal {
-        eprintln!();
-    }
+        out.flush()
+    };
+    write().context("cannot write the reply")?;
+    tell(answer, request, &reply);
     Ok(())
 }
 
-/// The lines of standard input, then the end.
-fn events() -> mpsc::Receiver<Event> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
-            if sender.send(Event::Line(line)).is_err() {
-                return;
-            }
-        }
-        // Nobody listens any more when everything is ending already.
-        let _ = sender.send(Event::End);
-    });
-    receiver
+/// Says what came of a request, to people.
+fn tell(answer: &impl Answer, request: &[u8], reply: &Reply) {
+    if io::stdout().is_terminal() {
+        eprintln!("{}", summary::of(answer.network(), request, reply));
+    }
 }
 
-/// The next event; the end as soon as Ctrl-C is pressed.
-fn next(events: &mpsc::Receiver<Event>) -> Event {
-    while !interrupt::pressed() {
-        match events.recv_timeout(TICK) {
-            Ok(event) => return event,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+/// Says how to reach the service, and sends it what is typed, line by line.
+fn converse(
+    answer: &mut impl Answer,
+    name: &str,
+    service: Option<&Service>,
+    options: &Options,
+) -> Result<()> {
+    eprintln!("\n{name} serves at {}", answer.way_in(options.port));
+    for forward in &options.forward {
+        eprintln!("{forward}");
+    }
+    eprintln!("Here, each line is a request; end with Ctrl-D or Ctrl-C.\n");
+    let lines = Lines::open(name, service)?;
+    let mut out = io::stdout().lock();
+    while let Some(request) = lines.next() {
+        match answer.ask(options.port, &request) {
+            Ok(reply) => {
+                out.write_all(&reply.bytes)?;
+                if !reply.bytes.ends_with(b"\n") {
+                    out.write_all(b"\n")?;
+                }
+                out.flush()?;
+                tell(answer, &request, &reply);
+            }
+            Err(error) if answer.has_ended()? => return Err(error),
+            Err(error) => eprintln!("{error:#}"),
         }
     }
-    Event::End
+    Ok(())
 }

@@ -7,8 +7,10 @@ pub mod image;
 pub mod interrupt;
 mod lines;
 mod namespace;
+mod netlink;
 mod network;
 mod service;
+#[cfg(feature = "soak")]
 pub mod soak;
 pub mod tools;
 pub mod xen;
@@ -23,8 +25,9 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
+use self::netlink::{Interface, Netlink};
 pub use self::{
     namespace::prepare,
     network::{Network, is_given},
@@ -94,9 +97,7 @@ impl Lab {
     /// The command that runs a program that is no service, without any arguments. It ends in the same
     /// way.
     pub fn client(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = tools::SETPRIV.command();
-        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
-        command
+        tools::with_us(program)
     }
 }
 
@@ -104,11 +105,8 @@ impl Lab {
 /// without an address of its own there is nothing to say over IPv6.
 ///
 /// # Errors
-/// `ip` fails.
+/// Those of the operating system.
 pub fn quiet(lab: &Lab) -> Result<()> {
-    let interface = &lab.network().interface;
-    let set = ["link", "set", "dev", interface, "addrgenmode", "none"];
-    let status = tools::IP.command().args(set).status().context("cannot start ip")?;
-    ensure!(status.success(), "ip {}: {status}", set.join(" "));
-    Ok(())
+    let tap = Interface::named(&lab.network().interface)?;
+    Netlink::open()?.make_no_addresses(tap)
 }

@@ -6,33 +6,30 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::{
     errno::Errno,
     sched::{CloneFlags, unshare},
     unistd::{getegid, geteuid},
 };
 
-use crate::tools;
-
 /// The device that TAP interfaces are made with.
 const TUN: &str = "/dev/net/tun";
+/// The rule of udev with which a group may open it.
+const RULE: &str = r#"KERNEL=="tun", SUBSYSTEM=="misc", GROUP="letregion", MODE="0660", OPTIONS+="static_node=net/tun""#;
 /// The number of `CAP_SYS_ADMIN` in the sets of `/proc/self/status` (capabilities(7)).
 const CAP_SYS_ADMIN: u32 = 21;
 
 /// Whether this process has moved into a user namespace of its own.
 static MOVED: AtomicBool = AtomicBool::new(false);
 
-/// Makes sure that this process may set networks up: looks for what that takes, and, where the
+/// Makes sure that this process may set networks up: looks whether there are TAP devices, and, where the
 /// process has no right to make a network namespace, moves it into a user namespace, in which it has.
 /// To be called before any thread is started: Linux moves only a process of a single thread.
 ///
 /// # Errors
 /// What is missing on this machine, and what would help.
 pub fn prepare() -> Result<()> {
-    let missing: Vec<_> =
-        [tools::IP, tools::SETPRIV].into_iter().filter(|tool| !tool.is_installed()).collect();
-    ensure!(missing.is_empty(), tools::remedy(&missing));
     check_tun()?;
     if is_administrator()? { Ok(()) } else { enter_user_namespace() }
 }
@@ -63,7 +60,12 @@ fn check_tun() -> Result<()> {
                 bail!("missing: {TUN}; as root: modprobe tun (in a container: --device {TUN})")
             }
             ErrorKind::PermissionDenied => {
-                bail!("no permission to open {TUN}; run it as root, or as root: chmod 666 {TUN}")
+                bail!(
+                    "no permission to open {TUN}; run it as root, or let a group open it, as root: groupadd --system \
+                     letregion && usermod --append --groups letregion USER && echo '{RULE}' \
+                     >/etc/udev/rules.d/60-letregion.rules && udevadm control --reload && udevadm trigger {TUN}; then log \
+                     in again"
+                )
             }
             _ => bail!("cannot open {TUN}: {error}; as root: modprobe tun"),
         },

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::tools;
+use crate::netlink::{Interface, Netlink};
 
-/// How long the device may take to be up once the service has it.
+/// How long the device may take to be up once the service has it, and to be down before that.
 const UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A network of two: the host, which is Linux, and the service.
@@ -87,6 +87,16 @@ impl Network {
         u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0)
     }
 
+    /// How many fragments a UDP datagram with this payload goes in; 1 if it goes whole.
+    pub fn fragments(&self, payload: usize) -> usize {
+        /// The headers of IPv4, without options, and of UDP, in bytes.
+        const HEADERS: [usize; 2] = [20, 8];
+        let room = usize::from(self.mtu).saturating_sub(HEADERS[0]);
+        let datagram = payload + HEADERS[1];
+        // All fragments but the last carry a multiple of 8 bytes.
+        if datagram <= room { 1 } else { datagram.div_ceil((room & !7).max(8)) }
+    }
+
     /// What a service is told of it that is not among the arguments that it is `given` besides: each may be given
     /// once.
     pub(super) fn arguments_beside(&self, given: &[&OsStr]) -> Vec<String> {
@@ -103,12 +113,27 @@ impl Network {
     /// Makes it, in the network namespace of this thread.
     pub(super) fn set_up(&self) -> Result<()> {
         let Self { interface, host, prefix, mtu, .. } = self;
-        ip(&["link", "set", "dev", "lo", "up"])?;
-        ip(&["tuntap", "add", "dev", interface, "mode", "tap"])?;
-        ip(&["address", "add", &format!("{host}/{prefix}"), "dev", interface])?;
-        ip(&["link", "set", "dev", interface, "mtu", &mtu.to_string(), "up"])?;
-        if self.mask() & (host.to_bits() ^ self.service.to_bits()) != 0 {
-            ip(&["route", "add", &format!("{}/32", self.service), "dev", interface])?;
+        let mut netlink = Netlink::open()?;
+        netlink.set_up(Interface::named("lo")?)?;
+        // A name of an argument, as of a program's own, is there until the program ends.
+        netif_tap::create(Box::leak(interface.clone().into_boxed_str()))
+            .map_err(|error| anyhow!("{error}"))?;
+        let tap = Interface::named(interface)?;
+        let mut set_up = || {
+            netlink.add_address(tap, *host, *prefix)?;
+            netlink.set_mtu(tap, *mtu)?;
+            netlink.set_up(tap)?;
+            if self.mask() & (host.to_bits() ^ self.service.to_bits()) != 0 {
+                netlink.add_route(tap, self.service)?;
+            }
+            anyhow::Ok(())
+        };
+        set_up().with_context(|| format!("the interface {interface}"))?;
+        // A process that another thread starts at this moment has the device open until it calls its program.
+        let deadline = Instant::now() + UP_WITHIN;
+        while netlink.is_up(tap)? {
+            ensure!(Instant::now() < deadline, "somebody else has opened {interface}");
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
@@ -118,10 +143,11 @@ impl Network {
     /// state makes it notice; where the kernel is too old for that, it does so in its own time.
     ///
     /// # Errors
-    /// Nobody opens the device within 5 seconds, or `ip` fails.
+    /// Nobody opens the device within 5 seconds, or Linux does not say what state it is in.
     pub fn wait_until_up(&self) -> Result<()> {
         let deadline = Instant::now() + UP_WITHIN;
-        while !ip(&["-oneline", "link", "show", "dev", &self.interface])?.contains(" state UP ") {
+        let (mut netlink, tap) = (Netlink::open()?, Interface::named(&self.interface)?);
+        while !netlink.is_up(tap)? {
             ensure!(Instant::now() < deadline, "nobody has opened {}", self.interface);
             thread::sleep(Duration::from_millis(5));
         }
@@ -133,14 +159,6 @@ impl Network {
 pub fn is_given(argument: &str, given: &[&OsStr]) -> bool {
     let name = |argument: &str| argument.split('=').next().map(str::to_owned);
     given.iter().filter_map(|given| given.to_str()).any(|given| name(given) == name(argument))
-}
-
-/// Calls `ip` and returns what it says.
-fn ip(args: &[&str]) -> Result<String> {
-    let output = tools::IP.command().args(args).output().context("cannot start ip")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "ip {}: {}", args.join(" "), said.trim());
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
@@ -174,6 +192,14 @@ mod tests {
         assert_eq!(read(&["--ipv4=10.0.0.3/31"]).host, Ipv4Addr::new(10, 0, 0, 2));
         // It has no network; this is one that is on its link all the same.
         assert_eq!(read(&["--ipv4=10.0.0.3/32"]).host, Ipv4Addr::new(10, 0, 0, 4));
+    }
+
+    #[test]
+    fn datagrams_that_do_not_fit_go_in_fragments() {
+        let fragments = |payload| Network::default().fragments(payload);
+        assert_eq!((fragments(0), fragments(1472), fragments(1473)), (1, 1, 2));
+        // 60,000 digits of pi, and the experiment of the thesis.
+        assert_eq!((fragments(60_002), fragments(29_202)), (41, 20));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -18,9 +18,9 @@ pub struct Tool {
     pub package: &'static str,
 }
 
-/// What sets the lab up.
+/// What the tests look at interfaces with, and the benchmark sets them with.
 pub const IP: Tool = Tool { name: "ip", package: "iproute2" };
-/// What starts a service so that it never outlives us.
+/// What starts a program so that it never outlives us.
 pub const SETPRIV: Tool = Tool { name: "setpriv", package: "util-linux" };
 
 /// The machine that Xen runs on.
@@ -62,9 +62,20 @@ impl Tool {
 }
 
 /// A command that is found in the system's folders too.
-pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", path());
+    command
+}
+
+/// The command that calls a program which the kernel ends (with `SIGTERM`) if this thread ends before it does, where
+/// there is [`SETPRIV`]: otherwise the program stays if we are killed.
+pub fn with_us(program: impl AsRef<OsStr>) -> Command {
+    if !SETPRIV.is_installed() {
+        return command(program);
+    }
+    let mut command = SETPRIV.command();
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program);
     command
 }
 
@@ -121,6 +132,12 @@ pub fn exit_code(result: Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The exit status of a tool that called another program and has nothing to add.
+pub fn status(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// The command as one would type it.

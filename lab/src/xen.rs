@@ -22,6 +22,8 @@ mod log;
 mod machine;
 mod packages;
 mod qemu;
+#[cfg(feature = "soak")]
+mod rounds;
 mod settings;
 
 pub use self::{

@@ -44,7 +44,8 @@ fn main() -> ExitCode {
             ports_of_services_and_broadcasts_are_not_answered,
             an_echo_at_an_unknown_port_is_answered_as_long_as_it_answers;
         command: replies_alone_on_standard_output, says_why_there_is_no_reply,
-            refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line;
+            refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line,
+            shows_counters_when_asked, forwards_ports_of_this_machine;
         container: the_pool_fits_its_limit, a_pool_that_cannot_fit_is_refused_in_figures,
             a_static_build_serves;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,

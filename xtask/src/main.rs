@@ -9,9 +9,7 @@ use std::{
 };
 
 /// The commands, each with the package whose program does it, and a word on it.
-const COMMANDS: [(&str, &str, &str); 10] = [
-    ("run", "cargo-letregion", "Builds a service and runs it in a network of its own"),
-    ("profile", "profile", "Draws what the regions of a service hold over many requests"),
+const COMMANDS: [(&str, &str, &str); 8] = [
     ("soak", "soak-command", "Asks all services for a long time over a bad and hostile network"),
     ("bench", "bench-tool", "Measures echo beside its peers and the limit of the device"),
     ("cost", "bench-tool", "Counts the instructions of each layer"),
@@ -22,6 +20,9 @@ const COMMANDS: [(&str, &str, &str); 10] = [
     ("missing", "ci", "Lists the Debian packages that the tests need and that are missing here"),
 ];
 
+/// The commands of the tool for people who write services, which are not found here.
+const MOVED: [&str; 4] = ["build", "new", "profile", "run"];
+
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);
     let name = args.next().unwrap_or_default();
@@ -30,7 +31,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some((_, package, _)) = COMMANDS.iter().find(|(known, ..)| name == *known) else {
-        eprint!("error: there is no command {}\n\n{}", name.display(), usage());
+        let elsewhere = if MOVED.contains(&&*name.to_string_lossy()) {
+            format!(": it is `cargo letregion {}`", name.display())
+        } else {
+            String::new()
+        };
+        eprint!("error: there is no command {}{elsewhere}\n\n{}", name.display(), usage());
         return ExitCode::from(2);
     };
     match call(package, &name, args) {
@@ -45,7 +51,11 @@ fn main() -> ExitCode {
 /// What can be typed.
 fn usage() -> String {
     let lines = COMMANDS.map(|(name, _, what)| format!("  {name:<14}{what}\n"));
-    format!("Usage: cargo xtask COMMAND [--help]\n\n{}", lines.concat())
+    format!(
+        "For people who work on this repository; services are run by `cargo letregion`.\n\n\
+         Usage: cargo xtask COMMAND [--help]\n\n{}",
+        lines.concat()
+    )
 }
 
 /// Builds the program of `package` and gives it the command and what follows.

@@ -1,4 +1,4 @@
-//! `cargo xtask profile`: what the regions of a service hold over many requests, in pictures and
+//! `cargo letregion profile`: what the regions of a service hold over many requests, in pictures and
 //! numbers, and whether it grows.
 
 #![forbid(unsafe_code)]
@@ -20,28 +20,36 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use self::{panel::Panel, picture::Axes, series::Series};
-use lab::{Network, Service, cargo, quiet};
+use lab::{
+    Network, Service,
+    cargo::{self, Build, Platform, Profile},
+    quiet,
+};
 
 /// The fewest requests that a verdict can be given on: two in each stretch of the second half.
 pub const LEAST_REQUESTS: usize = 32;
 /// The requests and their size in the experiment of the thesis.
 const THESIS: (usize, usize) = (50, 29_202);
 
-/// Builds the service `app` with the profiler, sends it so many requests, one after the other, in a
-/// network of its own, writes pictures and data to `target/profile`, and prints the verdicts.
+/// Builds the service with the profiler, sends it so many requests, one after the other, in a network of its own,
+/// writes pictures and data to the folder `profile` of that which cargo builds it into, and prints the verdicts.
+/// Without a request, it is the usual one of that service, or a short text.
 /// [`lab::prepare`] comes first.
 ///
 /// # Errors
 /// The service does not build, or start, or reply; or what one of its regions holds grows.
-pub fn of_app(app: &str, port: u16, request: Option<Vec<u8>>, requests: usize) -> Result<()> {
-    cargo::check_app(app)?;
-    let request = request
-        .or_else(|| request::usual(app))
-        .with_context(|| format!("say what to ask {app}: --request or --request-file"))?;
-    let folder = folder()?;
+pub fn of_service(
+    service: &cargo::Service,
+    port: u16,
+    request: Option<Vec<u8>>,
+    requests: usize,
+) -> Result<()> {
+    let app = service.name();
+    let request = request.or_else(|| request::usual(app)).unwrap_or_else(|| b"hello".to_vec());
+    let folder = folder(service)?;
     let file = |suffix: &str| folder.join(format!("{app}{suffix}"));
 
-    let program = build(app)?;
+    let program = build_service(service)?;
     let text = measure(&program, port, &request, requests, &file(".csv"))?;
     let series = Series::read(&text)?;
     let title = format!("{app}: {requests} requests of {} bytes", request.len());
@@ -73,15 +81,19 @@ fn conclude(series: &Series) -> Result<()> {
     Ok(())
 }
 
-/// Builds a service with its profiler and returns its program, which is then in the folder of the
+/// Builds a service of this repository with its profiler and returns its program, which is then in the folder of the
 /// profiles: where cargo puts it, the next build without the profiler takes its place.
 ///
 /// # Errors
 /// It does not build.
 pub fn build(app: &str) -> Result<PathBuf> {
-    let programs = cargo::build(&[app], &["profile"])?;
-    let built = programs.get(app).with_context(|| format!("{app} has no program"))?;
-    let program = folder()?.join(app);
+    build_service(cargo::Workspace::of_repository()?.service(Some(app))?)
+}
+
+fn build_service(service: &cargo::Service) -> Result<PathBuf> {
+    let profiler = Build { features: &["profile"], ..Build::new(Platform::Unix, Profile::Release) };
+    let built = service.build(&profiler)?;
+    let program = folder(service)?.join(service.name());
     // Not over a program that runs: that cannot be written, but its name can be taken away.
     let copy = || {
         let new = program.with_extension(std::process::id().to_string());
@@ -92,9 +104,9 @@ pub fn build(app: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Where profiles go.
-fn folder() -> Result<PathBuf> {
-    let folder = cargo::target_folder()?.join("profile");
+/// Where the profiles of a service go.
+fn folder(service: &cargo::Service) -> Result<PathBuf> {
+    let folder = service.target_folder().join("profile");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }
@@ -138,7 +150,7 @@ pub fn measure(
 /// [`lab::prepare`] comes first.
 ///
 /// # Errors
-/// As [`of_app`]; or the replay does not grow, which it must.
+/// As [`of_service`]; or the replay does not grow, which it must.
 pub fn of_thesis() -> Result<()> {
     let (requests, length) = THESIS;
     let replay = thesis::replay(requests, length)?;

@@ -1,31 +1,11 @@
-//! `cargo xtask profile`: reads the command and calls the library.
+//! `cargo letregion profile`: reads the command and calls the library.
 
 #![forbid(unsafe_code)]
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
-
-#[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Draws what the regions of a service hold over many requests, and says whether it grows
-    Profile(Profile),
-}
-
-impl Command {
-    fn run(self) -> anyhow::Result<()> {
-        match self {
-            Self::Profile(profile) => lab::prepare().and_then(|()| profile.run()),
-        }
-    }
-}
+use clap::Parser;
+use lab::cargo::Workspace;
 
 /// What is sent to a service.
 #[derive(clap::Args)]
@@ -38,10 +18,11 @@ struct Request {
     file: Option<PathBuf>,
 }
 
-#[derive(clap::Args)]
+/// Draws what the regions of a service hold over many requests, and says whether it grows
+#[derive(Parser)]
+#[command(name = "cargo letregion profile", bin_name = "cargo letregion profile", version)]
 struct Profile {
-    /// The service: a folder of apps
-    #[arg(required_unless_present = "thesis")]
+    /// The service, a package of this workspace [default: that of this folder]
     app: Option<String>,
     #[command(flatten)]
     request: Request,
@@ -66,10 +47,14 @@ fn at_least_requests(text: &str) -> Result<usize, String> {
 
 impl Profile {
     fn run(self) -> anyhow::Result<()> {
-        match &self.app {
-            Some(app) => profile::of_app(app, self.port, self.request.read()?, self.requests),
-            None => profile::of_thesis(),
+        // No thread runs yet, which the namespace asks for.
+        lab::prepare()?;
+        if self.thesis {
+            return profile::of_thesis();
         }
+        let workspace = Workspace::here()?;
+        let service = workspace.service(self.app.as_deref())?;
+        profile::of_service(service, self.port, self.request.read()?, self.requests)
     }
 }
 
@@ -80,5 +65,5 @@ impl Request {
 }
 
 fn main() -> ExitCode {
-    lab::tools::exit_code(Arguments::parse().command.run())
+    lab::tools::exit_code(Profile::parse().run())
 }

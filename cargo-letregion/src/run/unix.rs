@@ -1,43 +1,57 @@
 //! A service as a Linux process.
 
-use std::ffi::OsStr;
-
-use anyhow::{Context, Result, ensure};
-use lab::{
-    Lab, Network, Service,
-    cargo::{self, Profile},
-    check_length,
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
 };
 
-use super::{Answer, serve};
+use anyhow::{Result, ensure};
+use lab::{
+    Lab, Network, Service,
+    cargo::{self, Build, Platform, Profile},
+};
 
-/// Builds the service `app` with this profile and runs it in a network of its own as a Linux process with these
-/// arguments. With a request: sends it to `port` and writes the reply, and nothing else, to standard
-/// output. Without: serves the terminal, until its input ends or Ctrl-C. [`lab::prepare`] comes first.
+use super::{Answer, Options, Reply, forward, listen::Listener, serve};
+
+/// Builds the service with this profile and runs it in a network of its own as a Linux process. With a request: sends it
+/// and writes the reply, and nothing else, to standard output. Without: serves the terminal, until its input ends or
+/// Ctrl-C. [`lab::prepare`] comes first.
 ///
 /// # Errors
-/// There is no such service, the request is too long for a datagram, the network cannot be made,
-/// the service does not start or does not end well, or there is no reply: with the reason.
-pub(crate) fn on_unix(
-    app: &str,
-    profile: Profile,
-    port: u16,
-    args: &[&OsStr],
-    request: Option<&[u8]>,
-) -> Result<()> {
-    cargo::check_app(app)?;
-    if let Some(request) = request {
-        check_length(request)?;
-    }
-    // The log takes more crates than all the rest: only who wants to read it builds it.
-    let logs = args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"));
-    let programs = cargo::build_as(profile, &[app], if logs { &["defmt"] } else { &[] })?;
-    let program = programs.get(app).with_context(|| format!("{app} has no program"))?;
-    lab::in_namespace(Network::of_arguments(args), |lab| {
-        let service = Service::start(lab, program, args, |line| eprintln!("{line}"))?;
-        let mut process = Process { lab, service };
-        serve(&mut process, app, port, request)?;
-        let (status, _) = process.service.stop()?;
+/// The request is too long for a datagram, the service does not build, the network cannot be made, a port of this
+/// machine cannot be had, the service does not start or does not end well, or there is no reply: with the reason.
+pub(crate) fn on_unix(service: &cargo::Service, profile: Profile, options: &Options) -> Result<()> {
+    options.check()?;
+    let build = Build { features: options.features(), ..Build::new(Platform::Unix, profile) };
+    let program = service.build(&build)?;
+    let doors = forward::open(&options.forward)?;
+    let args = options.args();
+    lab::in_namespace(Network::of_arguments(&args), |lab| {
+        let listener = Listener::new(true);
+        let process = Service::start(lab, program, &args, listener.show())?;
+        let mut process = Process { lab, service: process };
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let address = lab.network().service;
+            for door in &doors {
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    if let Err(error) = forward::relay(door, address, is_over) {
+                        eprintln!("port {}: {error:#}", door.port);
+                    }
+                });
+            }
+            let served = serve(&mut process, service.name(), Some(service), options);
+            is_over.store(true, Ordering::Relaxed);
+            served
+        })?;
+        listener.turn(options.counters);
+        let said = process.service.lines().len();
+        let (status, lines) = process.service.stop()?;
+        if !status.success() && !options.counters {
+            lines.iter().skip(said).for_each(|line| eprintln!("{line}"));
+        }
         ensure!(status.success(), "the service ended badly: {status}");
         Ok(())
     })?
@@ -49,12 +63,18 @@ struct Process<'lab> {
 }
 
 impl Answer for Process<'_> {
-    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Vec<u8>> {
-        self.service.ask(self.lab, port, request)
+    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply> {
+        let sent = Instant::now();
+        let bytes = self.service.ask(self.lab, port, request)?;
+        Ok(Reply { bytes, after: sent.elapsed() })
     }
 
     fn has_ended(&mut self) -> Result<bool> {
         Ok(self.service.ended()?.is_some())
+    }
+
+    fn network(&self) -> &Network {
+        self.lab.network()
     }
 
     fn way_in(&self, port: u16) -> String {

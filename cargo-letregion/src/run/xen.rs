@@ -2,48 +2,60 @@
 
 use std::{
     ffi::OsStr,
-    net::SocketAddrV4,
-    path::PathBuf,
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::{
-    Network, REPLY_WITHIN, cargo, check_length, interrupt, is_given, is_serving,
+    LONGEST_REQUEST, Network, REPLY_WITHIN,
+    cargo::{Build, Platform, Profile, Service},
+    check_length, interrupt, is_given, is_serving,
     xen::{
         Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log,
         with_places,
     },
 };
 
-use super::{Answer, serve};
+use super::{
+    Answer, Options, Reply,
+    forward::{self, Door, LOOK},
+    listen::Listener,
+    serve,
+};
 
 /// The name of the Linux guest.
-const LINUX: &str = "linux";
+pub(crate) const LINUX: &str = "linux";
 /// How long it may take to be ready. A Linux guest takes 20 seconds on a busy machine, all emulated.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// How often the guest itself is looked at while a reply is waited for.
-const LOOK: Duration = Duration::from_millis(500);
+const WATCH: Duration = Duration::from_millis(500);
+/// How many requests that come to a port of this machine are in dom0 at a time.
+const WORKERS: usize = 8;
 
 /// What the guest is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Guest {
-    /// A service, a folder of `apps`, built with its feature `xen`.
-    App(String),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Guest<'a> {
+    /// A service.
+    Service(&'a Service),
     /// A Linux guest that echoes: what the services are compared with.
     Linux,
 }
 
-impl Guest {
-    /// By the name that is typed.
-    pub(crate) fn named(name: String) -> Self {
-        if name == LINUX { Self::Linux } else { Self::App(name) }
-    }
-
+impl Guest<'_> {
     fn name(&self) -> &str {
         match self {
-            Self::App(name) => name,
+            Self::Service(service) => service.name(),
             Self::Linux => LINUX,
+        }
+    }
+
+    fn service(&self) -> Option<&Service> {
+        match self {
+            Self::Service(service) => Some(service),
+            Self::Linux => None,
         }
     }
 }
@@ -51,53 +63,39 @@ impl Guest {
 /// How the guest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GuestOptions {
-    /// The UDP port that requests go to.
-    pub(crate) port: u16,
     /// The memory of the guest, in MiB. The Linux guest takes what it needs.
     pub(crate) memory: u32,
     /// Whether what it writes on its console is shown on standard error.
     pub(crate) console: bool,
 }
 
-/// Builds the guest, boots a Xen in QEMU, starts the guest there with these arguments, and sends it
-/// requests from dom0. With a request: writes the reply, and nothing else, to standard output. Without:
-/// serves the terminal, until its input ends or Ctrl-C.
+/// Builds the guest, boots a Xen in QEMU, starts the guest there, and sends it requests from dom0. With a request:
+/// writes the reply, and nothing else, to standard output. Without: serves the terminal, until its input ends or Ctrl-C.
 ///
 /// # Errors
-/// There is no such service, the request is too long for a datagram, what Xen takes cannot be had, the
-/// guest does not start or does not end well, or there is no reply: with the reason.
-pub(crate) fn on_xen(
-    guest: &Guest,
-    options: &GuestOptions,
-    args: &[&OsStr],
-    request: Option<&[u8]>,
-) -> Result<()> {
-    if let Some(request) = request {
-        check_length(request)?;
+/// The request is too long for a datagram, the service does not build, what Xen takes or a port of this machine
+/// cannot be had, the guest does not start or does not end well, or there is no reply: with the reason.
+pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -> Result<()> {
+    options.check()?;
+    let args = options.args();
+    let network = Network::of_arguments(&args);
+    let command_line = command_line(&network, &args)?;
+    let doors = forward::open(&options.forward)?;
+    for door in &doors {
+        door.socket.set_nonblocking(false)?;
+        door.socket.set_read_timeout(Some(LOOK))?;
     }
-    let network = Network::of_arguments(args);
-    let command_line = command_line(&network, args)?;
-    let program = match guest {
-        Guest::App(app) => {
-            cargo::check_app(app)?;
-            Some(build(app, args)?)
-        }
-        Guest::Linux => None,
-    };
+    let build = Build { features: options.features(), ..Build::new(Platform::Xen, Profile::Guest) };
+    let program = guest.service().map(|service| service.build(&build)).transpose()?;
     // From here on there is something to clean up.
     interrupt::listen()?;
     let machine = Machine::boot(|progress| eprintln!("{progress}"))?;
     if network != Network::default() {
         machine.set_address(network.host, network.prefix)?;
     }
+    let listener = Listener::new(how.console);
     let start = |settings: &Settings<'_>, decode: Decode| {
-        let is_shown = options.console;
-        let show = move |line: &str| {
-            if is_shown {
-                eprintln!("{line}");
-            }
-        };
-        Domain::create(&machine, settings, decode, show)
+        Domain::create(&machine, settings, decode, listener.show())
     };
     let name = guest.name();
     eprintln!("starting the guest {name}");
@@ -110,26 +108,67 @@ pub(crate) fn on_xen(
                 kernel: &kernel,
                 ramdisk: None,
                 command_line: &command_line,
-                memory: options.memory,
+                memory: how.memory,
                 vif: Some(Vif::default()),
                 restart: false,
                 more: "",
             };
-            let decode = if logs(args) { with_log(program) } else { plain() };
+            let decode = if options.logs() { with_log(program) } else { plain() };
             start(&settings, with_places(program, decode))?
         }
         None => start(&Linux::new(&machine, &command_line)?.settings(name), plain())?,
     };
     domain.wait_for_line(0, READY_WITHIN, is_serving).context("the guest does not serve")?;
-    let mut service = Running { machine: &machine, domain, network };
-    serve(&mut service, name, options.port, request)?;
-    let Running { domain, .. } = service;
+    let mut running = Running { machine: &machine, domain, network };
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let address = running.network.service;
+        for door in &doors {
+            for _ in 0..WORKERS {
+                let (machine, is_over) = (&machine, &is_over);
+                scope.spawn(move || relay(machine, door, address, is_over));
+            }
+        }
+        let served = serve(&mut running, name, guest.service(), options);
+        is_over.store(true, Ordering::Relaxed);
+        served
+    })?;
+    let Running { domain, .. } = running;
+    listener.turn(how.console || options.counters);
     // Who is interrupted does not wait for the guest to end well.
     if !interrupt::pressed() {
         let ended = domain.shutdown()?;
         ensure!(ended == Ended::Poweroff, "the guest ended badly: {ended}");
     }
     Ok(())
+}
+
+/// Has dom0 ask the guest what comes to this door, one request after the other, and sends back each reply, until
+/// `is_over`. A request without a reply is waited for, so that several threads do this.
+fn relay(machine: &Machine, door: &Door, address: Ipv4Addr, is_over: &AtomicBool) {
+    let mut request = vec![0; LONGEST_REQUEST];
+    while !is_over.load(Ordering::Relaxed) {
+        // Nothing came in the meantime, or a reply went to somebody who has gone.
+        let Ok((length, client)) = door.socket.recv_from(&mut request) else { continue };
+        let watch = || {
+            ensure!(!is_over.load(Ordering::Relaxed), "it is over");
+            Ok(())
+        };
+        let ask = ask(SocketAddrV4::new(address, door.port), length);
+        // A datagram may be lost, and so may its reply.
+        if let Ok((asked, reply)) =
+            machine.ask_watching(&ask, request.get(..length).unwrap_or_default(), None, watch)
+            && asked.trouble.is_none()
+            && asked.lost == 0
+        {
+            let _ = door.socket.send_to(&reply, client);
+        }
+    }
+}
+
+/// One request of this length.
+fn ask(to: SocketAddrV4, length: usize) -> Ask {
+    Ask { to, times: 1, window: 1, limit: REPLY_WITHIN, expected: false, length }
 }
 
 /// What the guest is told: its addresses, as far as they were not typed, and then what was typed.
@@ -151,17 +190,6 @@ fn command_line(network: &Network, args: &[&OsStr]) -> Result<String> {
     Ok(line.join(" "))
 }
 
-/// Builds a service for Xen.
-fn build(app: &str, args: &[&OsStr]) -> Result<PathBuf> {
-    let programs = cargo::build_xen(&[app], if logs(args) { &["defmt"] } else { &[] })?;
-    programs.get(app).cloned().with_context(|| format!("{app} has no program"))
-}
-
-/// Whether somebody wants to read the log: it makes an image larger, and is left out of it otherwise.
-fn logs(args: &[&OsStr]) -> bool {
-    args.iter().any(|arg| arg.to_string_lossy().starts_with("--log"))
-}
-
 struct Running<'m> {
     machine: &'m Machine,
     domain: Domain<'m>,
@@ -169,20 +197,13 @@ struct Running<'m> {
 }
 
 impl Answer for Running<'_> {
-    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Vec<u8>> {
+    fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply> {
         check_length(request)?;
         let address = self.network.service;
-        let ask = Ask {
-            to: SocketAddrV4::new(address, port),
-            times: 1,
-            window: 1,
-            limit: REPLY_WITHIN,
-            expected: false,
-            length: request.len(),
-        };
+        let ask = ask(SocketAddrV4::new(address, port), request.len());
         let mut looked = Instant::now();
         let watch = || {
-            if looked.elapsed() < LOOK {
+            if looked.elapsed() < WATCH {
                 return Ok(());
             }
             looked = Instant::now();
@@ -193,7 +214,7 @@ impl Answer for Running<'_> {
         };
         let (asked, reply) = self.machine.ask_watching(&ask, request, None, watch)?;
         match asked.trouble {
-            None if asked.lost == 0 => Ok(reply),
+            None if asked.lost == 0 => Ok(Reply { bytes: reply, after: asked.elapsed }),
             None => bail!(
                 "no reply within {} seconds, though the guest is running; {}",
                 REPLY_WITHIN.as_secs(),
@@ -209,6 +230,10 @@ impl Answer for Running<'_> {
 
     fn has_ended(&mut self) -> Result<bool> {
         Ok(self.domain.ended()?.is_some())
+    }
+
+    fn network(&self) -> &Network {
+        &self.network
     }
 
     fn way_in(&self, port: u16) -> String {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+#[cfg(feature = "soak")]
 use soak::{Round, RoundPlan, site::Place};
 
 /// The version of this protocol: both sides have to have the same.
@@ -52,6 +53,7 @@ pub enum Command {
     /// Put a service under load. Answer: [`Answer::Loaded`].
     Load(Load),
     /// Run a round of the soak. Answer: [`Answer::Round`].
+    #[cfg(feature = "soak")]
     Round {
         /// Where the service is.
         place: Place,
@@ -152,6 +154,7 @@ pub enum Answer {
     /// What came of the load.
     Loaded(Loaded),
     /// What came of a round.
+    #[cfg(feature = "soak")]
     Round(Box<Round>),
     /// It cannot be done.
     Failed {

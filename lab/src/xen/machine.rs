@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use dom0::protocol::{Answer, Ask, Asked, Command, End, Load, Loaded};
-use soak::{Round, RoundPlan, site::Place};
 
 use super::{
     agent::{self, Agent, Answered},
@@ -226,24 +225,6 @@ impl Machine {
         }
     }
 
-    /// Runs a round of the soak from dom0, within `limit`; meanwhile, `watch` is called again and again.
-    ///
-    /// # Errors
-    /// Those of [`soak::run`], and those of `watch`.
-    pub fn round_watching(
-        &self,
-        place: &Place,
-        plan: &RoundPlan,
-        limit: Duration,
-        watch: impl FnMut() -> Result<()>,
-    ) -> Result<Round> {
-        let command = Command::Round { place: place.clone(), plan: plan.clone() };
-        match self.call_watching(command, Vec::new(), limit, watch)? {
-            (Answer::Round(round), _) => Ok(*round),
-            other => unexpected(&other),
-        }
-    }
-
     /// Gives dom0 another address on the bridge of the guests.
     ///
     /// # Errors
@@ -292,7 +273,7 @@ impl Machine {
         self.call_watching(command, body, limit, || Ok(()))
     }
 
-    fn call_watching(
+    pub(super) fn call_watching(
         &self,
         command: Command,
         body: Vec<u8>,
@@ -360,6 +341,6 @@ fn said(stdout: &str, stderr: &str) -> String {
     format!("{} {}", stderr.trim(), stdout.trim()).trim().to_owned()
 }
 
-fn unexpected<T>((answer, _): &Answered) -> Result<T> {
+pub(super) fn unexpected<T>((answer, _): &Answered) -> Result<T> {
     bail!("the agent in dom0 answers something else: {answer:?}")
 }

@@ -1,18 +1,15 @@
-//! `cargo xtask`, as it is typed.
+//! `cargo letregion`, as it is typed.
 
 use std::{
     io::Write,
-    process::{Output, Stdio},
+    process::{Child, Output, Stdio},
 };
 
 use lab::cargo;
 
-/// Calls `cargo xtask` with these arguments and this input.
-pub(crate) fn xtask(args: &[&str], input: &str) -> Output {
-    let mut command = cargo::cargo();
-    command.arg("xtask").args(args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("cargo is there");
+/// Calls `cargo letregion` with these arguments and this input.
+pub(crate) fn letregion(args: &[&str], input: &str) -> Output {
+    let mut child = spawn(args);
     let mut stdin = child.stdin.take().expect("its input is a pipe");
     // It need not read what it has no use for.
     let _ = stdin.write_all(input.as_bytes());
@@ -20,9 +17,17 @@ pub(crate) fn xtask(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
+/// Starts `cargo letregion` with these arguments; its input and what it says are pipes.
+pub(crate) fn spawn(args: &[&str]) -> Child {
+    let mut command = cargo::cargo();
+    command.arg("letregion").args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("cargo is there")
+}
+
 /// Calls it so that it has to fail, and to say why. Returns all that it said.
 pub(crate) fn assert_fails(args: &[&str], status: i32, words: &str) -> String {
-    let output = xtask(args, "");
+    let output = letregion(args, "");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
     assert!(output.stdout.is_empty(), "{args:?}: there is something on standard output");

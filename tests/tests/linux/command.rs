@@ -1,13 +1,20 @@
-//! `cargo xtask run`, as it is typed.
+//! `cargo letregion run`, as it is typed.
 
-use std::{fs, path::PathBuf, process::Output};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, UdpSocket},
+    path::PathBuf,
+    process::Output,
+    time::Duration,
+};
 
 use testkit::Random;
 
-use crate::typed::{assert_fails, xtask};
+use crate::typed::{assert_fails, letregion, spawn};
 
 pub(crate) fn replies_alone_on_standard_output() {
-    let Output { status, stdout, stderr } = xtask(&["run", "echo", "--request", "2 7 1 8"], "");
+    let Output { status, stdout, stderr } = letregion(&["run", "echo", "--request", "2 7 1 8"], "");
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     assert_eq!(String::from_utf8_lossy(&stdout), "2 7 1 8");
     assert!(String::from_utf8_lossy(&stderr).contains("serving"));
@@ -15,7 +22,7 @@ pub(crate) fn replies_alone_on_standard_output() {
     for length in [0, 65_507] {
         let request = Random::new(7).bytes(length);
         let file = File::new(length, &request);
-        let output = xtask(&["run", "echo", "--on", "unix", "--request-file", file.path()], "");
+        let output = letregion(&["run", "echo", "--on", "unix", "--request-file", file.path()], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(output.stdout == request, "{length} bytes came back changed");
     }
@@ -23,7 +30,7 @@ pub(crate) fn replies_alone_on_standard_output() {
     // Arguments of one's own count, and the network follows them.
     let address = "--ipv4=172.20.0.1/16";
     let args = ["run", "facfib", "--port", "8081", "--request", "10", "--", address];
-    let output = xtask(&args, "");
+    let output = letregion(&args, "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "55", "{output:?}");
 }
 
@@ -45,10 +52,62 @@ pub(crate) fn refuses_what_cannot_be_sent() {
 pub(crate) fn names_the_services() {
     let args = ["run", "no-such-service", "--request", "x"];
     assert_fails(&args, 1, "echo, facfib, monte-carlo, sort");
+    assert_fails(&["run", "sotr", "--request", "x"], 1, "did you mean sort?");
+    assert_fails(&["run", "--request", "x"], 1, "say which service");
+}
+
+pub(crate) fn shows_counters_when_asked() {
+    let said = |args: &[&str]| {
+        let Output { status, stdout, stderr } = letregion(args, "");
+        let said = String::from_utf8_lossy(&stderr).into_owned();
+        assert!(status.success(), "{said}");
+        assert_eq!(String::from_utf8_lossy(&stdout), "x", "{said}");
+        said
+    };
+    let counter = "udp.datagrams_rx 1";
+    let without = said(&["run", "echo", "--request", "x"]);
+    assert!(!without.contains(counter), "{without}");
+    let with = said(&["run", "echo", "--request", "x", "--counters"]);
+    assert!(with.contains(counter), "{with}");
+}
+
+/// A program of this machine, in its own network, reaches the service through a port of 127.0.0.1.
+pub(crate) fn forwards_ports_of_this_machine() {
+    let client = local_socket();
+    let taken = local_socket();
+    let port_of = |socket: &UdpSocket| socket.local_addr().expect("it is bound").port();
+    let here = port_of(&taken);
+    let forward = format!("{here}:8080");
+    // Held by somebody else, and then free.
+    assert_fails(&["run", "echo", "-p", &forward, "--request", "x"], 1, "-p OTHER:8080");
+    drop(taken);
+    assert_fails(&["run", "echo", "-p", "0", "--request", "x"], 2, "no port");
+
+    let mut running = spawn(&["run", "echo", "-p", &forward]);
+    let said = BufReader::new(running.stderr.take().expect("it is a pipe"));
+    let mut lines = said.lines().map(|line| line.expect("it says text"));
+    let way = format!("nc -u 127.0.0.1 {here}");
+    assert!(lines.any(|line| line.contains(&way)), "{way} is not said");
+    for request in [&b"hello"[..], &[7; 60_000]] {
+        client.send_to(request, (Ipv4Addr::LOCALHOST, here)).expect("it is open");
+        let mut reply = vec![0; 65_507];
+        let length = client.recv(&mut reply).expect("there is a reply");
+        assert!(reply[..length] == *request, "{length} bytes came back changed");
+    }
+    // The end of its input ends it.
+    drop(running.stdin.take());
+    let rest: Vec<_> = lines.collect();
+    assert!(running.wait().expect("it ends").success(), "{rest:#?}");
+}
+
+fn local_socket() -> UdpSocket {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("it takes a limit");
+    socket
 }
 
 pub(crate) fn serves_its_input_line_by_line() {
-    let output = xtask(&["run", "sort"], "3 1 2\n9 8\n");
+    let output = letregion(&["run", "sort"], "3 1 2\n9 8\n");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1 2 3\n8 9\n");

@@ -1,10 +1,10 @@
-//! `cargo xtask run --on xen`, as it is typed.
+//! `cargo letregion run --on xen`, as it is typed.
 
-use crate::typed::{assert_fails, xtask};
+use crate::typed::{assert_fails, letregion};
 
 pub(crate) fn serves_its_input_line_by_line() {
     let args = ["run", "linux", "--on", "xen", "--console", "--", "--ipv4=172.20.0.9/16"];
-    let output = xtask(&args, "2 7 1 8\n\n2 8\n");
+    let output = letregion(&args, "2 7 1 8\n\n2 8\n");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "2 7 1 8\n\n2 8\n");

@@ -8,7 +8,7 @@ use std::{
 
 use guest::{CASES, Case, End, RUNTIME_CASES};
 use lab::{
-    cargo,
+    cargo::{self, Build, Platform, Profile},
     xen::{Domain, Ended, Machine, Settings, plain, with_places},
 };
 
@@ -20,7 +20,7 @@ const ENDED_WITHIN: Duration = Duration::from_secs(30);
 /// On the bare machine its words are in Xen's log.
 pub(crate) fn ends_as_it_should_on_the_bare_machine() {
     let machine = machine();
-    let program = build(&["xen", "panic-messages"]);
+    let program = build(&["panic-messages"]);
     for case in CASES {
         let before = log(&machine).len();
         let domain = create(&machine, &program, case);
@@ -35,7 +35,7 @@ pub(crate) fn ends_as_it_should_on_the_bare_machine() {
 /// In its runtime they are on its console.
 pub(crate) fn ends_as_it_should_in_its_runtime() {
     let machine = machine();
-    let program = build(&["xen"]);
+    let program = build(&[]);
     for case in RUNTIME_CASES {
         let domain = create(&machine, &program, case);
         let last = *case.console.last().expect("every case has words");
@@ -50,7 +50,7 @@ pub(crate) fn ends_as_it_should_in_its_runtime() {
 /// Interrupted by dom0 (`xl trigger`), more often than it says.
 pub(crate) fn says_where_it_is_when_asked() {
     let machine = machine();
-    let program = build(&["xen"]);
+    let program = build(&[]);
     let case = Case {
         command: "runtime spin",
         console: &[
@@ -87,7 +87,7 @@ pub(crate) fn says_where_it_is_when_asked() {
 pub(crate) fn weak_entropy_can_be_refused() {
     const WEAK: &str = "cpuid=\"host,rdrand=0,rdseed=0\"";
     let machine = machine();
-    let program = build(&["xen"]);
+    let program = build(&[]);
     for case in [
         Case {
             command: "runtime --entropy=strong end",
@@ -111,7 +111,8 @@ pub(crate) fn weak_entropy_can_be_refused() {
 }
 
 fn build(features: &[&str]) -> PathBuf {
-    let mut programs = cargo::build(&["guest"], features).expect("the guest builds");
+    let build = Build { features, ..Build::new(Platform::Xen, Profile::Release) };
+    let mut programs = cargo::build_each(&["guest"], &build).expect("the guest builds");
     programs.remove("guest").expect("its program is called so")
 }
 

@@ -15,7 +15,7 @@ const REQUEST: &[u8] = b"hello";
 
 pub(crate) fn says_in_words_what_the_layers_do() {
     let machine = machine();
-    let images = cargo::build_xen(&["echo"], &["defmt"]).expect("it builds with its log");
+    let images = cargo::build_xen(&["echo"], &["log"]).expect("it builds with its log");
     let kernel = fs::read(&images["echo"]).expect("the image can be read");
     let settings = Settings {
         name: "echo",

@@ -1,0 +1,209 @@
+//! What can be typed.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
+use lab::cargo::{Profile, Workspace};
+
+use crate::{
+    build, new, profile,
+    run::{self, Forward, Guest, GuestOptions, Options},
+    test,
+};
+
+#[derive(Parser)]
+#[command(name = "cargo letregion", bin_name = "cargo letregion", version)]
+#[command(about = "Makes, runs, builds and profiles network services without an operating system")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Makes a service of your own: Cargo.toml and src/main.rs
+    New(New),
+    /// Builds a service, runs it in a network of its own, and sends it requests
+    Run(Run),
+    /// Builds a service, and says where its program or its image is
+    Build(Build),
+    /// Draws what the regions of a service hold over many requests, and says whether it grows
+    #[command(disable_help_flag = true)]
+    Profile(Rest),
+    /// Runs the tests of a service: cargo test
+    Test(Test),
+}
+
+/// What `new` is told.
+#[derive(clap::Args)]
+pub(crate) struct New {
+    /// The name of the package, and of the folder that is made
+    pub(crate) name: String,
+    /// Depend on the letregion in this folder [default: the one that this tool was built from]
+    #[arg(long, value_name = "DIR", conflicts_with = "git")]
+    pub(crate) path: Option<PathBuf>,
+    /// Depend on the letregion in this repository
+    #[arg(long, value_name = "URL")]
+    pub(crate) git: Option<String>,
+    /// At this commit
+    #[arg(long, requires = "git", conflicts_with = "branch")]
+    pub(crate) rev: Option<String>,
+    /// At the end of this branch
+    #[arg(long, requires = "git")]
+    pub(crate) branch: Option<String>,
+}
+
+/// What is sent to a service.
+#[derive(clap::Args)]
+struct Request {
+    /// Send this, print the reply, and end
+    #[arg(long = "request", value_name = "TEXT", conflicts_with = "file")]
+    text: Option<OsString>,
+    /// Send the content of this file, as it is
+    #[arg(long = "request-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Run {
+    /// The service, a package of this workspace [default: that of this folder]; on Xen also `linux`, a Linux that
+    /// echoes, to compare with
+    app: Option<String>,
+    /// Where it runs
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
+    #[command(flatten)]
+    request: Request,
+    /// The UDP port that the requests go to
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Let other programs of this machine reach a UDP port of the service at 127.0.0.1; `8000:8080` if it is to be
+    /// another there. May be given several times
+    #[arg(short = 'p', long = "forward", value_name = "PORT")]
+    forward: Vec<Forward>,
+    /// Print the counters of the service when it ends
+    #[arg(long)]
+    counters: bool,
+    /// On Linux: build for release, as what is measured is; a guest of Xen always is
+    #[arg(long)]
+    release: bool,
+    /// On Xen: show what the guest writes on its console
+    #[arg(long)]
+    console: bool,
+    /// On Xen: the memory of the guest, in MiB [default: 2]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    memory: Option<u32>,
+    /// Arguments for the service, after those that fit its network
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Build {
+    /// The service, a package of this workspace [default: that of this folder]
+    app: Option<String>,
+    /// Where it is to run
+    #[arg(long, value_enum, default_value_t = Platform::Unix)]
+    on: Platform,
+    /// On Linux: build for release; a guest of Xen always is
+    #[arg(long)]
+    release: bool,
+    /// With its log: for --log=LAYERS
+    #[arg(long)]
+    log: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Test {
+    /// The service, a package of this workspace [default: that of this folder]
+    app: Option<String>,
+    /// Arguments for `cargo test`
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+/// Arguments for another program.
+#[derive(clap::Args)]
+pub(crate) struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Platform {
+    /// A Linux process on a TAP device
+    Unix,
+    /// A guest of Xen; `run` boots a real one, in QEMU
+    Xen,
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What could not be done, and why.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let done = |()| ExitCode::SUCCESS;
+        match self {
+            Self::New(arguments) => new::make(&arguments).map(done),
+            Self::Run(arguments) => arguments.run().map(done),
+            Self::Build(arguments) => arguments.run().map(done),
+            Self::Profile(Rest { args }) => profile::run(&args),
+            Self::Test(arguments) => test::run(arguments.app.as_deref(), &arguments.args),
+        }
+    }
+}
+
+/// How a Linux process is built.
+fn profile(release: bool) -> Profile {
+    if release { Profile::Release } else { Profile::Dev }
+}
+
+impl Run {
+    fn run(self) -> Result<()> {
+        let request = lab::request(self.request.text.as_deref(), self.request.file.as_deref())?;
+        let options = Options {
+            port: self.port,
+            request,
+            forward: self.forward,
+            counters: self.counters,
+            args: self.args,
+        };
+        match self.on {
+            Platform::Unix => {
+                ensure!(
+                    !self.console && self.memory.is_none(),
+                    "--console and --memory are for --on xen; what a process says is always shown, and \
+                     its memory is set by an argument of its own: -- --memory=1M"
+                );
+                // No thread runs yet, which the namespace asks for.
+                lab::prepare()?;
+                let workspace = Workspace::here()?;
+                let service = workspace.service(self.app.as_deref())?;
+                run::on_unix(service, profile(self.release), &options)
+            }
+            Platform::Xen => {
+                let guest =
+                    GuestOptions { memory: self.memory.unwrap_or(2), console: self.console };
+                if self.app.as_deref() == Some(run::LINUX) {
+                    return run::on_xen(&Guest::Linux, &guest, &options);
+                }
+                let workspace = Workspace::here()?;
+                let service = workspace.service(self.app.as_deref())?;
+                run::on_xen(&Guest::Service(service), &guest, &options)
+            }
+        }
+    }
+}
+
+impl Build {
+    fn run(self) -> Result<()> {
+        let workspace = Workspace::here()?;
+        let service = workspace.service(self.app.as_deref())?;
+        match self.on {
+            Platform::Unix => build::for_unix(service, profile(self.release), self.log),
+            Platform::Xen => build::for_xen(service, self.log),
+        }
+    }
+}

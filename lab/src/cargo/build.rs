@@ -1,0 +1,195 @@
+//! How a service is built: what its package need not say itself.
+//!
+//! A package has no build script, no linker script and no profile for this. The scripts are in the packages of the
+//! platforms, whose build scripts put their folders into the linker's search path.
+
+use std::{env, ffi::OsString, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    MESSAGES, cargo_in, programs,
+    service::{FACADE, Service},
+};
+
+/// Where a service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// As a Linux process.
+    Unix,
+    /// As a guest of Xen.
+    Xen,
+}
+
+/// How the compiler optimises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Cargo's profile `dev`: built in seconds.
+    Dev,
+    /// Cargo's profile `release`: what is measured and installed.
+    Release,
+    /// A profile of the tool's own, for guests, whose memory is small: for size, and for speed where that takes little.
+    Guest,
+}
+
+/// The feature of a service with which it is a guest of Xen.
+const XEN: &str = "xen";
+/// The feature of a service with its log.
+const LOG: &str = "log";
+/// What that feature is called in a package which is put together from single crates.
+const DEFMT: &str = "defmt";
+
+/// How a guest is linked: no C library, no code of the compiler's before main, everything where the script says, and
+/// no padding in the file.
+const GUEST: [&str; 7] = [
+    "-nostdlib",
+    "-nostartfiles",
+    "-static",
+    "-no-pie",
+    "-Wl,-z,max-page-size=16",
+    "-Wl,--icf=all",
+    "-Tletregion-xen.ld",
+];
+/// How a Linux process with a log is linked: the texts have the addresses from 1 on, and nothing is moved.
+const LOGGING: [&str; 2] = ["-no-pie", "-Tletregion-log.ld"];
+
+/// The profile of guests. Sums over all that is sent and received are in `letregion-network`, and take less than half
+/// of the instructions if they are optimised for speed.
+const PROFILE: [&str; 7] = [
+    r#"profile.guest.inherits="release""#,
+    r#"profile.guest.panic="abort""#,
+    r#"profile.guest.lto="fat""#,
+    "profile.guest.codegen-units=1",
+    r#"profile.guest.debug="line-tables-only""#,
+    r#"profile.guest.opt-level="z""#,
+    "profile.guest.package.letregion-network.opt-level=3",
+];
+/// The flags of all crates of a guest: nothing of a Linux process is in it; and of the permutation that it draws random
+/// numbers with, there is one round in a loop, not twelve in a row.
+const GUEST_FLAGS: [&str; 4] =
+    ["--cfg", "letregion_guest", "--cfg", r#"ascon_backend="soft-compact""#];
+/// What stands between two flags.
+const SEPARATOR: &str = "\x1f";
+/// The log level that defmt keeps when it compiles; which layers speak is chosen at run time.
+const LOG_LEVEL: &str = r#"env.DEFMT_LOG="info""#;
+
+/// What is built of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build<'a> {
+    /// For where.
+    pub platform: Platform,
+    /// How.
+    pub profile: Profile,
+    /// With these features: of its own, or else of `letregion`. `log` is also what a package calls `defmt`.
+    pub features: &'a [&'a str],
+}
+
+impl Build<'_> {
+    /// Without features.
+    pub const fn new(platform: Platform, profile: Profile) -> Self {
+        Self { platform, profile, features: &[] }
+    }
+}
+
+/// The flags of all crates of a guest, behind those that the environment has, as cargo reads them there. Those of
+/// cargo's settings are for Linux: another linker, say.
+fn guest_flags() -> OsString {
+    let mut flags = env::var_os("CARGO_ENCODED_RUSTFLAGS").unwrap_or_else(|| {
+        let flags = env::var("RUSTFLAGS").unwrap_or_default();
+        flags.split_whitespace().collect::<Vec<_>>().join(SEPARATOR).into()
+    });
+    for flag in GUEST_FLAGS {
+        if !flags.is_empty() {
+            flags.push(SEPARATOR);
+        }
+        flags.push(flag);
+    }
+    flags
+}
+
+impl Service {
+    /// Builds it and returns its program. Cargo's progress goes to standard error.
+    ///
+    /// # Errors
+    /// Cargo cannot be started, it does not build, or it cannot be built for this platform or with these features.
+    pub fn build(&self, build: &Build<'_>) -> Result<PathBuf> {
+        let mut command = cargo_in(&self.folder);
+        command.args(["rustc", MESSAGES, "--package", &self.name, "--bin", &self.program]);
+        let mut settings = Vec::new();
+        match build.profile {
+            Profile::Dev => {}
+            Profile::Release => {
+                command.arg("--release");
+            }
+            Profile::Guest => {
+                command.args(["--profile", "guest"]);
+                settings.extend(PROFILE.map(str::to_owned));
+                settings.extend(self.speed()?);
+            }
+        }
+        let mut features = build.features.to_vec();
+        let mut link: &[&str] = &[];
+        if build.platform == Platform::Xen {
+            // Where a package has both platforms by features of its own, the other one is its default.
+            if self.has(XEN) {
+                command.arg("--no-default-features");
+            }
+            features.push(XEN);
+            command.env("CARGO_ENCODED_RUSTFLAGS", guest_flags());
+            link = &GUEST;
+            // Apart from the Linux programs: other flags for all crates.
+            command.arg("--target-dir").arg(self.target.join("xen/build"));
+        }
+        if features.contains(&LOG) {
+            settings.push(LOG_LEVEL.into());
+            if build.platform == Platform::Unix {
+                link = &LOGGING;
+            }
+        }
+        for feature in features {
+            command.arg("--features").arg(self.feature(feature)?);
+        }
+        for setting in &settings {
+            command.args(["--config", setting]);
+        }
+        if !link.is_empty() {
+            command.arg("--").args(link.iter().map(|argument| format!("-Clink-arg={argument}")));
+        }
+        let found = programs(&mut command)?.remove(&self.program);
+        found.with_context(|| format!("{} has no program {}", self.name, self.program))
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|own| own == feature)
+    }
+
+    /// What cargo calls this feature of the package, or of `letregion`.
+    fn feature(&self, name: &str) -> Result<String> {
+        if self.has(name) {
+            return Ok(name.into());
+        }
+        if name == LOG && self.has(DEFMT) {
+            return Ok(DEFMT.into());
+        }
+        match &self.facade {
+            Some(facade) => Ok(format!("{facade}/{name}")),
+            None => bail!(
+                "{} has no feature {name}, and does not depend on {FACADE}, which has it",
+                self.name
+            ),
+        }
+    }
+
+    /// What `[package.metadata.letregion]` asks for: a service that computes loses in time what it saves in size, up to
+    /// three times as much.
+    fn speed(&self) -> Result<Option<String>> {
+        match self.optimize.as_deref() {
+            None | Some("size") => Ok(None),
+            Some("speed") => Ok(Some(format!("profile.guest.package.{}.opt-level=3", self.name))),
+            Some(other) => bail!(
+                "{}: optimize = \"{other}\" in [package.metadata.letregion]: \"size\" or \"speed\" was expected",
+                self.folder.join("Cargo.toml").display()
+            ),
+        }
+    }
+}
