@@ -36,7 +36,7 @@ pub const STRIP: Tool = Tool { name: "strip", package: "binutils" };
 /// What watches every access to memory; its checks are skipped where it is missing.
 pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
 
-/// Every program that is called, the peers of the end-to-end tests among them.
+/// Every program that is called; those of util-linux by the name of one of them, the peers of the end-to-end tests among them.
 pub const ALL: [Tool; 9] = [
     IP,
     SETPRIV,

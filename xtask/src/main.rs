@@ -9,13 +9,14 @@ use std::{
 };
 
 /// The commands, each with the package whose program does it, and a word on it.
-const COMMANDS: [(&str, &str, &str); 8] = [
+const COMMANDS: [(&str, &str, &str); 9] = [
     ("soak", "soak-command", "Asks all services for a long time over a bad and hostile network"),
     ("bench", "bench-tool", "Measures echo beside its peers and the limit of the device"),
     ("cost", "bench-tool", "Counts the instructions of each layer"),
     ("fuzz", "ci", "Looks for inputs that fail, from where the last run ended"),
     ("dependencies", "ci", "Writes what the images are made of into docs/supply-chain.md"),
     ("size", "size", "Says how large the images for Xen are, and what takes the room"),
+    ("first-minute", "ci", "Measures what it takes from a clean clone to the first reply"),
     ("test", "ci", "Runs everything that CI runs"),
     ("missing", "ci", "Lists the Debian packages that the tests need and that are missing here"),
 ];

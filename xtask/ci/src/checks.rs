@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use lab::{
     cargo::cargo,
-    tools::{self, succeed, typed},
+    tools::{succeed, typed},
 };
 
-use crate::{assembly, examples, fuzz, memory, packages, supply, tower};
+use crate::{assembly, debian, examples, first_minute, fuzz, memory, packages, supply, tower};
 
 /// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
 const END_TO_END: [&str; 2] = ["linux::", "xen::"];
@@ -30,11 +30,7 @@ const FUZZING: Duration = Duration::from_mins(3);
 /// The first check that failed.
 pub fn all(quick: bool) -> Result<()> {
     if !quick {
-        step("programs that the tests call", || {
-            let missing = tools::missing();
-            ensure!(missing.is_empty(), tools::remedy(&missing));
-            Ok(())
-        })?;
+        step("programs that the tests call", debian::install_missing)?;
     }
     step("format", || succeed(cargo().args(["fmt", "--all", "--check"])))?;
     step("who depends on whom", tower::check_dependencies)?;
@@ -87,6 +83,9 @@ pub fn all(quick: bool) -> Result<()> {
         // Processes of their own, because only one without threads can enter a user namespace.
         step("the benchmark, all but its figures", || xtask(&["bench", "--quick"]))?;
         step("a short soak", || xtask(&["soak", "--minutes", SOAK_MINUTES]))?;
+    }
+    if !quick {
+        step("the first minute", first_minute::measure)?;
     }
     let mut counts = Counts::default();
     step("tests", || {

@@ -3,8 +3,10 @@
 
 pub mod assembly;
 pub mod checks;
+pub mod debian;
 pub mod examples;
 pub mod fetched;
+pub mod first_minute;
 pub mod fuzz;
 pub mod memory;
 pub mod metadata;

@@ -4,7 +4,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use ci::{checks, fuzz, supply};
+use ci::{checks, first_minute, fuzz, supply};
 use clap::{Parser, Subcommand};
 use lab::tools;
 
@@ -27,6 +27,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Measures what it takes from a clean clone to the first reply
+    FirstMinute,
     /// Lists the Debian packages that the tests need and that are missing here, one a line
     Missing,
 }
@@ -37,6 +39,7 @@ impl Command {
             Self::Fuzz(fuzz) => fuzz.run(),
             Self::Dependencies => supply::update(),
             Self::Test { quick } => checks::all(quick),
+            Self::FirstMinute => first_minute::measure(),
             Self::Missing => {
                 for tool in tools::wanted() {
                     println!("{}", tool.package);
