@@ -31,6 +31,7 @@ mod linux {
     pub(crate) mod services;
     pub(crate) mod support;
     pub(crate) mod tasks;
+    pub(crate) mod terminal;
 }
 
 use std::process::ExitCode;
@@ -74,5 +75,6 @@ fn main() -> ExitCode {
         services: the_table_of_requests;
         tasks: twenty_that_compute_delay_nobody, a_service_that_computes_ends_soon,
             requests_above_the_limit_are_told_so;
+        terminal: speaks_to_people;
     })
 }
