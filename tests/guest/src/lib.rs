@@ -137,7 +137,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// What the guest does in its runtime, built without that feature: its words are on the console of the domain.
-/// The lines that begin with `  at` are what `cargo xtask run` puts behind the addresses of the guest.
+/// The lines that begin with `  at` are what `cargo letregion run` puts behind the addresses of the guest.
 pub const RUNTIME_CASES: &[Case] = &[
     Case {
         command: "runtime memory",
