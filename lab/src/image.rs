@@ -15,6 +15,8 @@ pub fn stripped(image: &Path) -> Result<Vec<u8>> {
     let copy = image.with_extension("stripped");
     let output = tools::STRIP
         .command()
+        // The texts of a log are symbols, and this is what they were in; a guest has no use for it.
+        .arg("--remove-section=.defmt")
         .arg("-o")
         .arg(&copy)
         .arg(image)
