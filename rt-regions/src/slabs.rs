@@ -310,13 +310,14 @@ impl<'p> Slabs<'p> {
                 return Err(self.exhausted(size, Limit::Cap));
             }
         }
-        let run = match self.pool.take(class, false) {
-            Some(run) => run,
-            None => {
-                self.give_kept();
-                self.pool.take(class, false).ok_or_else(|| self.exhausted(size, Limit::Pool))?
+        let taken = self.pool.take(class, false).or_else(|| {
+            if self.kept.get() == 0 {
+                return None;
             }
-        };
+            self.give_kept();
+            self.pool.take(class, false)
+        });
+        let run = taken.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
         self.budget.take(count);
         self.label.take(count);
         self.pages.set(self.pages.get() + count);
