@@ -54,6 +54,7 @@ pub fn exchanges() -> Vec<Exchange> {
     facfib(&mut table);
     sort(&mut table);
     monte_carlo(&mut table);
+    kv(&mut table);
     table
 }
 
@@ -127,6 +128,26 @@ fn monte_carlo(table: &mut Vec<Exchange>) {
     add(table, "monte-carlo", 8080, &[("3650", "3.1408219")], &refused);
 }
 
+/// Each has the same reply whatever was asked before, as requests are sent in any order too.
+fn kv(table: &mut Vec<Exchange>) {
+    let answered = [
+        ("get nothing", "not found"),
+        ("peek nothing", "not found"),
+        ("del nothing", "not found"),
+        ("set pi 3.14", "stored"),
+        ("set pi ", "stored"),
+    ];
+    let refused = ["", "x", "get", "get a b", "set pi", "setex pi 0 3", "setex pi x 3"];
+    add(table, "kv", 8080, &answered, &refused);
+    table.push(Exchange {
+        app: "kv",
+        port: 8080,
+        request: "setex pi 60 3.14".into(),
+        reply: Reply::Bytes("stored".into()),
+        times: 1000,
+    });
+}
+
 /// F(n) by addition of decimal digits, the lowest first.
 fn fibonacci(n: usize) -> String {
     let (mut this, mut following) = (vec![0_u8], vec![1_u8]);
@@ -173,7 +194,7 @@ mod tests {
         let exchanges = exchanges();
         let longest = exchanges.iter().filter(|exchange| exchange.app == "sort");
         assert_eq!(longest.map(|exchange| exchange.request.len()).max(), Some(29_202));
-        assert_eq!(apps(), ["echo", "facfib", "sort", "monte-carlo"]);
+        assert_eq!(apps(), ["echo", "facfib", "sort", "monte-carlo", "kv"]);
         assert!(fibonacci(90) == "2880067194370816120" && fibonacci(0) == "0");
     }
 

@@ -5,6 +5,7 @@ pub(crate) fn usual(app: &str) -> Option<Vec<u8>> {
     match app {
         "echo" | "sort" => Some(numbers()),
         "facfib" => Some(b"1000".to_vec()),
+        "kv" => Some(b"setex key 60 value".to_vec()),
         "monte-carlo" => Some(b"3650".to_vec()),
         _ => None,
     }

@@ -73,7 +73,7 @@ pub(crate) fn bad_arguments_are_named() {
 }
 
 pub(crate) fn messages_begin_with_the_name_of_the_program() {
-    for app in ["echo", "facfib", "monte-carlo", "sort"] {
+    for app in ["echo", "facfib", "kv", "monte-carlo", "sort"] {
         in_lab(|lab| {
             let words =
                 format!("{app}: --mac=00:00:00:00:00:00: no station has this address: expected");

@@ -23,7 +23,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn program(app: &str) -> &'static Path {
     static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| {
-        cargo::build(&["echo", "facfib", "monte-carlo", "sort"], &[]).expect("the services build")
+        cargo::build(&["echo", "facfib", "kv", "monte-carlo", "sort"], &[])
+            .expect("the services build")
     });
     &programs[app]
 }

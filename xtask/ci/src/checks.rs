@@ -40,7 +40,7 @@ pub fn all(quick: bool) -> Result<()> {
     })?;
     step("lints of the guests of Xen", || {
         // The guest of the tests apart: it asks for the crate `alloc`, of which a service has nothing.
-        [&["echo", "facfib", "monte-carlo", "sort"][..], &["guest"]].iter().try_for_each(
+        [&["echo", "facfib", "kv", "monte-carlo", "sort"][..], &["guest"]].iter().try_for_each(
             |packages| {
                 let mut command = cargo();
                 // A crate of a guest alone, on which no other crate of the workspace has a say.
