@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         crash: the_end_of_a_guest_is_reported_with_its_last_words;
         guest: ends_as_it_should_on_the_bare_machine, ends_as_it_should_in_its_runtime, says_where_it_is_when_asked,
             weak_entropy_can_be_refused;
-        services: domain_files_are_what_xl_reads, the_table_of_requests, a_packed_image_serves, peers_find_it_and_it_sleeps, says_where_it_sleeps, memory_that_is_not_there_is_not_used, many_requests_at_once,
+        services: domain_files_are_what_xl_reads, the_table_of_requests, five_thousand_entries_are_kept, a_packed_image_serves, peers_find_it_and_it_sleeps, says_where_it_sleeps, memory_that_is_not_there_is_not_used, many_requests_at_once,
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
         log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;

@@ -168,7 +168,15 @@ fn relay(machine: &Machine, door: &Door, address: Ipv4Addr, is_over: &AtomicBool
 
 /// One request of this length.
 fn ask(to: SocketAddrV4, length: usize) -> Ask {
-    Ask { to, times: 1, window: 1, limit: REPLY_WITHIN, expected: false, length }
+    Ask {
+        to,
+        times: 1,
+        window: 1,
+        limit: REPLY_WITHIN,
+        expected: false,
+        length,
+        is_numbered: false,
+    }
 }
 
 /// What the guest is told: its addresses, as far as they were not typed, and then what was typed.

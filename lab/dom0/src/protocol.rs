@@ -73,7 +73,8 @@ pub enum Command {
     },
 }
 
-/// UDP requests to one port: the same datagram, once or many times, each expecting the same reply.
+/// UDP requests to one port: the same datagram, once or many times, each expecting the same reply; or the same but for a
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// Who is asked.
@@ -89,6 +90,9 @@ pub struct Ask {
     pub expected: bool,
     /// The length of the request, which is the first part of the body, in bytes.
     pub length: usize,
+    /// Whether `{n}` stands for the number of the request, from 0 on, in the request and in the reply that is expected. Each
+    /// request then waits for the reply to the one before, whatever the window.
+    pub is_numbered: bool,
 }
 
 /// UDP requests to a service that returns what it is sent: each with a number and a content of its own, and so

@@ -32,15 +32,32 @@ struct Replies {
 }
 
 impl Replies {
-    fn add(&mut self, reply: &[u8]) {
+    /// Counts the reply to request number `number`, if requests are numbered.
+    fn add(&mut self, reply: &[u8], number: Option<u32>) {
         let expected = self.expected.get_or_insert_with(|| reply.to_vec());
-        let is_equal = reply == expected;
+        let is_equal = match number {
+            Some(number) => reply == with_number(expected, number),
+            None => reply == expected,
+        };
         let is_first_different = !is_equal && self.asked.different == 0;
         *(if is_equal { &mut self.asked.equal } else { &mut self.asked.different }) += 1;
         if is_first_different || self.shown.is_none() {
             self.shown = Some(reply.to_vec());
         }
     }
+}
+
+/// The text, in which `{n}` stands for the number.
+fn with_number(text: &[u8], number: u32) -> Vec<u8> {
+    let mut rest = text;
+    let mut numbered = Vec::with_capacity(text.len());
+    while let Some(at) = rest.windows(3).position(|three| three == b"{n}") {
+        numbered.extend_from_slice(&rest[..at]);
+        numbered.extend_from_slice(number.to_string().as_bytes());
+        rest = &rest[at + 3..];
+    }
+    numbered.extend_from_slice(rest);
+    numbered
 }
 
 fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<(Asked, Vec<u8>)> {
@@ -52,14 +69,20 @@ fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<
     let mut buffer = vec![0; 1 << 16];
     // When each request is given up that has no reply. Which reply belongs to which request cannot
     // be told, all being equal; the oldest is the first to get one.
-    let mut waiting = VecDeque::with_capacity(ask.window as usize);
+    let window = if ask.is_numbered { 1 } else { ask.window as usize };
+    let mut waiting = VecDeque::with_capacity(window);
     let (start, mut last) = (Instant::now(), Instant::now());
     let trouble = loop {
         let sent = |asked: &Asked| asked.sent < ask.times;
-        let result = if sent(&replies.asked) && waiting.len() < ask.window as usize {
+        let result = if sent(&replies.asked) && waiting.len() < window {
+            let number = replies.asked.sent;
             replies.asked.sent += 1;
             waiting.push_back(Instant::now() + ask.limit);
-            socket.send(request).map(|_| None)
+            let sent = match ask.is_numbered {
+                true => socket.send(&with_number(request, number)),
+                false => socket.send(request),
+            };
+            sent.map(|_| None)
         } else if let Some(deadline) = waiting.front() {
             receive(&socket, *deadline, &mut buffer).map(Some)
         } else {
@@ -70,7 +93,8 @@ fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<
             Ok(Some(Some(length))) => {
                 last = Instant::now();
                 waiting.pop_front();
-                replies.add(&buffer[..length]);
+                let number = ask.is_numbered.then(|| replies.asked.sent - 1);
+                replies.add(&buffer[..length], number);
             }
             Ok(Some(None)) => {
                 waiting.pop_front();
@@ -146,6 +170,7 @@ mod tests {
             limit: Duration::from_millis(500),
             expected: expected.is_some(),
             length: 7,
+            is_numbered: false,
         };
         let body = [b"request", expected.unwrap_or_default()].concat();
         let (Answer::Asked(asked), reply) = send(&ask, &body) else { panic!("not sent") };
@@ -169,6 +194,37 @@ mod tests {
     }
 
     #[test]
+    fn requests_may_have_numbers() {
+        assert_eq!(with_number(b"set {n} v{n}.", 17), b"set 17 v17.");
+        assert_eq!(with_number(b"{n", 17), b"{n");
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let SocketAddr::V4(to) = server.local_addr().unwrap() else { panic!("no IPv4") };
+        let server = thread::spawn(move || {
+            let mut buffer = [0; 64];
+            for number in 0..20 {
+                let (length, from) = server.recv_from(&mut buffer).unwrap();
+                assert_eq!(buffer[..length], *format!("get {number}").as_bytes());
+                let reply = if number == 13 { "none".into() } else { format!("value {number}") };
+                server.send_to(reply.as_bytes(), from).unwrap();
+            }
+        });
+        let ask = Ask {
+            to,
+            times: 20,
+            window: 8,
+            limit: Duration::from_secs(5),
+            expected: true,
+            length: 7,
+            is_numbered: true,
+        };
+        let (Answer::Asked(asked), reply) = send(&ask, b"get {n}value {n}") else {
+            panic!("not sent")
+        };
+        server.join().unwrap();
+        assert_eq!((asked.equal, asked.different, &reply[..]), (19, 1, &b"none"[..]));
+    }
+
+    #[test]
     fn nobody_there_is_told_apart() {
         let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let ask = Ask {
@@ -178,6 +234,7 @@ mod tests {
             limit: Duration::from_secs(5),
             expected: false,
             length: 0,
+            is_numbered: false,
         };
         let (Answer::Asked(asked), reply) = send(&ask, b"") else { panic!("not sent") };
         assert_eq!(asked.trouble, Some(Trouble::Refused));
@@ -193,6 +250,7 @@ mod tests {
             limit: Duration::ZERO,
             expected: false,
             length: 2,
+            is_numbered: false,
         };
         assert!(matches!(send(&ask, b"x"), (Answer::Failed { .. }, _)));
     }

@@ -133,6 +133,30 @@ fn answered(machine: &Machine, exchange: &Exchange) {
     }
 }
 
+/// Small entries, all of which have to be there in the end.
+pub(crate) fn five_thousand_entries_are_kept() {
+    const ENTRIES: u32 = 5000;
+    with_service("kv", |machine, domain| {
+        let start = Instant::now();
+        let rounds = [("set key-{n} value-{n}", "stored"), ("get key-{n}", "value value-{n}")];
+        for (request, reply) in rounds {
+            let many = Ask { is_numbered: true, ..requests(PORT, ENTRIES, 1) };
+            let asked = machine.ask(&many, request.as_bytes(), Some(reply.as_bytes()));
+            let (asked, last) = asked.expect("dom0 asks");
+            let last = String::from_utf8_lossy(&last);
+            assert_eq!(asked.equal, ENTRIES, "{request}: {last:?}, {asked:?}");
+        }
+        assert_eq!(counter(machine, "eth0.kv.entries"), u64::from(ENTRIES));
+        assert_eq!(counter(machine, "eth0.kv.evicted"), 0);
+        let lines = domain.console().lines();
+        let memory = lines.iter().find(|line| line.starts_with("memory "));
+        println!("{} in {:.1?}", memory.expect("it says its memory"), start.elapsed());
+        let pages = ask(machine, 9100, b"region kv.entries");
+        println!("{}", String::from_utf8_lossy(&pages).trim());
+        println!("{}", String::from_utf8_lossy(&ask(machine, 9100, b"pool")).trim());
+    });
+}
+
 /// What people call `xl create` with.
 pub(crate) fn domain_files_are_what_xl_reads() {
     let machine = machine();

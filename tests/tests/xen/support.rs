@@ -36,5 +36,5 @@ pub(crate) fn end() {
 /// Asks a guest's port this often, `window` requests at a time.
 pub(crate) fn requests(port: u16, times: u32, window: u32) -> Ask {
     let to = SocketAddrV4::new(GUEST, port);
-    Ask { to, times, window, limit: REPLY_TIMEOUT, expected: false, length: 0 }
+    Ask { to, times, window, limit: REPLY_TIMEOUT, expected: false, length: 0, is_numbered: false }
 }

@@ -182,7 +182,8 @@ impl Guest {
         let (port, request, reply) = self.small_request()?;
         let to = SocketAddrV4::new(self.place.address, port);
         let limit = Duration::from_millis(500);
-        let load = Ask { to, times: 50, window: 8, limit, expected: true, length: 0 };
+        let load =
+            Ask { to, times: 50, window: 8, limit, expected: true, length: 0, is_numbered: false };
         let is_over = AtomicBool::new(false);
         let different = thread::scope(|scope| {
             let load = scope.spawn(|| -> Result<u32> {
@@ -233,8 +234,15 @@ impl Guest {
     /// Checks what the driver has counted.
     fn check(&self, machine: &Machine, outcome: &mut Outcome) -> Result<()> {
         let to = SocketAddrV4::new(self.place.address, self.place.stats_port);
-        let ask =
-            Ask { to, times: 1, window: 1, limit: SERVING_WITHIN, expected: false, length: 0 };
+        let ask = Ask {
+            to,
+            times: 1,
+            window: 1,
+            limit: SERVING_WITHIN,
+            expected: false,
+            length: 0,
+            is_numbered: false,
+        };
         let (_, reply) = machine.ask(&ask, DRIVER.as_bytes(), None)?;
         let text = String::from_utf8_lossy(&reply);
         let value = |name: &str| -> Result<u64> {
