@@ -32,6 +32,7 @@ mod linux {
     pub(crate) mod support;
     pub(crate) mod tasks;
     pub(crate) mod terminal;
+    pub(crate) mod upstream;
 }
 
 use std::process::ExitCode;
@@ -76,5 +77,6 @@ fn main() -> ExitCode {
         tasks: twenty_that_compute_delay_nobody, a_service_that_computes_ends_soon,
             requests_above_the_limit_are_told_so;
         terminal: speaks_to_people;
+        upstream: is_asked_once_and_its_answer_kept, bad_arguments_are_named;
     })
 }
