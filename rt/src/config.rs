@@ -239,7 +239,7 @@ fn refuse(rest: &Setup<'_>) -> Result<(), Error> {
         Setup { clients: Some(_), .. } => "--clients",
         Setup { log: Some(names), .. } => {
             return Err(bad(format_args!(
-                "--log={names}: built without its log, which `--features defmt` adds"
+                "--log={names}: built without its log, which the feature `log` adds"
             )));
         }
         _ => return Ok(()),

@@ -36,8 +36,6 @@ pub enum Profile {
 const XEN: &str = "xen";
 /// The feature of a service with its log.
 const LOG: &str = "log";
-/// What that feature is called in a package which is put together from single crates.
-const DEFMT: &str = "defmt";
 
 /// How a guest is linked: no C library, no code of the compiler's before main, everything where the script says, and
 /// no padding in the file.
@@ -80,7 +78,7 @@ pub struct Build<'a> {
     pub platform: Platform,
     /// How.
     pub profile: Profile,
-    /// With these features: of its own, or else of `letregion`. `log` is also what a package calls `defmt`.
+    /// With these features: of its own, or else of `letregion`.
     pub features: &'a [&'a str],
 }
 
@@ -167,9 +165,6 @@ impl Service {
     fn feature(&self, name: &str) -> Result<String> {
         if self.has(name) {
             return Ok(name.into());
-        }
-        if name == LOG && self.has(DEFMT) {
-            return Ok(DEFMT.into());
         }
         match &self.facade {
             Some(facade) => Ok(format!("{facade}/{name}")),

@@ -53,10 +53,13 @@ pub fn all(quick: bool) -> Result<()> {
         )
     })?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
-    for name in tower::with_feature("defmt")? {
-        step(&format!("{name} with its log"), || {
-            succeed(cargo().args(["check", "--package", &name, "--features", "defmt"]))
-        })?;
+    // The crates of the tower call it after what it depends on, the programs after what it does.
+    for feature in ["defmt", "log"] {
+        for name in tower::with_feature(feature)? {
+            step(&format!("{name} with its log"), || {
+                succeed(cargo().args(["check", "--package", &name, "--features", feature]))
+            })?;
+        }
     }
     step("documentation", || {
         succeed(

@@ -172,7 +172,7 @@ fn a_log_that_is_not_there_is_refused() {
     let words = "--log=arp,tcp: there is no layer tcp";
     assert_eq!((error.status(), error.message()), (2, words));
     let error = serve(&["--log=arp"], false, take).unwrap_err();
-    let words = "--log=arp: built without its log, which `--features defmt` adds";
+    let words = "--log=arp: built without its log, which the feature `log` adds";
     assert_eq!((error.status(), error.message()), (2, words));
     assert!(serve(&["--log="], false, take).is_ok());
 }
