@@ -244,6 +244,23 @@ fn an_error_is_a_line_and_the_others_go_on() {
 }
 
 #[test]
+fn many_errors_are_ten_lines_a_second() {
+    let tasks = tasks(64);
+    let mut lines = 0;
+    for round in 1..=5_u32 {
+        for _ in 0..40 {
+            tasks.spawn("fails", async |_| Err(tasks::TaskError::new("as planned"))).unwrap();
+        }
+        let now = at(0) + round * SECOND / 2;
+        while tasks.is_due(now) {
+            tasks.run(now, &mut |_| lines += 1);
+        }
+    }
+    // At 0.5, 1.5 and 2.5 seconds.
+    assert_eq!((tasks.stats().failed, lines), (200, 30));
+}
+
+#[test]
 fn all_tasks_together_have_a_cap() {
     let memory = program_memory(64);
     let tasks = Tasks::with_cap(memory, 8 * PAGE_SIZE).unwrap();
