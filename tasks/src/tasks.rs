@@ -45,7 +45,25 @@ layer::counters! {
 /// for is there: a datagram, a moment, a turn to go on computing. A task that waits costs the loop nothing.
 ///
 /// All of it is single-threaded. A waker of the standard library works too, but the loop notices it only in its next
-/// turn.
+/// turn. Neither the tasks nor a [`TaskRef`] moves to another thread:
+///
+/// ```compile_fail,E0277
+/// fn watch(tasks: &'static tasks::Tasks) {
+///     std::thread::spawn(move || tasks.len());
+/// }
+/// ```
+/// ```compile_fail,E0277
+/// fn watch(task: tasks::TaskRef) {
+///     std::thread::spawn(move || task.is_alive());
+/// }
+/// ```
+/// What they say does:
+/// ```
+/// fn watch(tasks: &'static tasks::Tasks) {
+///     let count = tasks.len();
+///     std::thread::spawn(move || println!("{count} tasks"));
+/// }
+/// ```
 pub struct Tasks {
     memory: &'static Region<'static>,
     pool: &'static Pool<'static>,

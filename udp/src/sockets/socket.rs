@@ -13,6 +13,24 @@ use crate::{Datagram, Reply, stored::Request};
 ///
 /// The methods that wait do all their work in the poll in which they are ready. So one that is dropped while it waits, for
 /// example because another one was ready first, loses nothing.
+///
+/// It moves to another task, but not to another thread:
+///
+/// ```compile_fail,E0277
+/// fn count(socket: udp::Socket) {
+///     std::thread::spawn(move || socket.port());
+/// }
+/// ```
+/// ```
+/// fn count(socket: udp::Socket) -> Result<(), tasks::SpawnError> {
+///     let tasks = socket.sockets().tasks();
+///     tasks.spawn("counts", async move |_| {
+///         println!("port {}", socket.port());
+///         Ok(())
+///     })?;
+///     Ok(())
+/// }
+/// ```
 pub struct Socket {
     pub(super) sockets: &'static Sockets,
     pub(super) mailbox: &'static Mailbox,
