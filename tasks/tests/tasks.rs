@@ -226,6 +226,27 @@ fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
 }
 
 #[test]
+fn a_task_that_is_woken_while_it_runs_is_polled_again() {
+    let (tasks, polls) = (tasks(16), Rc::new(Cell::new(0)));
+    let counted = polls.clone();
+    let spawned = tasks.spawn("wakes itself", async move |_| {
+        poll_fn(|_| {
+            counted.set(counted.get() + 1);
+            if counted.get() == 3 {
+                return Poll::Ready(());
+            }
+            tasks.wake(tasks.current().unwrap());
+            Poll::Pending
+        })
+        .await;
+        Ok(())
+    });
+    spawned.unwrap();
+    // One poll a turn, so that it does not keep others from theirs.
+    assert_eq!((settle(tasks, at(0)), polls.get()), (3, 3));
+}
+
+#[test]
 fn an_error_is_a_line_and_the_others_go_on() {
     let tasks = tasks(16);
     tasks
@@ -412,6 +433,8 @@ fn a_model_knows_who_is_alive_and_all_pages_come_back() {
         assert_eq!(tasks.len(), alive.len());
     }
     let slots = tasks.memory().pages();
+    // As many places as there ever were tasks at once.
+    assert!(slots <= 2 + 500 * 144 / PAGE_SIZE, "{slots}");
     tasks.close();
     assert_eq!(tasks.pool().free_pages(), tasks.pool().pages() - slots);
 }
