@@ -4,7 +4,7 @@ use std::{
     io::{PipeReader, PipeWriter, Write as _, pipe},
     os::fd::AsFd as _,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use layer::Instant;
@@ -33,6 +33,18 @@ fn time_goes_on_and_never_back() {
     thread::sleep(SHORT);
     assert!(first > Instant::ZERO && first <= second);
     assert!(rt.now() - second >= SHORT);
+}
+
+#[test]
+fn the_wall_time_is_that_of_the_system() {
+    let rt = rt();
+    let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // If the clock is set meanwhile, once more.
+    let is_between = || {
+        let (before, told, after) = (since_1970(), rt.wall_time().unwrap(), since_1970());
+        before <= told && told <= after
+    };
+    assert!((0..3).any(|_| is_between()));
 }
 
 #[test]

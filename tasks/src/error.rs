@@ -8,7 +8,8 @@ use core::{
 /// The longest line, in bytes. What is longer is cut.
 const LONGEST: usize = 160;
 
-/// Why a task ended: a line of 160 bytes at most. Every error becomes one with `?`.
+/// Why a task ended: a line of 160 bytes at most, without control characters, because a peer may have sent the text. Every
+/// error becomes one with `?`.
 pub struct TaskError {
     length: usize,
     text: [u8; LONGEST],
@@ -58,7 +59,9 @@ impl Write for TaskError {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         let room = &mut self.text[self.length..];
         let fits = piece.floor_char_boundary(room.len());
-        room[..fits].copy_from_slice(&piece.as_bytes()[..fits]);
+        for (place, byte) in room.iter_mut().zip(&piece.as_bytes()[..fits]) {
+            *place = if byte.is_ascii_control() { b' ' } else { *byte };
+        }
         self.length += fits;
         if fits < piece.len() { Err(fmt::Error) } else { Ok(()) }
     }
@@ -71,10 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_line_is_cut_at_a_character() {
+    fn a_message_is_one_line_and_cut_at_a_character() {
         let error = TaskError::new(format_args!("x{}{}", "é".repeat(LONGEST), "y"));
         let expected: String = "x".chars().chain("é".repeat(LONGEST / 2 - 1).chars()).collect();
         assert_eq!(error.message(), expected);
+        let error = TaskError::new("two\r\nlines\x1b[2J");
+        assert_eq!(error.message(), "two  lines [2J");
         let error: TaskError = "x".parse::<u8>().unwrap_err().into();
         assert_eq!(error.message(), "invalid digit found in string");
     }

@@ -27,8 +27,8 @@ pub(crate) enum State {
 pub(crate) struct Slot {
     // Without a destructor, so that the slot can lie in a region. `Tasks` drops the task.
     pub(crate) task: ManuallyDrop<Cell<Option<Task<'static>>>>,
-    /// Counts the tasks that were here.
-    pub(crate) generation: Cell<u32>,
+    /// Counts the tasks that were here. It does not wrap in the life of any program, so no reference gets another task.
+    pub(crate) generation: Cell<u64>,
     pub(crate) state: Cell<State>,
     /// Whether the task keeps a waker beyond its polls.
     pub(crate) keeps_wakers: Cell<bool>,
@@ -71,7 +71,7 @@ impl Slot {
 #[derive(Clone, Copy)]
 pub struct TaskRef {
     pub(crate) slot: &'static Slot,
-    pub(crate) generation: u32,
+    pub(crate) generation: u64,
 }
 
 impl TaskRef {

@@ -28,6 +28,11 @@ fn at(seconds: u64) -> Instant {
     Instant::ZERO + seconds as u32 * SECOND
 }
 
+/// How often a loop is to run: a few times under Miri, which takes some thousand times as long.
+const fn rounds(natively: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { natively }
+}
+
 /// One turn; nothing is to be printed.
 fn run(tasks: &'static Tasks, now: Instant) {
     tasks.run(now, &mut |line| panic!("{line}"));
@@ -70,45 +75,47 @@ fn timers_wake_in_the_order_of_their_moments() {
 
 #[test]
 fn no_turn_looks_at_ten_thousand_that_sleep() {
-    let tasks = tasks(16_384);
+    let (count, turns) = (rounds(10_000, 50), rounds(1_000, 10));
+    let tasks = tasks(count * 2);
     let free = tasks.pool().free_pages();
-    for number in 0..10_000_u32 {
+    for number in 0..count {
         let spawned = tasks.spawn("sleeper", async move |_| {
-            tasks.sleep_until(at(1) + Duration::from_micros(number.into())).await;
+            tasks.sleep_until(at(1) + Duration::from_micros(number as u64)).await;
             Ok(())
         });
         spawned.unwrap();
     }
     settle(tasks, Instant::ZERO);
-    let polls = tasks.stats().polls;
-    assert_eq!((polls, tasks.len()), (10_000, 10_000));
+    let polls = || tasks.stats().polls as usize;
+    assert_eq!((polls(), tasks.len()), (count, count));
     // A page each, and their slots.
-    let (pages, most) = (free - tasks.pool().free_pages(), 10_000 + 10_000 * 136 / PAGE_SIZE);
+    let (pages, most) = (free - tasks.pool().free_pages(), count + count * 136 / PAGE_SIZE + 1);
     assert!(pages <= most, "{pages} pages, {most} are enough");
     tasks
-        .spawn("busy", async |_| {
-            for _ in 0..1_000 {
+        .spawn("busy", async move |_| {
+            for _ in 0..turns {
                 yield_now().await;
             }
             Ok(())
         })
         .unwrap();
-    let turns = settle(tasks, Instant::from_millis(500));
-    assert_eq!((turns, tasks.stats().polls - polls), (1_000, 1_001));
+    assert_eq!(settle(tasks, Instant::from_millis(500)), turns);
+    assert_eq!(polls(), count + turns + 1);
     // When all are due at once, each turn polls some of them.
     run(tasks, at(2));
-    assert_eq!(tasks.stats().polls - polls - 1_001, 32);
+    assert_eq!(polls(), count + turns + 1 + 32);
     settle(tasks, at(2));
     assert!(tasks.is_empty());
 }
 
 #[test]
 fn a_quick_task_waits_for_one_slice_of_those_that_compute() {
+    const YIELDS: usize = rounds(100, 5);
     let (tasks, turns) = (tasks(64), Rc::new(Cell::new(0)));
     for _ in 0..20 {
         let spawned = tasks.spawn("computes", async |_| {
             let mut pace = Pace::new(10);
-            for _ in 0..1_000 {
+            for _ in 0..10 * YIELDS {
                 pace.spend(1).await;
             }
             Ok(())
@@ -126,8 +133,8 @@ fn a_quick_task_waits_for_one_slice_of_those_that_compute() {
         .unwrap();
     run(tasks, at(0));
     assert_eq!((turns.get(), tasks.len()), (1, 20));
-    // 20 tasks, 101 polls each, of which the turns so far did 21, 1 and 1.
-    assert_eq!(settle(tasks, at(0)), 20 * 101 - 23);
+    // 20 tasks, of which the turns so far polled 21, 1 and 1.
+    assert_eq!(settle(tasks, at(0)), 20 * (YIELDS + 1) - 23);
 }
 
 #[test]
@@ -143,7 +150,7 @@ fn a_task_that_is_cancelled_while_it_waits_gives_everything_back() {
         let kept = Dropped(dropped.clone());
         let spawned = tasks.spawn("waits", async move |region| {
             let mut bytes = RegionVec::new(region);
-            for _ in 0..10_000 {
+            for _ in 0..rounds(10_000, 1_000) {
                 bytes.push(7_u64)?;
             }
             tasks.sleep_until(at(seconds)).await;
@@ -219,6 +226,27 @@ fn a_task_may_cancel_itself_and_start_others_when_it_is_dropped() {
 }
 
 #[test]
+fn a_task_that_is_woken_while_it_runs_is_polled_again() {
+    let (tasks, polls) = (tasks(16), Rc::new(Cell::new(0)));
+    let counted = polls.clone();
+    let spawned = tasks.spawn("wakes itself", async move |_| {
+        poll_fn(|_| {
+            counted.set(counted.get() + 1);
+            if counted.get() == 3 {
+                return Poll::Ready(());
+            }
+            tasks.wake(tasks.current().unwrap());
+            Poll::Pending
+        })
+        .await;
+        Ok(())
+    });
+    spawned.unwrap();
+    // One poll a turn, so that it does not keep others from theirs.
+    assert_eq!((settle(tasks, at(0)), polls.get()), (3, 3));
+}
+
+#[test]
 fn an_error_is_a_line_and_the_others_go_on() {
     let tasks = tasks(16);
     tasks
@@ -241,6 +269,23 @@ fn an_error_is_a_line_and_the_others_go_on() {
     assert!(other.unwrap().is_alive());
     let stats = tasks.stats();
     assert_eq!((stats.spawned, stats.ended, stats.failed), (2, 1, 1));
+}
+
+#[test]
+fn many_errors_are_ten_lines_a_second() {
+    let tasks = tasks(64);
+    let mut lines = 0;
+    for round in 1..=5_u32 {
+        for _ in 0..40 {
+            tasks.spawn("fails", async |_| Err(tasks::TaskError::new("as planned"))).unwrap();
+        }
+        let now = at(0) + round * SECOND / 2;
+        while tasks.is_due(now) {
+            tasks.run(now, &mut |_| lines += 1);
+        }
+    }
+    // At 0.5, 1.5 and 2.5 seconds.
+    assert_eq!((tasks.stats().failed, lines), (200, 30));
 }
 
 #[test]
@@ -348,11 +393,11 @@ fn a_model_knows_who_is_alive_and_all_pages_come_back() {
         (state >> 33) % below
     };
     let (mut alive, mut now) = (Vec::<(TaskRef, u64)>::new(), 0_u64);
-    for _ in 0..if cfg!(miri) { 300 } else { 20_000 } {
+    for _ in 0..rounds(20_000, 200) {
         match random(5) {
             0 | 1 if alive.len() < 500 => {
                 let end = now + random(50);
-                let bytes = random(9_000) as usize;
+                let bytes = random(rounds(9_000, 600) as u64) as usize;
                 let spawned = tasks.spawn("random", async move |region| {
                     region.alloc_slice_with(bytes, |_| 1_u8)?;
                     let mut pace = Pace::new(3);
@@ -388,6 +433,8 @@ fn a_model_knows_who_is_alive_and_all_pages_come_back() {
         assert_eq!(tasks.len(), alive.len());
     }
     let slots = tasks.memory().pages();
+    // As many places as there ever were tasks at once.
+    assert!(slots <= 2 + 500 * 144 / PAGE_SIZE, "{slots}");
     tasks.close();
     assert_eq!(tasks.pool().free_pages(), tasks.pool().pages() - slots);
 }

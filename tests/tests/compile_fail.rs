@@ -13,6 +13,8 @@ fn misuse_does_not_compile() {
         "one_platform",
         "one_thread",
         "packets_stay_in_their_region",
+        "tasks_borrow_nothing_around_them",
+        "what_a_task_receives_stays_in_it",
     ] {
         for case in std::fs::read_dir(format!("tests/ui/{rule}")).expect("the rule has a folder") {
             let case = case.expect("a file").path();

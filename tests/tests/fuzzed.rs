@@ -19,6 +19,7 @@ mod seeds;
 /// How many inputs each target is given, and their length in bytes at most.
 fn inputs(target: &str) -> (usize, usize) {
     match target {
+        "tasks" => (3_000, 400),
         "tower" => (3_000, 600),
         "reassembly" => (3_000, 600),
         _ => (20_000, 200),
@@ -144,4 +145,9 @@ fn reassembly_does_what_the_oracle_says() {
 #[test]
 fn the_tower_holds_whatever_it_hears() {
     run_mutations("tower");
+}
+
+#[test]
+fn tasks_and_sockets_give_everything_back() {
+    run_mutations("tasks");
 }

@@ -28,11 +28,11 @@ fn a_reply_may_come_late_and_more_than_once() {
     let spawned = net.server.tower.spawn(53, async |socket, region| {
         let mut room = region.child("request");
         loop {
-            let request = socket.receive(&room).await?;
+            let request = socket.receive(&room).await;
             socket.sleep(20 * MILLI).await;
-            socket.reply(&request, Ok(request.payload())).await?;
+            socket.reply(&request, Ok(request.payload())).await;
             let later = room.format(format_args!("at {}", socket.now()))?;
-            socket.reply(&request, Ok(later.as_bytes())).await?;
+            socket.reply(&request, Ok(later.as_bytes())).await;
             room.reset();
         }
     });
@@ -58,7 +58,7 @@ fn a_reply_may_come_late_and_more_than_once() {
 fn a_port_is_free_again_when_its_task_has_ended() {
     let mut net = Net::new(256);
     let bound = net.server.tower.spawn(53, async |socket, region| {
-        socket.receive(region).await?;
+        socket.receive(region).await;
         Ok(())
     });
     bound.unwrap();
@@ -76,7 +76,7 @@ fn a_port_is_free_again_when_its_task_has_ended() {
     // What was unbound by hand is not unbound once more when the task ends.
     net.server.tower.unbind(53);
     let spawned = net.server.tower.spawn(53, async |socket, region| {
-        socket.receive(region).await?;
+        socket.receive(region).await;
         Ok(())
     });
     spawned.unwrap();
@@ -101,13 +101,13 @@ fn a_task_sends_unasked_to_anybody_and_knows_what_was_not_sent() {
         let mut room = region.child("request");
         for to in [([203, 0, 113, 1], 9), (PEER, 9)] {
             socket.send_to(to.into(), b"lost").await?;
-            let error = socket.receive(&room).await.unwrap_err();
+            let error = socket.failure().await;
             seen.borrow_mut().push(error);
             room.reset();
         }
         let long = vec![7; 65_508];
         socket.send_to((PEER, 5_000).into(), &long).await?;
-        let error = socket.receive(&room).await.unwrap_err();
+        let error = socket.failure().await;
         seen.borrow_mut().push(error);
         Ok(())
     });
@@ -253,7 +253,7 @@ fn a_request_above_the_limit_is_told_so() {
     for _ in 0..20 {
         // Not `settle`: the tasks are never idle.
         net.peer.turn();
-        turn_once(&mut net);
+        net.turn_server_once();
     }
     net.peer.turn();
     assert_eq!(heard.texts(), ["busy: 3 requests are in work already: ask again later"]);
@@ -266,19 +266,6 @@ fn a_request_above_the_limit_is_told_so() {
     net.settle();
     assert_eq!(heard.texts(), ["five"]);
     net.close();
-}
-
-/// One turn of the server's loop, whatever its tasks do.
-fn turn_once(net: &mut Net) {
-    use layer::{Layer, Rx};
-
-    let now = net.server.now();
-    let packet = rt_regions::Region::new(net.pool(), "packet");
-    match net.server.tower.receive(now, &packet).unwrap() {
-        Rx::Item(item) => net.server.tower.unclaimed(now, item).unwrap(),
-        Rx::Handled | Rx::Idle => {}
-    }
-    net.tasks.run(now, &mut |line| panic!("{line}"));
 }
 
 #[test]
@@ -317,14 +304,14 @@ fn a_failed_request_gets_its_line_and_the_rules_of_a_service_hold() {
 
 #[test]
 fn a_reader_that_does_not_read_costs_no_more_than_its_mailbox() {
-    let mut net = Net::new(512);
+    let mut net = Net::new(2_048);
     let spawned = net.server.tower.spawn(53, async |socket, region| {
         socket.sleep(SECOND).await;
         let (mut room, mut bytes) = (region.child("request"), 0);
         while let Either::First(datagram) =
             select(socket.receive(&room), socket.sleep(SECOND)).await
         {
-            bytes += datagram?.payload().len();
+            bytes += datagram.payload().len();
             room.reset();
         }
         let text = room.format(format_args!("{bytes}"))?;
@@ -357,7 +344,7 @@ fn a_full_outbox_makes_a_task_wait_and_loses_nothing() {
     let mut net = Net::new(256);
     let spawned = net.server.tower.spawn(53, async |socket, region| {
         // After this, the address of the peer is known, so nothing waits for ARP.
-        socket.receive(region).await?;
+        socket.receive(region).await;
         let bytes = [7; 20_000];
         for _ in 0..40 {
             socket.send_to((PEER, 40_000).into(), &bytes).await?;
@@ -384,8 +371,7 @@ fn what_is_dropped_in_a_race_is_not_lost() {
             match select(socket.sleep(MILLI), socket.receive(&room)).await {
                 Either::First(()) => {}
                 Either::Second(request) => {
-                    let request = request?;
-                    socket.reply(&request, Ok(request.payload())).await?;
+                    socket.reply(&request, Ok(request.payload())).await;
                 }
             }
             room.reset();
@@ -437,8 +423,8 @@ fn a_socket_may_move_to_another_task() {
     let spawned = net.tasks.spawn("opens", async move |_| {
         let socket = sockets.open(6_000)?;
         sockets.tasks().spawn("uses", async move |region| {
-            let request = socket.receive(region).await?;
-            socket.reply(&request, Ok(b"moved")).await?;
+            let request = socket.receive(region).await;
+            socket.reply(&request, Ok(b"moved")).await;
             Ok(())
         })?;
         Ok(())

@@ -223,12 +223,17 @@ impl<'g, I, T: SocketSupport> Udp<'g, I, T> {
     where
         S: for<'r, 'p> FnMut(Datagram<'r>, &'r Region<'p>) -> Reply<'r> + 'g,
     {
-        if self.listing.is_at(port) || self.sockets.has_port(port) {
+        if self.listing.is_at(port) {
             return Err(BindError::InUse(port));
         }
-        let answers = self.ports.bind(port, service)?;
         self.sockets.reserve(port)?;
-        Ok(Bound(answers))
+        match self.ports.bind(port, service) {
+            Ok(answers) => Ok(Bound(answers)),
+            Err(error) => {
+                self.sockets.release(port);
+                Err(error)
+            }
+        }
     }
 
     /// Calls `listener` for each ICMP error about a datagram from `port` (RFC 1122 4.1.3.3). It replaces the earlier
@@ -243,7 +248,8 @@ impl<'g, I, T: SocketSupport> Udp<'g, I, T> {
         self.ports.listen(port, listener)
     }
 
-    /// Unbinds the service from `port`, and frees all its memory; returns whether a service was bound.
+    /// Unbinds the service from `port`, and frees all its memory; returns whether a service was bound. A task that was
+    /// started with the port is cancelled; requests that are in work of [`spawn_each`](Udp::spawn_each) are not.
     pub fn unbind(&mut self, port: u16) -> bool {
         let was_bound = self.ports.unbind(port);
         if was_bound {

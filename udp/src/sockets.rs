@@ -18,7 +18,7 @@ use core::{
 use layer::Counter;
 use network::{Problem, SendError};
 use rt_regions::{Exhausted, PAGE_SIZE, Slabs};
-use tasks::{Tasks, yield_now};
+use tasks::Tasks;
 
 pub use self::{ask::AskError, socket::Socket, support::SocketSupport};
 pub(crate) use self::{
@@ -29,10 +29,10 @@ use self::{
     mailbox::{Holder, Link},
     ports::PortTable,
 };
-use crate::{BindError, Datagram};
+use crate::{BindError, Datagram, Failure, stored::Request};
 
-/// The smallest cap, in pages, for what waits for all sockets, and for what waits to be sent: the largest datagram, and
-/// what goes with it.
+/// The smallest cap, in pages, for what waits for all sockets, for the requests that tasks work on, and for what waits to be
+/// sent: the largest datagram, and what goes with it.
 const LEAST_PAGES: usize = 20;
 
 /// How many pages are kept for the next datagrams where there are none: of the sizes of a small payload and of what goes
@@ -48,6 +48,8 @@ layer::counters! {
         delivered,
         /// Datagrams dropped: the mailbox was full, or there was no memory.
         inbox_full,
+        /// Datagrams dropped: the region that they were to be received into had no room.
+        no_room,
         /// Requests refused: as many as are allowed were in work.
         busy,
         /// Requests for which no task could be started.
@@ -112,11 +114,16 @@ impl From<Exhausted> for SocketError {
 
 /// The sockets of a program: what a layer and tasks share. It lies in the program's memory.
 ///
-/// Tasks and `main` hold a reference to it, and open sockets with it. The mailboxes of all sockets hold an eighth of the
-/// pool together at most, but not less than the largest datagram, and so does what waits to be sent.
+/// Tasks and `main` hold a reference to it, and open sockets with it. The mailboxes of all sockets hold a sixteenth of the
+/// pool together at most, and so do the requests that tasks work on; what waits to be sent holds an eighth. Each may hold the
+/// largest datagram, whatever the pool.
 pub struct Sockets {
     tasks: &'static Tasks,
+    /// Where the datagrams lie that wait for sockets, and how many pages they take at most.
     inboxes: &'static Slabs<'static>,
+    inbox_pages: usize,
+    /// Where the requests lie that tasks work on.
+    requests: &'static Slabs<'static>,
     ports: RefCell<PortTable>,
     pub(crate) outbox: Outbox,
     /// Mailboxes that the next sockets take.
@@ -130,17 +137,19 @@ impl Sockets {
     /// No sockets. `seed` is a secret; other layers may share it.
     pub(crate) fn new(tasks: &'static Tasks, seed: u128) -> Result<&'static Self, Exhausted> {
         let (memory, pool) = (tasks.memory(), tasks.pool());
-        let cap = (pool.pages() / 8).max(LEAST_PAGES) * PAGE_SIZE;
-        let slabs = |name| -> Result<&'static Slabs<'static>, Exhausted> {
-            let slabs = Slabs::new(pool, name).with_cap(cap).with_kept_pages(KEPT_PAGES);
-            Ok(&**memory.alloc(ManuallyDrop::new(slabs))?)
+        let pages = |part: usize| (pool.pages() / part).max(LEAST_PAGES);
+        let slabs = |name, part| -> Result<&'static Slabs<'static>, Exhausted> {
+            let slabs = Slabs::new(pool, name).with_cap(pages(part) * PAGE_SIZE);
+            Ok(&**memory.alloc(ManuallyDrop::new(slabs.with_kept_pages(KEPT_PAGES)))?)
         };
-        let inboxes = slabs("udp.inboxes")?;
+        // Each on its own, so that a flood of one leaves room for the others.
         let sockets = memory.alloc(Self {
             tasks,
-            inboxes,
-            ports: RefCell::new(PortTable::new(inboxes, seed)),
-            outbox: Outbox::new(slabs("udp.outbox")?),
+            inboxes: slabs("udp.inboxes", 16)?,
+            inbox_pages: pages(16),
+            requests: slabs("udp.requests", 16)?,
+            ports: RefCell::new(PortTable::new(slabs("udp.ports", 16)?, seed)),
+            outbox: Outbox::new(slabs("udp.outbox", 8)?),
             free: Cell::new(None),
             closing: Cell::new(None),
             counters: Cell::new(SocketCounters::default()),
@@ -154,8 +163,8 @@ impl Sockets {
     }
 
     /// Where the payloads of requests lie that tasks work on.
-    pub(crate) fn inboxes(&self) -> &'static Slabs<'static> {
-        self.inboxes
+    pub(crate) fn requests(&self) -> &'static Slabs<'static> {
+        self.requests
     }
 
     /// The counters.
@@ -181,18 +190,19 @@ impl Sockets {
     pub fn open(&'static self, port: u16) -> Result<Socket, BindError> {
         let mailbox = self.mailbox()?;
         let opened = self.ports.borrow_mut().insert(port, Some(mailbox));
-        self.finish_opening(mailbox, opened.map(|()| port))
+        self.finish_opening(mailbox, opened.map(|()| port), Holder::Socket)
     }
 
-    /// A socket with a port that others cannot guess (RFC 6056 3.3.1), from 1024 to 65535. It gets whatever comes to it.
-    /// It is closed when it is dropped.
+    /// A socket with a port that others cannot guess (RFC 6056 3.3.1), from 1024 to 65535, to ask others from. It gets
+    /// whatever comes to it, also from hosts that are not among those of [`with_clients`](crate::Udp::with_clients). It is
+    /// closed when it is dropped.
     ///
     /// # Errors
     /// [`BindError`]: there is no memory, or no port is free.
     pub fn open_any(&'static self) -> Result<Socket, BindError> {
         let mailbox = self.mailbox()?;
         let opened = self.ports.borrow_mut().insert_anywhere(mailbox);
-        self.finish_opening(mailbox, opened)
+        self.finish_opening(mailbox, opened, Holder::Question)
     }
 
     /// A socket with this mailbox, whose port the layer has in its own table.
@@ -205,9 +215,10 @@ impl Sockets {
         &'static self,
         mailbox: &'static Mailbox,
         opened: Result<u16, BindError>,
+        holder: Holder,
     ) -> Result<Socket, BindError> {
         match opened {
-            Ok(port) => Ok(self.start(port, mailbox, Holder::Socket)),
+            Ok(port) => Ok(self.start(port, mailbox, holder)),
             Err(error) => {
                 self.free(mailbox);
                 Err(error)
@@ -242,7 +253,7 @@ impl Sockets {
         mailbox.clear();
         let port = mailbox.port.get();
         match mailbox.holder.get() {
-            Holder::Socket => {
+            Holder::Socket | Holder::Question => {
                 self.ports.borrow_mut().remove(port);
                 self.free(mailbox);
             }
@@ -278,16 +289,25 @@ impl Sockets {
         self.ports.borrow_mut().insert(port, None)
     }
 
-    /// Notes that the layer has this port no more.
+    /// Notes that the layer has this port no more. If a task was started with it, that ends.
     pub(crate) fn release(&self, port: u16) {
-        if let Some(mailbox) = self.ports.borrow_mut().remove(port) {
+        let mailbox = self.ports.borrow_mut().remove(port);
+        if let Some(mailbox) = mailbox {
             mailbox.holder.set(Holder::Nobody);
+            if let Some(owner) = mailbox.owner.take() {
+                self.tasks.cancel(owner);
+            }
         }
     }
 
     /// Whether a socket has this port, or the layer.
     pub(crate) fn has_port(&self, port: u16) -> bool {
         self.ports.borrow().find(port).is_some()
+    }
+
+    /// Whether a socket has this port that was chosen for it.
+    pub(crate) fn is_of_question(&self, port: u16) -> bool {
+        self.find(port).is_some_and(|mailbox| mailbox.holder.get() == Holder::Question)
     }
 
     fn find(&self, port: u16) -> Option<&'static Mailbox> {
@@ -307,11 +327,28 @@ impl Sockets {
 
     /// Puts a datagram into a mailbox, and wakes the task that waits for it.
     pub(crate) fn put(&self, mailbox: &Mailbox, datagram: &Datagram<'_>) {
-        if mailbox.push(datagram, self.inboxes) {
+        let left = self.inbox_pages.saturating_sub(self.inboxes.pages()) * PAGE_SIZE;
+        if mailbox.push(datagram, self.inboxes, left) {
             self.count(|counters| counters.delivered += 1);
             self.wake_reader(mailbox);
         } else {
             self.count(|counters| counters.inbox_full += 1);
+        }
+    }
+
+    /// Whether the task that is being polled may take one more datagram out in this poll.
+    fn may_take(&self, mailbox: &Mailbox) -> bool {
+        self.tasks.current().is_none() || mailbox.may_take(self.tasks.stats().polls)
+    }
+
+    /// Counts a datagram for which its reader had no room. If it is a request to a service, whose rules say that it may be
+    /// answered, its sender is told.
+    #[cold]
+    fn lose(&self, mailbox: &Mailbox, request: Request, error: Exhausted) {
+        self.count(|counters| counters.no_room += 1);
+        if mailbox.holder.get() == Holder::Layer {
+            // If there is no memory for a line either, there is none.
+            let _ = self.outbox.push_reply(request, Err(Failure::Exhausted(error)));
         }
     }
 
@@ -330,20 +367,6 @@ impl Sockets {
     fn wake_reader(&self, mailbox: &Mailbox) {
         if let Some(reader) = mailbox.take_reader() {
             self.tasks.wake(reader);
-        }
-    }
-
-    /// Puts something into the outbox. If that is full, waits until the layer has emptied it, in the next turn of the
-    /// loop.
-    pub(crate) async fn put_out(
-        &self,
-        mut push: impl FnMut(&Outbox) -> Result<(), Exhausted>,
-    ) -> Result<(), Exhausted> {
-        loop {
-            match push(&self.outbox) {
-                Err(_) if !self.outbox.is_empty() => yield_now().await,
-                pushed => return pushed,
-            }
         }
     }
 }

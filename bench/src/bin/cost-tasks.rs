@@ -42,8 +42,8 @@ fn main() -> Result<()> {
                 udp.spawn(PORT, async |socket, region| {
                     let mut room = region.child("request");
                     loop {
-                        let request = socket.receive(&room).await?;
-                        socket.reply(&request, Ok(request.payload())).await?;
+                        let request = socket.receive(&room).await;
+                        socket.reply(&request, Ok(request.payload())).await;
                         room.reset();
                     }
                 })?;

@@ -7,6 +7,7 @@ mod reassembly;
 mod requests;
 mod start_info;
 mod tap;
+mod tasks;
 mod tower;
 mod xenstore;
 
@@ -16,7 +17,7 @@ pub(crate) use input::Input;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target, by the name that it has in `fuzz`.
-pub(crate) const TARGETS: [(&str, Target); 12] = [
+pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("arguments", arguments::run),
     ("arp", parsers::arp),
     ("ethernet", parsers::ethernet),
@@ -26,6 +27,7 @@ pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("requests", requests::run),
     ("start_info", start_info::run),
     ("tap", tap::run),
+    ("tasks", tasks::run),
     ("tower", tower::run),
     ("udp", parsers::udp),
     ("xenstore", xenstore::run),

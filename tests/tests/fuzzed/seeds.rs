@@ -8,6 +8,9 @@ use crate::frames::{self, Ipv4};
 #[path = "seeds/platforms.rs"]
 mod platforms;
 
+#[path = "seeds/tasks.rs"]
+mod tasks;
+
 /// An input, and what it is for.
 pub(crate) struct Seed {
     pub(crate) target: &'static str,
@@ -30,6 +33,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("icmp", icmp());
     add("udp", udp());
     add("reassembly", reassembly());
+    add("tasks", tasks::seeds());
     add("tower", tower());
     add("arguments", platforms::arguments());
     add("requests", platforms::requests());

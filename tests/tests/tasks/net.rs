@@ -1,14 +1,23 @@
 //! Two hosts with all layers and tasks, on one cable.
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
+#![allow(dead_code, reason = "each of the tests that share this uses a part of it")]
+
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
 
 use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::Instant;
+use lab::soak::frames;
+use layer::{Instant, Layer, Networks, Rx, Setup};
 use netif::MacAddr;
-use rt_regions::Pool;
+use network::{Network, Outgoing, Problem, Protocol, Sent};
+use rt_regions::{Pool, Region};
 use tasks::{PollTasks, Tasks};
 use testkit::{Clock, End, Host, program_memory};
 use udp::{Failure, Sockets, Udp};
@@ -47,10 +56,15 @@ fn host(
 impl Net {
     /// A server with a pool of so many pages.
     pub(crate) fn new(pages: usize) -> Self {
+        Self::with_peer(pages, 4_096)
+    }
+
+    /// A server, and a peer whose pool has `peer_pages` pages.
+    pub(crate) fn with_peer(pages: usize, peer_pages: usize) -> Self {
         let clock = Clock::starting_at(Instant::from_millis(5));
         let (one, other) = End::pair(MacAddr([2, 0, 0, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 1]));
         let server = host(one, SERVER, 7, &clock, pages);
-        let peer = host(other, PEER, 8, &clock, 4_096);
+        let peer = host(other, PEER, 8, &clock, peer_pages);
         let tasks = server.tower.sockets().tasks();
         let mut net = Self { server, peer, tasks };
         // So that addresses are announced, and known.
@@ -80,7 +94,53 @@ impl Net {
     pub(crate) fn send(&mut self, from: u16, to: u16, payload: &[u8]) {
         let now = self.peer.now();
         let sent = self.peer.tower.send(now, from, (SERVER, to).into(), payload).unwrap();
-        assert_eq!(sent, network::Sent::Queued);
+        assert_eq!(sent, Sent::Queued);
+    }
+
+    /// One turn of the server's loop, whatever its tasks do.
+    pub(crate) fn turn_server_once(&mut self) {
+        let now = self.server.now();
+        let packet = Region::new(self.pool(), "packet");
+        match self.server.tower.receive(now, &packet).unwrap() {
+            Rx::Item(item) => self.server.tower.unclaimed(now, item).unwrap(),
+            Rx::Handled | Rx::Idle => {}
+        }
+        self.tasks.run(now, &mut |line| panic!("{line}"));
+    }
+
+    /// Lets the server serve only clients in these networks, as the argument `--clients` does.
+    pub(crate) fn restrict_clients(&mut self, clients: Networks) {
+        let mut setup = Setup::default();
+        setup.clients = Some(clients);
+        self.server.tower.configure(&mut setup);
+    }
+
+    /// Lets the peer say that a datagram of the server did not arrive.
+    pub(crate) fn send_icmp_error(
+        &mut self,
+        problem: Problem,
+        (source, port): ([u8; 4], u16),
+        (destination, to): ([u8; 4], u16),
+    ) {
+        let (source, destination) = (source.into(), destination.into());
+        let datagram = frames::udp((source, port), (destination, to), &[7; 1_450]);
+        let mut sent = frames::Ipv4::new(source, destination, frames::UDP);
+        sent.flags_offset = frames::DONT_FRAGMENT;
+        let sent = sent.packet(&datagram);
+        let (kind, code, word) = match problem {
+            Problem::HostUnreachable => (3, 1, 0),
+            Problem::PortUnreachable => (3, 3, 0),
+            Problem::TooBig(mtu) => (3, 4, mtu),
+            Problem::TtlExceeded => (11, 0, 0),
+            problem => panic!("{problem} has no number here"),
+        };
+        let error = frames::icmp(kind, code, &[&word.to_be_bytes()[..], &sent[..28]].concat());
+        let mut outgoing = Outgoing::new(IpAddr::from(SERVER), Protocol::ICMP);
+        outgoing.max_ttl = 64;
+        let now = self.peer.now();
+        let queued = self.peer.tower.network_mut().send(now, &outgoing, &error[..]).unwrap();
+        assert_eq!(queued, Sent::Queued);
+        self.settle();
     }
 
     /// A port of the peer, which writes down what comes to it.
@@ -105,9 +165,9 @@ impl Net {
             let most = match region.name() {
                 // What the program keeps: slots, mailboxes, tables; a service's closure.
                 "global" | "packet" | "udp.service" => usize::MAX,
-                // The table of ports, and what is kept.
-                "udp.inboxes" => 4,
-                "udp.outbox" => 2,
+                // The table of ports, and what is kept for the next datagrams.
+                "udp.ports" => 3,
+                "udp.inboxes" | "udp.requests" | "udp.outbox" => 2,
                 _ => 0,
             };
             assert!(region.pages() <= most, "{region:?}");

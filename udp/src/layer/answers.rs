@@ -89,7 +89,7 @@ impl<I, T: SocketSupport> Udp<'_, I, T> {
             0 => false,
             1..SYSTEM_PORTS => true,
             SYSTEM_PORTS..EPHEMERAL_PORTS if is_responder(port) => true,
-            _ => self.is_bound(port),
+            _ => self.is_bound(port) && !self.sockets.is_of_question(port),
         }
     }
 }

@@ -6,24 +6,37 @@ use network::{Network, Outgoing, Protocol, Sent};
 use super::{Udp, serve::Client};
 use crate::{SocketError, Sockets, sockets::Output};
 
-impl<I: Network> Udp<'_, I, &'static Sockets> {
-    /// Sends all that waits, and unbinds the ports of sockets that were closed. The outbox has a cap, and so has this.
-    pub(crate) fn flush(&mut self, now: Instant) -> Result<(), I::Error> {
+impl<I> Udp<'_, I, &'static Sockets> {
+    /// Unbinds the ports of sockets that were closed.
+    pub(super) fn unbind_closed(&mut self) {
         while let Some(port) = self.sockets.take_closed() {
             self.unbind(port);
         }
+    }
+}
+
+impl<I: Network> Udp<'_, I, &'static Sockets> {
+    /// Sends all that waits, and unbinds the ports of sockets that were closed. A task that sends waits for this when
+    /// enough is there, so it does not take long.
+    pub(crate) fn flush(&mut self, now: Instant) -> Result<(), I::Error> {
+        self.unbind_closed();
         while let Some(output) = self.sockets.outbox.pop() {
             match output {
                 Output::Datagram { port, to, payload } => {
-                    let mut outgoing = Outgoing::new(to.ip(), Protocol::UDP);
-                    let sent = self.transmit(now, [port, to.port()], &mut outgoing, &*payload)?;
+                    // The socket may be closed by now.
+                    let outgoing = Outgoing::new(to.ip(), Protocol::UDP);
+                    let sent = self.send_with(now, port, to.port(), outgoing, &*payload)?;
                     if let Sent::NotSent(error) = sent {
                         self.sockets.fail(port, SocketError::NotSent { error, destination: to });
                     }
                 }
                 Output::Reply { request, reply } => {
                     let packet = request.packet(&[], &[]);
-                    self.answer(now, Client::of(&request, &packet), reply.get())?;
+                    let client = Client::of(&request, &packet);
+                    match reply.get() {
+                        Ok(reply) => self.answer(now, client, reply)?,
+                        Err(length) => self.explain_length(now, client, length)?,
+                    }
                 }
             }
         }

@@ -58,6 +58,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
         let (port, asked) = (header.source_port.get(), header.destination_port.get());
         if let Some(clients) = &self.clients
             && !clients.contains(packet.source)
+            && !self.sockets.is_of_question(asked)
         {
             self.counters.not_allowed += 1;
             return Ok(());
@@ -162,13 +163,30 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
             }
             Err(Failure::Deferred) => return Ok(()),
         };
-        let (length, most) = (text.len(), self.max_datagram(client.packet.source));
-        let text = if length > most {
-            self.counters.replies_too_long += 1;
-            line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
-        } else {
-            text
-        };
+        if text.len() > self.max_datagram(client.packet.source) {
+            return self.explain_length(now, client, text.len());
+        }
+        self.send_line(now, client, text)
+    }
+
+    /// Tells the client that the reply is longer than a datagram.
+    #[cold]
+    pub(super) fn explain_length(
+        &mut self,
+        now: Instant,
+        client: Client<'_>,
+        length: usize,
+    ) -> Result<(), I::Error> {
+        let mut room = Finite::<LONGEST_LINE>::new();
+        let room = room.region("udp.line");
+        let most = self.max_datagram(client.packet.source);
+        self.counters.replies_too_long += 1;
+        let text = format_args!("the reply has {length} bytes, a datagram {most} at most");
+        self.send_line(now, client, line(&room, text))
+    }
+
+    /// Sends a line that says why there is no reply, if there were not too many already.
+    fn send_line(&mut self, now: Instant, client: Client<'_>, text: &[u8]) -> Result<(), I::Error> {
         // A line to port 0 is never sent, so it takes no token from the others.
         if client.port != 0 && !self.lines.take(now) {
             self.counters.replies_limited += 1;

@@ -47,14 +47,24 @@ impl<I> Udp<'_, I, &'static Sockets> {
             return Err(error);
         }
         let socket = sockets.open_bound(port, mailbox);
-        // If there is no memory for it, the socket is dropped, and so the port is unbound in the next turn.
-        sockets.tasks().spawn("udp.task", async move |region| service(&socket, region).await)?;
+        let spawned = sockets.tasks().spawn("udp.task", async move |region| {
+            let ended = service(&socket, region).await;
+            ended.map_err(|error| TaskError::new(format_args!("port {port}: {error}")))
+        });
+        match spawned {
+            Ok(task) => mailbox.owner.set(Some(task)),
+            Err(error) => {
+                // The socket was dropped.
+                self.unbind_closed();
+                return Err(error.into());
+            }
+        }
         self.ports.answers(port).map(Bound).ok_or(BindError::NotBound(port))
     }
 
     /// Starts a task for each request to `port`, up to `limit` at a time: as [`bind`](Udp::bind), but the function is async
     /// and has a region of its own, so it may wait, ask others and [yield](tasks::yield_now). A client whose request would
-    /// be one too many is told so in a line.
+    /// be one too many is told so in a line. The function stays in the program's memory when the port is unbound.
     ///
     /// Write the async closure in the call: `udp.spawn_each(8081, 32, async |request, region| ...)`.
     ///
@@ -118,19 +128,14 @@ where
             let text = format_args!("busy: {limit} requests are in work already: ask again later");
             return Err(Failure::Refused(region.format(text)?));
         }
-        let stored = Stored::new(datagram, sockets.inboxes())?;
+        let stored = Stored::new(datagram, sockets.requests());
+        let stored = stored.inspect_err(|_| sockets.count(|counters| counters.not_spawned += 1))?;
         let turn = Turn::of(&self.in_work);
         let spawned = sockets.tasks().launch("udp.request", async move |region| {
             let _turn = turn;
             let packet = stored.packet();
             let reply = (self.service)(stored.datagram(&packet), region).await;
-            let request = stored.request;
-            if let Err(error) = sockets.put_out(|outbox| outbox.push_reply(request, reply)).await {
-                let line = Err(Failure::Exhausted(error));
-                if sockets.put_out(|outbox| outbox.push_reply(request, line)).await.is_err() {
-                    sockets.count(|counters| counters.replies_dropped += 1);
-                }
-            }
+            sockets.put_reply(stored.request, reply).await;
         });
         match spawned {
             Ok(_) => Err(Failure::Deferred),

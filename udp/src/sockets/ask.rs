@@ -4,6 +4,7 @@ use core::{
     error::Error, fmt, future::poll_fn, net::SocketAddr, pin::pin, task::Poll, time::Duration,
 };
 
+use network::Problem;
 use rt_regions::{Exhausted, Region};
 
 use super::{Socket, SocketError, Sockets};
@@ -65,7 +66,8 @@ impl Sockets {
     /// questions can wait at once.
     ///
     /// # Errors
-    /// [`AskError`]: no answer in time; an ICMP error says that the question did not arrive; no memory.
+    /// [`AskError`]: no answer in time; an ICMP error says that nobody answers there, or that a host or router prohibits the
+    /// question; no memory.
     pub async fn ask<'r>(
         &'static self,
         server: SocketAddr,
@@ -96,6 +98,26 @@ impl Sockets {
     }
 }
 
+/// Whether the address and the port are the same; the scope of an IPv6 address is not in a packet.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    (one.ip(), one.port()) == (other.ip(), other.port())
+}
+
+/// Whether a question to `server` is lost for good. Of the other errors, RFC 1122 4.2.3.9 says that they may pass: the
+/// question is sent again. An error about another destination is not about the question: it is forged, or comes late and
+/// is about an earlier one from the same port.
+fn is_final(error: SocketError, server: SocketAddr) -> bool {
+    match error {
+        SocketError::Undelivered { problem, destination } => {
+            use Problem::{PortUnreachable, Prohibited, ProtocolUnreachable};
+            let is_hard = matches!(problem, PortUnreachable | ProtocolUnreachable | Prohibited);
+            is_hard && is_same(destination, server)
+        }
+        SocketError::NotSent { destination, .. } => is_same(destination, server),
+        SocketError::Exhausted(_) => true,
+    }
+}
+
 impl Socket {
     /// The payload of the next datagram from `server`, if it has come. Those of others are dropped.
     fn poll_answer<'r>(
@@ -103,11 +125,12 @@ impl Socket {
         server: SocketAddr,
         region: &'r Region<'_>,
     ) -> Poll<Result<&'r [u8], SocketError>> {
-        if let Some(error) = self.mailbox.take_error() {
-            return Poll::Ready(Err(error));
+        match self.mailbox.take_error() {
+            Some(error) if is_final(error, server) => return Poll::Ready(Err(error)),
+            _ => {}
         }
         while let Some(stored) = self.mailbox.pop() {
-            if stored.source() == server {
+            if is_same(stored.source(), server) {
                 return Poll::Ready(Ok(region.alloc_slice(stored.payload())?));
             }
             self.sockets.count(|counters| counters.strangers += 1);

@@ -28,6 +28,11 @@ pub trait SocketSupport: sealed::Sealed + Copy {
     #[doc(hidden)]
     fn has_port(self, port: u16) -> bool;
 
+    /// Whether a socket has this port that was chosen for it, so that no service is expected there, and what comes are
+    /// answers, not requests.
+    #[doc(hidden)]
+    fn is_of_question(self, port: u16) -> bool;
+
     /// The layer has this port from now on.
     #[doc(hidden)]
     fn reserve(self, port: u16) -> Result<(), BindError>;
@@ -66,6 +71,11 @@ impl SocketSupport for () {
     }
 
     #[inline]
+    fn is_of_question(self, _: u16) -> bool {
+        false
+    }
+
+    #[inline]
     fn reserve(self, _: u16) -> Result<(), BindError> {
         Ok(())
     }
@@ -99,6 +109,10 @@ impl SocketSupport for &'static Sockets {
 
     fn has_port(self, port: u16) -> bool {
         self.has_port(port)
+    }
+
+    fn is_of_question(self, port: u16) -> bool {
+        self.is_of_question(port)
     }
 
     fn reserve(self, port: u16) -> Result<(), BindError> {

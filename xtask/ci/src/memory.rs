@@ -15,6 +15,12 @@ use crate::nightly;
 /// Our crate with unsafe code that does not touch a device.
 const CRATE: &str = "rt-regions";
 
+/// The crate that polls the tasks of `rt-regions`. It has no unsafe code of its own.
+const EXECUTOR: &str = "letregion-tasks";
+
+/// What Miri is told for its tests: they use the memory of a program, which lives for ever.
+const EXECUTOR_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks";
+
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
@@ -30,7 +36,8 @@ const MIRI_FLAGS: [&str; 2] =
 const VALGRIND_STEPS: u32 = 20_000;
 
 /// Runs the tests under Miri, which a nightly compiler may have; it is added where that can be. Twice, by
-/// both rules for references. The tests shorten their loops themselves, and leak nothing.
+/// both rules for references. The tests shorten their loops themselves, and leak nothing. Those of the crate
+/// that polls tasks run once.
 ///
 /// # Errors
 /// A test fails, leaks, or does what Rust does not define.
@@ -44,20 +51,21 @@ pub fn interpret() -> Result<()> {
     if !ready.is_ok_and(|status| status.success()) {
         return skip("Miri cannot build the standard library (cargo +nightly miri setup)");
     }
-    for flags in MIRI_FLAGS {
-        // Without the profiler, which has no unsafe code.
-        let tests = ["--package", CRATE, "--features", "allocator-api2,faults", "--tests"];
+    let test = |flags: &str, tests: &[&str]| {
         succeed(
             nightly::program("cargo")
-                .args(["miri", "test"])
-                .args(tests)
-                .arg("--target-dir")
+                .args(["miri", "test", "--target-dir"])
                 .arg(&folder)
-                .args(["--", "--skip", MISUSE])
+                .args(tests)
                 .env("MIRIFLAGS", flags),
-        )?;
+        )
+    };
+    // Without the profiler, which has no unsafe code.
+    let regions = ["--package", CRATE, "--features", "allocator-api2,faults", "--tests"];
+    for flags in MIRI_FLAGS {
+        test(flags, &[&regions[..], &["--", "--skip", MISUSE]].concat())?;
     }
-    Ok(())
+    test(EXECUTOR_FLAGS, &["--package", EXECUTOR, "--tests"])
 }
 
 /// Runs the tests with `AddressSanitizer`, which a nightly compiler has.
