@@ -22,11 +22,11 @@ const LIMIT: Duration = Duration::from_secs(90);
 const FIRST: [&str; 5] =
     ["letregion", "run", "echo", "--request-file", "tests/tests/data/pi60000.txt"];
 
-/// Clones the commits of this repository into a temporary folder, types [`FIRST`] there, with nothing built and without a
-/// network, and prints what it took.
+/// Clones the commits of this repository into a temporary folder, types the first command of the README there, with
+/// nothing built and without a network, and prints what it took.
 ///
 /// # Errors
-/// It takes more than [`LIMIT`], the reply is not the request, or a program fails.
+/// It takes more than 90 s of a processor, the reply is not the request, or a program fails.
 pub fn measure() -> Result<()> {
     let folder = env::temp_dir().join(format!("first-minute-{}", id()));
     let measured = measure_in(&folder);
