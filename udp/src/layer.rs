@@ -227,13 +227,11 @@ impl<'g, I, T: SocketSupport> Udp<'g, I, T> {
             return Err(BindError::InUse(port));
         }
         self.sockets.reserve(port)?;
-        match self.ports.bind(port, service) {
-            Ok(answers) => Ok(Bound(answers)),
-            Err(error) => {
-                self.sockets.release(port);
-                Err(error)
-            }
+        let bound = self.ports.bind(port, service);
+        if bound.is_err() {
+            self.sockets.release(port);
         }
+        bound.map(Bound)
     }
 
     /// Calls `listener` for each ICMP error about a datagram from `port` (RFC 1122 4.1.3.3). It replaces the earlier

@@ -163,13 +163,22 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
             }
             Err(Failure::Deferred) => return Ok(()),
         };
-        if text.len() > self.max_datagram(client.packet.source) {
-            return self.explain_length(now, client, text.len());
+        let (length, most) = (text.len(), self.max_datagram(client.packet.source));
+        let text = if length > most {
+            self.counters.replies_too_long += 1;
+            line(&room, format_args!("the reply has {length} bytes, a datagram {most} at most"))
+        } else {
+            text
+        };
+        // A line to port 0 is never sent, so it takes no token from the others.
+        if client.port != 0 && !self.lines.take(now) {
+            self.counters.replies_limited += 1;
+            return Ok(());
         }
-        self.send_line(now, client, text)
+        self.reply(now, client, text)
     }
 
-    /// Tells the client that the reply is longer than a datagram.
+    /// Tells the client that the reply, of which only the length was kept, is longer than a datagram.
     #[cold]
     pub(super) fn explain_length(
         &mut self,
@@ -182,17 +191,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
         let most = self.max_datagram(client.packet.source);
         self.counters.replies_too_long += 1;
         let text = format_args!("the reply has {length} bytes, a datagram {most} at most");
-        self.send_line(now, client, line(&room, text))
-    }
-
-    /// Sends a line that says why there is no reply, if there were not too many already.
-    fn send_line(&mut self, now: Instant, client: Client<'_>, text: &[u8]) -> Result<(), I::Error> {
-        // A line to port 0 is never sent, so it takes no token from the others.
-        if client.port != 0 && !self.lines.take(now) {
-            self.counters.replies_limited += 1;
-            return Ok(());
-        }
-        self.reply(now, client, text)
+        self.explain(now, client, Ok(line(&room, text)))
     }
 
     /// Tells the listener of a port that a datagram did not arrive. A path MTU is believed if a datagram from a bound
