@@ -6,6 +6,7 @@ use rustix::{
     io::Errno,
     ioctl::{IntegerSetter, Ioctl, Opcode, Setter, Updater, ioctl, opcode},
     net::{AddressFamily, SocketType},
+    thread::{Timespec, nanosleep},
 };
 
 use crate::{Error, virtio};
@@ -165,6 +166,10 @@ fn set_offload(device: impl AsFd, offload: usize) -> Result<(), Errno> {
     unsafe { ioctl(device, call) }
 }
 
+/// How often a device is tried once more that another process has, and how long the wait is before.
+const BUSY_TRIES: u32 = 10;
+const BUSY_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
 fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
     let mut request = InterfaceRequest::about(name)?;
     request.value[..2].copy_from_slice(&flags.to_ne_bytes());
@@ -175,8 +180,19 @@ fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
             Errno::NOENT | Errno::NODEV | Errno::NXIO => Error::NoTun(errno),
             _ => Error::System("open /dev/net/tun", errno),
         })?;
-    // SAFETY: TUNSETIFF reads the name and the flags and writes both; no pointer is in between.
-    unsafe { request.make::<TUNSETIFF>(&device) }.map_err(|errno| match errno {
+    let mut tries = 0;
+    let attached = loop {
+        // SAFETY: TUNSETIFF reads the name and the flags and writes both; no pointer is in between.
+        let attached = unsafe { request.make::<TUNSETIFF>(&device) };
+        if attached != Err(Errno::BUSY) || tries == BUSY_TRIES {
+            break attached;
+        }
+        // Its process may be about to end, or a child of it about to start another program.
+        tries += 1;
+        // If a signal ends the wait, the next try comes early.
+        let _ = nanosleep(&BUSY_WAIT);
+    };
+    attached.map_err(|errno| match errno {
         Errno::PERM | Errno::ACCESS => Error::NotPermitted(name),
         Errno::BUSY => Error::Busy(name),
         Errno::INVAL => Error::NotATap(name),
