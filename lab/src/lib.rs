@@ -3,6 +3,7 @@
 
 pub mod cargo;
 pub mod filter;
+mod grouped;
 pub mod image;
 pub mod interrupt;
 mod lines;
@@ -29,6 +30,7 @@ use anyhow::Result;
 
 use self::netlink::{Interface, Netlink};
 pub use self::{
+    grouped::grouped,
     namespace::prepare,
     network::{Network, is_given},
     service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length, is_serving, request},

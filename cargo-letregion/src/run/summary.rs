@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::Network;
+use lab::{Network, grouped};
 
 use super::Reply;
 
@@ -23,25 +23,12 @@ pub(super) fn of(network: &Network, request: &[u8], reply: &Reply) -> String {
 fn size(network: &Network, length: usize) -> String {
     let bytes = match length {
         1 => "1 byte".to_owned(),
-        _ => format!("{} bytes", grouped(length)),
+        _ => format!("{} bytes", grouped(length as u64)),
     };
     match network.fragments(length) {
         1 => bytes,
         fragments => format!("{bytes} in {fragments} fragments"),
     }
-}
-
-/// A number with commas: 60,000.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A time, to two digits below ten milliseconds.
@@ -76,12 +63,5 @@ mod tests {
             "2 bytes there, 19 bytes back, in 150 ms"
         );
         assert_eq!(line(b"", b"x", 99), "0 bytes there, 1 byte back, in 0.10 ms");
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use chart::{Area, COLOURS, Drawn, GRID, text};
+use lab::grouped;
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -162,14 +163,6 @@ impl Grid {
             root.draw(&Text::new(ratio.to_string(), (left + self.x(ratio), top + 4), style))?;
         }
         Ok(())
-    }
-}
-
-/// With a comma before the thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    match (number / 1000, number % 1000) {
-        (0, rest) => rest.to_string(),
-        (thousands, rest) => format!("{thousands},{rest:03}"),
     }
 }
 

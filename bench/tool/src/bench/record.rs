@@ -113,10 +113,11 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
+    use lab::grouped;
 
     use super::{
         super::{
-            picture::{self, grouped},
+            picture,
             table::{Row, Spread},
         },
         *,

@@ -1,5 +1,7 @@
 //! How costs grow with what is in a table: not at all, or by a step each time that it doubles.
 
+use lab::grouped;
+
 use super::accepted::{Cost, Costs};
 
 /// What a full table may cost more than an empty one: this part.
@@ -30,7 +32,7 @@ pub(super) fn too_fast(costs: &Costs) -> Vec<String> {
         too_many.map(move |(count, least, _, unit)| {
             let times = count / least;
             let times = if times < 10.0 { format!("{times:.1}") } else { format!("{times:.0}") };
-            let count = in_thousands(count as u64);
+            let count = grouped(count as u64);
             let (scenario, layer, small) = (&cost.scenario, &cost.layer, &small.layer);
             format!(
                 "{scenario} with {layer}: {count} {unit}, {times} times as many as with {small}"
@@ -38,14 +40,6 @@ pub(super) fn too_fast(costs: &Costs) -> Vec<String> {
         })
     });
     too_fast.collect()
-}
-
-/// `12,000`
-fn in_thousands(number: u64) -> String {
-    match number / 1000 {
-        0 => number.to_string(),
-        thousands => format!("{},{:03}", in_thousands(thousands), number % 1000),
-    }
 }
 
 #[cfg(test)]
@@ -81,11 +75,5 @@ mod tests {
     fn layers_and_bytes_are_no_tables() {
         let others = [("udp", 1.0, 0), ("arp", 900.0, 0), ("64", 1.0, 0), ("576", 9.0, 0)];
         assert!(too_fast_of(&others).is_empty());
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        let numbers = [0, 999, 1000, 22_045, 1_002_003].map(in_thousands);
-        assert_eq!(numbers, ["0", "999", "1,000", "22,045", "1,002,003"]);
     }
 }

@@ -6,7 +6,10 @@ use super::{
     super::{Setting, table::Spread},
     guests::{LINUX, OURS},
 };
-use lab::xen::{Loaded, Started};
+use lab::{
+    grouped,
+    xen::{Loaded, Started},
+};
 
 /// What was measured of one guest.
 #[derive(Debug, Default)]
@@ -127,7 +130,7 @@ impl Report {
         let mut add = |what: &str, ours: u64, linux: u64| {
             let factor = linux as f64 / ours.max(1) as f64;
             let factor = Spread { median: factor, least: factor, most: factor };
-            let (ours, linux) = (thousands(ours), thousands(linux));
+            let (ours, linux) = (grouped(ours), grouped(linux));
             rows.push(Row { what: what.into(), ours, linux, factor });
         };
         add("memory given, MiB", ours.memory.into(), linux.memory.into());
@@ -155,25 +158,12 @@ fn replies(taken: &[Loaded]) -> String {
     );
     let lost: u32 = taken.iter().map(|loaded| loaded.lost).sum();
     let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
-    format!("{} ({p50:.1}, {p99:.1}){lost}", thousands(median(rate).round() as u64))
+    format!("{} ({p50:.1}, {p99:.1}){lost}", grouped(median(rate).round() as u64))
 }
 
 fn seconds(times: &[f64]) -> String {
     let Spread { median, least, most } = Spread::of(times.iter().copied()).unwrap_or_default();
     format!("{median:.2} ({least:.2}–{most:.2})")
-}
-
-/// A number with a comma before each three digits.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
