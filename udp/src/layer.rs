@@ -12,11 +12,9 @@ use network::{
 };
 use rt_regions::{Exhausted, Pool, Region};
 
-use tasks::Tasks;
-
 use crate::{
-    BindError, Datagram, HEADER_LEN, PortSlot, Reply, SocketSupport, Sockets, UdpHeader,
-    Undelivered, ports::Ports,
+    BindError, Datagram, HEADER_LEN, PortSlot, Reply, SocketSupport, UdpHeader, Undelivered,
+    ports::Ports,
 };
 
 mod answers;
@@ -87,7 +85,7 @@ layer::counters! {
 }
 
 /// UDP over a network layer `I`, with the services that are bound to its ports. `T` is what it does for tasks: nothing,
-/// or [`Sockets`], see [`with_tasks`](Udp::with_tasks).
+/// or [`Sockets`](crate::Sockets), see [`with_tasks`](Udp::with_tasks).
 #[derive(Debug)]
 pub struct Udp<'g, I, T = ()> {
     network: I,
@@ -142,34 +140,6 @@ impl<'g, I> Udp<'g, I> {
             lines,
             log: false,
         }
-    }
-
-    /// This layer, whose ports tasks can have: see [`spawn`](Udp::spawn). `tasks` are those of the program:
-    /// `rt.tasks()`.
-    ///
-    /// # Errors
-    /// [`BindError`]: there is no memory.
-    pub fn with_tasks(
-        self,
-        tasks: &'static Tasks,
-    ) -> Result<Udp<'g, I, &'static Sockets>, BindError> {
-        let Self {
-            network,
-            ports,
-            sockets: (),
-            seed,
-            counters,
-            service,
-            clients,
-            listing,
-            lines,
-            log,
-        } = self;
-        let sockets = Sockets::new(tasks, seed)?;
-        for port in ports.iter().chain(listing.port()) {
-            sockets.reserve(port)?;
-        }
-        Ok(Udp { network, ports, sockets, seed, counters, service, clients, listing, lines, log })
     }
 }
 

@@ -3,13 +3,43 @@
 use core::cell::Cell;
 
 use rt_regions::Region;
-use tasks::{SpawnError, TaskError};
+use tasks::{SpawnError, TaskError, Tasks};
 
 use super::{Bound, Udp};
 use crate::{BindError, Datagram, Failure, Reply, Socket, Sockets, stored::Stored};
 
 /// The text for a request for which no task could be started.
 const NO_ROOM: &str = "no memory for the request now: ask again later";
+
+impl<'g, I> Udp<'g, I> {
+    /// This layer, whose ports tasks can have: see [`spawn`](Udp::spawn). `tasks` are those of the program:
+    /// `rt.tasks()`.
+    ///
+    /// # Errors
+    /// [`BindError`]: there is no memory.
+    pub fn with_tasks(
+        self,
+        tasks: &'static Tasks,
+    ) -> Result<Udp<'g, I, &'static Sockets>, BindError> {
+        let Self {
+            network,
+            ports,
+            sockets: (),
+            seed,
+            counters,
+            service,
+            clients,
+            listing,
+            lines,
+            log,
+        } = self;
+        let sockets = Sockets::new(tasks, seed)?;
+        for port in ports.iter().chain(listing.port()) {
+            sockets.reserve(port)?;
+        }
+        Ok(Udp { network, ports, sockets, seed, counters, service, clients, listing, lines, log })
+    }
+}
 
 impl<I> Udp<'_, I, &'static Sockets> {
     /// The sockets, to open more, also in tasks.
