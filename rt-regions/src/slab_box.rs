@@ -49,10 +49,10 @@ impl Slabs<'_> {
 
     /// A slice of `length` elements in a block, each the default of its type. If making one of them panics, the
     /// ones before it are forgotten.
-    pub(crate) fn alloc_default<T: Default>(
-        &self,
-        length: usize,
-    ) -> Result<SlabBox<'_, [T]>, Exhausted> {
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn alloc_default<T: Default>(&self, length: usize) -> Result<SlabBox<'_, [T]>, Exhausted> {
         let mut places = self.alloc_uninit(length)?;
         for place in &mut *places {
             place.write(T::default());
