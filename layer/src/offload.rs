@@ -53,6 +53,8 @@ pub struct PartialChecksum {
 const _: () = assert!(size_of::<TxOffload>() == 6);
 
 impl PartialChecksum {
+    /// The checksum of a TCP segment at the beginning of the packet (RFC 9293 3.1).
+    pub const TCP: Self = Self { start: 0, offset: NonZeroU16::new(16).unwrap() };
     /// The checksum of a UDP datagram at the beginning of the packet (RFC 768).
     pub const UDP: Self = Self { start: 0, offset: NonZeroU16::new(6).unwrap() };
 }

@@ -7,6 +7,10 @@ extern crate std;
 
 mod segment;
 mod seq;
+mod wire;
 
 pub use segment::{Flags, MAX_SACK_BLOCKS, Options, SackBlocks, Segment, Timestamps};
 pub use seq::Seq;
+pub use wire::{
+    HEADER_LEN, Header, HeaderBytes, MAX_HEADER_LEN, MAX_OPTIONS_LEN, ParseError, TcpHeader, parse,
+};
