@@ -5,10 +5,12 @@
 #[cfg(test)]
 extern crate std;
 
+mod receive;
 mod segment;
 mod seq;
 mod wire;
 
+pub use receive::{AckNeed, Arrival, Receiver};
 pub use segment::{Flags, MAX_SACK_BLOCKS, Options, SackBlocks, Segment, Timestamps};
 pub use seq::Seq;
 pub use wire::{
