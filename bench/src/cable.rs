@@ -69,7 +69,7 @@ impl Netif for Cable {
         let filled =
             region.fill(LONGEST, |room| (Some(room[..frame.len()].write_copy_of_slice(frame)), ()));
         Ok(match filled {
-            Ok((Some(bytes), ())) => Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }),
+            Ok((Some(bytes), ())) => Rx::Item(RxFrame::new(bytes)),
             Ok((None, ())) | Err(_) => Rx::Handled,
         })
     }

@@ -54,7 +54,7 @@ impl Netif for Watched {
         let Some(frame) = self.incoming.borrow_mut().pop() else { return Ok(Rx::Idle) };
         let bytes = region.alloc_slice(&frame).expect("a page is enough");
         self.given.set(place(bytes));
-        Ok(Rx::Item(RxFrame { bytes, checksums: Checksums::NotChecked }))
+        Ok(Rx::Item(RxFrame::new(bytes)))
     }
 
     fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Infallible> {

@@ -107,7 +107,8 @@ impl<N: Netif> Ethernet<N> {
         }
         self.counters.frames_rx += 1;
         layer::log!(self.log, "ethernet: received {}, {} bytes", header, payload.len());
-        Some(Frame { destination, source, ethertype, payload, checksums: frame.checksums })
+        let RxFrame { checksums, segment_size, .. } = frame;
+        Some(Frame { destination, source, ethertype, payload, checksums, segment_size })
     }
 }
 

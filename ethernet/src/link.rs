@@ -1,6 +1,6 @@
 //! The trait of a link layer.
 
-use core::time::Duration;
+use core::{num::NonZeroU16, time::Duration};
 
 use layer::{Instant, Layer, Offloads, Payload, TxOffload};
 use netif::{Checksums, MacAddr};
@@ -20,6 +20,9 @@ pub struct Frame<'r> {
     pub payload: &'r [u8],
     /// What is known of the checksums inside.
     pub checksums: Checksums,
+    /// For a TCP segment that was joined from several: the number of data bytes in each of them; see
+    /// [`RxFrame::segment_size`](netif::RxFrame::segment_size).
+    pub segment_size: Option<NonZeroU16>,
 }
 
 /// A layer that carries frames between stations of one link: `Ethernet`, and every layer above it that passes

@@ -109,6 +109,7 @@ pub(crate) fn original(quote: &[u8]) -> Result<(Packet<'_>, &OriginalHeader), Un
         tos: header.tos,
         broadcast: destination.is_multicast() || destination.is_broadcast(),
         verify_checksum: false,
+        segment_size: None,
         header: bytes,
         payload,
     };

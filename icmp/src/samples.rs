@@ -23,6 +23,7 @@ pub(crate) fn packet<'a>(protocol: Protocol, payload: &'a [u8]) -> Packet<'a> {
         tos: 0,
         broadcast: false,
         verify_checksum: true,
+        segment_size: None,
         header: &HEADER,
         payload,
     }

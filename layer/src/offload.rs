@@ -10,11 +10,15 @@ pub struct Offloads {
     pub checksum: bool,
     /// The interface cuts an IPv4 packet that carries a UDP datagram with a partial checksum into fragments.
     pub udp_fragmentation: bool,
+    /// The interface cuts an IPv4 packet that carries a TCP segment with a partial checksum, up to 65,535 bytes long,
+    /// into segments with a header and a checksum each (TCP segmentation offload, TSO).
+    pub tcp_segmentation: bool,
 }
 
 impl Offloads {
     /// The interface does no work: it sends each packet as it is, byte for byte.
-    pub const NONE: Self = Self { checksum: false, udp_fragmentation: false };
+    pub const NONE: Self =
+        Self { checksum: false, udp_fragmentation: false, tcp_segmentation: false };
 
     /// The work that both interfaces do, which can be left to either of them.
     #[must_use]
@@ -22,6 +26,7 @@ impl Offloads {
         Self {
             checksum: self.checksum && other.checksum,
             udp_fragmentation: self.udp_fragmentation && other.udp_fragmentation,
+            tcp_segmentation: self.tcp_segmentation && other.tcp_segmentation,
         }
     }
 }
@@ -34,8 +39,11 @@ impl Offloads {
 pub struct TxOffload {
     /// The checksum to complete.
     pub checksum: Option<PartialChecksum>,
-    /// The number of payload bytes in each fragment, a multiple of 8. It is set if the packet is longer than the link's
-    /// MTU.
+    /// How the interface cuts the packet, which is longer than the link's MTU. The checksum says what the packet
+    /// carries:
+    ///
+    /// * [A TCP segment](PartialChecksum::is_tcp): the number of data bytes in each segment that comes of it.
+    /// * A UDP datagram: the number of payload bytes in each fragment, a multiple of 8.
     pub segment_size: Option<NonZeroU16>,
 }
 
@@ -57,6 +65,17 @@ impl PartialChecksum {
     pub const TCP: Self = Self { start: 0, offset: NonZeroU16::new(16).unwrap() };
     /// The checksum of a UDP datagram at the beginning of the packet (RFC 768).
     pub const UDP: Self = Self { start: 0, offset: NonZeroU16::new(6).unwrap() };
+
+    /// The checksum of a TCP segment at the beginning of the packet (RFC 9293 3.1).
+    pub const TCP: Self = Self { start: 0, offset: NonZeroU16::new(16).unwrap() };
+
+    /// Whether it is the checksum of a TCP segment. Of the protocols whose checksum is left to an interface, no other
+    /// has it there.
+    #[inline]
+    #[must_use]
+    pub const fn is_tcp(self) -> bool {
+        self.offset.get() == Self::TCP.offset.get()
+    }
 }
 
 impl TxOffload {
@@ -93,5 +112,23 @@ mod tests {
             assert_eq!(at(start).shifted(20), at(shifted));
         }
         assert_eq!(TxOffload::NONE.shifted(20), TxOffload::NONE);
+    }
+
+    #[test]
+    fn the_checksum_tells_what_the_packet_carries_wherever_it_is() {
+        for start in [0, 34, u16::MAX] {
+            assert!(PartialChecksum { start, ..PartialChecksum::TCP }.is_tcp());
+            assert!(!PartialChecksum { start, ..PartialChecksum::UDP }.is_tcp());
+        }
+    }
+
+    #[test]
+    fn what_both_do_is_what_each_does() {
+        let all = Offloads { checksum: true, udp_fragmentation: true, tcp_segmentation: true };
+        let tcp = Offloads { udp_fragmentation: false, ..all };
+        let udp = Offloads { tcp_segmentation: false, ..all };
+        assert_eq!((all.and(all), all.and(Offloads::NONE)), (all, Offloads::NONE));
+        assert_eq!((all.and(tcp), tcp.and(all)), (tcp, tcp));
+        assert_eq!(udp.and(tcp), Offloads { checksum: true, ..Offloads::NONE });
     }
 }

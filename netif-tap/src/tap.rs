@@ -136,7 +136,7 @@ impl Tap {
         self.spins_left = SPIN_READS;
         self.counters.frames_rx += 1;
         self.counters.bytes_rx += bytes.len() as u64;
-        Rx::Item(RxFrame { bytes, checksums })
+        Rx::Item(RxFrame { bytes, checksums, segment_size: None })
     }
 
     /// Whether a frame may wait for the next one: other datagrams of the same read are left, and this one was
@@ -189,6 +189,7 @@ impl Netif for Tap {
         Offloads {
             checksum: self.level != OffloadLevel::None,
             udp_fragmentation: self.level >= OffloadLevel::Fragments,
+            tcp_segmentation: false,
         }
     }
 

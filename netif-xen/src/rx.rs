@@ -376,5 +376,5 @@ fn finish<'r>(bytes: &'r [u8], flags: u16, counters: &mut Counters) -> Received<
     } else {
         Checksums::NotChecked
     };
-    Received::Frame(RxFrame { bytes, checksums })
+    Received::Frame(RxFrame { bytes, checksums, segment_size: None })
 }

@@ -128,7 +128,11 @@ mod tests {
 
         fn receive<'r>(&mut self, _: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
             Ok(self.0.take().map_or(Rx::Idle, |bytes| {
-                Rx::Item(RxFrame { bytes, checksums: Checksums::Verified })
+                Rx::Item(RxFrame {
+                    bytes,
+                    checksums: Checksums::Verified,
+                    segment_size: NonZeroU16::new(3),
+                })
             }))
         }
 
@@ -162,6 +166,7 @@ mod tests {
         let mut capture = Capture::new(device, Some(Frames::default()));
         let Ok(Rx::Item(frame)) = capture.receive(&region) else { panic!("a frame is there") };
         assert_eq!((frame.bytes, frame.checksums), (&b"request"[..], Checksums::Verified));
+        assert_eq!(frame.segment_size, NonZeroU16::new(3));
         capture.transmit((*b"rep", *b"ly"), TxOffload::NONE).unwrap();
         assert_eq!(capture.receive(&region).unwrap().item().map(|frame| frame.bytes), None);
         assert_eq!(capture.netif().1, [b"reply"]);

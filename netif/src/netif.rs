@@ -1,6 +1,6 @@
 //! The trait of a network device, which is below the lowest layer.
 
-use core::{error::Error, fmt, time::Duration};
+use core::{error::Error, fmt, num::NonZeroU16, time::Duration};
 
 use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use rt_regions::Region;
@@ -39,6 +39,16 @@ pub struct RxFrame<'r> {
     pub bytes: &'r [u8],
     /// What is known of the checksums inside.
     pub checksums: Checksums,
+    /// For a frame with a TCP segment over IPv4 that was joined from several: the number of data bytes in each of them,
+    /// except the last, which may have fewer. Such a frame may be longer than the MTU, up to 65,535 bytes of IPv4.
+    pub segment_size: Option<NonZeroU16>,
+}
+
+impl<'r> RxFrame<'r> {
+    /// A frame as it was on the wire, of whose checksums nothing is known.
+    pub fn new(bytes: &'r [u8]) -> Self {
+        Self { bytes, checksums: Checksums::NotChecked, segment_size: None }
+    }
 }
 
 /// A network interface: frames in, frames out.

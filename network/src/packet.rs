@@ -1,6 +1,6 @@
 //! The values that pass between a network layer and the transports.
 
-use core::{fmt, net::IpAddr};
+use core::{fmt, net::IpAddr, num::NonZeroU16};
 
 use layer::PartialChecksum;
 
@@ -59,6 +59,9 @@ pub struct Packet<'r> {
     pub broadcast: bool,
     /// Whether the checksums inside the payload still have to be verified.
     pub verify_checksum: bool,
+    /// For a TCP segment that was joined from several on its way (by the peer's host or by the interface): the number
+    /// of data bytes in each of them, except the last, which may have fewer. `None` for a packet as it was sent.
+    pub segment_size: Option<NonZeroU16>,
     /// The network header as received, options included. For a reassembled packet, it is the header of the first
     /// fragment.
     pub header: &'r [u8],
@@ -102,6 +105,14 @@ pub struct Outgoing {
     /// The checksum in the payload that the layers below complete. It is set only if
     /// [`offloads`](crate::Network::offloads) says that they do.
     pub checksum: Option<PartialChecksum>,
+    /// For a TCP segment that is longer than the path's MTU: the number of data bytes in each of the segments into which
+    /// the interface cuts it. Each of these fits the path's MTU with its headers. Only the last has the FIN and PSH
+    /// flags of the whole. The payload is the TCP header, whose checksum is [left below](PartialChecksum::TCP), and the
+    /// data.
+    ///
+    /// It is set only if [`offloads`](crate::Network::offloads) says that they do. It has no effect on a packet that
+    /// fits the path's MTU.
+    pub segment_size: Option<NonZeroU16>,
 }
 
 impl Outgoing {
@@ -118,6 +129,7 @@ impl Outgoing {
             dont_fragment: false,
             routers_fragment: false,
             checksum: None,
+            segment_size: None,
         }
     }
 }

@@ -33,6 +33,10 @@ pub struct FakeNetwork {
     pub unreachable: Option<IpAddr>,
     /// The longest payload, in bytes.
     pub max_payload: usize,
+    /// The MTU of each path, in bytes.
+    pub path_mtu: usize,
+    /// How many packets can be sent before one is lost. It does not change by itself.
+    pub room: usize,
     /// What is done below.
     pub offloads: Offloads,
     /// Whether the device is broken: sending fails.
@@ -54,6 +58,8 @@ impl FakeNetwork {
             too_big: Vec::new(),
             unreachable: None,
             max_payload: 65_515,
+            path_mtu: 1500,
+            room: usize::MAX,
             offloads: Offloads::NONE,
             broken: false,
             log: None,
@@ -130,7 +136,11 @@ impl Network for FakeNetwork {
     }
 
     fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
-        1500
+        self.path_mtu
+    }
+
+    fn room(&self) -> usize {
+        self.room
     }
 
     fn offloads(&self) -> Offloads {

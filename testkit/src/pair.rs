@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     convert::Infallible,
+    num::NonZeroU16,
     rc::Rc,
     time::Duration,
 };
@@ -70,6 +71,8 @@ pub struct End {
     pub mtu: usize,
     /// What it says of the checksums of what it receives.
     pub checksums: Checksums,
+    /// From how large segments it says that what it receives was joined.
+    pub segment_size: Option<NonZeroU16>,
     /// What it says that it does itself, though it does not.
     pub offloads: Offloads,
     /// How often it says that it is to be asked whether frames leave.
@@ -93,6 +96,7 @@ impl End {
             mac,
             mtu: 1500,
             checksums: Checksums::NotChecked,
+            segment_size: None,
             offloads: Offloads::NONE,
             link_interval: None,
             link_up: link_up.clone(),
@@ -137,7 +141,11 @@ impl Netif for End {
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Infallible> {
         let Some((frame, _)) = self.incoming.borrow_mut().pop_front() else { return Ok(Rx::Idle) };
         Ok(match region.alloc_slice(&frame) {
-            Ok(bytes) => Rx::Item(RxFrame { bytes, checksums: self.checksums }),
+            Ok(bytes) => Rx::Item(RxFrame {
+                bytes,
+                checksums: self.checksums,
+                segment_size: self.segment_size,
+            }),
             Err(_) => Rx::Handled,
         })
     }

@@ -41,6 +41,7 @@ impl Request {
             tos: self.tos,
             broadcast: self.broadcast,
             verify_checksum: false,
+            segment_size: None,
             header,
             payload,
         }

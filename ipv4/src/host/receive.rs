@@ -137,6 +137,7 @@ impl Host<'_> {
                     // packet, a guest that passes on what it received). "Blank" covers the bytes to the end of the
                     // frame, which is not the end of the datagram. So the checksum is verified in either case.
                     packet.verify_checksum = true;
+                    packet.segment_size = None;
                     // The header is that of the first fragment. If any fragment met congestion, so did the whole
                     // datagram.
                     packet.tos = header.get(1).copied().unwrap_or_default();
@@ -180,6 +181,7 @@ fn packet<'r>(ours: Cidr, frame: &Frame<'_>, parsed: &Parsed<'r>) -> Packet<'r> 
         tos: header.tos,
         broadcast: frame.destination.is_group() || destination != ours.address(),
         verify_checksum: frame.checksums.must_verify(),
+        segment_size: frame.segment_size,
         header: header_bytes,
         payload,
     }
@@ -206,6 +208,7 @@ fn expired<'r>(
         tos: header.get(1).copied().unwrap_or_default(),
         broadcast: false,
         verify_checksum: false,
+        segment_size: None,
         header,
         payload,
     };

@@ -23,6 +23,9 @@ const MULTICAST_TTL: u8 = 1;
 /// Even if a link claims less, fragments have this length.
 const SHORTEST_FRAGMENT: usize = HEADER_LEN + 8;
 
+/// The length of a TCP header without options, in bytes (RFC 9293 3.1).
+const TCP_HEADER_LEN: usize = 20;
+
 /// The state of the link at this moment.
 #[derive(Clone, Copy)]
 struct Below {
@@ -57,24 +60,29 @@ struct Plan {
     mtu: usize,
     /// Whether this layer fragments the packet.
     in_pieces: bool,
-    /// Whether the interface fragments the packet.
-    is_cut_below: bool,
+    /// The size of the pieces into which the interface cuts the packet; see [`TxOffload::segment_size`].
+    segment_size: Option<NonZeroU16>,
 }
 
 impl Plan {
     /// The work that is left to the interface, for a packet that this layer does not fragment.
     #[inline]
     fn offload(&self, checksum: Option<PartialChecksum>) -> TxOffload {
-        let segment_size = match self.is_cut_below {
-            // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
-            true => {
-                let most = self.mtu.min(MAX_PACKET_LEN) - HEADER_LEN;
-                NonZeroU16::new((most & !7) as u16)
-            }
-            false => None,
-        };
-        TxOffload { checksum, segment_size }.shifted(HEADER_LEN as u16)
+        TxOffload { checksum, segment_size: self.segment_size }.shifted(HEADER_LEN as u16)
     }
+}
+
+/// What depends on whether a packet is sent in one piece.
+struct Form {
+    identification: u16,
+    dont_fragment: bool,
+    /// See [`Plan::segment_size`].
+    segment_size: Option<NonZeroU16>,
+}
+
+impl Form {
+    /// An unfragmented packet is atomic (RFC 6864 4): DF is set, and the identification has no meaning.
+    const ATOMIC: Self = Self { identification: 0, dont_fragment: true, segment_size: None };
 }
 
 impl Host<'_> {
@@ -160,9 +168,14 @@ impl Host<'_> {
         let routers_fragment = routers_fragment || outgoing.routers_fragment;
         let fits = HEADER_LEN + length <= mtu;
         let dont_fragment = fits && (outgoing.dont_fragment || !routers_fragment);
-        // An unfragmented packet is atomic (RFC 6864 4): DF is set, and the identification has no meaning.
-        let (identification, is_cut_below) = match dont_fragment {
-            true => (0, false),
+        let Form { identification, dont_fragment, segment_size } = match dont_fragment {
+            true => Form::ATOMIC,
+            false
+                if !fits && below.offloads.tcp_segmentation && outgoing.segment_size.is_some() =>
+            {
+                let path = PathMtu { mtu, routers_fragment };
+                self.segments(below, outgoing, destination, length, path)?
+            }
             false => self.unlike_atomic(below, outgoing, destination, length, mtu)?,
         };
         let usual = if neighbour.is_none() && destination.is_multicast() {
@@ -180,11 +193,11 @@ impl Host<'_> {
             identification,
             dont_fragment,
         };
-        let in_pieces = !fits && !is_cut_below;
-        Ok(Plan { fields, neighbour, mtu, in_pieces, is_cut_below })
+        let in_pieces = !fits && segment_size.is_none();
+        Ok(Plan { fields, neighbour, mtu, in_pieces, segment_size })
     }
 
-    /// The identification of a packet that is not atomic, and whether the interface fragments it.
+    /// The form of a packet that may be fragmented, here, by the interface or by routers.
     #[inline(never)]
     fn unlike_atomic(
         &mut self,
@@ -193,7 +206,7 @@ impl Host<'_> {
         destination: Ipv4Addr,
         length: usize,
         mtu: usize,
-    ) -> Result<(u16, bool), Refusal> {
+    ) -> Result<Form, Refusal> {
         let most = if outgoing.dont_fragment { mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
         if length > most {
             return Err(Refusal::TooLong { most: most as u32 });
@@ -204,8 +217,48 @@ impl Host<'_> {
             && outgoing.protocol == Protocol::UDP
             && outgoing.checksum.is_some()
             && mtu == below.mtu;
+        let segment_size = match is_cut_below {
+            // Each fragment but the last carries a multiple of 8 bytes (RFC 791 3.2).
+            true => NonZeroU16::new(((mtu.min(MAX_PACKET_LEN) - HEADER_LEN) & !7) as u16),
+            false => None,
+        };
         let protocol = outgoing.protocol;
-        Ok((self.paths.next_identification(self.hash, destination, protocol), is_cut_below))
+        let identification = self.paths.identifications(self.hash, destination, protocol, 1);
+        Ok(Form { identification, dont_fragment: false, segment_size })
+    }
+
+    /// The form of a TCP segment that the interface cuts into segments, each of which is a packet.
+    ///
+    /// The interface numbers these packets from the identification on. Where they have DF they are atomic, and the
+    /// numbers have no meaning (RFC 6864 4.1). Where routers may fragment them, no number may come again soon. In either
+    /// case the numbers go on from one call to the next, so that a receiver can join what came of several.
+    #[inline(never)]
+    fn segments(
+        &mut self,
+        below: Below,
+        outgoing: &Outgoing,
+        destination: Ipv4Addr,
+        length: usize,
+        path: PathMtu,
+    ) -> Result<Form, Refusal> {
+        let (true, Some(size)) =
+            (outgoing.checksum.is_some_and(PartialChecksum::is_tcp), outgoing.segment_size)
+        else {
+            return self.unlike_atomic(below, outgoing, destination, length, path.mtu);
+        };
+        // The header may have options, for whose length TCP answers.
+        let segment = HEADER_LEN + TCP_HEADER_LEN + usize::from(size.get());
+        let most = if segment > path.mtu { path.mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
+        if length > most {
+            return Err(Refusal::TooLong { most: most as u32 });
+        }
+        let count = length.saturating_sub(TCP_HEADER_LEN).div_ceil(size.get().into()) as u16;
+        let protocol = outgoing.protocol;
+        Ok(Form {
+            identification: self.paths.identifications(self.hash, destination, protocol, count),
+            dont_fragment: outgoing.dont_fragment || !path.routers_fragment,
+            segment_size: Some(size),
+        })
     }
 
     /// The next hop to a destination that is not a neighbour, or `None` for a broadcast or multicast.

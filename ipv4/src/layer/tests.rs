@@ -19,6 +19,7 @@ mod address;
 mod fragments;
 mod offloads;
 mod receive;
+mod segments;
 mod send;
 
 const OUR_MAC: MacAddr = MacAddr([2, 0, 10, 0, 0, 2]);

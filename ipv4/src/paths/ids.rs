@@ -12,21 +12,23 @@ use network::Protocol;
 use super::Paths;
 
 impl Paths<'_> {
-    /// The identification of the next datagram to `destination`. It is unpredictable without the secret of `hash`. The
-    /// destinations share the counters of the table.
-    pub(crate) fn next_identification(
+    /// The identification of the next datagram to `destination`, or the first of the next `count` ones, which count up.
+    /// It is unpredictable without the secret of `hash`. The destinations share the counters of the table.
+    pub(crate) fn identifications(
         &mut self,
         hash: KeyedHash,
         destination: Ipv4Addr,
         protocol: Protocol,
+        count: u16,
     ) -> u16 {
         let hash = hash.hash(u64::from(destination.to_bits()) << 8 | u64::from(protocol.0));
         let index = hash as usize & self.rows.len().wrapping_sub(1);
         let Some(row) = self.rows.get_mut(index) else { return 0 };
-        row.counter = row.counter.wrapping_add(1);
+        let first = row.counter.wrapping_add(1);
+        row.counter = row.counter.wrapping_add(count);
         // Two destinations that share a counter are at different places of the cycle, because each has an offset of its
         // own.
-        row.counter.wrapping_add((hash >> 32) as u16)
+        first.wrapping_add((hash >> 32) as u16)
     }
 }
 
@@ -46,7 +48,7 @@ mod tests {
         let (hash, mut rows) = (KeyedHash::new(secret), vec![Row::EMPTY; counters]);
         move |destination| {
             let mut paths = Paths::with_rows(TableHash::new(hash), &mut rows);
-            paths.next_identification(hash, destination, Protocol::UDP)
+            paths.identifications(hash, destination, Protocol::UDP, 1)
         }
     }
 

@@ -139,6 +139,7 @@ fn datagram(from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Packet<'static>
         tos: 0,
         broadcast: false,
         verify_checksum: true,
+        segment_size: None,
         header: &[],
         payload: [header.as_bytes(), payload].concat().leak(),
     }

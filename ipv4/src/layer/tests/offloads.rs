@@ -7,8 +7,8 @@ use network::Checksum;
 
 use super::*;
 
-const ALL: Offloads = Offloads { checksum: true, udp_fragmentation: true };
-const CHECKSUM: Offloads = Offloads { checksum: true, udp_fragmentation: false };
+const ALL: Offloads = Offloads { checksum: true, udp_fragmentation: true, tcp_segmentation: true };
+const CHECKSUM: Offloads = Offloads { checksum: true, ..Offloads::NONE };
 
 /// The checksum of a payload, as UDP has it.
 const IN_PAYLOAD: PartialChecksum = PartialChecksum::UDP;

@@ -211,6 +211,7 @@ fn reject(settings: u8, bytes: &[u8]) {
         tos: 0,
         broadcast,
         verify_checksum: false,
+        segment_size: None,
         header,
         payload,
     };

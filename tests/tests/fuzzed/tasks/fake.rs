@@ -64,6 +64,7 @@ impl Incoming {
                 tos: 0,
                 broadcast,
                 verify_checksum: false,
+                segment_size: None,
                 header,
                 payload,
             })

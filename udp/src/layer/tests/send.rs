@@ -26,7 +26,7 @@ fn a_datagram_is_sent() {
 #[test]
 fn a_checksum_that_is_completed_below_is_left_partial() {
     with_service(|mut udp, _| {
-        udp.network.offloads = Offloads { checksum: true, udp_fragmentation: false };
+        udp.network.offloads = Offloads { checksum: true, ..Offloads::NONE };
         assert_eq!(udp.send(NOW, 8080, CLIENT, b"bye"), Ok(Sent::Queued));
         let (outgoing, bytes) = udp.network.sent.pop().unwrap();
         // 10.0.0.2, 10.0.0.1, protocol 17, length 11.
