@@ -66,9 +66,6 @@ impl PartialChecksum {
     /// The checksum of a UDP datagram at the beginning of the packet (RFC 768).
     pub const UDP: Self = Self { start: 0, offset: NonZeroU16::new(6).unwrap() };
 
-    /// The checksum of a TCP segment at the beginning of the packet (RFC 9293 3.1).
-    pub const TCP: Self = Self { start: 0, offset: NonZeroU16::new(16).unwrap() };
-
     /// Whether it is the checksum of a TCP segment. Of the protocols whose checksum is left to an interface, no other
     /// has it there.
     #[inline]

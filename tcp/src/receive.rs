@@ -10,6 +10,7 @@ use core::{fmt, time::Duration};
 use layer::Instant;
 use rt_regions::Slabs;
 
+pub use self::buffer::Lent;
 use self::{acks::Acks, buffer::Buffer, ranges::Ranges, window::Window};
 use crate::{SackBlocks, Seq};
 
@@ -83,6 +84,24 @@ impl<'p> Receiver<'p> {
             duplicate: (next, next),
             earned: 0,
         }
+    }
+
+    /// Begins again with a peer's SYN of the number `irs`: none was known before.
+    pub fn begin(&mut self, irs: Seq) {
+        *self = Self::new(self.buffer.slabs(), irs, self.buffer.limit());
+    }
+
+    /// Takes the memory of the buffer out, so that its bytes can be looked at without this value. Nothing may be received
+    /// until it is [back](Self::take_back).
+    #[inline]
+    pub fn lend(&mut self) -> Lent<'p> {
+        self.buffer.lend()
+    }
+
+    /// Puts the memory of the buffer back.
+    #[inline]
+    pub fn take_back(&mut self, lent: Lent<'p>) {
+        self.buffer.take_back(lent);
     }
 
     /// The most payload bytes that a segment of the peer has: our MSS, less the options of each segment.

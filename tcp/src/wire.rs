@@ -90,7 +90,7 @@ impl fmt::Display for TcpHeader {
     }
 }
 
-/// Reads the segment in `packet`. The result has [`joined`](Segment::joined) 1.
+/// Reads the segment in `packet`.
 ///
 /// # Errors
 /// The segment is malformed. The checksum is only checked if the packet says so. Malformed options are no error: they
@@ -118,8 +118,13 @@ pub fn parse<'r>(packet: &Packet<'r>) -> Result<Segment<'r>, ParseError> {
         urgent,
         options: Options::parse(options, flags.contains(Flags::SYN)),
         payload,
-        joined: 1,
+        joined: packet.segment_size.map_or(1, |size| joined(payload.len(), size.get())),
     })
+}
+
+/// How many segments of `size` bytes were joined to one of `length` bytes; at least 1.
+fn joined(length: usize, size: u16) -> u16 {
+    length.div_ceil(size.into()).clamp(1, u16::MAX.into()) as u16
 }
 
 /// What the header of a segment says, which is to be sent.

@@ -7,6 +7,7 @@ mod host;
 mod memory;
 mod network;
 mod pair;
+mod path;
 mod payload;
 mod random;
 
@@ -16,5 +17,6 @@ pub use host::{Host, counter};
 pub use memory::{program_memory, with_pool};
 pub use network::{Broken, FakeNetwork};
 pub use pair::{End, Wire};
+pub use path::{PathEnd, Quality};
 pub use payload::bytes_of;
 pub use random::Random;

@@ -8,6 +8,23 @@ const LARGEST: u32 = (1024 * PAGE_SIZE) as u32;
 /// Lengths of buffers below a page, which fill blocks of [`Slabs`].
 const SMALL: [u32; 4] = [256, 496, 1008, 2032];
 
+/// What was taken out of a buffer to be looked at.
+pub struct Lent<'p> {
+    bytes: Option<SlabBox<'p, [u8]>>,
+    start: u32,
+    readable: u32,
+}
+
+impl Lent<'_> {
+    /// The bytes that are readable.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        let start = self.start as usize;
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        bytes.get(start..start + self.readable as usize).unwrap_or_default()
+    }
+}
+
 /// A linear buffer. Its bytes are counted from the first one that is not consumed. Those at the beginning are readable;
 /// after them, bytes may lie that are received out of order.
 ///
@@ -59,6 +76,20 @@ impl<'p> Buffer<'p> {
         let start = self.start as usize;
         let bytes = self.bytes.as_deref().unwrap_or_default();
         bytes.get(start..start + self.readable as usize).unwrap_or_default()
+    }
+
+    /// Takes the memory out. Nothing may be received until it is [back](Self::take_back).
+    #[inline]
+    pub(super) fn lend(&mut self) -> Lent<'p> {
+        Lent { bytes: self.bytes.take(), start: self.start, readable: self.readable }
+    }
+
+    /// Puts the memory back.
+    #[inline]
+    pub(super) fn take_back(&mut self, lent: Lent<'p>) {
+        if self.bytes.is_none() && self.readable == lent.readable {
+            self.bytes = lent.bytes;
+        }
     }
 
     /// Appends what it has room for from the beginning of `bytes`, if it has no memory now. Returns how many bytes were

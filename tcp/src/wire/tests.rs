@@ -17,6 +17,7 @@ fn packet(payload: &[u8]) -> Packet<'_> {
         tos: 0,
         broadcast: false,
         verify_checksum: true,
+        segment_size: None,
         header: &[],
         payload,
     }

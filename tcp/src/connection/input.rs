@@ -1,0 +1,356 @@
+//! What a segment does to a connection (RFC 9293 3.10.7, RFC 5961, RFC 7323).
+
+use core::time::Duration;
+
+use layer::Instant;
+
+use super::{Broken, Connection, Owed, State, clock, timers};
+use crate::{
+    Flags, Segment, Seq,
+    receive::AckNeed,
+    send::Ack,
+};
+
+/// Challenge ACKs, and answers to what is outside of the window, are sent no more often than this (RFC 5961 7).
+const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a timestamp of the peer is compared with new ones (RFC 7323 5.5): 24 days.
+const TIMESTAMP_LIFE: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// What a segment, or a moment, has changed for the application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// There is more to read, or the peer has sent all.
+    pub readable: bool,
+    /// There is more room to send, or all that was sent is acknowledged.
+    pub writable: bool,
+    /// The handshake is done.
+    pub established: bool,
+    /// The connection is no more: [`broken`](Connection::broken) says why.
+    pub closed: bool,
+    /// The segment is not of this connection: its sender is to be told by a reset (RFC 9293 3.10.7.1).
+    pub reset: bool,
+}
+
+impl Events {
+    const NONE: Self =
+        Self { readable: false, writable: false, established: false, closed: false, reset: false };
+
+    /// Whoever waits for anything does not any more.
+    pub(super) const CLOSED: Self =
+        Self { closed: true, readable: true, writable: true, ..Self::NONE };
+
+    const RESET: Self = Self { reset: true, ..Self::NONE };
+
+    /// All that has changed by either.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            readable: self.readable || other.readable,
+            writable: self.writable || other.writable,
+            established: self.established || other.established,
+            closed: self.closed || other.closed,
+            reset: self.reset || other.reset,
+        }
+    }
+}
+
+impl Connection<'_> {
+    /// Takes a segment of the peer, whose checksum is right.
+    pub fn on_segment(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        match self.state {
+            State::Closed => Events::NONE,
+            State::SynSent => self.in_syn_sent(now, segment),
+            _ => self.synchronized(now, segment),
+        }
+    }
+
+    /// RFC 9293 3.10.7.3.
+    fn in_syn_sent(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        let flags = segment.flags;
+        let acknowledges = flags.contains(Flags::ACK);
+        // Only our SYN can be acknowledged.
+        if acknowledges && segment.ack != self.iss + 1 {
+            return if flags.contains(Flags::RST) { Events::NONE } else { Events::RESET };
+        }
+        if flags.contains(Flags::RST) {
+            if acknowledges {
+                self.close(Some(Broken::Refused));
+                return Events::CLOSED;
+            }
+            return Events::NONE;
+        }
+        if !flags.contains(Flags::SYN) {
+            return Events::NONE;
+        }
+        self.irs = segment.seq;
+        self.last_ack = segment.seq + 1;
+        self.receive.begin(segment.seq);
+        self.agree(now, &segment.options);
+        self.last_heard = now;
+        if !acknowledges {
+            // Both open (RFC 9293 3.5, figure 7).
+            self.state = State::SynReceived;
+            self.owed.set(Owed::SYN);
+            return Events::NONE;
+        }
+        let was_lost = self.tries > 1;
+        let rtt = match segment.options.timestamps {
+            Some(timestamps) => self.echoed(now, timestamps.echo),
+            None => None,
+        };
+        self.establish(now, segment, rtt, was_lost);
+        self.owed.set(Owed::ACK);
+        let data = Segment { seq: segment.seq + 1, flags: without_syn(flags), ..*segment };
+        let events = if data.is_empty() { Events::NONE } else { self.take_data(now, &data) };
+        Events { established: true, writable: true, ..events }
+    }
+
+    /// RFC 9293 3.10.7.4.
+    fn synchronized(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        // When both open, the SYN with an acknowledgment comes after one without (RFC 9293 3.5, figure 7).
+        let in_syn_received = self.state == State::SynReceived;
+        let is_syn = segment.flags.contains(Flags::SYN);
+        let trimmed;
+        let segment = if in_syn_received && is_syn && segment.seq == self.irs {
+            trimmed = Segment { seq: segment.seq + 1, flags: without_syn(segment.flags), ..*segment };
+            if !trimmed.flags.contains(Flags::ACK) {
+                // Our answer was lost.
+                self.owed.set(Owed::SYN);
+                return Events::NONE;
+            }
+            &trimmed
+        } else {
+            segment
+        };
+        let flags = segment.flags;
+        let is_reset = flags.contains(Flags::RST);
+        if !is_reset && self.is_too_old(now, segment) {
+            self.challenge(now, segment.is_empty());
+            return Events::NONE;
+        }
+        if !self.is_acceptable(segment) {
+            if !is_reset {
+                self.challenge(now, segment.is_empty());
+            }
+            return Events::NONE;
+        }
+        if is_reset {
+            return self.take_reset(now, segment);
+        }
+        if flags.contains(Flags::SYN) {
+            // RFC 5961 4.2.
+            self.challenge(now, true);
+            return Events::NONE;
+        }
+        if !flags.contains(Flags::ACK) {
+            return Events::NONE;
+        }
+        let mut events = Events::NONE;
+        if in_syn_received {
+            if segment.ack != self.iss + 1 {
+                return Events::RESET;
+            }
+            let was_lost = self.tries > 1;
+            let rtt = segment.options.timestamps.and_then(|t| self.echoed(now, t.echo));
+            self.establish(now, segment, rtt, was_lost);
+            (events.established, events.writable) = (true, true);
+        }
+        if segment.ack.is_after(self.send.next())
+            || segment.ack.distance(self.send.una()) < -i64::from(self.max_window).min(i64::from(i32::MAX)) as i32
+        {
+            // RFC 5961 5.2. What acknowledges more than was sent is no better.
+            self.challenge(now, segment.is_empty());
+            return events;
+        }
+        self.last_heard = now;
+        self.probed_ack();
+        self.remember_timestamp(now, segment);
+        events = events.and(self.take_ack(now, segment));
+        if flags.contains(Flags::URG) && !self.receive.fin_received() {
+            self.take_urgent(segment);
+        }
+        if !segment.payload.is_empty() || flags.contains(Flags::FIN) {
+            events = events.and(self.take_data(now, segment));
+        }
+        events
+    }
+
+    /// Whether the timestamp shows that the segment is an old duplicate (RFC 7323 5.3 R1).
+    fn is_too_old(&self, now: Instant, segment: &Segment<'_>) -> bool {
+        match segment.options.timestamps {
+            Some(timestamps) if self.has_timestamps => {
+                Seq(timestamps.value).is_before(Seq(self.ts_recent))
+                    && now.since(self.ts_recent_at) < TIMESTAMP_LIFE
+            }
+            // A segment without timestamps is accepted all the same, as Linux does.
+            _ => false,
+        }
+    }
+
+    /// Whether any of it is in the window (RFC 9293 3.4, table 6).
+    fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
+        let (next, edge) = (self.receive.next(), self.receive.right_edge());
+        let (first, length) = (segment.seq, segment.len());
+        if length == 0 {
+            return first == next || !first.is_before(next) && first.is_before(edge);
+        }
+        let last = first + (length - 1);
+        // While the window is closed, acknowledgments and resets are taken nevertheless (RFC 9293 3.10.7.4).
+        let starts_inside = !first.is_before(next) && first.is_before(edge);
+        let ends_inside = !last.is_before(next) && last.is_before(edge);
+        starts_inside
+            || ends_inside
+            || first.is_before(next) && !last.is_before(edge) && next != edge
+            || first == next && next == edge
+    }
+
+    /// RFC 5961 3.2.
+    fn take_reset(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        if segment.seq != self.receive.next() {
+            self.challenge(now, true);
+            return Events::NONE;
+        }
+        let broken = match self.state {
+            State::SynReceived => Some(Broken::Refused),
+            // All was said.
+            State::TimeWait => None,
+            State::Closing | State::LastAck if self.send.is_empty() => None,
+            _ => Some(Broken::Reset),
+        };
+        self.close(broken);
+        Events::CLOSED
+    }
+
+    /// Tells the peer by an acknowledgment where we are. One without data, as an attacker can send many of, is answered
+    /// at times only, so that two hosts never answer each other for ever.
+    fn challenge(&mut self, now: Instant, limited: bool) {
+        if limited
+            && let Some(last) = self.last_challenge
+            && now.since(last) < CHALLENGE_INTERVAL
+        {
+            return;
+        }
+        if limited {
+            self.last_challenge = Some(now);
+        }
+        self.owed.set(Owed::ACK);
+    }
+
+    /// RFC 7323 4.3.
+    fn remember_timestamp(&mut self, now: Instant, segment: &Segment<'_>) {
+        if let Some(timestamps) = segment.options.timestamps
+            && self.has_timestamps
+            && !segment.seq.is_after(self.last_ack)
+        {
+            (self.ts_recent, self.ts_recent_at) = (timestamps.value, now);
+        }
+    }
+
+    /// How long ago we sent the timestamp that the peer echoes; none if we cannot have sent it.
+    fn echoed(&self, now: Instant, echo: u32) -> Option<Duration> {
+        let sent = echo.wrapping_sub(self.ts_offset);
+        let age = clock(now).wrapping_sub(sent);
+        // No answer takes as long as half an hour.
+        (echo != 0 && age < 1 << 21).then(|| Duration::from_millis(age.into()))
+    }
+
+    fn take_ack(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        let mut window = u32::from(segment.window) << self.peer_scale;
+        if segment.flags.contains(Flags::SYN) {
+            window = segment.window.into();
+        }
+        self.max_window = self.max_window.max(window);
+        let timestamps = segment.options.timestamps.filter(|_| self.has_timestamps);
+        let ack = Ack {
+            seq: segment.seq,
+            ack: segment.ack,
+            window,
+            sack: &segment.options.sack,
+            echo: timestamps.and_then(|timestamps| self.echoed(now, timestamps.echo)),
+            has_data: !segment.is_empty(),
+        };
+        let acked = self.send.on_ack(now, &ack);
+        let mut events = Events { writable: acked.room_freed, ..Events::NONE };
+        if let Some(urgent) = self.our_urgent
+            && !urgent.is_after(segment.ack)
+        {
+            self.our_urgent = None;
+        }
+        if self.send.fin_is_acked() {
+            events.writable = true;
+            match self.state {
+                State::FinWait1 => {
+                    self.state = State::FinWait2;
+                    // A peer that never ends holds nothing of an application that is gone.
+                    self.timer = self.is_orphan.then(|| now + timers::FIN_WAIT_2);
+                }
+                State::Closing => self.wait(now),
+                State::LastAck => {
+                    self.close(None);
+                    events.closed = true;
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+
+    fn take_urgent(&mut self, segment: &Segment<'_>) {
+        let end = segment.seq + u32::from(segment.urgent);
+        if self.peer_urgent.is_none_or(|known| end.is_after(known)) {
+            self.peer_urgent = Some(end);
+        }
+    }
+
+    fn take_data(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        let fin = segment.flags.contains(Flags::FIN);
+        if self.receive.fin_received() {
+            // A FIN that came again: our acknowledgment was lost.
+            self.owed.set(Owed::ACK);
+            if self.state == State::TimeWait {
+                self.wait(now);
+            }
+            return Events::NONE;
+        }
+        if self.is_orphan
+            && !segment.payload.is_empty()
+            && (segment.seq + segment.payload.len() as u32).is_after(self.receive.next())
+        {
+            // Nobody will read it (RFC 9293 3.6.1).
+            self.abort();
+            return Events::CLOSED;
+        }
+        let arrival =
+            self.receive.on_data(now, segment.seq, segment.payload, fin, segment.joined);
+        if arrival.ack == AckNeed::Now {
+            self.owed.set(Owed::ACK);
+        }
+        self.received += u64::from(arrival.new_bytes);
+        if arrival.fin {
+            match self.state {
+                State::Established => self.state = State::CloseWait,
+                State::FinWait1 => self.state = State::Closing,
+                State::FinWait2 => self.wait(now),
+                _ => {}
+            }
+        }
+        Events { readable: arrival.new_bytes > 0 || arrival.fin, ..Events::NONE }
+    }
+
+    /// Begins TIME-WAIT, or begins it again.
+    fn wait(&mut self, now: Instant) {
+        self.state = State::TimeWait;
+        self.timer = Some(now + timers::TIME_WAIT);
+    }
+
+    /// The peer is still there.
+    fn probed_ack(&mut self) {
+        self.tries = 0;
+    }
+}
+
+/// These flags without SYN.
+fn without_syn(flags: Flags) -> Flags {
+    Flags(flags.0 & !Flags::SYN.0)
+}

@@ -1,0 +1,15 @@
+//! The connections of a program: what the layer and the streams of tasks share, in the program's memory.
+
+mod deadlines;
+mod half_open;
+mod opener;
+mod shared;
+mod table;
+
+pub(crate) use self::{
+    half_open::{Due, HalfOpen, HalfOpens, agreed, answer_timestamps},
+    opener::{Listener, Service},
+    shared::{Entry, Inner},
+    table::Id,
+};
+pub use self::shared::{ConnectionStats, Connections};

@@ -1,0 +1,253 @@
+//! What the layer and the streams share.
+
+use core::{
+    cell::{Cell, RefCell},
+    fmt,
+    mem::ManuallyDrop,
+    net::SocketAddr,
+};
+
+use layer::{Counter, Instant, KeyedHash, seed_for};
+use rt_regions::{Exhausted, PAGE_SIZE, Slabs};
+use tasks::{TaskRef, Tasks};
+
+use super::{HalfOpens, Id, Listener, deadlines::Deadlines, table::Table};
+use crate::{
+    Counters, State,
+    connection::{Connection, Local},
+    cookie::Cookies,
+    isn::InitialSequence,
+    time_wait::TimeWaits,
+    tuple::{Tuple, TupleHash},
+};
+
+/// How many services can listen.
+const MAX_LISTENERS: usize = 16;
+
+/// The most bytes that one connection buffers in one direction.
+const LARGEST_BUFFER: usize = 4 << 20;
+
+/// A connection and who waits for it.
+pub(crate) struct Entry {
+    pub(crate) tuple: Tuple,
+    pub(crate) connection: Connection<'static>,
+    /// The tasks that wait for something to read, and for room to send.
+    pub(crate) reader: Option<TaskRef>,
+    pub(crate) writer: Option<TaskRef>,
+    /// When the stream does not wait any longer.
+    pub(crate) deadline: Option<Instant>,
+    /// Whether a stream refers to it.
+    pub(crate) has_stream: bool,
+    /// Whether a task was started for it. If there was no room for one, the peer is not told: it asks again.
+    pub(crate) is_served: bool,
+    /// Whether the layer has to choose our address and port, and to begin.
+    pub(crate) is_starting: bool,
+}
+
+/// The bounds of what connections take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many connections there may be.
+    pub(crate) connections: usize,
+    /// The memory for all buffers, in bytes.
+    pub(crate) buffers: usize,
+    /// The largest buffer of one connection in one direction, in bytes.
+    pub(crate) buffer: usize,
+}
+
+impl Limits {
+    /// The bounds in a pool of so many pages: half of it for buffers; a connection for each page and a half of the
+    /// three quarters that tasks may have.
+    fn of_pages(pages: usize) -> Self {
+        let buffers = pages / 2 * PAGE_SIZE;
+        Self {
+            connections: (pages / 2).clamp(16, 1 << 20),
+            buffers,
+            buffer: 1 << (buffers / 8).clamp(16 << 10, LARGEST_BUFFER).ilog2(),
+        }
+    }
+}
+
+/// What the layer and the streams share, behind one [`RefCell`], which is never borrowed while a service's code runs.
+pub(crate) struct Inner {
+    pub(crate) table: Table,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) half_open: HalfOpens,
+    pub(crate) time_wait: TimeWaits,
+    pub(crate) listeners: [Option<Listener>; MAX_LISTENERS],
+    pub(crate) buffers: &'static Slabs<'static>,
+    pub(crate) hash: TupleHash,
+    pub(crate) isn: InitialSequence,
+    pub(crate) cookies: Cookies,
+    pub(crate) keyed: KeyedHash,
+    pub(crate) limits: Limits,
+    /// How many ports were chosen for connections of ours.
+    pub(crate) ports_chosen: u32,
+}
+
+impl Inner {
+    /// The service at this port.
+    pub(crate) fn listener(&self, port: u16) -> Option<&Listener> {
+        self.listeners.iter().flatten().find(|listener| listener.port == port)
+    }
+
+    /// What is ours in a new connection.
+    pub(crate) fn local(&self, tuple: &Tuple, iss: crate::Seq, path_mss: u16) -> Local {
+        let limit = self.limits.buffer as u32;
+        Local {
+            iss,
+            ts_offset: self.ts_offset(tuple),
+            path_mss,
+            send_limit: limit,
+            receive_limit: limit,
+        }
+    }
+
+    /// What the timestamps to a peer are ahead of the clock (RFC 7323 7.1): the same for each pair of addresses, so that
+    /// they grow from one connection to the next (RFC 6191).
+    pub(crate) fn ts_offset(&self, tuple: &Tuple) -> u32 {
+        let pair = Tuple { ports: [0, 0], ..*tuple };
+        self.keyed.hash(self.hash.hash(&pair).into()) as u32
+    }
+
+    /// After something happened to a connection: forgets it if it is no more, or notes when it is due.
+    pub(crate) fn settle(&mut self, now: Instant, id: Id) {
+        let Some(entry) = self.table.get(id) else { return };
+        let has_stream = entry.has_stream;
+        match entry.connection.state() {
+            State::Closed | State::TimeWait => {
+                if entry.connection.state() == State::TimeWait {
+                    let (next, expected, timestamp) = entry.connection.remembered();
+                    let (tuple, offset) = (entry.tuple, entry.connection.ts_offset());
+                    entry.connection.forget();
+                    self.time_wait.remember(now, &tuple, next, expected, timestamp, offset);
+                }
+                self.deadlines.remove(id, &mut self.table);
+                self.table.unindex(id);
+                if !has_stream && !self.table.is_queued(id) {
+                    self.table.remove(id);
+                }
+            }
+            _ => {
+                if let Some(at) = entry.connection.deadline() {
+                    self.deadlines.set(id, at, &mut self.table);
+                }
+            }
+        }
+    }
+}
+
+/// The connections of a program: what the layer and tasks share. It lies in the program's memory.
+///
+/// Tasks hold a reference to it, and [connect](Connections::connect) with it.
+pub struct Connections {
+    pub(crate) tasks: &'static Tasks,
+    pub(crate) inner: RefCell<Inner>,
+    counters: Cell<Counters>,
+}
+
+impl Connections {
+    pub(crate) fn new(tasks: &'static Tasks, seed: u128) -> Result<&'static Self, Exhausted> {
+        let (memory, pool) = (tasks.memory(), tasks.pool());
+        let limits = Limits::of_pages(pool.pages());
+        let slabs = |name, cap: usize| -> Result<&'static Slabs<'static>, Exhausted> {
+            let slabs = Slabs::new(pool, name).with_cap(cap);
+            Ok(&**memory.alloc(ManuallyDrop::new(slabs.with_kept_pages(4)))?)
+        };
+        let keyed = KeyedHash::new(seed_for(*b"tcp ", seed));
+        let hash = TupleHash::new(keyed);
+        // Room for each of them, in blocks that are a little larger.
+        let entry = size_of::<Entry>().next_multiple_of(64) + 64;
+        let entries = slabs("tcp.connections", limits.connections * entry)?;
+        let inner = Inner {
+            table: Table::new(limits.connections, hash, entries, memory)?,
+            deadlines: Deadlines::new(limits.connections, memory)?,
+            half_open: HalfOpens::new(memory)?,
+            time_wait: TimeWaits::new(memory, limits.connections, keyed)?,
+            listeners: [const { None }; MAX_LISTENERS],
+            buffers: slabs("tcp.buffers", limits.buffers)?,
+            hash,
+            isn: InitialSequence::new(seed_for(*b"isn ", seed)),
+            cookies: Cookies::new(seed_for(*b"cook", seed)),
+            keyed,
+            limits,
+            ports_chosen: 0,
+        };
+        let counters = Cell::new(Counters::default());
+        Ok(memory.alloc(Self { tasks, inner: RefCell::new(inner), counters })?)
+    }
+
+    /// The tasks of the program.
+    pub fn tasks(&self) -> &'static Tasks {
+        self.tasks
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(Counter)) {
+        self.counters.get().visit(visit);
+    }
+
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        count(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Calls `visit` for each connection.
+    pub fn for_each(&self, visit: &mut dyn FnMut(&ConnectionStats)) {
+        for entry in self.inner.borrow().table.iter() {
+            visit(&ConnectionStats::of(entry));
+        }
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").finish_non_exhaustive()
+    }
+}
+
+/// What can be said about a connection, for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+    /// The state.
+    pub state: State,
+    /// The bytes that were received in order.
+    pub received: u64,
+    /// The bytes that a service has given to be sent.
+    pub sent: u64,
+    /// The smoothed round-trip time, if one was measured.
+    pub rtt: Option<core::time::Duration>,
+    /// How many bytes the peer accepts, beyond what it has acknowledged.
+    pub window: u32,
+    /// How many bytes may be on their way (RFC 5681).
+    pub congestion_window: u32,
+    /// How many bytes were sent again.
+    pub retransmitted: u64,
+}
+
+impl ConnectionStats {
+    fn of(entry: &Entry) -> Self {
+        let sender = entry.connection.sender();
+        let [received, sent] = entry.connection.bytes();
+        Self {
+            local: entry.tuple.local(),
+            remote: entry.tuple.remote(),
+            state: entry.connection.state(),
+            received,
+            sent,
+            rtt: sender.srtt(),
+            window: sender.window(),
+            congestion_window: sender.cwnd(),
+            retransmitted: sender.retransmitted(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Begins the connections that tasks open.
+
+use layer::Instant;
+use network::Network;
+
+use super::Tcp;
+use crate::{
+    Connections,
+    connection::Connection,
+    connections::{Id, Inner},
+    tuple::Tuple,
+};
+
+/// The ports that RFC 6335 6 leaves to clients.
+const FIRST_PORT: u32 = 49_152;
+const PORTS: u32 = 65_536 - FIRST_PORT;
+
+/// How many ports are tried before none is taken for free.
+const TRIES: u32 = 1024;
+
+impl<I: Network> Tcp<I> {
+    /// Chooses our address and port for a connection that a task opens. If there is none, the connection ends.
+    pub(super) fn begin(&self, now: Instant, inner: &mut Inner, id: Id) {
+        let Some(entry) = inner.table.get(id) else { return };
+        entry.is_starting = false;
+        let peer = entry.tuple.addresses[1];
+        let source = self.network.source_for(peer);
+        let mut tuple = entry.tuple;
+        let port = source.and_then(|source| {
+            tuple.addresses[0] = source;
+            free_port(inner, &mut tuple)
+        });
+        let mss = self.path_mss(now, &tuple);
+        let iss = inner.isn.next(now, &tuple);
+        let local = inner.local(&tuple, iss, mss);
+        let buffers = inner.buffers;
+        let Some(entry) = inner.table.get(id) else { return };
+        match port {
+            Some(()) => {
+                entry.connection = Connection::connect(now, &local, buffers);
+                entry.tuple = tuple;
+                inner.table.index(id, &tuple);
+            }
+            None => {
+                // The port says which: it is 0 if there is no route.
+                entry.tuple.ports[0] = source.is_some().into();
+                entry.connection.forget();
+                if let Some(writer) = entry.writer.take() {
+                    self.connections.tasks.wake(writer);
+                }
+            }
+        }
+    }
+}
+
+/// Chooses a port for which there is no such connection, which others cannot guess (RFC 6056 3.3.3).
+fn free_port(inner: &mut Inner, tuple: &mut Tuple) -> Option<()> {
+    tuple.ports[0] = 0;
+    let offset = inner.keyed.hash(u64::from(inner.hash.hash(tuple)) | 1 << 32) as u32;
+    for _ in 0..TRIES {
+        let count = inner.ports_chosen;
+        inner.ports_chosen = count.wrapping_add(1);
+        tuple.ports[0] = (FIRST_PORT + offset.wrapping_add(count) % PORTS) as u16;
+        let is_taken = inner.table.find(tuple).is_some()
+            || inner.listener(tuple.ports[0]).is_some()
+            || inner.time_wait.contains(tuple);
+        if !is_taken {
+            return Some(());
+        }
+    }
+    None
+}
+
+impl Connections {
+    /// When a connection is due next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let inner = self.inner.borrow();
+        if inner.table.has_queued() {
+            return Some(Instant::ZERO);
+        }
+        Instant::earliest(inner.deadlines.next(), inner.half_open.deadline())
+    }
+}

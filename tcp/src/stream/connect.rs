@@ -1,0 +1,122 @@
+//! Streams that we open, and what happens when one is left.
+
+use core::{error::Error, fmt, future::poll_fn, net::SocketAddr, task::Poll};
+
+use layer::Instant;
+
+use super::Stream;
+use crate::{
+    Broken, Connections, Seq, State,
+    connection::Connection,
+    connections::{Entry, Id},
+    tuple::Tuple,
+};
+
+/// Why a stream was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The peer did not accept, or did not answer.
+    Broken(Broken),
+    /// There are as many connections as there may be, or no memory for one more.
+    TooMany,
+    /// No route leads to the peer, or we have no address of its family.
+    NoRoute(SocketAddr),
+    /// The peer's port is 0, or no port of ours is free.
+    NoPort,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(broken) => write!(f, "not connected: {broken}"),
+            Self::TooMany => f.write_str("no room for one more connection"),
+            Self::NoRoute(peer) => write!(f, "no route to {peer}"),
+            Self::NoPort => f.write_str("the port is 0, or no port of ours is free"),
+        }
+    }
+}
+
+impl Error for ConnectError {}
+
+impl Connections {
+    /// Opens a connection to `peer`, from a port that others cannot guess (RFC 6056 3.3.3). It waits until the peer has
+    /// accepted it: for two minutes at most. Dropping the future gives up before.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect(&'static self, peer: SocketAddr) -> Result<Stream, ConnectError> {
+        if peer.port() == 0 {
+            return Err(ConnectError::NoPort);
+        }
+        // The layer fills in our side.
+        let unspecified = match peer {
+            SocketAddr::V4(_) => core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => core::net::IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED),
+        };
+        let tuple = Tuple { addresses: [unspecified, peer.ip()], ports: [0, peer.port()] };
+        let id = self.begin(self.tasks.now(), tuple).ok_or(ConnectError::TooMany)?;
+        let mut stream = Stream::new(self, id, tuple);
+        poll_fn(|_| {
+            let done = stream.with(|entry| match entry.connection.state() {
+                _ if entry.is_starting => None,
+                State::SynSent | State::SynReceived => None,
+                State::Closed => Some(Err(match entry.connection.broken() {
+                    Some(broken) => ConnectError::Broken(broken),
+                    None if entry.tuple.ports[0] == 0 => ConnectError::NoRoute(peer),
+                    None => ConnectError::NoPort,
+                })),
+                _ => Some(Ok(entry.tuple)),
+            });
+            match done {
+                Some(Some(result)) => Poll::Ready(result),
+                Some(None) => {
+                    stream.with(|entry| entry.writer = self.tasks.current());
+                    Poll::Pending
+                }
+                None => Poll::Ready(Err(ConnectError::TooMany)),
+            }
+        })
+        .await
+        .map(|tuple| {
+            stream.tuple = tuple;
+            stream
+        })
+    }
+
+    /// A connection that the layer begins in its next turn.
+    fn begin(&self, now: Instant, tuple: Tuple) -> Option<Id> {
+        let mut inner = self.inner.borrow_mut();
+        let local = inner.local(&tuple, Seq(0), 0);
+        let connection = Connection::connect(now, &local, inner.buffers);
+        let entry = Entry {
+            tuple,
+            connection,
+            reader: None,
+            writer: None,
+            deadline: None,
+            has_stream: true,
+            is_served: true,
+            is_starting: true,
+        };
+        let id = inner.table.insert(entry, false)?;
+        inner.table.queue(id);
+        Some(id)
+    }
+
+    /// The stream of a connection is no more.
+    pub(super) fn leave(&'static self, id: Id) {
+        let now = self.tasks.now();
+        let mut inner = self.inner.borrow_mut();
+        let Some(entry) = inner.table.get(id) else { return };
+        entry.has_stream = false;
+        (entry.reader, entry.writer) = (None, None);
+        if !entry.is_served || entry.is_starting {
+            entry.connection.forget();
+        } else {
+            entry.connection.orphan(now);
+        }
+        // The layer sends what it has to say, and forgets it then.
+        inner.table.queue(id);
+    }
+}

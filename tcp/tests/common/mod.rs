@@ -1,0 +1,98 @@
+//! Two hosts with TCP, and a path between them.
+
+#![allow(dead_code, reason = "each test needs a part")]
+
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
+
+use layer::{Instant, Layer};
+use tasks::{PollTasks, Tasks};
+use tcp::{Connections, Tcp};
+use testkit::{Clock, Host, PathEnd, Quality, program_memory};
+
+/// The client's address is 10.0.0.1, and the server's 10.0.0.2.
+pub const SERVER: &str = "10.0.0.2:80";
+
+pub fn server() -> SocketAddr {
+    SERVER.parse().unwrap()
+}
+
+/// A client and a server.
+pub struct Pair {
+    pub client: Host<'static, Tcp<PathEnd>>,
+    pub server: Host<'static, Tcp<PathEnd>>,
+    pub tasks: [&'static Tasks; 2],
+}
+
+impl Pair {
+    pub fn new(quality: Quality, seed: u64) -> Self {
+        Self::with_ends(PathEnd::pair(quality, seed), 4096)
+    }
+
+    /// Two hosts with `pages` pages each.
+    pub fn with_ends([client, server]: [PathEnd; 2], pages: usize) -> Self {
+        let clock = Clock::starting_at(Instant::from_millis(1_000));
+        let host = |end, seed| {
+            let memory = program_memory(pages);
+            let tasks = Tasks::new(memory).unwrap();
+            let tower = Tcp::new(end, seed, tasks).unwrap();
+            let pool = memory.pool().unwrap();
+            (Host::new(tower, clock.clone(), pool).with_tasks(tasks), tasks)
+        };
+        let (client, client_tasks) = host(client, 1);
+        let (server, server_tasks) = host(server, 2);
+        Self { client, server, tasks: [client_tasks, server_tasks] }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.client.now()
+    }
+
+    pub fn connections(&self) -> &'static Connections {
+        self.client.tower.connections()
+    }
+
+    /// Lets `time` pass, or less if `done` says so.
+    pub fn run(&mut self, time: Duration, done: impl Fn() -> bool) {
+        let end = self.now() + time;
+        let mut at_once = 0;
+        loop {
+            while self.client.turn() | self.server.turn() {}
+            let next = self.next_deadline().filter(|&next| next <= end);
+            let Some(next) = next.filter(|_| !done()) else { break };
+            at_once = if next > self.now() { 0 } else { at_once + 1 };
+            assert!(at_once < 1000, "a deadline is never met: {next} {:?} {:?} {:?} {:?} {:?} {:?}", self.client.tower.next_deadline(), self.server.tower.next_deadline(), self.client.tower.network().next_deadline(), self.server.tower.network().next_deadline(), self.tasks[0].next_deadline(), self.tasks[1].next_deadline());
+            self.client.clock().advance_to(next);
+        }
+        if !done() {
+            self.client.clock().advance_to(end);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let [client, server] = self.tasks.map(|tasks| tasks.next_deadline());
+        let hosts = Instant::earliest(
+            self.client.tower.next_deadline(),
+            self.server.tower.next_deadline(),
+        );
+        Instant::earliest(hosts, Instant::earliest(client, server))
+    }
+
+    /// Runs `service` as a task of the client for `time` at most; returns what it returns.
+    pub fn client<T: 'static, F: Future<Output = T> + 'static>(
+        &mut self,
+        time: Duration,
+        service: F,
+    ) -> Option<T> {
+        let result = Rc::new(RefCell::new(None));
+        let place = result.clone();
+        self.tasks[0]
+            .spawn("client", async move |_| {
+                let value = service.await;
+                *place.borrow_mut() = Some(value);
+                Ok(())
+            })
+            .unwrap();
+        self.run(time, || result.borrow().is_some());
+        result.borrow_mut().take()
+    }
+}
