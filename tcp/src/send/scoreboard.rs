@@ -1,0 +1,434 @@
+//! What is known of the data in flight: what the peer has, what is lost, what was sent again (RFC 6675 3, RFC 8985).
+//!
+//! The sequence numbers from SND.UNA to the highest one that anything is known of are covered by spans, one after the
+//! other. What comes after them was sent once, and nothing that was sent later has arrived. Without loss there is no
+//! span at all.
+//!
+//! What was sent first is found without a time for each segment: first transmissions are in the order of their numbers,
+//! retransmissions are counted, and each notes how far the first transmissions had come.
+
+mod spans;
+
+use rt_regions::Slabs;
+
+use self::spans::{Span, Spans, State};
+use crate::Seq;
+
+/// What an acknowledgment says of data in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Delivered {
+    /// The bytes that the peer has and was not known to have.
+    pub(super) bytes: u32,
+    /// Data that was sent once arrived after data that was sent later.
+    pub(super) reordered: bool,
+    /// Data that was sent once arrived.
+    pub(super) first_try: bool,
+}
+
+/// What a look for lost data found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Losses {
+    /// The bytes that count as lost now, and did not before.
+    pub(super) bytes: u32,
+    /// After how many microseconds more will, if they do not arrive.
+    pub(super) wait: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Scoreboard<'p> {
+    spans: Spans<'p>,
+    /// How many bytes are in spans that are sacked, and that are lost.
+    sacked: u32,
+    lost: u32,
+    /// The spans before this number are not lost.
+    lost_from: Seq,
+    /// The number of retransmissions, and the latest of those that arrived.
+    orders: u32,
+    newest_order: u32,
+    /// The end of the latest first transmission that arrived.
+    newest: Seq,
+}
+
+impl<'p> Scoreboard<'p> {
+    pub(super) fn new() -> Self {
+        Self {
+            spans: Spans::new(),
+            sacked: 0,
+            lost: 0,
+            lost_from: Seq(0),
+            orders: 0,
+            newest_order: 0,
+            newest: Seq(0),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.len() == 0
+    }
+
+    /// How many bytes the peer has out of order.
+    #[inline]
+    pub(super) fn sacked(&self) -> u32 {
+        self.sacked
+    }
+
+    /// How many bytes are to be sent again.
+    #[inline]
+    pub(super) fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    /// Where the spans end.
+    fn end(&self, una: Seq) -> Seq {
+        self.spans.as_slice().last().map_or(una, |span| span.end)
+    }
+
+    fn start(&self, una: Seq, index: usize) -> Seq {
+        match index {
+            0 => una,
+            _ => self.spans.as_slice()[index - 1].end,
+        }
+    }
+
+    /// The first span that ends after `seq`.
+    fn find(&self, seq: Seq) -> usize {
+        self.spans.as_slice().partition_point(|span| !span.end.is_after(seq))
+    }
+
+    /// A part of a span arrived.
+    fn arrived(
+        &mut self,
+        span: Span,
+        end: Seq,
+        bytes: u32,
+        now: u32,
+        least: u32,
+        found: &mut Delivered,
+    ) {
+        match span.state {
+            State::Sacked => return,
+            State::Passed => (found.reordered, found.first_try) = (true, true),
+            State::Lost => {
+                (found.reordered, found.first_try) = (true, true);
+                self.lost -= bytes;
+            }
+            State::LostAgain => self.lost -= bytes,
+            // What comes sooner than ever is rather the first transmission.
+            State::Resent if now.wrapping_sub(span.at) < least => {}
+            State::Resent | State::ResentPassed => {
+                if span.order.wrapping_sub(self.newest_order) as i32 > 0 {
+                    self.newest_order = span.order;
+                }
+            }
+        }
+        if matches!(span.state, State::Passed | State::Lost) {
+            self.newest = self.newest.max(end);
+        }
+        found.bytes += bytes;
+    }
+
+    /// Everything below `ack` arrived; it was `una` before.
+    pub(super) fn acked(&mut self, una: Seq, ack: Seq, now: u32, least: u32) -> Delivered {
+        let mut found = Delivered::default();
+        let (mut start, mut whole) = (una, 0);
+        while start.is_before(ack) {
+            let Some(&span) = self.spans.as_slice().get(whole) else { break };
+            let end = span.end.min(ack);
+            self.arrived(span, end, end - start, now, least, &mut found);
+            if span.state == State::Sacked {
+                self.sacked -= end - start;
+            }
+            whole += usize::from(end == span.end);
+            start = end;
+        }
+        self.spans.drop_first(whole);
+        if start.is_before(ack) {
+            found.bytes += ack - start;
+            found.first_try = true;
+            self.newest = self.newest.max(ack);
+        }
+        self.lost_from = self.lost_from.max(ack);
+        found
+    }
+
+    /// The peer has what is from `start` to `end`, which is in flight.
+    pub(super) fn sacked_block(
+        &mut self,
+        slabs: &'p Slabs<'p>,
+        una: Seq,
+        (start, end): (Seq, Seq),
+        now: u32,
+        least: u32,
+        found: &mut Delivered,
+    ) {
+        if self.is_empty() {
+            (self.newest, self.lost_from, self.newest_order) = (una, una, self.orders);
+        }
+        let covered = self.end(una);
+        if end.is_after(covered) {
+            let fresh = start.max(covered);
+            let passed = Span { end: fresh, state: State::Passed, at: now, ..Span::default() };
+            let sacked = Span { end, state: State::Sacked, ..Span::default() };
+            let len = self.spans.len();
+            let done = if fresh.is_after(covered) {
+                self.spans.splice(slabs, len..len, &[passed, sacked])
+            } else if let Some(last) =
+                self.spans.as_mut_slice().last_mut().filter(|last| last.state == State::Sacked)
+            {
+                last.end = end;
+                true
+            } else {
+                self.spans.splice(slabs, len..len, &[sacked])
+            };
+            if !done {
+                return;
+            }
+            self.sacked += end - fresh;
+            found.bytes += end - fresh;
+            found.first_try = true;
+            self.newest = self.newest.max(end);
+        }
+        if start.is_before(covered) {
+            self.sacked_inside(slabs, una, (start, end.min(covered)), now, least, found);
+        }
+    }
+
+    /// A block that lies in the spans.
+    fn sacked_inside(
+        &mut self,
+        slabs: &'p Slabs<'p>,
+        una: Seq,
+        (start, end): (Seq, Seq),
+        now: u32,
+        least: u32,
+        found: &mut Delivered,
+    ) {
+        let first = self.find(start);
+        let spans = self.spans.as_slice();
+        if spans[first].state == State::Sacked && !end.is_after(spans[first].end) {
+            return;
+        }
+        let mut last = first;
+        while spans[last].end.is_before(end) {
+            last += 1;
+        }
+        // What is left of the first and of the last span; the block grows into those that are sacked too.
+        let mut new = [Span::default(); 3];
+        let (mut count, mut range, mut block_end) = (0, first..last + 1, end);
+        let first_start = self.start(una, first);
+        if first_start.is_before(start) && spans[first].state != State::Sacked {
+            new[count] = Span { end: start, ..spans[first] };
+            count += 1;
+        } else if first_start == start && first > 0 && spans[first - 1].state == State::Sacked {
+            range.start -= 1;
+        }
+        let mut rest = None;
+        if spans[last].state == State::Sacked {
+            block_end = spans[last].end;
+        } else if spans[last].end.is_after(end) {
+            rest = Some(spans[last]);
+        } else if let Some(after) = spans.get(last + 1).filter(|span| span.state == State::Sacked) {
+            block_end = after.end;
+            range.end += 1;
+        }
+        new[count] = Span { end: block_end, state: State::Sacked, ..Span::default() };
+        count += 1;
+        if let Some(rest) = rest {
+            new[count] = rest;
+            count += 1;
+        }
+        if !self.spans.reserve(slabs, count.saturating_sub(range.len())) {
+            return;
+        }
+        let mut position = first_start.max(start);
+        for index in first..=last {
+            let span = self.spans.as_slice()[index];
+            let part_end = span.end.min(end);
+            if span.state != State::Sacked {
+                self.sacked += part_end - position;
+                self.arrived(span, part_end, part_end - position, now, least, found);
+            }
+            position = part_end;
+        }
+        self.spans.splice(slabs, range, &new[..count]);
+    }
+
+    /// Looks for lost data: what was passed at least `window` microseconds ago (RFC 8985 6.2). `window` is how long
+    /// data may be late because it was reordered.
+    pub(super) fn detect(&mut self, una: Seq, now: u32, window: u32) -> Losses {
+        let (newest, newest_order) = (self.newest, self.newest_order);
+        let mut losses = Losses::default();
+        let (mut kept, mut start) = (0, una);
+        let spans = self.spans.as_mut_slice();
+        for index in 0..spans.len() {
+            let mut span = spans[index];
+            if span.state == State::Resent
+                && (newest.is_after(span.next) || newest_order.wrapping_sub(span.order) as i32 > 0)
+            {
+                (span.state, span.at) = (State::ResentPassed, now);
+            }
+            if let State::Passed | State::ResentPassed = span.state {
+                let age = now.wrapping_sub(span.at);
+                if age >= window {
+                    span.state = match span.state {
+                        State::Passed => State::Lost,
+                        _ => State::LostAgain,
+                    };
+                    losses.bytes += span.end - start;
+                    self.lost_from = self.lost_from.min(start);
+                } else {
+                    let wait = window - age;
+                    losses.wait = Some(losses.wait.map_or(wait, |other| other.min(wait)));
+                }
+            }
+            start = span.end;
+            let lost = matches!(span.state, State::Lost | State::LostAgain);
+            if lost && kept > 0 && spans[kept - 1].state == span.state {
+                spans[kept - 1].end = span.end;
+            } else {
+                spans[kept] = span;
+                kept += 1;
+            }
+        }
+        self.lost += losses.bytes;
+        self.spans.truncate(kept);
+        losses
+    }
+
+    /// Everything in flight that the peer is not known to have counts as lost (RFC 6675 5.1). With `forget`, the peer
+    /// is not believed to have anything that it did not acknowledge (RFC 2018 8).
+    pub(super) fn lose_all(&mut self, slabs: &'p Slabs<'p>, una: Seq, next: Seq, forget: bool) {
+        if forget {
+            self.spans.truncate(0);
+            self.sacked = 0;
+        }
+        let (mut kept, mut start) = (0, una);
+        self.lost = 0;
+        self.lost_from = una;
+        if self.is_empty() {
+            (self.newest, self.newest_order) = (una, self.orders);
+        }
+        let covered = self.end(una);
+        let spans = self.spans.as_mut_slice();
+        for index in 0..spans.len() {
+            let mut span = spans[index];
+            if span.state != State::Sacked {
+                span.state = match span.state {
+                    State::Passed | State::Lost => State::Lost,
+                    _ => State::LostAgain,
+                };
+                self.lost += span.end - start;
+            }
+            start = span.end;
+            if kept > 0 && spans[kept - 1].state == span.state {
+                spans[kept - 1].end = span.end;
+            } else {
+                spans[kept] = span;
+                kept += 1;
+            }
+        }
+        self.spans.truncate(kept);
+        if next.is_after(covered) {
+            self.lose_tail(slabs, covered, next);
+        }
+    }
+
+    /// What is between the spans and SND.NXT is lost.
+    fn lose_tail(&mut self, slabs: &'p Slabs<'p>, covered: Seq, next: Seq) {
+        self.lost += next - covered;
+        let len = self.spans.len();
+        if self.spans.as_slice().last().is_none_or(|last| last.state != State::Lost) {
+            let span = Span { end: next, state: State::Lost, ..Span::default() };
+            if self.spans.splice(slabs, len..len, &[span]) {
+                return;
+            }
+        }
+        // Either the last span is lost too, or there is no room: then it is not believed to have arrived.
+        let start = self.start(covered, len.saturating_sub(1));
+        if let Some(last) = self.spans.as_mut_slice().last_mut() {
+            if last.state == State::Sacked {
+                self.sacked -= last.end - start;
+                self.lost += last.end - start;
+            }
+            (last.state, last.end) = (State::Lost, next);
+            self.lost_from = self.lost_from.min(start);
+        }
+    }
+
+    /// The first `length` bytes count as lost, though no later data is known to have arrived: what is done without
+    /// SACK.
+    pub(super) fn lose_front(&mut self, slabs: &'p Slabs<'p>, una: Seq, length: u32) -> u32 {
+        let end = una + length;
+        match self.spans.as_slice().first().copied() {
+            None => {
+                (self.newest, self.newest_order) = (una, self.orders);
+                let span = Span { end, state: State::Lost, ..Span::default() };
+                self.spans.splice(slabs, 0..0, &[span]);
+            }
+            Some(first) => {
+                let state = match first.state {
+                    State::Passed => State::Lost,
+                    State::Resent | State::ResentPassed => State::LostAgain,
+                    State::Sacked | State::Lost | State::LostAgain => return 0,
+                };
+                let end = end.min(first.end);
+                let new = [Span { end, state, ..first }, first];
+                let count = 1 + usize::from(end.is_before(first.end));
+                if !self.spans.splice(slabs, 0..1, &new[..count]) {
+                    self.spans.as_mut_slice()[0].state = state;
+                }
+            }
+        }
+        let end = self.spans.as_slice()[0].end;
+        self.lost += end - una;
+        self.lost_from = una;
+        end - una
+    }
+
+    /// Where the first lost data is.
+    pub(super) fn first_lost(&mut self, una: Seq) -> Option<(Seq, Seq)> {
+        if self.lost == 0 {
+            return None;
+        }
+        let mut index = self.find(self.lost_from.max(una));
+        loop {
+            let span = *self.spans.as_slice().get(index)?;
+            if let State::Lost | State::LostAgain = span.state {
+                self.lost_from = self.start(una, index);
+                return Some((self.lost_from, span.end));
+            }
+            index += 1;
+        }
+    }
+
+    /// The first lost data was sent again, as far as `end`, which is after it if new data followed in the same segment.
+    /// SND.NXT is `next`.
+    pub(super) fn resent(&mut self, slabs: &'p Slabs<'p>, end: Seq, now: u32, next: Seq) {
+        let index = self.find(self.lost_from);
+        let Some(&span) = self.spans.as_slice().get(index) else { return };
+        self.orders = self.orders.wrapping_add(1);
+        let mut resent = Span { end, state: State::Resent, at: now, order: self.orders, next };
+        let start = self.lost_from;
+        if !end.is_before(span.end) {
+            self.spans.as_mut_slice()[index] = resent;
+        } else if !self.spans.splice(slabs, index..index + 1, &[resent, span]) {
+            // Without memory it is joined to what was sent again before it, or to the rest, which waits for its turn
+            // as if it had been sent too.
+            match index.checked_sub(1).map(|before| &mut self.spans.as_mut_slice()[before]) {
+                Some(before) if before.state == State::Resent => *before = resent,
+                _ => {
+                    resent.end = span.end;
+                    self.spans.as_mut_slice()[index] = resent;
+                }
+            }
+        }
+        self.lost -= resent.end.min(span.end) - start;
+        self.lost_from = resent.end;
+    }
+
+    /// Whether the peer dropped what it had out of order: the first data in flight was sacked (RFC 2018 8).
+    pub(super) fn is_reneged(&self) -> bool {
+        self.spans.as_slice().first().is_some_and(|first| first.state == State::Sacked)
+    }
+}

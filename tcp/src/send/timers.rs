@@ -1,0 +1,182 @@
+//! What happens when nothing arrives: retransmission (RFC 6298 5), probes of a closed window (RFC 9293 3.8.6.1), the end
+//! of a connection whose peer is gone.
+
+use core::time::Duration;
+
+use layer::Instant;
+
+use super::{Sender, Timeout, recovery::Phase, scoreboard::Delivered};
+
+/// How many retransmissions or probes in a row remain without an answer: R2 (RFC 9293 3.8.3), 15 minutes and more.
+const MOST_EXPIRED: u32 = 15;
+
+/// What the timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It does not run.
+    None,
+    /// Data is in flight.
+    Retransmit,
+    /// The window is closed, or too small, and nothing but a probe is in flight.
+    Persist,
+}
+
+#[derive(Debug)]
+pub(super) struct Timers {
+    pub(super) kind: Kind,
+    at: Instant,
+    /// When data that is late counts as lost.
+    pub(super) reordering: Option<Instant>,
+    /// How many times in a row it expired.
+    pub(super) expired: u32,
+    /// How many of those were for full-sized segments.
+    full_sized: u32,
+    /// Since when there was no progress.
+    since: Instant,
+    pub(super) user_timeout: Option<Duration>,
+    /// A probe is to be sent.
+    pub(super) probe: bool,
+}
+
+impl Timers {
+    pub(super) fn new() -> Self {
+        Self {
+            kind: Kind::None,
+            at: Instant::ZERO,
+            reordering: None,
+            expired: 0,
+            full_sized: 0,
+            since: Instant::ZERO,
+            user_timeout: None,
+            probe: false,
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        (self.kind, self.probe) = (Kind::None, false);
+    }
+
+    /// The peer took data, or answered a probe.
+    pub(super) fn progress(&mut self, now: Instant) {
+        (self.expired, self.full_sized, self.since) = (0, 0, now);
+    }
+}
+
+impl Sender<'_> {
+    /// When [`on_deadline`](Self::on_deadline) has work to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let timer = (self.timers.kind != Kind::None).then_some(self.timers.at);
+        match (timer, self.timers.reordering) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Does what is due. [`next_segment`](Self::next_segment) is asked next.
+    pub(crate) fn on_deadline(&mut self, now: Instant) -> Timeout {
+        if self.timers.reordering.is_some_and(|at| at <= now) {
+            let sacked = self.scoreboard.sacked();
+            let lost = self.find_losses(now);
+            if lost > 0 && self.recovery.phase == Phase::Open {
+                self.begin_recovery(sacked, Delivered::default());
+                // What duplicate acknowledgments allowed to be sent stays in flight.
+                self.congestion.window = self.congestion.threshold.min(self.in_flight() + self.mss);
+            }
+        }
+        if self.timers.kind == Kind::None || now < self.timers.at {
+            return Timeout::None;
+        }
+        let given_up = match self.timers.user_timeout {
+            Some(timeout) => now.since(self.timers.since) >= timeout,
+            None => self.timers.expired >= MOST_EXPIRED,
+        };
+        if given_up {
+            self.timers.stop();
+            return Timeout::GiveUp;
+        }
+        self.timers.expired += 1;
+        // RFC 6298 5.5
+        self.rtt.back_off();
+        match self.timers.kind {
+            Kind::Persist if self.outstanding() == 0 => self.timers.probe = true,
+            Kind::Persist => self.lose_all(false),
+            _ => self.expire(),
+        }
+        self.start(now, self.timers.kind);
+        Timeout::None
+    }
+
+    /// The retransmission timer expired.
+    fn expire(&mut self) {
+        if self.outstanding() >= self.mss {
+            self.timers.full_sized += 1;
+        }
+        if self.window > 0 {
+            if self.recovery.phase != Phase::Loss {
+                self.congestion.reduce(self.in_flight(), self.mss);
+            }
+            self.congestion.collapse(self.mss);
+        }
+        (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
+        // RFC 2018 8: a peer that drops what it had is not asked for it for ever.
+        let forget = self.timers.expired > 1 || self.scoreboard.is_reneged();
+        self.lose_all(forget);
+    }
+
+    /// All that is in flight counts as lost.
+    pub(super) fn lose_all(&mut self, forget: bool) {
+        self.recovery.forget_duplicates();
+        self.timers.reordering = None;
+        self.timed = None;
+        self.scoreboard.lose_all(self.buffer.slabs(), self.una, self.next, forget);
+    }
+
+    /// The timer begins anew (RFC 6298 5.2, 5.3).
+    pub(super) fn restart_timer(&mut self, now: Instant) {
+        if self.outstanding() == 0 {
+            self.timers.stop();
+        } else {
+            self.start(now, Kind::Retransmit);
+        }
+    }
+
+    fn start(&mut self, now: Instant, kind: Kind) {
+        self.timers.kind = kind;
+        self.timers.at = now + self.rtt.timeout();
+        if let Some(timeout) = self.timers.user_timeout {
+            self.timers.at = self.timers.at.min(self.timers.since + timeout).max(now);
+        }
+    }
+
+    /// Nothing can be sent now: if nothing is in flight either, it is the window, and the timer for probes runs.
+    pub(super) fn update_timer(&mut self, now: Instant) {
+        let stuck = self.mss > 0 && self.outstanding() == 0 && self.has_unsent();
+        if stuck && self.timers.kind == Kind::None {
+            self.timers.progress(now);
+            self.start(now, Kind::Persist);
+        }
+    }
+
+    /// Whether full-sized segments seem to be dropped on the path (RFC 4821 7.7): two timeouts in a row.
+    pub(crate) fn black_hole_suspected(&self) -> bool {
+        self.timers.full_sized >= 2
+    }
+
+    /// The path takes segments of `mss` bytes only, or takes larger ones now. What is in flight is sent again if it does
+    /// not fit.
+    pub(crate) fn set_mss(&mut self, mss: u32) {
+        let (mss, old) = (mss.max(super::MIN_MSS), self.mss);
+        if old == 0 || mss == old {
+            return;
+        }
+        self.mss = mss;
+        self.timers.full_sized = 0;
+        self.congestion.window = self.congestion.window.max(mss);
+        if mss < old && self.outstanding() > mss {
+            // Not a sign of congestion, but nothing of it is in flight, so it is not sent at once.
+            self.lose_all(false);
+            (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
+            self.congestion.idle(mss);
+        }
+    }
+}
