@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(feature = "xen", no_std, no_main)]
 
+#[cfg(feature = "tcp")]
+mod stream;
+
 use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
@@ -21,6 +24,16 @@ cfg_if! {
 platform::main!(echo);
 
 fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
+    #[cfg(feature = "tcp")]
+    let mut with_tcp = false;
+    #[cfg(feature = "tcp")]
+    let own = rt::arguments! {
+        "--tcp" "                     port 8080 answers on TCP too",
+            "", |_value| { with_tcp = true; true };
+    };
+    #[cfg(feature = "tcp")]
+    let config = Config::with_arguments(own).from_args(rt.args())?;
+    #[cfg(not(feature = "tcp"))]
     let config = Config::from_args(rt.args())?;
     let (memory, seed) = (rt.memory(), rt.seed()?);
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
@@ -28,5 +41,11 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
     let mut udp = Udp::new(icmp, seed, memory)?;
     udp.bind(8080, |request, _region| Ok(request))?;
+    #[cfg(feature = "tcp")]
+    if with_tcp {
+        let mut tcp = tcp::Tcp::new(udp, seed, rt.tasks()?)?;
+        tcp.bind(8080, stream::echo)?;
+        return rt.serve(tcp, &config);
+    }
     rt.serve(udp, &config)
 }
