@@ -9,6 +9,7 @@ mod congestion;
 mod connection;
 mod connections;
 mod cookie;
+mod ends;
 mod error;
 mod isn;
 mod layer;
