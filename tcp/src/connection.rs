@@ -14,6 +14,7 @@ use crate::{
     Seq,
     receive::{Lent, Receiver},
     send::Sender,
+    time_wait::Closed,
 };
 
 pub use self::{
@@ -367,15 +368,10 @@ impl<'p> Connection<'p> {
         &self.send
     }
 
-    /// What we expect next, and what the last timestamp of the peer is: what TIME-WAIT remembers.
-    pub(crate) fn remembered(&self) -> (Seq, Seq, Option<u32>) {
+    /// What TIME-WAIT remembers.
+    pub(crate) fn closed(&self) -> Closed {
         let timestamp = self.has_timestamps.then_some(self.ts_recent);
-        (self.send.next(), self.receive.next(), timestamp)
-    }
-
-    /// How far our timestamps are ahead of the clock.
-    pub(crate) fn ts_offset(&self) -> u32 {
-        self.ts_offset
+        Closed { snd_nxt: self.send.next(), rcv_nxt: self.receive.next(), timestamp }
     }
 
     /// Whether an ICMP error that quotes this sequence number is about something that is not acknowledged (RFC 5927 4.1).

@@ -6,10 +6,10 @@ mod opener;
 mod shared;
 mod table;
 
+pub use self::shared::{ConnectionStats, Connections};
 pub(crate) use self::{
     half_open::{Due, HalfOpen, HalfOpens, agreed, answer_timestamps},
     opener::{Listener, Service},
     shared::{Entry, Inner},
     table::Id,
 };
-pub use self::shared::{ConnectionStats, Connections};

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use layer::{Instant, KeyedHash, seed_for};
 
-use crate::{Flags, Options, Segment, Seq, Timestamps, tuple};
+use crate::{Flags, Options, Segment, Seq, Timestamps, ends};
 
 /// How long a counter counts, in nanoseconds: a minute. A cookie is valid while its counter or the next one counts.
 const PERIOD: u64 = 60_000_000_000;
@@ -58,7 +58,7 @@ impl Cookies {
         mss: Option<u16>,
     ) -> Seq {
         let counter = now.as_nanos() / PERIOD;
-        self.cookie(tuple::hash_of(self.0, ours, peer), irs, size_index(mss), counter)
+        self.cookie(ends::hash_of(self.0, ours, peer), irs, size_index(mss), counter)
     }
 
     /// The timestamp for the answer to a SYN with these options: `clock`, the timestamp of the moment, or up to 32 less.
@@ -87,7 +87,7 @@ impl Cookies {
             return None;
         }
         let [cookie, irs] = [segment.ack, segment.seq].map(|seq| Seq(seq.0.wrapping_sub(1)));
-        let hash = tuple::hash_of(self.0, ours, peer);
+        let hash = ends::hash_of(self.0, ours, peer);
         let index = cookie.0 as usize % SIZES.len();
         let counter = now.as_nanos() / PERIOD;
         let valid = [Some(counter), counter.checked_sub(1)]

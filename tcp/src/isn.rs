@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use layer::{Instant, KeyedHash, seed_for};
 
-use crate::{Seq, tuple};
+use crate::{Seq, ends};
 
 /// How far behind the numbers of an earlier connection those of a later one begin, if the clock is not ahead of them:
 /// more than its peer's unscaled window.
@@ -25,7 +25,7 @@ impl InitialNumbers {
     /// The initial number of a connection.
     pub fn initial(self, now: Instant, ours: SocketAddr, peer: SocketAddr) -> Seq {
         let clock = now.as_nanos() / 4_000;
-        Seq(tuple::hash_of(self.0, ours, peer) as u32) + clock as u32
+        Seq(ends::hash_of(self.0, ours, peer) as u32) + clock as u32
     }
 
     /// The initial number of a connection whose ends had one before, of which `last` was the next number: it is after

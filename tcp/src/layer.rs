@@ -148,7 +148,9 @@ impl<I> Tcp<I> {
     where
         S: for<'r> Fn(&'r [u8], &'r Region<'_>) -> Result<&'r [u8], TaskError> + 'static,
     {
-        self.bind(port, async move |stream, region| stream.exchange(region, framing, &service).await)
+        self.bind(port, async move |stream, region| {
+            stream.exchange(region, framing, &service).await
+        })
     }
 
     /// Accepts no more connections at `port`; returns whether it did. Those that there are go on. The service stays in the
@@ -200,8 +202,7 @@ impl<I: Network> Tcp<I> {
             return Ok(());
         }
         self.connections.count(|counters| counters.segments_rx += 1);
-        let tuple =
-            Tuple { addresses: [packet.destination, packet.source], ports: [ours, theirs] };
+        let tuple = Tuple { addresses: [packet.destination, packet.source], ports: [ours, theirs] };
         let found = self.connections.inner.borrow().table.find(&tuple);
         match found {
             Some(id) => self.hand(now, id, &tuple, &segment),

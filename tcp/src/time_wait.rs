@@ -5,7 +5,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use layer::{Instant, KeyedHash, seed_for};
 use managed::ManagedSlice;
 
-use crate::{Flags, Segment, Seq, tuple};
+use crate::{Flags, Segment, Seq, ends};
 
 /// How long a connection stays in TIME-WAIT: 60 s, as in Linux. RFC 9293 3.4.2 takes twice a lifetime of segments of
 /// two minutes, which no network has.
@@ -148,7 +148,7 @@ impl<'g> TimeWaits<'g> {
     }
 
     fn key(&self, ours: SocketAddr, peer: SocketAddr) -> (u64, [u16; 2]) {
-        (tuple::hash_of(self.keyed, ours, peer), [ours.port(), peer.port()])
+        (ends::hash_of(self.keyed, ours, peer), [ours.port(), peer.port()])
     }
 
     /// The places where the connection with this hash can be.

@@ -5,11 +5,7 @@ use core::time::Duration;
 use layer::Instant;
 
 use super::{Broken, Connection, Owed, State, clock, timers};
-use crate::{
-    Flags, Segment, Seq,
-    receive::AckNeed,
-    send::Ack,
-};
+use crate::{Flags, Segment, Seq, receive::AckNeed, send::Ack, time_wait::TIME_WAIT};
 
 /// Challenge ACKs, and answers to what is outside of the window, are sent no more often than this (RFC 5961 7).
 const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
@@ -113,7 +109,8 @@ impl Connection<'_> {
         let is_syn = segment.flags.contains(Flags::SYN);
         let trimmed;
         let segment = if in_syn_received && is_syn && segment.seq == self.irs {
-            trimmed = Segment { seq: segment.seq + 1, flags: without_syn(segment.flags), ..*segment };
+            trimmed =
+                Segment { seq: segment.seq + 1, flags: without_syn(segment.flags), ..*segment };
             if !trimmed.flags.contains(Flags::ACK) {
                 // Our answer was lost.
                 self.owed.set(Owed::SYN);
@@ -157,7 +154,8 @@ impl Connection<'_> {
             (events.established, events.writable) = (true, true);
         }
         if segment.ack.is_after(self.send.next())
-            || segment.ack.distance(self.send.una()) < -i64::from(self.max_window).min(i64::from(i32::MAX)) as i32
+            || segment.ack.distance(self.send.una())
+                < -i64::from(self.max_window).min(i64::from(i32::MAX)) as i32
         {
             // RFC 5961 5.2. What acknowledges more than was sent is no better.
             self.challenge(now, segment.is_empty());
@@ -321,8 +319,7 @@ impl Connection<'_> {
             self.abort();
             return Events::CLOSED;
         }
-        let arrival =
-            self.receive.on_data(now, segment.seq, segment.payload, fin, segment.joined);
+        let arrival = self.receive.on_data(now, segment.seq, segment.payload, fin, segment.joined);
         if arrival.ack == AckNeed::Now {
             self.owed.set(Owed::ACK);
         }
@@ -341,7 +338,7 @@ impl Connection<'_> {
     /// Begins TIME-WAIT, or begins it again.
     fn wait(&mut self, now: Instant) {
         self.state = State::TimeWait;
-        self.timer = Some(now + timers::TIME_WAIT);
+        self.timer = Some(now + TIME_WAIT);
     }
 
     /// The peer is still there.

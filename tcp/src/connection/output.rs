@@ -201,11 +201,12 @@ impl Connection<'_> {
     }
 
     pub(super) fn keepalive_deadline(&self) -> Option<Instant> {
-        let after = self.keepalive.filter(|_| self.is_established() && self.state != State::TimeWait)?;
+        let after =
+            self.keepalive.filter(|_| self.is_established() && self.state != State::TimeWait)?;
         // While data is on its way, its own timer tells (RFC 9293 3.8.4).
-        self.send.is_empty().then(|| {
-            self.last_heard + after + timers::KEEPALIVE_INTERVAL * u32::from(self.tries)
-        })
+        self.send
+            .is_empty()
+            .then(|| self.last_heard + after + timers::KEEPALIVE_INTERVAL * u32::from(self.tries))
     }
 }
 

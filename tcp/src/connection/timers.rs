@@ -10,10 +10,6 @@ use crate::send::Timeout;
 /// The first time until a SYN is sent again (RFC 6298 2.1).
 pub(super) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long TIME-WAIT lasts: twice the maximum segment lifetime, which is taken as 30 seconds as on Linux, though RFC
-/// 9293 3.4.2 says two minutes.
-pub(crate) const TIME_WAIT: Duration = Duration::from_secs(60);
-
 /// How long a connection without an application stays in FIN-WAIT-2.
 pub(super) const FIN_WAIT_2: Duration = Duration::from_secs(60);
 

@@ -16,8 +16,8 @@ use crate::{
     Counters, State,
     connection::{Connection, Local},
     cookie::Cookies,
-    isn::InitialSequence,
-    time_wait::TimeWaits,
+    isn::InitialNumbers,
+    time_wait::{TIME_WAIT, TimeWaitEntry, TimeWaits},
     tuple::{Tuple, TupleHash},
 };
 
@@ -73,11 +73,11 @@ pub(crate) struct Inner {
     pub(crate) table: Table,
     pub(crate) deadlines: Deadlines,
     pub(crate) half_open: HalfOpens,
-    pub(crate) time_wait: TimeWaits,
+    pub(crate) time_wait: TimeWaits<'static>,
     pub(crate) listeners: [Option<Listener>; MAX_LISTENERS],
     pub(crate) buffers: &'static Slabs<'static>,
     pub(crate) hash: TupleHash,
-    pub(crate) isn: InitialSequence,
+    pub(crate) isn: InitialNumbers,
     pub(crate) cookies: Cookies,
     pub(crate) keyed: KeyedHash,
     pub(crate) limits: Limits,
@@ -117,10 +117,10 @@ impl Inner {
         match entry.connection.state() {
             State::Closed | State::TimeWait => {
                 if entry.connection.state() == State::TimeWait {
-                    let (next, expected, timestamp) = entry.connection.remembered();
-                    let (tuple, offset) = (entry.tuple, entry.connection.ts_offset());
+                    let closed = entry.connection.closed();
                     entry.connection.forget();
-                    self.time_wait.remember(now, &tuple, next, expected, timestamp, offset);
+                    let tuple = entry.tuple;
+                    self.time_wait.remember(now, tuple.local(), tuple.remote(), closed);
                 }
                 self.deadlines.remove(id, &mut self.table);
                 self.table.unindex(id);
@@ -159,16 +159,18 @@ impl Connections {
         // Room for each of them, in blocks that are a little larger.
         let entry = size_of::<Entry>().next_multiple_of(64) + 64;
         let entries = slabs("tcp.connections", limits.connections * entry)?;
+        // In TIME-WAIT there may be as many again: they take little.
+        let waiting = memory.alloc_slice_with(limits.connections, |_| TimeWaitEntry::default())?;
         let inner = Inner {
             table: Table::new(limits.connections, hash, entries, memory)?,
             deadlines: Deadlines::new(limits.connections, memory)?,
             half_open: HalfOpens::new(memory)?,
-            time_wait: TimeWaits::new(memory, limits.connections, keyed)?,
+            time_wait: TimeWaits::new(waiting, TIME_WAIT, seed),
             listeners: [const { None }; MAX_LISTENERS],
             buffers: slabs("tcp.buffers", limits.buffers)?,
             hash,
-            isn: InitialSequence::new(seed_for(*b"isn ", seed)),
-            cookies: Cookies::new(seed_for(*b"cook", seed)),
+            isn: InitialNumbers::new(seed),
+            cookies: Cookies::new(seed),
             keyed,
             limits,
             ports_chosen: 0,

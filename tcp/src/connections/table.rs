@@ -134,7 +134,8 @@ impl Table {
         loop {
             let id = self.index[at];
             let place = self.places.get(id as usize)?;
-            if place.hash == hash && place.entry.as_ref().is_some_and(|entry| entry.tuple == *tuple) {
+            if place.hash == hash && place.entry.as_ref().is_some_and(|entry| entry.tuple == *tuple)
+            {
                 return Some(Id(id));
             }
             at = (at + 1) & mask;

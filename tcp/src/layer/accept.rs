@@ -5,10 +5,11 @@ use network::Network;
 
 use super::{Tcp, transmit::control};
 use crate::{
-    Flags, Options, Segment, Seq, Stream,
+    Flags, Options, Segment, Seq, Stream, Timestamps,
     connection::{Connection, Emitted, Handshake, clock},
     connections::{Due, Entry, HalfOpen, Inner, agreed, answer_timestamps},
-    time_wait::Late,
+    cookie::Cookies,
+    time_wait::{Closed, TimeWaitAnswer},
     tuple::Tuple,
 };
 
@@ -33,13 +34,19 @@ impl<I: Network> Tcp<I> {
         let connections = self.connections;
         let flags = segment.flags;
         let mut least = None;
-        let late = connections.inner.borrow_mut().time_wait.on_segment(now, tuple, segment);
+        let late = {
+            let mut inner = connections.inner.borrow_mut();
+            inner.time_wait.on_segment(now, tuple.local(), tuple.remote(), segment)
+        };
         match late {
-            Late::Unknown => {}
-            Late::Nothing => return Ok(()),
-            Late::Answer(answer) => return self.send_control(now, tuple, &answer),
+            None => {}
+            Some(TimeWaitAnswer::Nothing) => return Ok(()),
+            Some(TimeWaitAnswer::Ack(closed)) => {
+                let answer = acknowledge(&connections.inner.borrow(), now, tuple, &closed);
+                return self.send_control(now, tuple, &answer);
+            }
             // A new connection takes the place of the old one (RFC 6191), with higher numbers (RFC 9293 3.10.7.4).
-            Late::Reopen(next) => least = Some(next),
+            Some(TimeWaitAnswer::Reuse(next)) => least = Some(next),
         }
         let found = {
             let mut inner = connections.inner.borrow_mut();
@@ -90,22 +97,20 @@ impl<I: Network> Tcp<I> {
         let answer;
         if inner.half_open.is_full() {
             connections.count(|counters| counters.cookies_tx += 1);
-            let value = clock(now).wrapping_add(inner.ts_offset(tuple));
-            let (iss, value) = inner.cookies.make(now, tuple, segment.seq, &options, value);
-            answer = syn_ack(&inner, tuple, segment.seq, iss, &options, mss, value);
+            let clock = clock(now).wrapping_add(inner.ts_offset(tuple));
+            let kept = Cookies::kept(&options);
+            let value = Cookies::timestamp(clock, &kept);
+            let [ours, peer] = [tuple.local(), tuple.remote()];
+            let iss = inner.cookies.make(now, ours, peer, segment.seq, kept.mss);
+            answer = syn_ack(&inner, tuple, segment.seq, iss, &kept, mss, value);
         } else {
-            let mut iss = inner.isn.next(now, tuple);
-            if let Some(least) = least {
-                iss = iss.max(least);
-            }
-            let half_open = HalfOpen {
-                tuple: *tuple,
-                irs: segment.seq,
-                iss,
-                options,
-                sent_at: now,
-                tries: 1,
+            let [ours, peer] = [tuple.local(), tuple.remote()];
+            let iss = match least {
+                None => inner.isn.initial(now, ours, peer),
+                Some(least) => inner.isn.initial_after(now, ours, peer, least),
             };
+            let half_open =
+                HalfOpen { tuple: *tuple, irs: segment.seq, iss, options, sent_at: now, tries: 1 };
             let hash = inner.hash.hash(tuple);
             inner.half_open.insert(hash, half_open);
             answer = answer_to(&inner, now, &half_open, mss);
@@ -160,6 +165,8 @@ impl<I: Network> Tcp<I> {
             if let Some(place) = inner.half_open.find(hash, &tuple) {
                 inner.half_open.remove(place);
             }
+            // Of an earlier connection between the same ends.
+            inner.time_wait.forget(now, tuple.local(), tuple.remote());
         }
         Ok(())
     }
@@ -172,11 +179,8 @@ impl<I: Network> Tcp<I> {
         segment: &Segment<'_>,
     ) -> Result<bool, I::Error> {
         let connections = self.connections;
-        let read = {
-            let inner = connections.inner.borrow();
-            let offset = inner.ts_offset(tuple);
-            inner.cookies.read(now, tuple, segment, clock(now).wrapping_add(offset))
-        };
+        let cookies = connections.inner.borrow().cookies;
+        let read = cookies.check(now, tuple.local(), tuple.remote(), segment);
         let Some(options) = read else { return Ok(false) };
         connections.count(|counters| counters.cookies_rx += 1);
         let irs = Seq(segment.seq.0.wrapping_sub(1));
@@ -215,8 +219,7 @@ impl<I: Network> Tcp<I> {
             };
             (opener, inner.table.insert(entry, true))
         };
-        let started =
-            id.filter(|&id| opener.open(Stream::new(connections, id, *tuple)).is_ok());
+        let started = id.filter(|&id| opener.open(Stream::new(connections, id, *tuple)).is_ok());
         let Some(id) = started else {
             connections.count(|counters| counters.no_room += 1);
             return Ok(false);
@@ -254,6 +257,16 @@ fn answer_to(inner: &Inner, now: Instant, half_open: &HalfOpen, mss: u16) -> Emi
     let HalfOpen { tuple, irs, iss, options, .. } = half_open;
     let value = clock(now).wrapping_add(inner.ts_offset(tuple));
     syn_ack(inner, tuple, *irs, *iss, options, mss, value)
+}
+
+/// The answer to a segment that comes late: an acknowledgment of all that the connection had.
+fn acknowledge(inner: &Inner, now: Instant, tuple: &Tuple, closed: &Closed) -> Emitted<'static> {
+    let timestamps = closed.timestamp.map(|echo| {
+        let value = clock(now).wrapping_add(inner.ts_offset(tuple));
+        Timestamps { value, echo }
+    });
+    let options = Options { timestamps, ..Options::default() };
+    Emitted { options, ..control(closed.snd_nxt, closed.rcv_nxt, Flags::ACK) }
 }
 
 /// Our answer to a SYN with these options.

@@ -28,10 +28,10 @@ impl<I: Network> Tcp<I> {
         let mut tuple = entry.tuple;
         let port = source.and_then(|source| {
             tuple.addresses[0] = source;
-            free_port(inner, &mut tuple)
+            free_port(now, inner, &mut tuple)
         });
         let mss = self.path_mss(now, &tuple);
-        let iss = inner.isn.next(now, &tuple);
+        let iss = inner.isn.initial(now, tuple.local(), tuple.remote());
         let local = inner.local(&tuple, iss, mss);
         let buffers = inner.buffers;
         let Some(entry) = inner.table.get(id) else { return };
@@ -54,7 +54,7 @@ impl<I: Network> Tcp<I> {
 }
 
 /// Chooses a port for which there is no such connection, which others cannot guess (RFC 6056 3.3.3).
-fn free_port(inner: &mut Inner, tuple: &mut Tuple) -> Option<()> {
+fn free_port(now: Instant, inner: &mut Inner, tuple: &mut Tuple) -> Option<()> {
     tuple.ports[0] = 0;
     let offset = inner.keyed.hash(u64::from(inner.hash.hash(tuple)) | 1 << 32) as u32;
     for _ in 0..TRIES {
@@ -63,7 +63,7 @@ fn free_port(inner: &mut Inner, tuple: &mut Tuple) -> Option<()> {
         tuple.ports[0] = (FIRST_PORT + offset.wrapping_add(count) % PORTS) as u16;
         let is_taken = inner.table.find(tuple).is_some()
             || inner.listener(tuple.ports[0]).is_some()
-            || inner.time_wait.contains(tuple);
+            || inner.time_wait.holds(now, tuple.local(), tuple.remote());
         if !is_taken {
             return Some(());
         }

@@ -5,10 +5,7 @@ use network::{Network, Outgoing, Protocol, Sent};
 
 use super::Tcp;
 use crate::{
-    Connections, Flags, Segment, Seq,
-    connection::Emitted,
-    connections::Id,
-    tuple::Tuple,
+    Connections, Flags, Segment, Seq, connection::Emitted, connections::Id, tuple::Tuple,
     wire::Header,
 };
 

@@ -38,8 +38,11 @@ impl Stream {
                 let Some((lent, has_ended)) = self.lend() else { return Poll::Ready(Ok(None)) };
                 let length = lent.bytes().len();
                 // It is shown at the end once more: it may take what is left.
-                let (done, value) =
-                    if length > seen || has_ended && length > 0 { look(lent.bytes()) } else { (0, None) };
+                let (done, value) = if length > seen || has_ended && length > 0 {
+                    look(lent.bytes())
+                } else {
+                    (0, None)
+                };
                 let done = done.min(length);
                 let is_full = self.take_back(lent, done);
                 if value.is_some() {

@@ -60,7 +60,16 @@ impl Pair {
             let next = self.next_deadline().filter(|&next| next <= end);
             let Some(next) = next.filter(|_| !done()) else { break };
             at_once = if next > self.now() { 0 } else { at_once + 1 };
-            assert!(at_once < 1000, "a deadline is never met: {next} {:?} {:?} {:?} {:?} {:?} {:?}", self.client.tower.next_deadline(), self.server.tower.next_deadline(), self.client.tower.network().next_deadline(), self.server.tower.network().next_deadline(), self.tasks[0].next_deadline(), self.tasks[1].next_deadline());
+            assert!(
+                at_once < 1000,
+                "a deadline is never met: {next} {:?} {:?} {:?} {:?} {:?} {:?}",
+                self.client.tower.next_deadline(),
+                self.server.tower.next_deadline(),
+                self.client.tower.network().next_deadline(),
+                self.server.tower.network().next_deadline(),
+                self.tasks[0].next_deadline(),
+                self.tasks[1].next_deadline()
+            );
             self.client.clock().advance_to(next);
         }
         if !done() {
@@ -70,10 +79,8 @@ impl Pair {
 
     fn next_deadline(&self) -> Option<Instant> {
         let [client, server] = self.tasks.map(|tasks| tasks.next_deadline());
-        let hosts = Instant::earliest(
-            self.client.tower.next_deadline(),
-            self.server.tower.next_deadline(),
-        );
+        let hosts =
+            Instant::earliest(self.client.tower.next_deadline(), self.server.tower.next_deadline());
         Instant::earliest(hosts, Instant::earliest(client, server))
     }
 
