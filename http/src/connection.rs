@@ -1,0 +1,258 @@
+//! A connection while messages are exchanged on it: what is read and written, and how long that may take.
+
+use core::{cell::Cell, time::Duration};
+
+use layer::{Instant, Payload};
+use rt_regions::{Exhausted, Region, RegionVec};
+
+use crate::{
+    ByteStream, Failure, Limits,
+    body::Body,
+    head::RawHead,
+    scan::{Found, Scan},
+};
+
+/// A peer that is too slow.
+const TOO_SLOW: Failure = Failure::Refused(408, "the request comes too slowly: send it faster");
+
+/// A stream, and how far the message has come that is received from it.
+pub(crate) struct Connection<'c, S> {
+    pub(crate) stream: &'c S,
+    pub(crate) limits: &'c Limits,
+    deadline: Cell<Instant>,
+    /// What is left of the body.
+    pub(crate) body: Cell<Body>,
+    /// Bytes of the body that were read.
+    received: Cell<u64>,
+    /// How long the body was waited for.
+    waited: Cell<Duration>,
+    /// The peer waits for status 100 before it sends the body.
+    pub(crate) continue_is_due: Cell<bool>,
+}
+
+impl<'c, S: ByteStream> Connection<'c, S> {
+    pub(crate) fn new(stream: &'c S, limits: &'c Limits) -> Self {
+        Self {
+            stream,
+            limits,
+            deadline: Cell::new(Instant::ZERO),
+            body: Cell::new(Body::NONE),
+            received: Cell::new(0),
+            waited: Cell::new(Duration::ZERO),
+            continue_is_due: Cell::new(false),
+        }
+    }
+
+    /// A message with this body begins.
+    pub(crate) fn begin(&self, body: Body) {
+        self.body.set(body);
+        self.received.set(0);
+        self.waited.set(Duration::ZERO);
+    }
+
+    /// From `now` on, the peer has so much time.
+    fn allow(&self, now: Instant, time: Duration) {
+        let deadline = now + time;
+        self.deadline.set(deadline);
+        self.stream.set_deadline(Some(deadline));
+    }
+
+    /// Whether the peer has used up its time.
+    pub(crate) fn is_late(&self) -> bool {
+        self.stream.now() >= self.deadline.get()
+    }
+
+    /// Shows `look` what comes, until it returns true. False: the peer has sent all.
+    // The only place where `receive` is called, so that a program has its code once.
+    async fn pull(&self, look: &mut dyn FnMut(&[u8]) -> (usize, bool)) -> Result<bool, Failure> {
+        let look = |bytes: &[u8]| {
+            let (taken, ended) = look(bytes);
+            (taken, ended.then_some(()))
+        };
+        match self.stream.receive(look).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(_) if self.is_late() => Err(TOO_SLOW),
+            Err(_) => Err(Failure::Gone),
+        }
+    }
+
+    /// Sends `start`, `fields` and `body` together.
+    // The only place where `send` is called, so that a program has its code once.
+    pub(crate) async fn write(
+        &self,
+        start: &[u8],
+        fields: &[u8],
+        body: &dyn Payload,
+    ) -> Result<(), Failure> {
+        let payload = ((start, fields), body);
+        self.allow(self.stream.now(), self.limits.time_for(payload.len() as u64));
+        self.stream.send(payload).await.map_err(|_| Failure::Gone)
+    }
+
+    /// Reads a head into `region`, whose first byte comes within `idle`. `None`: the peer has ended the connection, or has
+    /// sent nothing.
+    pub(crate) async fn read_head<'r>(
+        &self,
+        region: &'r Region<'_>,
+        idle: Duration,
+    ) -> Result<Option<RawHead<'r>>, Failure> {
+        let limits = self.limits;
+        let mut scan = Scan::default();
+        let mut head = RegionVec::new(region);
+        let mut found = Ok(Found::More);
+        let mut has_begun = false;
+        self.allow(self.stream.now(), idle);
+        loop {
+            let mut look = |piece: &[u8]| {
+                if piece.is_empty() {
+                    return (0, false);
+                }
+                found = scan.feed(piece, limits);
+                let taken = match found {
+                    Ok(Found::End(length)) => length,
+                    Ok(Found::More) => piece.len(),
+                    Err(_) => 0,
+                };
+                let piece = piece.get(..taken).unwrap_or_default();
+                if let Err(exhausted) = append(&mut head, piece, region) {
+                    found = Err(exhausted.into());
+                }
+                (taken, true)
+            };
+            match self.pull(&mut look).await {
+                Ok(true) => {}
+                Ok(false) if scan.is_before_first_line() => return Ok(None),
+                Ok(false) => {
+                    return Err(Failure::Refused(
+                        400,
+                        "the head ends before its empty line: send CR LF CR LF at its end",
+                    ));
+                }
+                Err(TOO_SLOW) if scan.is_before_first_line() => return Ok(None),
+                Err(failure) => return Err(failure),
+            }
+            match found? {
+                Found::End(_) => {
+                    return Ok(Some(RawHead { bytes: head.into_slice(), fields: scan.fields() }));
+                }
+                Found::More if !has_begun => {
+                    has_begun = true;
+                    self.allow(self.stream.now(), limits.head_time);
+                }
+                Found::More => {}
+            }
+        }
+    }
+
+    /// Waits for bytes of the body and shows them to `sink`, which returns how many it has taken. Returns when it has taken
+    /// some; false: the body has ended.
+    pub(crate) async fn read_body(
+        &self,
+        sink: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<bool, Failure> {
+        if self.body.get().is_done() {
+            return Ok(false);
+        }
+        if self.continue_is_due.replace(false) {
+            self.write(b"", b"HTTP/1.1 100 Continue\r\n\r\n", &[0; 0]).await?;
+        }
+        let start = self.stream.now();
+        let time = self.limits.time_for(self.received.get());
+        self.allow(start, time.saturating_sub(self.waited.get()));
+        let mut body = self.body.get();
+        let (mut count, mut fault) = (0, None);
+        let mut look = |bytes: &[u8]| {
+            let mut rest = bytes;
+            while !rest.is_empty() && !body.is_done() {
+                match body.skip(rest) {
+                    Ok(skipped) => rest = rest.get(skipped..).unwrap_or_default(),
+                    Err(failure) => {
+                        fault = Some(failure);
+                        break;
+                    }
+                }
+                let here = usize::try_from(body.data()).unwrap_or(usize::MAX).min(rest.len());
+                if here == 0 {
+                    continue;
+                }
+                let taken = sink(rest.get(..here).unwrap_or_default()).min(here);
+                body.take(taken as u64);
+                count += taken as u64;
+                rest = rest.get(taken..).unwrap_or_default();
+                if taken < here {
+                    break;
+                }
+            }
+            (bytes.len() - rest.len(), count > 0 || body.is_done() || fault.is_some())
+        };
+        let pulled = self.pull(&mut look).await;
+        self.body.set(body);
+        self.received.set(self.received.get().saturating_add(count));
+        self.waited.set(self.waited.get() + self.stream.now().since(start));
+        match (pulled, fault) {
+            (Ok(_), Some(failure)) => self.give_up(failure),
+            (Ok(true), None) if self.received.get() > self.limits.body => {
+                self.give_up(Failure::Refused(
+                    413,
+                    "the body is larger than this server takes: send a smaller one",
+                ))
+            }
+            (Ok(true), None) => Ok(count > 0),
+            (Ok(false), None) if body.ends_with_connection() => {
+                self.body.set(Body::NONE);
+                Ok(false)
+            }
+            (Ok(false), None) => {
+                self.give_up(Failure::Refused(400, "the body ends early: send all of it"))
+            }
+            (Err(failure), _) => self.give_up(failure),
+        }
+    }
+
+    /// The rest of the body can be read no more.
+    fn give_up(&self, failure: Failure) -> Result<bool, Failure> {
+        self.body.set(Body::UNTIL_CLOSE);
+        Err(failure)
+    }
+
+    /// Reads what is left of the body, up to `most` bytes; returns whether that was all of it.
+    pub(crate) async fn drain(&self, mut most: u64) -> bool {
+        while most > 0 {
+            let mut sink = |bytes: &[u8]| {
+                most = most.saturating_sub(bytes.len() as u64);
+                bytes.len()
+            };
+            if !matches!(self.read_body(&mut sink).await, Ok(true)) {
+                break;
+            }
+        }
+        self.body.get().is_done()
+    }
+
+    /// Ends the connection after the last message was sent, so that the peer gets all of it: reads what still comes until the
+    /// peer ends its side too, for a while (RFC 9112 9.6).
+    pub(crate) async fn linger(&self) {
+        self.stream.shutdown();
+        self.allow(self.stream.now(), self.limits.linger);
+        let mut most = self.limits.drain;
+        let mut look = |bytes: &[u8]| {
+            most = most.saturating_sub(bytes.len() as u64);
+            (bytes.len(), most == 0)
+        };
+        if self.pull(&mut look).await != Ok(false) {
+            self.stream.abort();
+        }
+    }
+}
+
+/// Adds `piece` to `head`, which takes no more room than it needs if it comes in one piece.
+fn append<'r>(
+    head: &mut RegionVec<'r, u8>,
+    piece: &[u8],
+    region: &'r Region<'_>,
+) -> Result<(), Exhausted> {
+    if head.is_empty() {
+        *head = RegionVec::with_capacity(piece.len(), region)?;
+    }
+    head.extend_from_slice(piece)
+}

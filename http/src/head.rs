@@ -1,0 +1,168 @@
+//! The head of a request: the request line and the fields.
+
+use httparse::Error;
+use rt_regions::Region;
+
+use crate::{Failure, Headers, Method, framing, framing::Framing};
+
+/// A head as it came, whole, and how many fields it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawHead<'r> {
+    pub(crate) bytes: &'r [u8],
+    pub(crate) fields: usize,
+}
+
+/// A valid head of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestHead<'r> {
+    pub(crate) method: Method,
+    pub(crate) method_name: &'r str,
+    pub(crate) target: &'r str,
+    pub(crate) path: &'r str,
+    pub(crate) query: Option<&'r str>,
+    pub(crate) host: &'r str,
+    /// The version is 1 and this.
+    pub(crate) minor: u8,
+    pub(crate) fields: Headers<'r>,
+    pub(crate) framing: Framing<'r>,
+}
+
+/// Parses and checks the head of a request (RFC 9112 3, 5).
+pub(crate) fn parse<'r>(
+    raw: RawHead<'r>,
+    region: &'r Region<'_>,
+) -> Result<&'r RequestHead<'r>, Failure> {
+    let room = region.alloc_uninit(raw.fields)?;
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(raw.bytes, room) {
+        Ok(httparse::Status::Complete(length)) if length == raw.bytes.len() => {}
+        Ok(_) => return Err(Failure::Refused(400, "the head is malformed")),
+        Err(error) => return Err(malformed(error, raw.bytes)),
+    }
+    let (Some(name), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(Failure::Refused(400, "the head is malformed"));
+    };
+    let fields = Headers(parsed.headers);
+    let framing = framing::framing(fields, minor)?;
+    let method = Method::named(name);
+    if method == Method::Connect {
+        return Err(Failure::Refused(501, "this server is no proxy: CONNECT is not implemented"));
+    }
+    let target_parts = Target::parse(target, method)?;
+    let host = match framing.host {
+        Some(host) => host,
+        // RFC 9112 3.2.
+        None if minor > 0 => {
+            return Err(Failure::Refused(400, "the header Host is missing: send Host: and a name"));
+        }
+        None => b"",
+    };
+    // RFC 9112 3.2.2: the host of the target comes before the one of the field, which is checked all the same.
+    let field = valid_host(host)?;
+    let host = match target_parts.host {
+        Some(host) => valid_host(host.as_bytes())?,
+        None => field,
+    };
+    let Target { path, query, .. } = target_parts;
+    let head = RequestHead {
+        method,
+        method_name: name,
+        target,
+        path,
+        query,
+        host,
+        minor,
+        fields,
+        framing,
+    };
+    Ok(region.alloc(head)?)
+}
+
+/// What is wrong with a head that could not be parsed.
+#[cold]
+pub(crate) fn malformed(error: Error, head: &[u8]) -> Failure {
+    match error {
+        Error::TooManyHeaders => Failure::Refused(431, "the head has too many headers: send fewer"),
+        Error::Version if has_other_version(head) => {
+            Failure::Refused(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        }
+        Error::HeaderName => Failure::Refused(
+            400,
+            "the name of a header is malformed, or a header is folded: write Name: value, without a space before the colon",
+        ),
+        Error::HeaderValue | Error::NewLine => Failure::Refused(
+            400,
+            "the value of a header has a control character, such as a CR or a NUL: leave it out",
+        ),
+        Error::Version | Error::Token | Error::Status => Failure::Refused(
+            400,
+            "the first line is malformed: write it as GET /path HTTP/1.1, with one space between",
+        ),
+    }
+}
+
+/// Whether the first line ends with a version such as `HTTP/2.0`.
+fn has_other_version(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').find(|line| line.len() > 1).unwrap_or_default();
+    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+}
+
+/// The parts of a request target (RFC 9112 3.2).
+struct Target<'r> {
+    host: Option<&'r str>,
+    path: &'r str,
+    query: Option<&'r str>,
+}
+
+impl<'r> Target<'r> {
+    fn parse(target: &'r str, method: Method) -> Result<Self, Failure> {
+        const EXPECTED: Failure = Failure::Refused(
+            400,
+            "the request target is malformed: write it as /path?query, in ASCII",
+        );
+        if target.bytes().any(|byte| byte == b'#' || byte >= 0x80) {
+            return Err(EXPECTED);
+        }
+        let (host, rest) = match target.as_bytes() {
+            [b'/', ..] => (None, target),
+            // Of the server itself.
+            b"*" if method == Method::Options => (None, target),
+            _ => {
+                let (host, rest) = absolute(target).ok_or(EXPECTED)?;
+                (Some(host), rest)
+            }
+        };
+        let (path, query) = layer::split::split_once(rest, b'?');
+        Ok(Self { host, path: if path.is_empty() { "/" } else { path }, query })
+    }
+}
+
+/// The authority of a target in absolute form, and what follows it.
+fn absolute(target: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = layer::split::split_once(target, b':');
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let rest = rest?.strip_prefix("//")?;
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let (host, rest) = rest.split_at_checked(end)?;
+    // RFC 9110 4.2.1.
+    (!host.is_empty()).then_some((host, rest))
+}
+
+/// A host with or without a port, as far as its characters show (RFC 3986 3.2.2). An empty one is permitted: the target has
+/// no authority.
+fn valid_host(host: &[u8]) -> Result<&str, Failure> {
+    let permitted =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b".-:_~!$&'()*+,;=%[]".contains(byte);
+    if host.iter().all(permitted)
+        && let Ok(host) = str::from_utf8(host)
+    {
+        return Ok(host);
+    }
+    Err(Failure::Refused(
+        400,
+        "the host is malformed: send a name or an address, and a port if any",
+    ))
+}

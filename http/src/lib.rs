@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod body;
+mod clock;
+mod config;
+mod connection;
+mod failure;
+mod framing;
+mod head;
+mod headers;
+mod method;
+mod request;
+mod response;
+mod scan;
+mod serve;
+mod stream;
+mod text;
+
+pub use clock::Clock;
+pub use config::{Config, Counters, Limits};
+pub use failure::{Answer, Failure, IntoFailure, Sent};
+pub use headers::Headers;
+pub use method::{Method, Methods};
+pub use request::Request;
+pub use response::{BodyWriter, Response};
+pub use serve::serve;
+pub use stream::ByteStream;
+pub use text::decode;
