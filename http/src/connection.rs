@@ -209,6 +209,22 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         }
     }
 
+    /// Waits for bytes of the body and copies them into `buffer`; returns how many.
+    pub(crate) async fn read_into(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let mut filled = 0;
+        if !buffer.is_empty() {
+            let mut sink = |bytes: &[u8]| {
+                let room = buffer.get_mut(filled..).unwrap_or_default();
+                let count = bytes.len().min(room.len());
+                room[..count].copy_from_slice(&bytes[..count]);
+                filled += count;
+                count
+            };
+            self.read_body(&mut sink).await?;
+        }
+        Ok(filled)
+    }
+
     /// The rest of the body can be read no more.
     fn give_up(&self, failure: Failure) -> Result<bool, Failure> {
         self.body.set(Body::UNTIL_CLOSE);

@@ -79,6 +79,34 @@ pub(crate) fn parse<'r>(
     Ok(region.alloc(head)?)
 }
 
+/// A valid head of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyHead<'r> {
+    pub(crate) status: u16,
+    pub(crate) fields: Headers<'r>,
+    pub(crate) framing: Framing<'r>,
+}
+
+/// Parses and checks the head of a response (RFC 9112 4, 5).
+pub(crate) fn parse_reply<'r>(
+    raw: RawHead<'r>,
+    region: &'r Region<'_>,
+) -> Result<ReplyHead<'r>, Failure> {
+    let room = region.alloc_uninit(raw.fields)?;
+    let mut parsed = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut parsed, raw.bytes, room) {
+        Ok(httparse::Status::Complete(length)) if length == raw.bytes.len() => {}
+        Ok(_) => return Err(Failure::Refused(400, "the head is malformed")),
+        Err(error) => return Err(malformed(error, raw.bytes)),
+    }
+    let (Some(status @ 100..), Some(minor)) = (parsed.code, parsed.version) else {
+        return Err(Failure::Refused(400, "the status is below 100"));
+    };
+    let fields = Headers(parsed.headers);
+    Ok(ReplyHead { status, fields, framing: framing::framing(fields, minor)? })
+}
+
 /// What is wrong with a head that could not be parsed.
 #[cold]
 pub(crate) fn malformed(error: Error, head: &[u8]) -> Failure {

@@ -77,6 +77,12 @@ impl Methods {
         Self(self.0 | 1 << method as u8 | both)
     }
 
+    /// The methods of both sets.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether `method` is in the set.
     pub const fn contains(self, method: Method) -> bool {
         self.0 & 1 << method as u8 != 0

@@ -105,19 +105,7 @@ impl<'r, S: ByteStream> Request<'r, S> {
     /// The body is malformed (status 400), larger than [`Limits::body`](crate::Limits::body) (413), or comes too slowly (408),
     /// or the client is gone.
     pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        let mut filled = 0;
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let mut sink = |bytes: &[u8]| {
-            let room = buffer.get_mut(filled..).unwrap_or_default();
-            let count = bytes.len().min(room.len());
-            room[..count].copy_from_slice(&bytes[..count]);
-            filled += count;
-            count
-        };
-        self.exchange.connection.read_body(&mut sink).await?;
-        Ok(filled)
+        self.exchange.connection.read_into(buffer).await
     }
 
     /// Reads the rest of the body into the region of the request, if it has at most `most` bytes.

@@ -9,6 +9,7 @@ use crate::{
     Answer, ByteStream, Failure, Sent,
     serve::{Exchange, Progress},
     text::{Digits, is_token},
+    writer::{Framing, Writer},
 };
 
 /// A response to one request, of which nothing was sent yet.
@@ -39,17 +40,16 @@ impl<'r, S: ByteStream> Response<'r, S> {
     /// when it sends, and the client gets status 500. So a value that a client has chosen cannot begin another field or
     /// another response.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let is_own = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(name));
-        if is_own || name.is_empty() || !name.bytes().all(is_token) || !value.bytes().all(is_text) {
-            self.fault = Some(Failure::Refused(500, "the service has a header that is not valid"));
-            return self;
+        if let Err(failure) = add_header(&mut self.fields, name, &[value.as_bytes()]) {
+            self.fault = Some(failure);
         }
-        for part in [name, ": ", value, "\r\n"] {
-            if let Err(exhausted) = self.fields.extend_from_slice(part.as_bytes()) {
-                self.fault = Some(exhausted.into());
-            }
+        self
+    }
+
+    /// This response with one more header, whose value is given in parts.
+    pub(crate) fn header_of(mut self, name: &str, parts: &[&[u8]]) -> Self {
+        if let Err(failure) = add_header(&mut self.fields, name, parts) {
+            self.fault = Some(failure);
         }
         self
     }
@@ -102,9 +102,12 @@ impl<'r, S: ByteStream> Response<'r, S> {
 
     fn writer(mut self, framing: Framing) -> Result<BodyWriter<'r, S>, Failure> {
         let start = self.begin(framing)?;
-        let has_body = !self.exchange.without_body.get() && has_body(self.status);
-        let Self { exchange, fields, .. } = self;
-        Ok(BodyWriter { exchange, start, fields, head_is_due: true, framing, has_body })
+        let Self { exchange, fields, status, .. } = self;
+        let without_body = exchange.without_body.get() || !has_body(status);
+        let connection = &exchange.connection;
+        let head_is_due = true;
+        let writer = Writer { connection, start, fields, head_is_due, framing, without_body };
+        Ok(BodyWriter { exchange, writer })
     }
 
     /// The first lines of the head. The fields end with an empty line then.
@@ -133,11 +136,7 @@ impl<S> fmt::Debug for Response<'_, S> {
 #[must_use = "a response that is not finished breaks the connection"]
 pub struct BodyWriter<'r, S> {
     exchange: &'r Exchange<'r, S>,
-    start: Start,
-    fields: RegionVec<'r, u8>,
-    head_is_due: bool,
-    framing: Framing,
-    has_body: bool,
+    writer: Writer<'r, S>,
 }
 
 impl<S: ByteStream> BodyWriter<'_, S> {
@@ -146,26 +145,7 @@ impl<S: ByteStream> BodyWriter<'_, S> {
     /// # Errors
     /// The client is gone or too slow, or the body gets longer than [`Response::stream_of`] was told.
     pub async fn send(&mut self, piece: impl Payload) -> Result<(), Failure> {
-        self.send_payload(&piece).await
-    }
-
-    /// One copy of the code for all pieces.
-    async fn send_payload(&mut self, piece: &dyn Payload) -> Result<(), Failure> {
-        let length = piece.len() as u64;
-        if let Framing::Length(left) = &mut self.framing {
-            let Some(rest) = left.checked_sub(length) else {
-                return Err(Failure::Refused(500, "the body is longer than was said"));
-            };
-            *left = rest;
-        }
-        if !self.has_body || length == 0 {
-            return self.flush(b"", &[0; 0]).await;
-        }
-        if self.framing != Framing::Chunked {
-            return self.flush(b"", piece).await;
-        }
-        let size = Digits::hexadecimal(length);
-        self.flush(size.as_bytes(), &(*b"\r\n", (piece, *b"\r\n"))).await
+        self.writer.send(&piece).await
     }
 
     /// Ends the body.
@@ -173,44 +153,16 @@ impl<S: ByteStream> BodyWriter<'_, S> {
     /// # Errors
     /// The client is gone or too slow, or the body is shorter than [`Response::stream_of`] was told.
     pub async fn finish(mut self) -> Answer {
-        match self.framing {
-            Framing::Length(1..) if self.has_body => {
-                return Err(Failure::Refused(500, "the body is shorter than was said"));
-            }
-            Framing::Chunked if self.has_body => self.flush(b"0\r\n\r\n", &[0; 0]).await?,
-            _ => self.flush(b"", &[0; 0]).await?,
-        }
+        self.writer.finish().await?;
         self.exchange.progress.set(Progress::Whole);
         Ok(Sent::new())
-    }
-
-    /// Sends the head, if it is due, then `size` and `piece`.
-    async fn flush(&mut self, size: &[u8], piece: &dyn Payload) -> Result<(), Failure> {
-        let connection = &self.exchange.connection;
-        if self.head_is_due {
-            self.head_is_due = false;
-            return connection.write(self.start.as_bytes(), &self.fields, &(size, piece)).await;
-        }
-        if size.is_empty() && Payload::is_empty(&piece) {
-            return Ok(());
-        }
-        connection.write(b"", size, piece).await
     }
 }
 
 impl<S> fmt::Debug for BodyWriter<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyWriter").field("framing", &self.framing).finish_non_exhaustive()
+        f.debug_struct("BodyWriter").field("framing", &self.writer.framing).finish_non_exhaustive()
     }
-}
-
-/// How the client knows where the body ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// So many bytes are left.
-    Length(u64),
-    Chunked,
-    UntilClose,
 }
 
 /// The status line, and the fields that the server sets.
@@ -285,9 +237,33 @@ impl Start {
         }
     }
 
+    /// No line: the whole head is in the fields.
+    pub(crate) const EMPTY: Self = Self { bytes: [0; Self::MOST], length: 0 };
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
+}
+
+/// Adds a field to a head. Those that this crate sets are refused.
+pub(crate) fn add_header(
+    fields: &mut RegionVec<'_, u8>,
+    name: &str,
+    parts: &[&[u8]],
+) -> Result<(), Failure> {
+    let is_own = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name));
+    let is_valid = parts.iter().all(|part| part.iter().copied().all(is_text));
+    if is_own || name.is_empty() || !name.bytes().all(is_token) || !is_valid {
+        return Err(Failure::Refused(500, "the service has a header that is not valid"));
+    }
+    fields.extend_from_slice(name.as_bytes())?;
+    fields.extend_from_slice(b": ")?;
+    for part in parts {
+        fields.extend_from_slice(part)?;
+    }
+    Ok(fields.extend_from_slice(b"\r\n")?)
 }
 
 /// Whether a response with this status has a body (RFC 9110 6.4.1).

@@ -9,7 +9,8 @@ use crate::{
     body::Body,
     connection::Connection,
     head::{self, RequestHead},
-    response::{Framing, Start},
+    response::Start,
+    writer::Framing,
 };
 
 /// Serves the requests that come on `stream`, until the client or a limit ends the connection. `handler` answers each.
