@@ -22,6 +22,7 @@ mod route;
 mod scan;
 mod serve;
 mod stream;
+mod tcp;
 mod text;
 mod writer;
 
