@@ -1,6 +1,8 @@
 //! A stream: a connection as a task sees it.
 
 mod connect;
+#[cfg(feature = "embedded-io")]
+mod embedded;
 mod exchange;
 mod read;
 
@@ -186,7 +188,22 @@ impl Stream {
     /// [`StreamError`].
     pub fn send(&self, payload: impl Payload) -> impl Future<Output = Result<(), StreamError>> {
         let mut offset = 0;
-        poll_fn(move |context| self.poll_send(context, &payload, &mut offset))
+        poll_fn(move |context| {
+            let length = payload.len();
+            self.poll_send(context, &payload, &mut offset, length)
+        })
+    }
+
+    /// Copies as much of `bytes` into the stream's buffer as there is room for, at least one byte unless there are none,
+    /// and waits for room if there is none; returns how many.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn send_some(&self, bytes: &[u8]) -> Result<usize, StreamError> {
+        let mut offset = 0;
+        let least = bytes.len().min(1);
+        poll_fn(|context| self.poll_send(context, &bytes, &mut offset, least)).await?;
+        Ok(offset)
     }
 
     fn poll_send(
@@ -194,12 +211,13 @@ impl Stream {
         context: &mut Context<'_>,
         payload: &dyn Payload,
         offset: &mut usize,
+        least: usize,
     ) -> Poll<Result<(), StreamError>> {
         let rest = payload.len() - *offset;
         let tried = self.change(|entry| {
             let taken = entry.connection.send(&Payload::slice(&payload, *offset, rest));
             *offset += taken;
-            if taken == rest {
+            if *offset >= least {
                 return Ok(true);
             }
             match entry.connection.broken() {

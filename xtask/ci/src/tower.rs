@@ -17,7 +17,7 @@ use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
-const TOWER: [(&str, &[&str]); 14] = [
+const TOWER: [(&str, &[&str]); 16] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("tasks", &["layer", "rt-regions"]),
@@ -28,6 +28,8 @@ const TOWER: [(&str, &[&str]); 14] = [
     ("ipv4", &["ethernet", "layer", "netif", "network", "rt-regions"]),
     ("icmp", &["layer", "network", "rt-regions"]),
     ("udp", &["layer", "network", "rt-regions", "tasks"]),
+    ("tcp", &["layer", "network", "rt-regions", "tasks"]),
+    ("http", &["layer", "network", "rt-regions", "tasks", "tcp"]),
     ("rt", &["layer", "netif", "rt-regions", "tasks"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-regions", "tasks"]),
