@@ -91,6 +91,11 @@ macro_rules! forward {
             self.$below.ready()
         }
     };
+    (@list $below:ident $Below:ident $name:literal) => {
+        fn list(&self, line: &mut dyn FnMut(::core::fmt::Arguments<'_>)) {
+            self.$below.list(line);
+        }
+    };
     (@configure $below:ident $Below:ident $name:literal) => {
         fn configure(&mut self, setup: &mut $crate::Setup<'_>) {
             setup.turn_on($name, &mut self.log);

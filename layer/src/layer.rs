@@ -86,6 +86,12 @@ pub trait Layer {
     /// Calls `visit` with each counter of this layer and of the layers below, the lowest layer first.
     fn counters(&self, visit: &mut dyn FnMut(Counter));
 
+    /// Calls `line` with a line for each connection of this layer and of the layers below. A layer without connections
+    /// that stands on one with them forwards the call.
+    fn list(&self, line: &mut dyn FnMut(fmt::Arguments<'_>)) {
+        let _ = line;
+    }
+
     /// Applies the settings in `setup` that concern this layer, removes them, and passes the rest to the layer below. A
     /// log of `all` layers is turned on in each layer.
     ///

@@ -7,7 +7,7 @@ use rt_regions::Pool;
 use crate::Layer;
 
 /// Calls `line` with each line of a report on `tower` and its memory. The counters come first, the lowest layer first
-/// (`eth0.ipv4.packets_rx 17`), then the lines of [`Pool::report`]. Counters that are zero are left out, unless `zeros`
+/// (`eth0.ipv4.packets_rx 17`), then the connections ([`Layer::list`]), then the lines of [`Pool::report`]. Counters that are zero are left out, unless `zeros`
 /// is set.
 pub fn report<L: Layer>(
     tower: &L,
@@ -20,5 +20,6 @@ pub fn report<L: Layer>(
             line(format_args!("eth0.{counter}"));
         }
     });
+    tower.list(line);
     pool.report(line);
 }

@@ -67,6 +67,9 @@ layer::counters! {
 /// How many packets are taken before what they have caused is sent.
 const PACKETS_A_FLUSH: u32 = 16;
 
+/// How many connections a report lists.
+const LISTED: usize = 100;
+
 /// The rate of resets to strangers, in segments a second, and how many there are at once.
 const RESETS_PER_SECOND: u32 = 1000;
 const RESET_BURST: u32 = 200;
@@ -308,6 +311,20 @@ impl<I: Network> Layer for Tcp<I> {
             self.clients = setup.clients;
         }
         self.network.configure(setup);
+    }
+
+    fn list(&self, line: &mut dyn FnMut(fmt::Arguments<'_>)) {
+        self.network.list(line);
+        let (mut count, most) = (0, LISTED);
+        self.connections.for_each(&mut |connection| {
+            count += 1;
+            if count <= most {
+                line(format_args!("{connection}"));
+            }
+        });
+        if count > most {
+            line(format_args!("connection ... {} more", count - most));
+        }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -325,7 +325,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
 impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "udp" and sockets and service; unclaimed, next_deadline, ready);
+    layer::forward!(network: I, "udp" and sockets and service; unclaimed, next_deadline, ready, list);
 
     fn receive<'r>(
         &mut self,

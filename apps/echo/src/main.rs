@@ -39,13 +39,15 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let mut udp = Udp::new(icmp, seed, memory)?;
-    udp.bind(8080, |request, _region| Ok(request))?;
     #[cfg(feature = "tcp")]
     if with_tcp {
-        let mut tcp = tcp::Tcp::new(udp, seed, rt.tasks()?)?;
+        let mut tcp = tcp::Tcp::new(icmp, seed, rt.tasks()?)?;
         tcp.bind(8080, stream::echo)?;
-        return rt.serve(tcp, &config);
+        let mut udp = Udp::new(tcp, seed, memory)?;
+        udp.bind(8080, |request, _region| Ok(request))?;
+        return rt.serve(udp, &config);
     }
+    let mut udp = Udp::new(icmp, seed, memory)?;
+    udp.bind(8080, |request, _region| Ok(request))?;
     rt.serve(udp, &config)
 }

@@ -236,6 +236,20 @@ pub struct ConnectionStats {
     pub retransmitted: u64,
 }
 
+/// `connection 10.0.0.2:80 10.0.0.1:50000 ESTABLISHED received 70 sent 5000 rtt 120 us window 65535 cwnd 14480
+/// retransmitted 0`, in one line.
+impl fmt::Display for ConnectionStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { local, remote, state, received, sent, window, .. } = self;
+        let (cwnd, retransmitted) = (self.congestion_window, self.retransmitted);
+        write!(f, "connection {local} {remote} {state} received {received} sent {sent}")?;
+        if let Some(rtt) = self.rtt {
+            write!(f, " rtt {} us", rtt.as_micros())?;
+        }
+        write!(f, " window {window} cwnd {cwnd} retransmitted {retransmitted}")
+    }
+}
+
 impl ConnectionStats {
     fn of(entry: &Entry) -> Self {
         let sender = entry.connection.sender();
