@@ -10,26 +10,26 @@ use tcp::{Connections, Tcp};
 use testkit::{Clock, Host, PathEnd, Quality, program_memory};
 
 /// The client's address is 10.0.0.1, and the server's 10.0.0.2.
-pub const SERVER: &str = "10.0.0.2:80";
+pub(crate) const SERVER: &str = "10.0.0.2:80";
 
-pub fn server() -> SocketAddr {
+pub(crate) fn server() -> SocketAddr {
     SERVER.parse().unwrap()
 }
 
 /// A client and a server.
-pub struct Pair {
-    pub client: Host<'static, Tcp<PathEnd>>,
-    pub server: Host<'static, Tcp<PathEnd>>,
-    pub tasks: [&'static Tasks; 2],
+pub(crate) struct Pair {
+    pub(crate) client: Host<'static, Tcp<PathEnd>>,
+    pub(crate) server: Host<'static, Tcp<PathEnd>>,
+    pub(crate) tasks: [&'static Tasks; 2],
 }
 
 impl Pair {
-    pub fn new(quality: Quality, seed: u64) -> Self {
+    pub(crate) fn new(quality: Quality, seed: u64) -> Self {
         Self::with_ends(PathEnd::pair(quality, seed), 4096)
     }
 
     /// Two hosts with `pages` pages each.
-    pub fn with_ends([client, server]: [PathEnd; 2], pages: usize) -> Self {
+    pub(crate) fn with_ends([client, server]: [PathEnd; 2], pages: usize) -> Self {
         let clock = Clock::starting_at(Instant::from_millis(1_000));
         let host = |end, seed| {
             let memory = program_memory(pages);
@@ -43,16 +43,21 @@ impl Pair {
         Self { client, server, tasks: [client_tasks, server_tasks] }
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.client.now()
     }
 
-    pub fn connections(&self) -> &'static Connections {
+    /// How many pages both hosts have free, but for those that are kept for the next connections.
+    pub(crate) fn free_pages(&self) -> [usize; 2] {
+        self.tasks.map(|tasks| tasks.pool().free_pages())
+    }
+
+    pub(crate) fn connections(&self) -> &'static Connections {
         self.client.tower.connections()
     }
 
     /// Lets `time` pass, or less if `done` says so.
-    pub fn run(&mut self, time: Duration, done: impl Fn() -> bool) {
+    pub(crate) fn run(&mut self, time: Duration, done: impl Fn() -> bool) {
         let end = self.now() + time;
         let mut at_once = 0;
         loop {
@@ -85,7 +90,7 @@ impl Pair {
     }
 
     /// Runs `service` as a task of the client for `time` at most; returns what it returns.
-    pub fn client<T: 'static, F: Future<Output = T> + 'static>(
+    pub(crate) fn client<T: 'static, F: Future<Output = T> + 'static>(
         &mut self,
         time: Duration,
         service: F,
