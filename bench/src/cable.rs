@@ -3,7 +3,7 @@
 use std::{cell::Cell, convert::Infallible, hint::black_box, rc::Rc};
 
 use layer::{Payload, Rx, TxOffload};
-use netif::{Checksums, MacAddr, Netif, RxFrame};
+use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::Region;
 
 /// The MTU in bytes.

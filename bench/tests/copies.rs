@@ -15,7 +15,7 @@ use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
 use layer::{Instant, Layer, Payload, Rx, TxOffload};
-use netif::{Checksums, MacAddr, Netif, RxFrame};
+use netif::{MacAddr, Netif, RxFrame};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use udp::Udp;
 

@@ -83,7 +83,7 @@ impl<N> Ethernet<N> {
 
 impl<N: Netif> Ethernet<N> {
     /// Keeps the frames that are for us.
-    fn filter<'r>(&mut self, frame: RxFrame<'r>) -> Option<Frame<'r>> {
+    fn filter<'r>(&mut self, frame: RxFrame<'r>) -> Rx<Frame<'r>> {
         let counters = &mut self.counters;
         let (header, ethertype, payload) = match EthernetHeader::parse(frame.bytes) {
             Ok(parsed) => parsed,
@@ -93,22 +93,22 @@ impl<N: Netif> Ethernet<N> {
                     ParseError::Length => counters.malformed += 1,
                     ParseError::Llc => counters.llc += 1,
                 }
-                return None;
+                return Rx::Handled;
             }
         };
         let (mac, &EthernetHeader { destination, source, .. }) = (self.netif.mac(), header);
         if destination != mac && !self.is_member(destination) {
             self.counters.not_for_us += 1;
-            return None;
+            return Rx::Handled;
         }
         if !source.is_station() || source == mac {
             self.counters.bad_source += 1;
-            return None;
+            return Rx::Handled;
         }
         self.counters.frames_rx += 1;
         layer::log!(self.log, "ethernet: received {}, {} bytes", header, payload.len());
         let RxFrame { checksums, segment_size, .. } = frame;
-        Some(Frame { destination, source, ethertype, payload, checksums, segment_size })
+        Rx::Item(Frame { destination, source, ethertype, payload, checksums, segment_size })
     }
 }
 
@@ -156,7 +156,7 @@ impl<N: Netif> Layer for Ethernet<N> {
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, N::Error> {
         Ok(match self.netif.receive(region)? {
-            Rx::Item(frame) => self.filter(frame).map_or(Rx::Handled, Rx::Item),
+            Rx::Item(frame) => self.filter(frame),
             Rx::Handled => Rx::Handled,
             Rx::Idle => Rx::Idle,
         })

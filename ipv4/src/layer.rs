@@ -119,17 +119,18 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
                 expired => return Ok(expired),
             }
         }
-        let received = self.link.receive(now, region)?;
-        match &received {
-            Rx::Item(frame) if frame.ethertype == EtherType::IPV4 => {
+        // The frame is looked at where it is, so that it is not copied.
+        match self.link.receive(now, region) {
+            Ok(Rx::Item(ref frame)) if frame.ethertype == EtherType::IPV4 => {
                 Ok(self.host.receive(now, self.link.address(), frame, region))
             }
-            Rx::Item(frame) => {
-                self.link.unclaimed(now, *frame)?;
+            Ok(Rx::Item(frame)) => {
+                self.link.unclaimed(now, frame)?;
                 Ok(Rx::Handled)
             }
-            Rx::Handled => Ok(Rx::Handled),
-            Rx::Idle => Ok(Rx::Idle),
+            Ok(Rx::Handled) => Ok(Rx::Handled),
+            Ok(Rx::Idle) => Ok(Rx::Idle),
+            Err(error) => Err(error),
         }
     }
 
