@@ -70,7 +70,8 @@ pub trait Netif {
     }
 
     /// How many frames the interface takes before [`transmit`](Self::transmit) drops one: the free places of
-    /// a ring, for example. An interface that does not know returns `usize::MAX`.
+    /// a ring, for example. A frame that the interface cuts counts as often as there are pieces. An interface that
+    /// does not know returns `usize::MAX`.
     fn room(&self) -> usize {
         usize::MAX
     }

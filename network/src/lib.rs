@@ -41,7 +41,8 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// far as is known at `now`.
     fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize;
 
-    /// How many unfragmented packets can be sent before the interface drops one, as far as it knows.
+    /// How many unfragmented packets can be sent before the interface drops one, as far as it knows. A TCP segment that
+    /// the interface cuts counts as one packet for each segment that comes of it.
     fn room(&self) -> usize {
         usize::MAX
     }

@@ -10,6 +10,7 @@ mod pair;
 mod path;
 mod payload;
 mod random;
+mod segmentation;
 
 pub use clock::Clock;
 pub use faults::{Duplicate, Lossy, Reorder, Trailing};
@@ -20,3 +21,4 @@ pub use pair::{End, Wire};
 pub use path::{PathEnd, Quality};
 pub use payload::bytes_of;
 pub use random::Random;
+pub use segmentation::Segmentation;

@@ -136,6 +136,22 @@ fn fragmentation_needed_is_handed_up_with_what_can_be_true_of_it() {
     assert_eq!((layer.stats().bad_mtus, layer.stats().errors_rx), (4, 8));
 }
 
+/// RFC 5927 4: TCP believes such an error only if the sequence number that it quotes is under way, so the error is handed
+/// up with the number, and changes nothing by itself.
+#[test]
+fn fragmentation_needed_of_a_segment_is_tcp_s_to_believe() {
+    let mut layer = layer();
+    let mut segment = OUR_PACKET;
+    segment[2..4].copy_from_slice(&1500u16.to_be_bytes());
+    (segment[6], segment[9]) = (0x40, Protocol::TCP.0);
+    segment[24..28].copy_from_slice(&[0xfe, 0xdc, 0xba, 0x98]);
+    // Routers need quote no more than the first 8 bytes (RFC 792).
+    let up = receive_icmp(&mut layer, message(3, 4, [0, 0, 5, 0], &segment[..28])).unwrap();
+    let quoted = "10.0.0.2 > 10.0.0.1 tcp [1f, 90, 13, 88, fe, dc, ba, 98]";
+    assert_eq!(up, format!("too big, MTU 1280 from 10.0.0.1: {quoted}"));
+    assert!(layer.network.too_big.is_empty());
+}
+
 #[test]
 fn errors_about_nothing_of_ours_are_dropped() {
     let mut layer = layer();

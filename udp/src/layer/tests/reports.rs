@@ -123,6 +123,10 @@ fn reports_about_others_are_handed_up() {
         let ours = report(&QUOTED);
         let tcp = Packet { protocol: Protocol::TCP, ..ours.packet };
         assert!(!keeps(&mut udp, region, IcmpError { packet: tcp, ..ours }));
+        // That one was too big is TCP's to confirm, whose ports are not those of UDP.
+        let problem = Problem::TooBig(1400);
+        assert!(!keeps(&mut udp, region, IcmpError { problem, packet: tcp, ..ours }));
+        assert!(udp.network.too_big.is_empty());
         // One to us that could not be put together.
         let theirs = Packet { source: PEER, destination: OURS, ..ours.packet };
         let rejected = Delivery::Rejected(Box::leak(Box::new(theirs)), Problem::ReassemblyTimedOut);
