@@ -86,19 +86,22 @@ impl<'p> Receiver<'p> {
         }
     }
 
-    /// Begins again with a peer's SYN of the number `irs`: none was known before.
+    /// Begins again with a peer's SYN of the number `irs`: none was known before. What was set stays so.
     pub fn begin(&mut self, irs: Seq) {
+        let (mss, shift) = (self.window.mss(), self.window.shift());
         *self = Self::new(self.buffer.slabs(), irs, self.buffer.limit());
+        self.set_mss(mss);
+        self.set_window_shift(shift);
     }
 
-    /// Takes the memory of the buffer out, so that its bytes can be looked at without this value. Nothing may be received
-    /// until it is [back](Self::take_back).
+    /// Takes the readable bytes out, so that they can be looked at without this value. Until they are
+    /// [back](Self::take_back), data that comes is dropped, and none is consumed.
     #[inline]
     pub fn lend(&mut self) -> Lent<'p> {
         self.buffer.lend()
     }
 
-    /// Puts the memory of the buffer back.
+    /// Puts the readable bytes back.
     #[inline]
     pub fn take_back(&mut self, lent: Lent<'p>) {
         self.buffer.take_back(lent);
@@ -175,7 +178,7 @@ impl<'p> Receiver<'p> {
         }
         let is_old = seq.is_before(self.next) || fin && self.fin_reached;
         let mut at_once = is_old || whole_end.is_after(end) || !self.ranges.is_empty();
-        if start.is_before(end) {
+        if start.is_before(end) && !self.buffer.is_lent() {
             let bytes = payload.get((start - seq) as usize..(end - seq) as usize);
             let bytes = bytes.unwrap_or_default();
             if start == self.next {

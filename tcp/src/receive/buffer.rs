@@ -1,5 +1,7 @@
 //! The bytes that were received and not yet consumed: one contiguous piece, which moves down as it is consumed.
 
+use core::fmt;
+
 use rt_regions::{PAGE_SIZE, SlabBox, Slabs};
 
 /// The most bytes that a buffer can have: the largest run of pages.
@@ -8,7 +10,7 @@ const LARGEST: u32 = (1024 * PAGE_SIZE) as u32;
 /// Lengths of buffers below a page, which fill blocks of [`Slabs`].
 const SMALL: [u32; 4] = [256, 496, 1008, 2032];
 
-/// What was taken out of a buffer to be looked at.
+/// The readable bytes of a buffer, which were taken out to be looked at.
 pub struct Lent<'p> {
     bytes: Option<SlabBox<'p, [u8]>>,
     start: u32,
@@ -19,10 +21,21 @@ impl Lent<'_> {
     /// The bytes that are readable.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        let start = self.start as usize;
-        let bytes = self.bytes.as_deref().unwrap_or_default();
-        bytes.get(start..start + self.readable as usize).unwrap_or_default()
+        part(self.bytes.as_deref(), self.start, self.readable)
     }
+}
+
+impl fmt::Debug for Lent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("readable", &self.readable).finish_non_exhaustive()
+    }
+}
+
+/// Part of the bytes of a buffer.
+#[inline]
+fn part(bytes: Option<&[u8]>, start: u32, length: u32) -> &[u8] {
+    let start = start as usize;
+    bytes.unwrap_or_default().get(start..start + length as usize).unwrap_or_default()
 }
 
 /// A linear buffer. Its bytes are counted from the first one that is not consumed. Those at the beginning are readable;
@@ -73,23 +86,28 @@ impl<'p> Buffer<'p> {
     /// The bytes that are readable.
     #[inline]
     pub(super) fn readable(&self) -> &[u8] {
-        let start = self.start as usize;
-        let bytes = self.bytes.as_deref().unwrap_or_default();
-        bytes.get(start..start + self.readable as usize).unwrap_or_default()
+        part(self.bytes.as_deref(), self.start, self.readable)
     }
 
-    /// Takes the memory out. Nothing may be received until it is [back](Self::take_back).
+    /// Takes the readable bytes out. Until they are [back](Self::take_back), nothing is taken or consumed.
     #[inline]
     pub(super) fn lend(&mut self) -> Lent<'p> {
-        Lent { bytes: self.bytes.take(), start: self.start, readable: self.readable }
+        let bytes = if self.readable == 0 { None } else { self.bytes.take() };
+        Lent { bytes, start: self.start, readable: self.readable }
     }
 
-    /// Puts the memory back.
+    /// Puts the readable bytes back.
     #[inline]
     pub(super) fn take_back(&mut self, lent: Lent<'p>) {
-        if self.bytes.is_none() && self.readable == lent.readable {
+        if self.is_lent() {
             self.bytes = lent.bytes;
         }
+    }
+
+    /// Whether the readable bytes are taken out.
+    #[inline]
+    pub(super) fn is_lent(&self) -> bool {
+        self.bytes.is_none() && self.readable > 0
     }
 
     /// Appends what it has room for from the beginning of `bytes`, if it has no memory now. Returns how many bytes were
@@ -181,6 +199,9 @@ impl<'p> Buffer<'p> {
     /// Consumes `count` bytes, which are readable. The first `used` bytes after them stay in use.
     #[inline]
     pub(super) fn consume(&mut self, count: u32, used: u32) {
+        if self.is_lent() {
+            return;
+        }
         self.readable -= count;
         self.start += count;
         if used == 0 {

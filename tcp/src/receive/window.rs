@@ -61,6 +61,10 @@ impl Window {
         self.mss = mss.clamp(1, 65_535);
     }
 
+    pub(super) fn shift(&self) -> u8 {
+        self.shift
+    }
+
     pub(super) fn set_shift(&mut self, shift: u8) {
         self.shift = shift.min(14);
     }
