@@ -1,0 +1,5 @@
+use layer::Instant;
+
+use super::{ranges::MAX_RANGES, *};
+
+mod model;
