@@ -4,6 +4,7 @@ mod acks;
 mod buffer;
 mod ranges;
 mod window;
+mod work;
 
 use core::{fmt, time::Duration};
 

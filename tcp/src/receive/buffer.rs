@@ -4,6 +4,8 @@ use core::fmt;
 
 use rt_regions::{PAGE_SIZE, SlabBox, Slabs};
 
+use super::work;
+
 /// The most bytes that a buffer can have: the largest run of pages.
 const LARGEST: u32 = (1024 * PAGE_SIZE) as u32;
 
@@ -120,6 +122,7 @@ impl<'p> Buffer<'p> {
             .into_iter()
             .find_map(|length| self.slabs.alloc_slice(&bytes[..length]).ok());
         self.readable = first.as_ref().map_or(0, |first| first.len() as u32);
+        work::count(self.readable as usize);
         self.start = 0;
         self.bytes = first.filter(|first| !first.is_empty());
         self.readable
@@ -157,6 +160,7 @@ impl<'p> Buffer<'p> {
             && start + used as usize <= bytes.len()
         {
             bytes.copy_within(start..start + used as usize, 0);
+            work::count(used as usize);
             self.start = 0;
         }
     }
@@ -168,6 +172,7 @@ impl<'p> Buffer<'p> {
             return false;
         }
         let Ok(mut larger) = self.slabs.alloc_default::<u8>(length as usize) else { return false };
+        work::count((length + used) as usize);
         let (start, used) = (self.start as usize, used as usize);
         if let Some(bytes) = &self.bytes
             && let (Some(from), Some(to)) = (bytes.get(start..start + used), larger.get_mut(..used))
@@ -187,6 +192,7 @@ impl<'p> Buffer<'p> {
             self.bytes.as_mut().and_then(|buffer| buffer.get_mut(at..at + bytes.len()))
         {
             place.copy_from_slice(bytes);
+            work::count(bytes.len());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use rt_regions::{SlabBox, Slabs};
 
+use super::work;
 use crate::{MAX_SACK_BLOCKS, SackBlocks, Seq};
 
 /// How many ranges there can be: 254, which fill the largest block of [`Slabs`], 2,032 bytes.
@@ -56,7 +57,11 @@ impl<'p> Ranges<'p> {
         let list = self.as_slice();
         let first = list.partition_point(|range| range.end.is_before(start));
         let after = |range: &&Range| !range.start.is_after(end);
-        first..first + list[first..].iter().take_while(after).count()
+        let touching = list[first..].iter().take_while(after).count();
+        work::count(
+            size_of::<Range>() * (touching + 1 + list.len().checked_ilog2().unwrap_or(0) as usize),
+        );
+        first..first + touching
     }
 
     /// Whether there is room for the range `start..end`: it touches another one, or the list has a place for it.
@@ -71,6 +76,7 @@ impl<'p> Ranges<'p> {
         let larger = (2 * length).clamp(FIRST_RANGES, MAX_RANGES);
         let Ok(mut list) = slabs.alloc_default::<Range>(larger) else { return false };
         list[..length].copy_from_slice(self.as_slice());
+        work::count(size_of::<Range>() * larger);
         self.list = Some(list);
         true
     }
@@ -117,6 +123,7 @@ impl<'p> Ranges<'p> {
             return;
         }
         list.copy_within(touching.end..count, touching.start + 1);
+        work::count(size_of::<Range>() * (count - touching.end));
         list[touching.start] = joined;
         self.count = (count + 1 - touching.len()) as u16;
         self.note_recent(joined);
@@ -144,6 +151,7 @@ impl<'p> Ranges<'p> {
             let count = usize::from(self.count);
             if let Some(list) = &mut self.list {
                 list.copy_within(taken..count, 0);
+                work::count(size_of::<Range>() * (count - taken));
             }
             self.keep(count - taken);
         }

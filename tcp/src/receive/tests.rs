@@ -1,5 +1,11 @@
+use core::time::Duration;
+
 use layer::Instant;
 
 use super::{ranges::MAX_RANGES, *};
 
+mod acks;
+mod memory;
 mod model;
+mod window;
+mod work;
