@@ -1,11 +1,29 @@
 //! How much may be in flight: the congestion window.
 
+mod cubic;
 mod new_reno;
 
-use self::new_reno::NewReno;
+use self::{cubic::Cubic, new_reno::NewReno};
 
 /// The most bytes a congestion window has.
 const MAX_WINDOW: u32 = 1 << 30;
+
+/// What moves the congestion window.
+#[derive(Clone, Copy, Debug)]
+enum Algorithm {
+    Cubic(Cubic),
+    NewReno(NewReno),
+}
+
+/// Which algorithm moves the congestion window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CongestionControl {
+    /// RFC 9438
+    #[default]
+    Cubic,
+    /// RFC 5681
+    NewReno,
+}
 
 /// The congestion window and the slow start threshold, in bytes, and the algorithm that moves them.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +32,7 @@ pub(crate) struct Congestion {
     pub(crate) window: u32,
     /// ssthresh
     pub(crate) threshold: u32,
-    /// What both were before the last reduction.
-    before: (u32, u32),
-    algorithm: NewReno,
+    algorithm: Algorithm,
 }
 
 /// The initial window for segments of `mss` bytes (RFC 6928 2).
@@ -27,7 +43,15 @@ pub(crate) fn initial_window(mss: u32) -> u32 {
 impl Congestion {
     /// The window of a new connection.
     pub(crate) const fn new() -> Self {
-        Self { window: 0, threshold: u32::MAX, before: (0, 0), algorithm: NewReno::new() }
+        Self { window: 0, threshold: u32::MAX, algorithm: Algorithm::Cubic(Cubic::new()) }
+    }
+
+    /// Another algorithm, which knows nothing yet.
+    pub(crate) fn set_algorithm(&mut self, control: CongestionControl) {
+        self.algorithm = match control {
+            CongestionControl::Cubic => Algorithm::Cubic(Cubic::new()),
+            CongestionControl::NewReno => Algorithm::NewReno(NewReno::new()),
+        };
     }
 
     /// The connection is established; the initial window is one segment if the SYN was lost (RFC 5681 3.1).
@@ -40,8 +64,9 @@ impl Congestion {
         self.window < self.threshold
     }
 
-    /// `bytes` were delivered while the window was what limited the sender, and nothing was lost.
-    pub(crate) fn delivered(&mut self, bytes: u32, mss: u32) {
+    /// `bytes` were delivered while the window was what limited the sender, and nothing was lost. `now` and `rtt` are in
+    /// milliseconds.
+    pub(crate) fn delivered(&mut self, now: u32, rtt: u32, bytes: u32, mss: u32) {
         let mut rest = bytes;
         if self.in_slow_start() {
             // RFC 3465: counts bytes, so that split acknowledgments gain nothing.
@@ -50,15 +75,20 @@ impl Congestion {
             rest -= step;
         }
         if rest > 0 {
-            self.window += self.algorithm.avoid(self.window, rest, mss);
+            self.window = match &mut self.algorithm {
+                Algorithm::Cubic(cubic) => cubic.avoid(now, rtt, self.window, rest, mss),
+                Algorithm::NewReno(reno) => reno.avoid(self.window, rest, mss),
+            };
         }
         self.window = self.window.min(MAX_WINDOW);
     }
 
     /// A loss was found: the threshold falls (RFC 5681 3.1 (4)). `in_flight` is how many bytes were outstanding.
     pub(crate) fn reduce(&mut self, in_flight: u32, mss: u32) {
-        self.before = (self.window, self.threshold);
-        self.threshold = self.algorithm.reduced(self.window.min(in_flight.max(mss)), mss);
+        self.threshold = match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.reduced(self.window, mss),
+            Algorithm::NewReno(reno) => reno.reduced(self.window.min(in_flight), mss),
+        };
     }
 
     /// The retransmission timer expired: one segment (RFC 5681 3.1).
@@ -66,14 +96,15 @@ impl Congestion {
         self.window = mss;
     }
 
-    /// The last reduction was a mistake: nothing was lost.
-    pub(crate) fn undo(&mut self) {
-        self.window = self.window.max(self.before.0);
-        self.threshold = self.before.1;
-    }
-
-    /// Nothing was sent for longer than the retransmission timeout (RFC 5681 4.1).
-    pub(crate) fn idle(&mut self, mss: u32) {
-        self.window = self.window.min(initial_window(mss));
+    /// The window has been idle for `time` milliseconds; it falls if that is longer than `timeout` (RFC 5681 4.1).
+    pub(crate) fn idle(&mut self, time: u32, timeout: u32, mss: u32) {
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
+            cubic.idle(time);
+        }
+        if time > timeout {
+            // What was reached is remembered (RFC 2861).
+            self.threshold = self.threshold.max(self.window / 4 * 3);
+            self.window = self.window.min(initial_window(mss));
+        }
     }
 }

@@ -27,8 +27,6 @@ pub(crate) struct Rtt {
     /// The least sample, and when it was taken.
     least: u32,
     least_at: u32,
-    /// The newest sample.
-    newest: u32,
     /// How many times the timeout was doubled since the last acknowledgment of new data.
     backoff: u8,
 }
@@ -36,7 +34,7 @@ pub(crate) struct Rtt {
 impl Rtt {
     /// Nothing is known yet.
     pub(crate) const fn new() -> Self {
-        Self { smoothed: 0, variation: 0, least: u32::MAX, least_at: 0, newest: 0, backoff: 0 }
+        Self { smoothed: 0, variation: 0, least: u32::MAX, least_at: 0, backoff: 0 }
     }
 
     /// A sample, in microseconds, at `now`, in microseconds of any clock that wraps around.
@@ -45,7 +43,17 @@ impl Rtt {
         if rtt <= self.least || now.wrapping_sub(self.least_at) > MIN_RTT_AGE {
             (self.least, self.least_at) = (rtt, now);
         }
-        self.newest = rtt;
+        self.smooth(rtt);
+    }
+
+    /// A sample by the echo of a timestamp, whose clock has ticks of a millisecond: it says nothing of the least
+    /// round-trip time.
+    pub(crate) fn coarse_sample(&mut self, rtt: Duration) {
+        let rtt = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
+        self.smooth(rtt.clamp(1000, MAX_RTO.as_micros() as u32));
+    }
+
+    fn smooth(&mut self, rtt: u32) {
         self.backoff = 0;
         if self.smoothed == 0 {
             // 2.2
@@ -67,11 +75,6 @@ impl Rtt {
     /// The least round-trip time of the last minutes in microseconds, if one was measured.
     pub(crate) fn least(&self) -> Option<u32> {
         (self.least != u32::MAX).then_some(self.least)
-    }
-
-    /// The newest sample in microseconds; 0 before the first.
-    pub(crate) fn newest(&self) -> u32 {
-        self.newest
     }
 
     /// The retransmission timeout, as often doubled as it expired (RFC 6298 2.3, 5.5).

@@ -6,6 +6,7 @@ mod output;
 mod recovery;
 mod scoreboard;
 mod timers;
+mod undo;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,14 @@ use core::time::Duration;
 use layer::{Instant, Payload};
 use rt_regions::Slabs;
 
-use self::{buffer::Buffer, recovery::Recovery, scoreboard::Scoreboard, timers::Timers};
-use crate::{SackBlocks, Seq, congestion::Congestion, rtt::Rtt};
+use self::{
+    buffer::Buffer, recovery::Recovery, scoreboard::Scoreboard, timers::Timers, undo::Undo,
+};
+use crate::{
+    SackBlocks, Seq,
+    congestion::{Congestion, CongestionControl},
+    rtt::Rtt,
+};
 
 /// How many bytes are buffered before anything is known of the path.
 const FIRST_BUFFER: u32 = 64 << 10;
@@ -107,8 +114,10 @@ pub(crate) struct Sender<'p> {
     rtt: Rtt,
     congestion: Congestion,
     timers: Timers,
-    /// How many bytes were sent again.
+    undo: Undo,
+    /// How many bytes were sent again, and how many of those may have been for nothing.
     retransmitted: u64,
+    maybe_needless: u32,
     has_sack: bool,
     has_timestamps: bool,
     nodelay: bool,
@@ -120,6 +129,11 @@ pub(crate) struct Sender<'p> {
 /// Microseconds of an instant, which wrap around.
 fn micros(now: Instant) -> u32 {
     (now.as_nanos() / 1000) as u32
+}
+
+/// Milliseconds of an instant, which wrap around.
+fn millis(now: Instant) -> u32 {
+    (now.as_nanos() / 1_000_000) as u32
 }
 
 impl<'p> Sender<'p> {
@@ -145,7 +159,9 @@ impl<'p> Sender<'p> {
             rtt: Rtt::new(),
             congestion: Congestion::new(),
             timers: Timers::new(),
+            undo: Undo::new(),
             retransmitted: 0,
+            maybe_needless: 0,
             has_sack: false,
             has_timestamps: false,
             nodelay: false,
@@ -248,6 +264,11 @@ impl<'p> Sender<'p> {
     /// Whether small segments are sent though others are unacknowledged (RFC 1122 4.2.3.4).
     pub(crate) fn set_nodelay(&mut self, nodelay: bool) {
         self.nodelay = nodelay;
+    }
+
+    /// Another congestion control, before anything is sent.
+    pub(crate) fn set_congestion_control(&mut self, control: CongestionControl) {
+        self.congestion.set_algorithm(control);
     }
 
     /// After how long without progress the connection ends (RFC 9293 3.9.1). `None`: after 15 retransmissions.

@@ -2,7 +2,9 @@
 
 use layer::Instant;
 
-use super::{Ack, Acked, Sender, micros, recovery::Phase, scoreboard::Delivered, timers::Kind};
+use super::{
+    Ack, Acked, Sender, micros, millis, recovery::Phase, scoreboard::Delivered, timers::Kind,
+};
 
 /// How many duplicate acknowledgments mean a loss (RFC 5681 3.2).
 const DUPLICATES: u8 = 3;
@@ -27,6 +29,8 @@ impl Sender<'_> {
             found = self.advance(time, ack, &mut acked);
         }
         if self.has_sack {
+            let duplicate = self.read_duplicate(ack);
+            self.try_undo(time, ack, new, duplicate);
             self.read_sack(time, ack, &mut found);
         } else if new == 0 && !ack.has_data && same_window && self.outstanding() > 0 {
             found.bytes += self.recovery.duplicate(self.mss, self.outstanding());
@@ -39,11 +43,13 @@ impl Sender<'_> {
         }
         self.judge(now, new, sacked_before, found);
         if self.recovery.phase == phase && self.limited.is_after(before) {
-            match phase {
-                Phase::Open => self.congestion.delivered(new, self.mss),
-                Phase::Loss => self.congestion.delivered(found.bytes.min(2 * self.mss), self.mss),
-                Phase::Recovery => {}
-            }
+            let bytes = match phase {
+                Phase::Open => new,
+                Phase::Loss => found.bytes.min(2 * self.mss),
+                Phase::Recovery => 0,
+            };
+            let rtt = self.rtt.smoothed().unwrap_or(0) / 1000;
+            self.congestion.delivered(millis(now), rtt, bytes, self.mss);
         }
 
         if new > 0 {
@@ -84,7 +90,7 @@ impl Sender<'_> {
     fn advance(&mut self, time: u32, ack: &Ack<'_>, acked: &mut Acked) -> Delivered {
         let (new, least) = (ack.ack - self.una, self.rtt.least().unwrap_or(0));
         let mut found = if self.scoreboard.is_empty() {
-            Delivered { bytes: new, reordered: false, first_try: true }
+            Delivered { bytes: new, first_try: true, ..Delivered::default() }
         } else {
             self.scoreboard.acked(self.una, ack.ack, time, least)
         };
@@ -100,12 +106,15 @@ impl Sender<'_> {
         self.limited = self.limited.max(self.una);
         match self.timed {
             Some((end, at)) if !end.is_after(self.una) => {
-                self.rtt.sample(time, time.wrapping_sub(at));
+                // It may have waited for what was sent again.
+                if !found.resent {
+                    self.rtt.sample(time, time.wrapping_sub(at));
+                }
                 self.timed = None;
             }
             _ => {
                 if let Some(echo) = ack.echo {
-                    self.rtt.sample(time, u32::try_from(echo.as_micros()).unwrap_or(u32::MAX));
+                    self.rtt.coarse_sample(echo);
                 }
             }
         }
@@ -182,7 +191,10 @@ impl Sender<'_> {
         let sure = self.recovery.is_active()
             || self.scoreboard.sacked() >= u32::from(DUPLICATES) * self.mss;
         match self.rtt.least() {
-            Some(least) if self.recovery.reordering || !sure => least / 4,
+            Some(least) if self.recovery.reordering || !sure => {
+                let window = (least / 4).saturating_mul(self.recovery.patience.into());
+                window.min(self.rtt.smoothed().unwrap_or(0))
+            }
             _ => 0,
         }
     }
@@ -190,6 +202,7 @@ impl Sender<'_> {
     /// A loss was found. `sacked_before` bytes were known to have arrived before this acknowledgment.
     pub(super) fn begin_recovery(&mut self, sacked_before: u32, found: Delivered) {
         let flight = (self.outstanding() + found.bytes).saturating_sub(sacked_before);
+        self.prepare_undo();
         self.congestion.reduce(flight, self.mss);
         self.recovery.begin(self.next, flight);
     }
@@ -199,7 +212,6 @@ impl Sender<'_> {
         if self.recovery.phase == Phase::Recovery {
             self.congestion.window = self.congestion.threshold;
         }
-        self.recovery.phase = Phase::Open;
-        self.recovery.forget_duplicates();
+        self.recovery.end();
     }
 }

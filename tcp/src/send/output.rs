@@ -1,5 +1,7 @@
 //! What is sent next.
 
+use core::time::Duration;
+
 use layer::Instant;
 
 use super::{Sender, ToSend, micros, recovery::Phase, timers::Kind};
@@ -72,8 +74,10 @@ impl<'p> Sender<'p> {
         if !self.has_unsent() {
             return None;
         }
-        if self.outstanding() == 0 && now.since(self.sent_at) > self.rtt.timeout() {
-            self.congestion.idle(self.mss);
+        if self.outstanding() == 0 {
+            let millis = |time: Duration| time.as_millis().min(u32::MAX.into()) as u32;
+            let (idle, timeout) = (millis(now.since(self.sent_at)), millis(self.rtt.timeout()));
+            self.congestion.idle(idle, timeout, self.mss);
         }
         let unsent = self.unsent() as u32;
         let usable = (self.una + self.window).distance(self.next).max(0) as u32;
@@ -125,11 +129,7 @@ impl<'p> Sender<'p> {
         if start.is_before(self.next) {
             self.next = self.next.max(end);
             self.scoreboard.resent(self.buffer.slabs(), end, time, self.next);
-            self.retransmitted += u64::from(end - start);
-            // Karn: what was sent twice is not timed (RFC 6298 3).
-            if self.timed.is_some_and(|(timed, _)| timed.is_after(start)) {
-                self.timed = None;
-            }
+            self.count_resent(time, start, end);
             if start == self.una && self.timers.kind == Kind::Retransmit {
                 self.restart_timer(now);
             }
@@ -151,5 +151,21 @@ impl<'p> Sender<'p> {
             self.recovery.sent(end - start);
         }
         self.sent_at = now;
+    }
+}
+
+impl Sender<'_> {
+    fn count_resent(&mut self, time: u32, start: Seq, end: Seq) {
+        let bytes = end - start;
+        self.retransmitted += u64::from(bytes);
+        self.maybe_needless = self.maybe_needless.saturating_add(bytes);
+        self.undo.resent(time, bytes);
+        // Karn: what was sent twice is not timed (RFC 6298 3). Without SACK, it is not known when what follows arrives.
+        if let Some((timed, _)) = self.timed
+            && timed.is_after(start)
+            && !(self.has_sack && timed.is_after(end))
+        {
+            self.timed = None;
+        }
     }
 }

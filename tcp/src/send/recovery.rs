@@ -29,7 +29,15 @@ pub(super) struct Recovery {
     sent: u32,
     /// Whether data arrived that had been sent before other data that arrived earlier.
     pub(super) reordering: bool,
+    /// By how much the time that late data gets is multiplied, and for how many recoveries more (RFC 8985 6.2, step 4).
+    pub(super) patience: u8,
+    patient_for: u8,
+    /// SND.NXT when it last grew.
+    patient_since: Seq,
 }
+
+/// For how many recoveries late data gets more time.
+const PATIENT_FOR: u8 = 16;
 
 impl Recovery {
     pub(super) fn new(first: Seq) -> Self {
@@ -42,6 +50,9 @@ impl Recovery {
             delivered: 0,
             sent: 0,
             reordering: false,
+            patience: 1,
+            patient_for: 0,
+            patient_since: first,
         }
     }
 
@@ -81,6 +92,25 @@ impl Recovery {
     pub(super) fn begin(&mut self, next: Seq, flight: u32) {
         (self.phase, self.point) = (Phase::Recovery, next);
         (self.flight, self.delivered, self.sent) = (flight.max(1), 0, 0);
+    }
+
+    /// It is over.
+    pub(super) fn end(&mut self) {
+        self.phase = Phase::Open;
+        self.forget_duplicates();
+        match self.patient_for {
+            0 => self.patience = 1,
+            _ => self.patient_for -= 1,
+        }
+    }
+
+    /// The peer got data twice, so it was only late: more patience from now on, once in a round trip.
+    pub(super) fn duplicate_reported(&mut self, una: Seq, next: Seq) {
+        self.patient_for = PATIENT_FOR;
+        if !una.is_before(self.patient_since) {
+            self.patient_since = next;
+            self.patience = self.patience.saturating_add(1);
+        }
     }
 
     /// Data was sent.

@@ -23,6 +23,8 @@ pub(super) struct Delivered {
     pub(super) reordered: bool,
     /// Data that was sent once arrived.
     pub(super) first_try: bool,
+    /// Data that was sent again arrived.
+    pub(super) resent: bool,
 }
 
 /// What a look for lost data found.
@@ -113,10 +115,14 @@ impl<'p> Scoreboard<'p> {
                 (found.reordered, found.first_try) = (true, true);
                 self.lost -= bytes;
             }
-            State::LostAgain => self.lost -= bytes,
+            State::LostAgain => {
+                found.resent = true;
+                self.lost -= bytes;
+            }
             // What comes sooner than ever is rather the first transmission.
-            State::Resent if now.wrapping_sub(span.at) < least => {}
+            State::Resent if now.wrapping_sub(span.at) < least => found.resent = true,
             State::Resent | State::ResentPassed => {
+                found.resent = true;
                 if span.order.wrapping_sub(self.newest_order) as i32 > 0 {
                     self.newest_order = span.order;
                 }
@@ -332,6 +338,18 @@ impl<'p> Scoreboard<'p> {
         if next.is_after(covered) {
             self.lose_tail(slabs, covered, next);
         }
+    }
+
+    /// What counts as lost and was not sent again is only late.
+    pub(super) fn unlose(&mut self, now: u32) {
+        for span in self.spans.as_mut_slice() {
+            match span.state {
+                State::Lost => (span.state, span.at) = (State::Passed, now),
+                State::LostAgain => (span.state, span.at) = (State::ResentPassed, now),
+                _ => {}
+            }
+        }
+        self.lost = 0;
     }
 
     /// What is between the spans and SND.NXT is lost.

@@ -1,5 +1,10 @@
 //! What the sender does, in virtual time.
 
+mod goodput;
+mod line;
+mod receiver;
+mod world;
+
 use std::vec::Vec;
 
 use layer::Instant;
@@ -9,6 +14,21 @@ use testkit::with_pool;
 use super::*;
 
 const MSS: u32 = 1000;
+
+/// The stream: these bytes over and over. The length is prime, so that a shift shows.
+static PATTERN: [u8; 65_521] = {
+    let (mut bytes, mut at) = ([0; _], 0);
+    while at < 65_521 {
+        bytes[at] = (at ^ ((at >> 8) * 31)) as u8;
+        at += 1;
+    }
+    bytes
+};
+
+/// The byte at a position of the stream.
+fn pattern(position: u64) -> u8 {
+    PATTERN[(position % PATTERN.len() as u64) as usize]
+}
 
 fn ack_of(ack: Seq, window: u32) -> Ack<'static> {
     Ack { seq: Seq(1), ack, window, sack: &SackBlocks::NONE, echo: None, has_data: false }
@@ -76,7 +96,7 @@ fn a_lost_segment_is_sent_again_after_three_duplicates() {
             assert!(sender.in_recovery());
             let _ = sender.on_ack(at(200), &ack_of(sender.next(), 1 << 20));
             assert!(!sender.in_recovery());
-            assert_eq!(sender.cwnd(), 5000);
+            assert_eq!(sender.cwnd(), 7000);
         });
     }
 }

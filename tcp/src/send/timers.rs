@@ -112,7 +112,9 @@ impl Sender<'_> {
             self.timers.full_sized += 1;
         }
         if self.window > 0 {
-            if self.recovery.phase != Phase::Loss {
+            // What was reduced for a loss is not reduced again because what was sent again was lost too.
+            if !self.recovery.is_active() {
+                self.prepare_undo();
                 self.congestion.reduce(self.in_flight(), self.mss);
             }
             self.congestion.collapse(self.mss);
@@ -176,7 +178,7 @@ impl Sender<'_> {
             // Not a sign of congestion, but nothing of it is in flight, so it is not sent at once.
             self.lose_all(false);
             (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
-            self.congestion.idle(mss);
+            self.congestion.idle(1, 0, mss);
         }
     }
 }

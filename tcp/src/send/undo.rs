@@ -1,0 +1,90 @@
+//! What was taken for a loss and was none: the peer says that it got data twice (RFC 2883, RFC 3708), or the timestamp that it
+//! echoes is older than the retransmission (RFC 3522). Then the window is what it was (RFC 4015).
+
+use super::{Ack, Sender, recovery::Phase};
+use crate::Seq;
+
+/// How precise timestamps are at least, in microseconds (RFC 7323 5.4).
+const TICK: u32 = 1000;
+
+/// What the last reduction of the window can be undone with.
+#[derive(Debug)]
+pub(super) struct Undo {
+    is_possible: bool,
+    /// SND.UNA when the loss was found.
+    una: Seq,
+    /// How many bytes were sent again since, and are not known to have arrived twice.
+    resent: u32,
+    /// When the first of them was, in microseconds.
+    resent_at: Option<u32>,
+    /// The window and the threshold before.
+    window: u32,
+    threshold: u32,
+}
+
+impl Undo {
+    pub(super) fn new() -> Self {
+        let (una, resent_at) = (Seq(0), None);
+        Self { is_possible: false, una, resent: 0, resent_at, window: 0, threshold: 0 }
+    }
+
+    /// Data was sent again, at `now`, in microseconds.
+    pub(super) fn resent(&mut self, now: u32, bytes: u32) {
+        self.resent = self.resent.saturating_add(bytes);
+        self.resent_at = self.resent_at.or(Some(now));
+    }
+}
+
+impl Sender<'_> {
+    /// The window is about to be reduced.
+    pub(super) fn prepare_undo(&mut self) {
+        self.undo = Undo {
+            is_possible: true,
+            una: self.una,
+            resent: 0,
+            resent_at: None,
+            window: self.congestion.window,
+            threshold: self.congestion.threshold,
+        };
+    }
+
+    /// The first block says that data came twice, if it is about what is acknowledged, or part of the second one (RFC 2883
+    /// 4). Returns whether it does, and it may be so: not more came twice than was sent twice.
+    pub(super) fn read_duplicate(&mut self, ack: &Ack<'_>) -> bool {
+        let blocks = ack.sack.as_slice();
+        let Some(&(start, end)) = blocks.first() else { return false };
+        let within = |&(from, to): &(Seq, Seq)| !start.is_before(from) && !end.is_after(to);
+        let is_duplicate =
+            start.is_before(end) && (!end.is_after(self.una) || blocks.get(1).is_some_and(within));
+        let bytes = end - start;
+        if !is_duplicate || bytes > self.maybe_needless || end.is_after(self.next) {
+            return false;
+        }
+        self.maybe_needless -= bytes;
+        if !start.is_before(self.undo.una) {
+            self.undo.resent = self.undo.resent.saturating_sub(bytes);
+        }
+        self.recovery.duplicate_reported(self.una, self.next);
+        true
+    }
+
+    /// Undoes the last reduction, if it was for nothing. `new` bytes were acknowledged just now, `duplicate` says that the
+    /// peer got some twice.
+    pub(super) fn try_undo(&mut self, now: u32, ack: &Ack<'_>, new: u32, duplicate: bool) {
+        let Some(resent_at) = self.undo.resent_at.filter(|_| self.undo.is_possible) else { return };
+        let echo = ack.echo.map_or(0, |echo| u32::try_from(echo.as_micros()).unwrap_or(u32::MAX));
+        let original = new > 0
+            && self.recovery.is_active()
+            && echo >= now.wrapping_sub(resent_at).saturating_add(TICK);
+        if !(original || duplicate && self.undo.resent == 0) {
+            return;
+        }
+        self.undo.is_possible = false;
+        self.congestion.window = self.congestion.window.max(self.undo.window);
+        self.congestion.threshold = self.congestion.threshold.max(self.undo.threshold);
+        if self.recovery.is_active() {
+            self.recovery.phase = Phase::Open;
+            self.scoreboard.unlose(now);
+        }
+    }
+}
