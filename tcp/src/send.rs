@@ -3,6 +3,7 @@
 mod ack;
 mod buffer;
 mod output;
+mod probe;
 mod recovery;
 mod scoreboard;
 mod timers;
@@ -17,7 +18,8 @@ use layer::{Instant, Payload};
 use rt_regions::Slabs;
 
 use self::{
-    buffer::Buffer, recovery::Recovery, scoreboard::Scoreboard, timers::Timers, undo::Undo,
+    buffer::Buffer, probe::Probe, recovery::Recovery, scoreboard::Scoreboard, timers::Timers,
+    undo::Undo,
 };
 use crate::{
     SackBlocks, Seq,
@@ -115,6 +117,7 @@ pub(crate) struct Sender<'p> {
     congestion: Congestion,
     timers: Timers,
     undo: Undo,
+    probe: Probe,
     /// How many bytes were sent again, and how many of those may have been for nothing.
     retransmitted: u64,
     maybe_needless: u32,
@@ -160,6 +163,7 @@ impl<'p> Sender<'p> {
             congestion: Congestion::new(),
             timers: Timers::new(),
             undo: Undo::new(),
+            probe: Probe::new(),
             retransmitted: 0,
             maybe_needless: 0,
             has_sack: false,

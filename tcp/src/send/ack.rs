@@ -30,6 +30,7 @@ impl Sender<'_> {
         }
         if self.has_sack {
             let duplicate = self.read_duplicate(ack);
+            self.end_probe(duplicate);
             self.try_undo(time, ack, new, duplicate);
             self.read_sack(time, ack, &mut found);
         } else if new == 0 && !ack.has_data && same_window && self.outstanding() > 0 {
@@ -58,7 +59,10 @@ impl Sender<'_> {
             if self.outstanding() == 0 {
                 self.recovery.forget_duplicates();
             }
-        } else if self.timers.kind == Kind::Persist || self.window == 0 {
+        } else if found.bytes > 0 {
+            self.restart_probe(now);
+        }
+        if new == 0 && (self.timers.kind == Kind::Persist || self.window == 0) {
             // RFC 9293 3.8.6.1: a peer that answers probes keeps its connection.
             self.timers.progress(now);
         }

@@ -25,7 +25,10 @@ impl<'p> Sender<'p> {
         let most = most - most % self.mss;
         let (start, end) = match room {
             0 => None,
-            _ => self.lost_range(most).or_else(|| self.new_range(now, most)),
+            _ => self
+                .probe_range()
+                .or_else(|| self.lost_range(most))
+                .or_else(|| self.new_range(now, most)),
         }
         .or_else(|| {
             self.update_timer(now);
@@ -83,9 +86,9 @@ impl<'p> Sender<'p> {
         let usable = (self.una + self.window).distance(self.next).max(0) as u32;
         let mut length = unsent.min(usable).min(most);
         let mut fin = self.finished && length == unsent && usable > length;
-        if self.timers.probe && self.outstanding() == 0 {
+        if self.timers.window_probe && self.outstanding() == 0 {
             // RFC 9293 3.8.6.1, and RFC 1122 4.2.3.4 (4) if the window is small.
-            self.timers.probe = false;
+            self.timers.window_probe = false;
             length = unsent.min(usable.clamp(1, self.mss));
             let end = self.next + length;
             return Some((self.next, if length == 0 { end + 1 } else { end }));
@@ -128,7 +131,10 @@ impl<'p> Sender<'p> {
         }
         if start.is_before(self.next) {
             self.next = self.next.max(end);
-            self.scoreboard.resent(self.buffer.slabs(), end, time, self.next);
+            // What a probe sends again is not known to be lost.
+            if self.scoreboard.first_lost(self.una).is_some_and(|(lost, _)| lost == start) {
+                self.scoreboard.resent(self.buffer.slabs(), end, time, self.next);
+            }
             self.count_resent(time, start, end);
             if start == self.una && self.timers.kind == Kind::Retransmit {
                 self.restart_timer(now);
@@ -151,6 +157,7 @@ impl<'p> Sender<'p> {
             self.recovery.sent(end - start);
         }
         self.sent_at = now;
+        self.restart_probe(now);
     }
 }
 

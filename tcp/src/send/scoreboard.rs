@@ -82,7 +82,7 @@ impl<'p> Scoreboard<'p> {
     }
 
     /// Where the spans end.
-    fn end(&self, una: Seq) -> Seq {
+    pub(super) fn end(&self, una: Seq) -> Seq {
         self.spans.as_slice().last().map_or(una, |span| span.end)
     }
 
@@ -338,6 +338,23 @@ impl<'p> Scoreboard<'p> {
         if next.is_after(covered) {
             self.lose_tail(slabs, covered, next);
         }
+    }
+
+    /// What was sent again and has not arrived is lost again. Returns how many bytes that are.
+    pub(super) fn lose_resent(&mut self, una: Seq) -> u32 {
+        let (mut start, mut bytes) = (una, 0);
+        for span in self.spans.as_mut_slice() {
+            if let State::Resent | State::ResentPassed = span.state {
+                span.state = State::LostAgain;
+                bytes += span.end - start;
+            }
+            start = span.end;
+        }
+        if bytes > 0 {
+            self.lost += bytes;
+            self.lost_from = una;
+        }
+        bytes
     }
 
     /// What counts as lost and was not sent again is only late.

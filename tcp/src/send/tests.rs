@@ -103,7 +103,7 @@ fn a_lost_segment_is_sent_again_after_three_duplicates() {
 
 #[test]
 fn a_timeout_sends_one_segment_and_doubles() {
-    with_sender(true, |sender| {
+    with_sender(false, |sender| {
         sender.push(&&[7; 5000][..]);
         assert_eq!(sent(sender, at(0)).len(), 5);
         assert_eq!(sender.deadline(), Some(at(300)));

@@ -34,8 +34,10 @@ pub(super) struct Timers {
     /// Since when there was no progress.
     since: Instant,
     pub(super) user_timeout: Option<Duration>,
-    /// A probe is to be sent.
-    pub(super) probe: bool,
+    /// When a tail loss probe is due.
+    pub(super) probe: Option<Instant>,
+    /// A probe of the window is to be sent.
+    pub(super) window_probe: bool,
 }
 
 impl Timers {
@@ -48,12 +50,13 @@ impl Timers {
             full_sized: 0,
             since: Instant::ZERO,
             user_timeout: None,
-            probe: false,
+            probe: None,
+            window_probe: false,
         }
     }
 
     pub(super) fn stop(&mut self) {
-        (self.kind, self.probe) = (Kind::None, false);
+        (self.kind, self.probe, self.window_probe) = (Kind::None, None, false);
     }
 
     /// The peer took data, or answered a probe.
@@ -66,10 +69,7 @@ impl Sender<'_> {
     /// When [`on_deadline`](Self::on_deadline) has work to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let timer = (self.timers.kind != Kind::None).then_some(self.timers.at);
-        match (timer, self.timers.reordering) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        [timer, self.timers.reordering, self.timers.probe].into_iter().flatten().min()
     }
 
     /// Does what is due. [`next_segment`](Self::next_segment) is asked next.
@@ -84,8 +84,12 @@ impl Sender<'_> {
             }
         }
         if self.timers.kind == Kind::None || now < self.timers.at {
+            if self.timers.probe.is_some_and(|at| at <= now) {
+                self.probe_now(now);
+            }
             return Timeout::None;
         }
+        self.timers.probe = None;
         let given_up = match self.timers.user_timeout {
             Some(timeout) => now.since(self.timers.since) >= timeout,
             None => self.timers.expired >= MOST_EXPIRED,
@@ -98,7 +102,7 @@ impl Sender<'_> {
         // RFC 6298 5.5
         self.rtt.back_off();
         match self.timers.kind {
-            Kind::Persist if self.outstanding() == 0 => self.timers.probe = true,
+            Kind::Persist if self.outstanding() == 0 => self.timers.window_probe = true,
             Kind::Persist => self.lose_all(false),
             _ => self.expire(),
         }
@@ -120,6 +124,7 @@ impl Sender<'_> {
             self.congestion.collapse(self.mss);
         }
         (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
+        self.probe.end = None;
         // RFC 2018 8: a peer that drops what it had is not asked for it for ever.
         let forget = self.timers.expired > 1 || self.scoreboard.is_reneged();
         self.lose_all(forget);
@@ -139,10 +144,11 @@ impl Sender<'_> {
             self.timers.stop();
         } else {
             self.start(now, Kind::Retransmit);
+            self.restart_probe(now);
         }
     }
 
-    fn start(&mut self, now: Instant, kind: Kind) {
+    pub(super) fn start(&mut self, now: Instant, kind: Kind) {
         self.timers.kind = kind;
         self.timers.at = now + self.rtt.timeout();
         if let Some(timeout) = self.timers.user_timeout {

@@ -1,0 +1,106 @@
+//! Tail loss probes (RFC 8985 7): when nothing arrives for two round trips, one segment is sent, so that the peer says what
+//! it has, rather than that everything waits for the retransmission timer.
+
+use core::time::Duration;
+
+use layer::Instant;
+
+use super::{Sender, recovery::Phase, timers::Kind};
+use crate::Seq;
+
+/// How long a peer may wait with the acknowledgment of a single segment: Linux waits for 40 ms.
+const ACK_DELAY: Duration = Duration::from_millis(50);
+
+/// How late a machine may notice what arrived.
+const SLACK: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(super) struct Probe {
+    /// It is to be sent.
+    pub(super) pending: bool,
+    /// SND.NXT when it was sent, and whether it was data that had been sent before; until that is acknowledged there is no
+    /// other one.
+    pub(super) end: Option<(Seq, bool)>,
+}
+
+impl Probe {
+    pub(super) fn new() -> Self {
+        Self { pending: false, end: None }
+    }
+}
+
+impl Sender<'_> {
+    /// After how long without an answer a probe is sent (RFC 8985 7.2), if one may be.
+    pub(super) fn probe_timeout(&self) -> Option<Duration> {
+        let smoothed = Duration::from_micros(self.rtt.smoothed()?.into());
+        let fits = self.has_sack
+            && self.probe.end.is_none()
+            && match self.recovery.phase {
+                Phase::Open => self.scoreboard.is_empty(),
+                // RFC 8985 leaves this to the retransmission timer; here, what was sent again and lost again is sent a
+                // third time.
+                Phase::Recovery => true,
+                Phase::Loss => false,
+            };
+        let delay = if self.outstanding() > self.mss { Duration::ZERO } else { ACK_DELAY };
+        fits.then_some(2 * smoothed + SLACK + delay)
+    }
+
+    /// Something was sent, or arrived: the time for a probe begins anew.
+    pub(super) fn restart_probe(&mut self, now: Instant) {
+        self.timers.probe = match self.timers.kind {
+            Kind::Retransmit => self.probe_timeout().map(|timeout| now + timeout),
+            _ => None,
+        };
+    }
+
+    /// The time for a probe has come.
+    pub(super) fn probe_now(&mut self, now: Instant) {
+        // What was sent again and not answered for two round trips is lost, whatever else is.
+        if self.recovery.phase == Phase::Recovery && self.scoreboard.lose_resent(self.una) > 0 {
+            self.probe.end = Some((self.next, false));
+        } else {
+            self.probe.pending = true;
+        }
+        self.timers.probe = None;
+        self.start(now, Kind::Retransmit);
+    }
+
+    /// What the probe is (RFC 8985 7.3): new data if there is some, or else the last data in flight.
+    pub(super) fn probe_range(&mut self) -> Option<(Seq, Seq)> {
+        if !self.probe.pending {
+            return None;
+        }
+        self.probe.pending = false;
+        let covered = self.scoreboard.end(self.una);
+        if self.outstanding() == 0 {
+            return None;
+        }
+        let unsent = self.unsent() as u32;
+        let usable = (self.una + self.window).distance(self.next).max(0) as u32;
+        let length = unsent.min(self.mss);
+        let range = if length > 0 && length <= usable {
+            (self.next, self.next + length)
+        } else if covered.is_before(self.next) {
+            (covered + (self.next - covered).saturating_sub(self.mss), self.next)
+        } else {
+            return None;
+        };
+        self.probe.end = Some((range.1, range.0.is_before(self.next)));
+        Some(range)
+    }
+
+    /// `new` bytes were acknowledged, or the peer told of data that came twice (RFC 8985 7.4).
+    pub(super) fn end_probe(&mut self, duplicate: bool) {
+        let Some((end, resent)) = self.probe.end.filter(|&(end, _)| !self.una.is_before(end))
+        else {
+            return;
+        };
+        self.probe.end = None;
+        if resent && !duplicate && self.una.is_after(end) && self.recovery.phase == Phase::Open {
+            // The probe filled in for what was lost, which has to count as a loss.
+            self.congestion.reduce(self.outstanding(), self.mss);
+            self.congestion.window = self.congestion.threshold;
+        }
+    }
+}
