@@ -17,11 +17,11 @@ enum Algorithm {
 
 /// Which algorithm moves the congestion window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CongestionControl {
-    /// RFC 9438
+pub enum CongestionControl {
+    /// CUBIC (RFC 9438).
     #[default]
     Cubic,
-    /// RFC 5681
+    /// The one of RFC 5681 alone, whose window grows by a segment in each round trip.
     NewReno,
 }
 

@@ -11,7 +11,7 @@ use layer::{Instant, Payload};
 use network::Problem;
 
 use crate::{
-    Seq,
+    CongestionControl, Seq,
     receive::{Lent, Receiver},
     send::Sender,
     time_wait::Closed,
@@ -343,6 +343,11 @@ impl<'p> Connection<'p> {
     /// Nagle, RFC 9293 3.7.4).
     pub fn set_nodelay(&mut self, nodelay: bool) {
         self.send.set_nodelay(nodelay);
+    }
+
+    /// Chooses another algorithm for the congestion window, before anything is sent.
+    pub fn set_congestion_control(&mut self, control: CongestionControl) {
+        self.send.set_congestion_control(control);
     }
 
     /// Asks the peer whether it is still there when nothing came for `after`; nine times, 75 seconds apart, then the

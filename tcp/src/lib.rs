@@ -23,14 +23,21 @@ mod time_wait;
 mod tuple;
 mod wire;
 
+pub use congestion::CongestionControl;
 pub use connection::{Broken, Connection, Emitted, Events, Handshake, Local, State};
 pub use connections::{ConnectionStats, Connections};
+pub use cookie::Cookies;
 pub use error::BindError;
+pub use isn::InitialNumbers;
+pub use receive::{AckNeed, Arrival, Lent, Receiver};
 pub use segment::{Flags, MAX_SACK_BLOCKS, Options, SackBlocks, Segment, Timestamps};
 pub use seq::Seq;
 pub use stream::{ConnectError, Stream, StreamError};
+pub use time_wait::{Closed, TIME_WAIT, TimeWaitAnswer, TimeWaitEntry, TimeWaits};
 pub use tuple::Tuple;
-pub use wire::{HEADER_LEN, Header, HeaderBytes, MAX_HEADER_LEN, ParseError, TcpHeader, parse};
+pub use wire::{
+    HEADER_LEN, Header, HeaderBytes, MAX_HEADER_LEN, MAX_OPTIONS_LEN, ParseError, TcpHeader, parse,
+};
 
 pub use crate::layer::{Counters, Tcp};
 

@@ -281,11 +281,13 @@ impl<'p> Sender<'p> {
     }
 
     /// How many times in a row the retransmission timer expired.
+    #[cfg(test)]
     pub(crate) fn rto_count(&self) -> u32 {
         self.timers.expired
     }
 
     /// Whether lost data is being sent again.
+    #[cfg(test)]
     pub(crate) fn in_recovery(&self) -> bool {
         self.recovery.is_active()
     }
@@ -293,11 +295,6 @@ impl<'p> Sender<'p> {
     /// The congestion window in bytes.
     pub(crate) fn cwnd(&self) -> u32 {
         self.congestion.window
-    }
-
-    /// The slow start threshold in bytes.
-    pub(crate) fn ssthresh(&self) -> u32 {
-        self.congestion.threshold
     }
 
     /// The smoothed round-trip time.

@@ -20,7 +20,7 @@ use layer::{Instant, Payload};
 use rt_regions::Exhausted;
 
 use crate::{
-    Broken, Connections, State,
+    Broken, CongestionControl, Connections, State,
     connections::{Entry, Id},
     tuple::Tuple,
 };
@@ -147,6 +147,11 @@ impl Stream {
     /// RFC 9293 3.7.4).
     pub fn set_nodelay(&self, nodelay: bool) {
         self.change(|entry| entry.connection.set_nodelay(nodelay));
+    }
+
+    /// Chooses another algorithm for the congestion window, before anything is sent.
+    pub fn set_congestion_control(&self, control: CongestionControl) {
+        self.change(|entry| entry.connection.set_congestion_control(control));
     }
 
     /// Asks the peer whether it is still there when nothing came for so long (RFC 9293 3.8.4). `None`, the default, never

@@ -5,13 +5,17 @@ use core::time::Duration;
 use layer::Instant;
 
 use super::{Broken, Connection, Events, Owed, State};
-use crate::send::Timeout;
+use crate::{connection::start::DEFAULT_MSS, send::Timeout};
 
 /// The first time until a SYN is sent again (RFC 6298 2.1).
 pub(super) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection without an application stays in FIN-WAIT-2.
 pub(super) const FIN_WAIT_2: Duration = Duration::from_secs(60);
+
+/// What is tried first where large segments seem to vanish, in bytes without options: what fits the least MTU of IPv6,
+/// which tunnels carry.
+const SMALLER_MSS: u16 = 1220;
 
 /// How often a SYN is sent: for 127 seconds. RFC 9293 3.8.3 says three minutes at least for R2 of a SYN, in the sum of
 /// all timers.
@@ -69,6 +73,13 @@ impl Connection<'_> {
             self.close(Some(Broken::TimedOut));
             self.owed.set(Owed::RESET);
             return Events::CLOSED;
+        }
+        if self.send.black_hole_suspected() {
+            // Nothing says what the path carries, so what each path carries is tried (RFC 4821 7.7, RFC 9293 3.7.1).
+            let mss = if self.mss() > SMALLER_MSS { SMALLER_MSS } else { DEFAULT_MSS };
+            if mss < self.mss() {
+                self.set_path_mss(mss);
+            }
         }
         Events::default()
     }

@@ -64,11 +64,6 @@ impl HalfOpens {
         })
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Whether there is no room for one more.
     pub(crate) fn is_full(&self) -> bool {
         self.len == LIMIT

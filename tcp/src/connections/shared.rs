@@ -7,7 +7,7 @@ use core::{
     net::SocketAddr,
 };
 
-use layer::{Counter, Instant, KeyedHash, seed_for};
+use layer::{Instant, KeyedHash, seed_for};
 use rt_regions::{Exhausted, PAGE_SIZE, Slabs};
 use tasks::{TaskRef, Tasks};
 
@@ -187,10 +187,6 @@ impl Connections {
     /// The counters.
     pub fn stats(&self) -> Counters {
         self.counters.get()
-    }
-
-    pub(crate) fn visit(&self, visit: &mut dyn FnMut(Counter)) {
-        self.counters.get().visit(visit);
     }
 
     pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {

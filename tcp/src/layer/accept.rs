@@ -94,15 +94,14 @@ impl<I: Network> Tcp<I> {
             return Ok(());
         }
         let options = agreed(segment);
-        let answer;
-        if inner.half_open.is_full() {
+        let answer = if inner.half_open.is_full() {
             connections.count(|counters| counters.cookies_tx += 1);
             let clock = clock(now).wrapping_add(inner.ts_offset(tuple));
             let kept = Cookies::kept(&options);
             let value = Cookies::timestamp(clock, &kept);
             let [ours, peer] = [tuple.local(), tuple.remote()];
             let iss = inner.cookies.make(now, ours, peer, segment.seq, kept.mss);
-            answer = syn_ack(&inner, tuple, segment.seq, iss, &kept, mss, value);
+            syn_ack(&inner, tuple, segment.seq, iss, &kept, mss, value)
         } else {
             let [ours, peer] = [tuple.local(), tuple.remote()];
             let iss = match least {
@@ -113,8 +112,8 @@ impl<I: Network> Tcp<I> {
                 HalfOpen { tuple: *tuple, irs: segment.seq, iss, options, sent_at: now, tries: 1 };
             let hash = inner.hash.hash(tuple);
             inner.half_open.insert(hash, half_open);
-            answer = answer_to(&inner, now, &half_open, mss);
-        }
+            answer_to(&inner, now, &half_open, mss)
+        };
         drop(inner);
         self.send_control(now, tuple, &answer)
     }

@@ -43,9 +43,6 @@ const INLINE: usize = 2;
 /// How many bytes the blocks have: what size classes and runs of pages give.
 const BLOCKS: [usize; 5] = [496, 2032, 4096, 8192, 16_384];
 
-/// The most spans there are.
-pub(super) const MOST: usize = BLOCKS[BLOCKS.len() - 1] / size_of::<Span>();
-
 /// Spans one after the other.
 #[derive(Debug)]
 pub(super) struct Spans<'p> {
@@ -104,7 +101,7 @@ impl<'p> Spans<'p> {
     }
 
     /// Replaces the spans of `range` by those of `new`. Returns false, and does nothing, if there is no memory or there
-    /// would be more than [`MOST`].
+    /// would be more than the largest block holds.
     pub(super) fn splice(
         &mut self,
         slabs: &'p Slabs<'p>,
@@ -124,7 +121,7 @@ impl<'p> Spans<'p> {
         true
     }
 
-    /// Makes room for `more` spans. Returns false if there is no memory or there would be more than [`MOST`].
+    /// Makes room for `more` spans. Returns false if there is no memory or there would be more than the largest block holds.
     pub(super) fn reserve(&mut self, slabs: &'p Slabs<'p>, more: usize) -> bool {
         self.has_room(slabs, self.len() + more)
     }
