@@ -4,6 +4,8 @@
 
 pub use arp;
 pub use ethernet;
+#[cfg(feature = "http")]
+pub use http;
 pub use icmp;
 pub use ipv4;
 pub use layer;
@@ -12,6 +14,8 @@ pub use network;
 pub use rt;
 pub use rt_regions;
 pub use tasks;
+#[cfg(feature = "tcp")]
+pub use tcp;
 pub use udp;
 
 mod entry;
@@ -35,6 +39,8 @@ cfg_if::cfg_if! {
     }
 }
 
+#[cfg(all(feature = "tcp", any(feature = "unix", feature = "xen")))]
+pub use self::host::{TcpHost, host_with_tcp};
 #[cfg(any(feature = "unix", feature = "xen"))]
 pub use self::{
     host::{Host, host},

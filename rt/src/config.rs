@@ -86,7 +86,7 @@ rows! {
             config.offloads = value == "on";
             if config.offloads || value == "off" { Ok(()) } else { Err("") }
         };
-    "--clients" "=CIDR,...        whom we answer on UDP at all, 8 networks at most (everybody)",
+    "--clients" "=CIDR,...        whom we answer at all, 8 networks at most (everybody)",
         ParseNetworksError::EXPECTED, |config, value| {
             let networks = config.tower.clients.insert(Networks::default());
             if networks.set(value) { Ok(()) } else { Err("") }

@@ -357,7 +357,7 @@ impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
             service.configure(setup);
         }
         if setup.clients.is_some() {
-            self.clients = setup.clients.take();
+            self.clients = setup.clients;
         }
         if setup.counters_port.is_some() {
             match self.set_listing(setup.counters_port, &setup.counters_from) {
@@ -366,6 +366,8 @@ impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
             }
         }
         self.network.configure(setup);
+        // Transports below have theirs now.
+        setup.clients = None;
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

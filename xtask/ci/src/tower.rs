@@ -46,6 +46,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
         &[
             "arp",
             "ethernet",
+            "http",
             "icmp",
             "ipv4",
             "layer",
@@ -58,6 +59,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
             "rt-unix",
             "rt-xen",
             "tasks",
+            "tcp",
             "udp",
         ],
     ),
