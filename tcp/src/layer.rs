@@ -254,13 +254,13 @@ impl<I: Network> Tcp<I> {
 
 impl Connections {
     /// Wakes the tasks that wait for what has changed.
-    fn wake(&self, entry: &mut crate::connections::Entry, events: Events) {
-        if events.readable
+    pub(super) fn wake(&self, entry: &mut crate::connections::Entry, events: Events) {
+        if (events.readable || events.urgent || events.trouble)
             && let Some(reader) = entry.reader.take()
         {
             self.tasks.wake(reader);
         }
-        if (events.writable || events.established)
+        if (events.writable || events.established || events.trouble)
             && let Some(writer) = entry.writer.take()
         {
             self.tasks.wake(writer);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use layer::Instant;
 
-use super::{Broken, Connection, Owed, State, clock, timers};
+use super::{Broken, Connection, Events, Owed, State, clock, timers};
 use crate::{Flags, Segment, Seq, receive::AckNeed, send::Ack, time_wait::TIME_WAIT};
 
 /// Challenge ACKs, and answers to what is outside of the window, are sent no more often than this (RFC 5961 7).
@@ -13,49 +13,13 @@ const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a timestamp of the peer is compared with new ones (RFC 7323 5.5): 24 days.
 const TIMESTAMP_LIFE: Duration = Duration::from_secs(24 * 24 * 3600);
 
-/// What a segment, or a moment, has changed for the application.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Events {
-    /// There is more to read, or the peer has sent all.
-    pub readable: bool,
-    /// There is more room to send, or all that was sent is acknowledged.
-    pub writable: bool,
-    /// The handshake is done.
-    pub established: bool,
-    /// The connection is no more: [`broken`](Connection::broken) says why.
-    pub closed: bool,
-    /// The segment is not of this connection: its sender is to be told by a reset (RFC 9293 3.10.7.1).
-    pub reset: bool,
-}
-
-impl Events {
-    const NONE: Self =
-        Self { readable: false, writable: false, established: false, closed: false, reset: false };
-
-    /// Whoever waits for anything does not any more.
-    pub(super) const CLOSED: Self =
-        Self { closed: true, readable: true, writable: true, ..Self::NONE };
-
-    const RESET: Self = Self { reset: true, ..Self::NONE };
-
-    /// All that has changed by either.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            readable: self.readable || other.readable,
-            writable: self.writable || other.writable,
-            established: self.established || other.established,
-            closed: self.closed || other.closed,
-            reset: self.reset || other.reset,
-        }
-    }
-}
-
 impl Connection<'_> {
     /// Takes a segment of the peer, whose checksum is right.
     pub fn on_segment(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
         match self.state {
-            State::Closed => Events::NONE,
+            // RFC 9293 3.10.7.1.
+            State::Closed if segment.flags.contains(Flags::RST) => Events::NONE,
+            State::Closed => Events::RESET,
             State::SynSent => self.in_syn_sent(now, segment),
             _ => self.synchronized(now, segment),
         }
@@ -81,24 +45,24 @@ impl Connection<'_> {
         }
         self.irs = segment.seq;
         self.last_ack = segment.seq + 1;
+        // What our SYN has offered, which counted from a number that was not known yet.
+        let offered = self.receive.right_edge() - self.receive.next();
         self.receive.begin(segment.seq);
+        self.receive.advertised(offered);
         self.agree(now, &segment.options);
-        self.last_heard = now;
+        (self.last_heard, self.error) = (now, None);
         if !acknowledges {
             // Both open (RFC 9293 3.5, figure 7).
             self.state = State::SynReceived;
+            (self.timer, self.tries) = (None, 0);
             self.owed.set(Owed::SYN);
             return Events::NONE;
         }
-        let was_lost = self.tries > 1;
-        let rtt = match segment.options.timestamps {
-            Some(timestamps) => self.echoed(now, timestamps.echo),
-            None => None,
-        };
-        self.establish(now, segment, rtt, was_lost);
+        let rtt = self.handshake_rtt(now, segment);
+        // The window of a SYN is never shifted (RFC 7323 2.2).
+        self.establish(now, segment, 0, rtt, self.syn_was_lost);
         self.owed.set(Owed::ACK);
-        let data = Segment { seq: segment.seq + 1, flags: without_syn(flags), ..*segment };
-        let events = if data.is_empty() { Events::NONE } else { self.take_data(now, &data) };
+        let events = self.take_content(now, &without_syn(segment));
         Events { established: true, writable: true, ..events }
     }
 
@@ -107,17 +71,20 @@ impl Connection<'_> {
         // When both open, the SYN with an acknowledgment comes after one without (RFC 9293 3.5, figure 7).
         let in_syn_received = self.state == State::SynReceived;
         let is_syn = segment.flags.contains(Flags::SYN);
-        let trimmed;
+        let (trimmed, scale);
         let segment = if in_syn_received && is_syn && segment.seq == self.irs {
-            trimmed =
-                Segment { seq: segment.seq + 1, flags: without_syn(segment.flags), ..*segment };
-            if !trimmed.flags.contains(Flags::ACK) {
+            trimmed = without_syn(segment);
+            if !trimmed.flags.contains(Flags::ACK) && !trimmed.flags.contains(Flags::RST) {
                 // Our answer was lost.
+                self.syn_was_lost = true;
                 self.owed.set(Owed::SYN);
                 return Events::NONE;
             }
+            // The window of a SYN is never shifted (RFC 7323 2.2).
+            scale = 0;
             &trimmed
         } else {
+            scale = self.peer_scale;
             segment
         };
         let flags = segment.flags;
@@ -128,6 +95,17 @@ impl Connection<'_> {
         }
         if !self.is_acceptable(segment) {
             if !is_reset {
+                if self.state == State::TimeWait
+                    && flags.contains(Flags::FIN)
+                    && segment.seq + segment.len() == self.receive.next()
+                {
+                    // The peer has not got our acknowledgment of its FIN.
+                    self.wait(now);
+                }
+                if segment.seq.is_before(self.receive.next()) {
+                    // A duplicate, which is reported as one (RFC 2883 4).
+                    self.receive.on_data(now, segment.seq, segment.payload, false, 1);
+                }
                 self.challenge(now, segment.is_empty());
             }
             return Events::NONE;
@@ -148,30 +126,34 @@ impl Connection<'_> {
             if segment.ack != self.iss + 1 {
                 return Events::RESET;
             }
-            let was_lost = self.tries > 1;
-            let rtt = segment.options.timestamps.and_then(|t| self.echoed(now, t.echo));
-            self.establish(now, segment, rtt, was_lost);
+            let rtt = self.handshake_rtt(now, segment);
+            self.establish(now, segment, scale, rtt, self.syn_was_lost);
             (events.established, events.writable) = (true, true);
         }
-        if segment.ack.is_after(self.send.next())
-            || segment.ack.distance(self.send.una())
-                < -i64::from(self.max_window).min(i64::from(i32::MAX)) as i32
-        {
-            // RFC 5961 5.2. What acknowledges more than was sent is no better.
+        if !self.is_plausible(segment.ack) {
             self.challenge(now, segment.is_empty());
             return events;
         }
-        self.last_heard = now;
-        self.probed_ack();
+        (self.last_heard, self.error, self.tries) = (now, None, 0);
         self.remember_timestamp(now, segment);
-        events = events.and(self.take_ack(now, segment));
-        if flags.contains(Flags::URG) && !self.receive.fin_received() {
-            self.take_urgent(segment);
-        }
-        if !segment.payload.is_empty() || flags.contains(Flags::FIN) {
-            events = events.and(self.take_data(now, segment));
-        }
-        events
+        events = events.and(self.take_ack(now, segment, scale));
+        events.and(self.take_content(now, segment))
+    }
+
+    /// Whether an acknowledgment can be of this connection: of nothing that was not sent (RFC 9293 3.10.7.4), and of
+    /// nothing that is older than the peer's largest window (RFC 5961 5.2).
+    fn is_plausible(&self, ack: Seq) -> bool {
+        let oldest = i64::from(self.max_window).min(i32::MAX.into());
+        !ack.is_after(self.send.next()) && i64::from(ack.distance(self.send.una())) >= -oldest
+    }
+
+    /// Takes what a segment has besides its acknowledgment: urgent pointer, data, FIN.
+    fn take_content(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
+        let is_urgent = segment.flags.contains(Flags::URG)
+            && !self.receive.fin_received()
+            && self.take_urgent(segment);
+        let events = if segment.is_empty() { Events::NONE } else { self.take_data(now, segment) };
+        Events { urgent: is_urgent, ..events }
     }
 
     /// Whether the timestamp shows that the segment is an old duplicate (RFC 7323 5.3 R1).
@@ -190,17 +172,19 @@ impl Connection<'_> {
     fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
         let (next, edge) = (self.receive.next(), self.receive.right_edge());
         let (first, length) = (segment.seq, segment.len());
+        let starts_inside = !first.is_before(next) && first.is_before(edge);
+        // While the window is closed, what begins where it is due is looked at: acknowledgments, urgent pointers and
+        // resets are taken (MUST-66).
+        if starts_inside || first == next {
+            return true;
+        }
         if length == 0 {
-            return first == next || !first.is_before(next) && first.is_before(edge);
+            // A peer that has filled the window, of which something was lost, acknowledges from here: without that, what
+            // we send would not be acknowledged until what was lost has come.
+            return first == edge && !segment.flags.contains(Flags::RST);
         }
         let last = first + (length - 1);
-        // While the window is closed, acknowledgments and resets are taken nevertheless (RFC 9293 3.10.7.4).
-        let starts_inside = !first.is_before(next) && first.is_before(edge);
-        let ends_inside = !last.is_before(next) && last.is_before(edge);
-        starts_inside
-            || ends_inside
-            || first.is_before(next) && !last.is_before(edge) && next != edge
-            || first == next && next == edge
+        first.is_before(next) && !last.is_before(next) && next != edge
     }
 
     /// RFC 5961 3.2.
@@ -213,7 +197,6 @@ impl Connection<'_> {
             State::SynReceived => Some(Broken::Refused),
             // All was said.
             State::TimeWait => None,
-            State::Closing | State::LastAck if self.send.is_empty() => None,
             _ => Some(Broken::Reset),
         };
         self.close(broken);
@@ -246,18 +229,16 @@ impl Connection<'_> {
     }
 
     /// How long ago we sent the timestamp that the peer echoes; none if we cannot have sent it.
-    fn echoed(&self, now: Instant, echo: u32) -> Option<Duration> {
+    pub(super) fn echoed(&self, now: Instant, echo: u32) -> Option<Duration> {
         let sent = echo.wrapping_sub(self.ts_offset);
         let age = clock(now).wrapping_sub(sent);
         // No answer takes as long as half an hour.
         (echo != 0 && age < 1 << 21).then(|| Duration::from_millis(age.into()))
     }
 
-    fn take_ack(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
-        let mut window = u32::from(segment.window) << self.peer_scale;
-        if segment.flags.contains(Flags::SYN) {
-            window = segment.window.into();
-        }
+    /// Takes the acknowledgment of a segment, whose window is shifted by `scale` bits.
+    fn take_ack(&mut self, now: Instant, segment: &Segment<'_>, scale: u8) -> Events {
+        let window = u32::from(segment.window) << scale;
         self.max_window = self.max_window.max(window);
         let timestamps = segment.options.timestamps.filter(|_| self.has_timestamps);
         let ack = Ack {
@@ -294,11 +275,15 @@ impl Connection<'_> {
         events
     }
 
-    fn take_urgent(&mut self, segment: &Segment<'_>) {
+    /// Takes an urgent pointer, which never goes back; returns whether it says anything new.
+    fn take_urgent(&mut self, segment: &Segment<'_>) -> bool {
         let end = segment.seq + u32::from(segment.urgent);
-        if self.peer_urgent.is_none_or(|known| end.is_after(known)) {
+        let is_new = end.is_after(self.first_unread())
+            && self.peer_urgent.is_none_or(|known| end.is_after(known));
+        if is_new {
             self.peer_urgent = Some(end);
         }
+        is_new
     }
 
     fn take_data(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
@@ -340,14 +325,14 @@ impl Connection<'_> {
         self.state = State::TimeWait;
         self.timer = Some(now + TIME_WAIT);
     }
-
-    /// The peer is still there.
-    fn probed_ack(&mut self) {
-        self.tries = 0;
-    }
 }
 
-/// These flags without SYN.
-fn without_syn(flags: Flags) -> Flags {
-    Flags(flags.0 & !Flags::SYN.0)
+/// What follows the SYN of a segment.
+fn without_syn<'a>(segment: &Segment<'a>) -> Segment<'a> {
+    Segment {
+        seq: segment.seq + 1,
+        flags: Flags(segment.flags.0 & !Flags::SYN.0),
+        urgent: segment.urgent.saturating_sub(1),
+        ..*segment
+    }
 }

@@ -2,8 +2,8 @@
 
 use layer::Instant;
 
-use super::{Connection, Owed, State, start::Local, timers};
-use crate::{Flags, Options, SackBlocks, Seq, Timestamps};
+use super::{Connection, Owed, State, timers};
+use crate::{Flags, Options, SackBlocks, Seq, Timestamps, send::ToSend};
 
 /// A segment to be sent, whose ports somebody else knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,49 +49,44 @@ impl Connection<'_> {
         if !self.is_established() {
             return None;
         }
+        let must_ack = self.receive.must_ack_now() || self.owed.has(Owed::ACK);
         // An acknowledgment of what came out of order has the blocks, for which data leaves no room.
-        if self.receive.must_ack_now() && !self.receive.sack_blocks(1).is_empty() && self.has_sack {
+        if must_ack && self.has_sack && !self.receive.sack_blocks(1).is_empty() {
             return Some(self.acknowledgment(now));
         }
         let ack = self.receive.next();
         let window = self.window();
-        let mss = self.data_mss();
+        let mss = self.data_mss() as usize;
         let options = self.usual_options(now);
         let (scale, urgent) = (self.our_scale, self.our_urgent);
-        let (seq, most) = (self.send.next(), most.max(mss as usize));
+        let seq = self.send.next();
+        // A pointer counts from the number of its segment: a segment that has one is not cut by others.
+        let most = if urgent.is_some() { mss } else { most.max(mss) };
         let segment = match self.send.next_segment(now, most, room) {
             Some(segment) => segment,
-            None if !self.receive.must_ack_now() && !self.owed.has(Owed::ACK) => return None,
-            None => {
-                self.owed.take(Owed::ACK);
-                self.receive.advertised(u32::from(window) << scale);
-                self.last_ack = ack;
-                return Some(Emitted { options, ..bare(seq, ack, Flags::ACK, window) });
-            }
+            None if !must_ack && !self.owed.has(Owed::URGENT) => return None,
+            None => ToSend { seq, data: (&[], &[]), fin: false, push: false, segment_size: 0 },
         };
-        self.owed.take(Owed::ACK);
+        self.owed.take(Owed::ACK | Owed::URGENT);
         self.receive.advertised(u32::from(window) << scale);
         self.last_ack = ack;
         let mut flags = Flags::ACK;
         if segment.fin {
             flags = flags.with(Flags::FIN);
         }
-        if segment.push {
+        if segment.push && !segment.data.0.is_empty() {
             flags = flags.with(Flags::PSH);
         }
-        let mut pointer = 0;
-        if let Some(urgent) = urgent
-            && urgent.is_after(segment.seq)
-        {
+        let urgent = pointer(urgent, segment.seq);
+        if urgent > 0 {
             flags = flags.with(Flags::URG);
-            pointer = (urgent - segment.seq).min(u16::MAX.into()) as u16;
         }
         Some(Emitted {
             seq: segment.seq,
             ack,
             flags,
             window,
-            urgent: pointer,
+            urgent,
             options,
             data: segment.data,
             segment_size: segment.segment_size,
@@ -108,9 +103,11 @@ impl Connection<'_> {
         let ack = self.receive.next();
         self.receive.advertised(u32::from(window) << self.our_scale);
         self.last_ack = ack;
-        self.owed.take(Owed::ACK);
+        self.owed.take(Owed::ACK | Owed::URGENT);
         let seq = self.send.next();
-        Emitted { options, ..bare(seq, ack, Flags::ACK, window) }
+        let urgent = pointer(self.our_urgent, seq);
+        let flags = if urgent > 0 { Flags::ACK.with(Flags::URG) } else { Flags::ACK };
+        Emitted { options, urgent, ..bare(seq, ack, flags, window) }
     }
 
     /// What is owed beside data.
@@ -118,10 +115,15 @@ impl Connection<'_> {
         if self.owed.take(Owed::RESET) {
             self.owed = Owed::default();
             let flags = Flags::RST.with(Flags::ACK);
-            return Some(bare(self.send.next(), self.receive.next(), flags, 0));
+            let options = self.usual_options(now);
+            let reset = bare(self.send.next(), self.receive.next(), flags, 0);
+            return Some(Emitted { options, ..reset });
         }
         if self.owed.take(Owed::SYN) {
             return Some(self.syn(now));
+        }
+        if self.state == State::SynReceived && self.owed.take(Owed::ACK) {
+            return Some(self.acknowledgment(now));
         }
         if !self.is_established() {
             self.owed = Owed::default();
@@ -133,45 +135,35 @@ impl Connection<'_> {
             probe.seq = Seq(self.send.una().0.wrapping_sub(1));
             return Some(probe);
         }
-        // It goes with data if there is any, unless the blocks say something.
-        if !self.receive.sack_blocks(1).is_empty() || self.send.unsent() == 0 {
-            return self.owed.take(Owed::ACK).then(|| self.acknowledgment(now));
-        }
         None
     }
 
     /// Our SYN, which acknowledges the peer's if it has come.
     fn syn(&mut self, now: Instant) -> Emitted<'static> {
         let answers = self.state == State::SynReceived;
-        let local = Local {
-            iss: self.iss,
-            ts_offset: self.ts_offset,
-            path_mss: self.path_mss,
-            send_limit: 0,
-            receive_limit: 0,
-        };
-        let mut options = Options {
-            mss: Some(local.path_mss),
-            window_scale: Some(self.our_scale),
+        let has_scale = !answers || self.our_scale > 0 || self.peer_scale > 0;
+        let timestamps = self.has_timestamps.then(|| {
+            let echo = if answers { self.ts_recent } else { 0 };
+            Timestamps { value: self.timestamp(now), echo }
+        });
+        let options = Options {
+            mss: Some(self.path_mss),
+            window_scale: has_scale.then_some(self.our_scale),
             sack_permitted: self.has_sack,
-            timestamps: None,
+            timestamps,
             sack: SackBlocks::NONE,
         };
-        if answers && self.our_scale == 0 && self.peer_scale == 0 {
-            options.window_scale = None;
+        // It runs already if the peer's SYN came again.
+        if self.timer.is_none() {
+            self.timer = Some(now + self.syn_timeout());
+            self.tries = self.tries.saturating_add(1);
         }
-        if self.has_timestamps {
-            let echo = if answers { self.ts_recent } else { 0 };
-            options.timestamps = Some(Timestamps { value: self.timestamp(now), echo });
-        }
-        self.timer = Some(now + self.syn_timeout());
-        self.tries = self.tries.saturating_add(1);
         // The window of a SYN is not shifted (RFC 7323 2.2).
         let window = self.receive.window().min(u16::MAX.into());
         let flags = if answers { Flags::SYN.with(Flags::ACK) } else { Flags::SYN };
         let ack = if answers { self.receive.next() } else { Seq(0) };
         self.receive.advertised(window);
-        Emitted { options, ..bare(local.iss, ack, flags, window as u16) }
+        Emitted { options, ..bare(self.iss, ack, flags, window as u16) }
     }
 
     /// The window to be announced, as it is in the header.
@@ -208,6 +200,12 @@ impl Connection<'_> {
             .is_empty()
             .then(|| self.last_heard + after + timers::KEEPALIVE_INTERVAL * u32::from(self.tries))
     }
+}
+
+/// The urgent pointer of a segment with the number `seq`: 0 if nothing after it is urgent. What is too far for the
+/// field is said by a later one.
+fn pointer(urgent: Option<Seq>, seq: Seq) -> u16 {
+    urgent.map_or(0, |end| end.distance(seq).clamp(0, u16::MAX.into()) as u16)
 }
 
 /// A segment without data and options.

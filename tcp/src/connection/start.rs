@@ -94,7 +94,8 @@ impl<'p> Connection<'p> {
         let mut connection = Self::empty(now, local, handshake.irs, buffers);
         connection.receive.advertised(local.first_window().into());
         connection.agree(now, &handshake.options);
-        connection.establish(now, segment, handshake.rtt, handshake.was_lost);
+        let scale = connection.peer_scale;
+        connection.establish(now, segment, scale, handshake.rtt, handshake.was_lost);
         connection
     }
 
@@ -107,6 +108,7 @@ impl<'p> Connection<'p> {
             peer_scale: 0,
             our_scale: local.scale(),
             tries: 0,
+            syn_was_lost: false,
             is_orphan: false,
             peer_mss: DEFAULT_MSS,
             path_mss: local.path_mss,
@@ -125,6 +127,8 @@ impl<'p> Connection<'p> {
             last_heard: now,
             last_challenge: None,
             keepalive: None,
+            orphan_una: local.iss,
+            error: None,
             broken: None,
             received: 0,
             sent: 0,
@@ -146,19 +150,18 @@ impl<'p> Connection<'p> {
         self.receive.set_window_shift(self.our_scale);
     }
 
-    /// The connection is established by `segment`, which acknowledges our SYN.
+    /// The connection is established by `segment`, which acknowledges our SYN; its window is shifted by `scale` bits.
     pub(super) fn establish(
         &mut self,
         now: Instant,
         segment: &Segment<'_>,
+        scale: u8,
         rtt: Option<Duration>,
         was_lost: bool,
     ) {
         self.state = if self.send.is_finished() { State::FinWait1 } else { State::Established };
         (self.timer, self.tries) = (None, 0);
-        // The window of a SYN is never shifted (RFC 7323 2.2).
-        let is_syn = segment.flags.contains(crate::Flags::SYN);
-        let window = u32::from(segment.window) << if is_syn { 0 } else { self.peer_scale };
+        let window = u32::from(segment.window) << scale;
         self.max_window = window;
         let mss = self.data_mss();
         let (has_sack, has_timestamps) = (self.has_sack, self.has_timestamps);
@@ -170,7 +173,19 @@ impl<'p> Connection<'p> {
         }
     }
 
-    /// When the SYN was sent for the first time and how often, from which the time until it is sent again follows.
+    /// How long our SYN took to be acknowledged, if it was sent only once (RFC 6298 3, Karn's algorithm), or if a timestamp
+    /// tells which one it was.
+    pub(super) fn handshake_rtt(&self, now: Instant, segment: &Segment<'_>) -> Option<Duration> {
+        if !self.syn_was_lost
+            && let Some(timer) = self.timer
+        {
+            return timers::FIRST_TIMEOUT.checked_sub(timer.since(now));
+        }
+        let timestamps = segment.options.timestamps.filter(|_| self.has_timestamps)?;
+        self.echoed(now, timestamps.echo)
+    }
+
+    /// How long it takes until a SYN is sent again that was sent `tries` times before.
     pub(super) fn syn_timeout(&self) -> Duration {
         timers::FIRST_TIMEOUT * (1 << self.tries.min(6))
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use layer::Instant;
 
-use super::{Broken, Connection, Events, Owed, State};
+use super::{Connection, Events, Owed, State, trouble::R1};
 use crate::{connection::start::DEFAULT_MSS, send::Timeout};
 
 /// The first time until a SYN is sent again (RFC 6298 2.1).
@@ -17,12 +17,13 @@ pub(super) const FIN_WAIT_2: Duration = Duration::from_secs(60);
 /// which tunnels carry.
 const SMALLER_MSS: u16 = 1220;
 
-/// How often a SYN is sent: for 127 seconds. RFC 9293 3.8.3 says three minutes at least for R2 of a SYN, in the sum of
-/// all timers.
-const SYN_TRIES: u8 = 8;
+/// How long a connection without an application may go without an acknowledgment of something new. RFC 9293 3.8.3 asks
+/// for 100 seconds at least (SHLD-11).
+pub(super) const ORPHAN_PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often the answer to a SYN is sent.
-const SYN_ACK_TRIES: u8 = 6;
+/// How often a SYN is sent. The last time is 127 seconds after the first, and 191 seconds after it the connection ends:
+/// R2 of a SYN is three minutes at least (RFC 9293 3.8.3, MUST-23).
+const SYN_TRIES: u8 = 8;
 
 /// How long a probe of keepalive may take before the next one is sent.
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(75);
@@ -33,33 +34,17 @@ const KEEPALIVE_PROBES: u8 = 9;
 impl Connection<'_> {
     /// Does what is due at [`deadline`](Self::deadline). It may be called at any time.
     pub fn on_deadline(&mut self, now: Instant) -> Events {
+        let mut events = Events::default();
         if self.timer.is_some_and(|timer| timer <= now) {
             self.timer = None;
-            match self.state {
-                State::SynSent | State::SynReceived => {
-                    let tries =
-                        if self.state == State::SynSent { SYN_TRIES } else { SYN_ACK_TRIES };
-                    if self.tries >= tries {
-                        self.close(Some(Broken::TimedOut));
-                        return Events::CLOSED;
-                    }
-                    self.owed.set(Owed::SYN);
-                }
-                // FIN-WAIT-2 of an application that is gone, and TIME-WAIT.
-                _ => {
-                    self.close(None);
-                    return Events::CLOSED;
-                }
-            }
+            events = self.on_timer(now);
         }
         if !self.is_established() {
-            return Events::default();
+            return events;
         }
         if self.keepalive_is_due(now) {
             if self.tries >= KEEPALIVE_PROBES {
-                self.close(Some(Broken::TimedOut));
-                self.owed.set(Owed::RESET);
-                return Events::CLOSED;
+                return self.time_out();
             }
             self.tries += 1;
             self.owed.set(Owed::PROBE);
@@ -67,12 +52,14 @@ impl Connection<'_> {
         if self.receive.ack_deadline().is_some_and(|deadline| deadline <= now) {
             self.owed.set(Owed::ACK);
         }
-        if self.send.deadline().is_some_and(|deadline| deadline <= now)
-            && self.send.on_deadline(now) == Timeout::GiveUp
-        {
-            self.close(Some(Broken::TimedOut));
-            self.owed.set(Owed::RESET);
-            return Events::CLOSED;
+        if self.send.deadline().is_some_and(|deadline| deadline <= now) {
+            let before = self.send.rto_count();
+            if self.send.on_deadline(now) == Timeout::GiveUp {
+                return self.time_out();
+            }
+            if before < R1 && self.send.rto_count() >= R1 {
+                events = events.and(Events::TROUBLE);
+            }
         }
         if self.send.black_hole_suspected() {
             // Nothing says what the path carries, so what each path carries is tried (RFC 4821 7.7, RFC 9293 3.7.1).
@@ -81,7 +68,31 @@ impl Connection<'_> {
                 self.set_path_mss(mss);
             }
         }
-        Events::default()
+        events
+    }
+
+    fn on_timer(&mut self, now: Instant) -> Events {
+        match self.state {
+            State::SynSent | State::SynReceived => {
+                if self.tries >= SYN_TRIES {
+                    return self.time_out();
+                }
+                self.syn_was_lost = true;
+                self.owed.set(Owed::SYN);
+                if u32::from(self.tries) == R1 { Events::TROUBLE } else { Events::default() }
+            }
+            State::FinWait2 | State::TimeWait => {
+                self.close(None);
+                Events::CLOSED
+            }
+            // An orphan.
+            _ if self.orphan_una == self.send.una() => self.time_out(),
+            _ => {
+                self.orphan_una = self.send.una();
+                self.timer = Some(now + ORPHAN_PATIENCE);
+                Events::default()
+            }
+        }
     }
 
     fn keepalive_is_due(&self, now: Instant) -> bool {

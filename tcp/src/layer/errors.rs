@@ -34,12 +34,8 @@ impl<I: Network> Tcp<I> {
             if let Problem::TooBig(_) = error.problem {
                 entry.connection.set_path_mss(mss);
             } else {
-                entry.connection.on_error(error.problem);
-                if entry.connection.broken().is_some()
-                    && let Some(writer) = entry.writer.take()
-                {
-                    connections.tasks.wake(writer);
-                }
+                let events = entry.connection.on_error(error.problem);
+                connections.wake(entry, events);
             }
         }
         inner.table.queue(id);

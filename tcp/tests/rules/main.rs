@@ -1,0 +1,12 @@
+//! The rules of TCP, as scripts: segments come in, segments and what an application sees come out, at moments that the
+//! scripts choose. RFC 9293 unless a test names another one.
+
+mod host;
+mod script;
+mod states;
+mod text;
+
+mod closing;
+mod opening;
+mod resets;
+mod sequence;
