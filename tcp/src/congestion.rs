@@ -2,8 +2,10 @@
 
 mod cubic;
 mod new_reno;
+mod slow_start;
 
-use self::{cubic::Cubic, new_reno::NewReno};
+use self::{cubic::Cubic, new_reno::NewReno, slow_start::SlowStart};
+use crate::Seq;
 
 /// The most bytes a congestion window has.
 const MAX_WINDOW: u32 = 1 << 30;
@@ -11,6 +13,8 @@ const MAX_WINDOW: u32 = 1 << 30;
 /// What moves the congestion window.
 #[derive(Clone, Copy, Debug)]
 enum Algorithm {
+    /// The first slow start, and what comes after it.
+    SlowStart(SlowStart, CongestionControl),
     Cubic(Cubic),
     NewReno(NewReno),
 }
@@ -40,18 +44,34 @@ pub(crate) fn initial_window(mss: u32) -> u32 {
     (10 * mss).min((2 * mss).max(14_600))
 }
 
+/// What an acknowledgment says that makes the window grow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth {
+    /// How many bytes were delivered.
+    pub(crate) bytes: u32,
+    pub(crate) mss: u32,
+    /// The time and the smoothed round-trip time in milliseconds.
+    pub(crate) now: u32,
+    pub(crate) rtt: u32,
+    /// A sample of the round-trip time in microseconds.
+    pub(crate) sample: Option<u32>,
+    /// SND.UNA and SND.NXT
+    pub(crate) una: Seq,
+    pub(crate) next: Seq,
+}
+
 impl Congestion {
     /// The window of a new connection.
-    pub(crate) const fn new() -> Self {
-        Self { window: 0, threshold: u32::MAX, algorithm: Algorithm::Cubic(Cubic::new()) }
+    pub(crate) const fn new(first: Seq) -> Self {
+        let algorithm = Algorithm::SlowStart(SlowStart::new(first), CongestionControl::Cubic);
+        Self { window: 0, threshold: u32::MAX, algorithm }
     }
 
-    /// Another algorithm, which knows nothing yet.
+    /// Another algorithm, before anything is sent.
     pub(crate) fn set_algorithm(&mut self, control: CongestionControl) {
-        self.algorithm = match control {
-            CongestionControl::Cubic => Algorithm::Cubic(Cubic::new()),
-            CongestionControl::NewReno => Algorithm::NewReno(NewReno::new()),
-        };
+        if let Algorithm::SlowStart(_, then) = &mut self.algorithm {
+            *then = control;
+        }
     }
 
     /// The connection is established; the initial window is one segment if the SYN was lost (RFC 5681 3.1).
@@ -64,30 +84,52 @@ impl Congestion {
         self.window < self.threshold
     }
 
-    /// `bytes` were delivered while the window was what limited the sender, and nothing was lost. `now` and `rtt` are in
-    /// milliseconds.
-    pub(crate) fn delivered(&mut self, now: u32, rtt: u32, bytes: u32, mss: u32) {
-        let mut rest = bytes;
+    /// Data was delivered while the window was what limited the sender, and nothing was lost.
+    pub(crate) fn delivered(&mut self, growth: &Growth) {
+        let mut rest = growth.bytes;
         if self.in_slow_start() {
-            // RFC 3465: counts bytes, so that split acknowledgments gain nothing.
-            let step = rest.min(self.threshold - self.window);
-            self.window += step;
+            let mut step = rest.min(self.threshold - self.window);
             rest -= step;
+            if let Algorithm::SlowStart(start, _) = &mut self.algorithm {
+                let over = start.acked(growth.una, growth.next, growth.sample);
+                step = start.grow(step);
+                if over {
+                    (self.threshold, rest) = (self.window + step, 0);
+                }
+            }
+            // RFC 3465: counts bytes, so that split acknowledgments gain nothing.
+            self.window += step;
         }
         if rest > 0 {
-            self.window = match &mut self.algorithm {
-                Algorithm::Cubic(cubic) => cubic.avoid(now, rtt, self.window, rest, mss),
-                Algorithm::NewReno(reno) => reno.avoid(self.window, rest, mss),
+            let Growth { now, rtt, mss, .. } = *growth;
+            let window = self.window;
+            self.window = match self.avoidance() {
+                Algorithm::Cubic(cubic) => cubic.avoid(now, rtt, window, rest, mss),
+                Algorithm::NewReno(reno) => reno.avoid(window, rest, mss),
+                Algorithm::SlowStart(..) => window,
             };
         }
         self.window = self.window.min(MAX_WINDOW);
     }
 
+    /// The algorithm after the first slow start.
+    fn avoidance(&mut self) -> &mut Algorithm {
+        if let Algorithm::SlowStart(_, then) = self.algorithm {
+            self.algorithm = match then {
+                CongestionControl::Cubic => Algorithm::Cubic(Cubic::new()),
+                CongestionControl::NewReno => Algorithm::NewReno(NewReno::new()),
+            };
+        }
+        &mut self.algorithm
+    }
+
     /// A loss was found: the threshold falls (RFC 5681 3.1 (4)). `in_flight` is how many bytes were outstanding.
     pub(crate) fn reduce(&mut self, in_flight: u32, mss: u32) {
-        self.threshold = match &mut self.algorithm {
-            Algorithm::Cubic(cubic) => cubic.reduced(self.window, mss),
-            Algorithm::NewReno(reno) => reno.reduced(self.window.min(in_flight), mss),
+        let window = self.window;
+        self.threshold = match self.avoidance() {
+            Algorithm::Cubic(cubic) => cubic.reduced(window, mss),
+            Algorithm::NewReno(reno) => reno.reduced(window.min(in_flight), mss),
+            Algorithm::SlowStart(..) => self.threshold,
         };
     }
 

@@ -160,7 +160,7 @@ impl<'p> Sender<'p> {
             scoreboard: Scoreboard::new(),
             recovery: Recovery::new(first),
             rtt: Rtt::new(),
-            congestion: Congestion::new(),
+            congestion: Congestion::new(first),
             timers: Timers::new(),
             undo: Undo::new(),
             probe: Probe::new(),
@@ -277,13 +277,13 @@ impl<'p> Sender<'p> {
 
     /// After how long without progress the connection ends (RFC 9293 3.9.1). `None`: after 15 retransmissions.
     pub(crate) fn set_user_timeout(&mut self, timeout: Option<Duration>) {
-        self.timers.user_timeout = timeout;
+        self.timers.set_user_timeout(timeout);
     }
 
     /// How many times in a row the retransmission timer expired.
     #[cfg(test)]
     pub(crate) fn rto_count(&self) -> u32 {
-        self.timers.expired
+        self.timers.expired()
     }
 
     /// Whether lost data is being sent again.

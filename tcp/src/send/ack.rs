@@ -1,9 +1,16 @@
 //! What an acknowledgment changes.
 
+use core::time::Duration;
+
 use layer::Instant;
 
+use crate::congestion::Growth;
+
 use super::{
-    Ack, Acked, Sender, micros, millis, recovery::Phase, scoreboard::Delivered, timers::Kind,
+    Ack, Acked, Sender, micros, millis,
+    recovery::Phase,
+    scoreboard::Delivered,
+    timers::{Alarm, Kind},
 };
 
 /// How many duplicate acknowledgments mean a loss (RFC 5681 3.2).
@@ -30,9 +37,11 @@ impl Sender<'_> {
         }
         if self.has_sack {
             let duplicate = self.read_duplicate(ack);
-            self.end_probe(duplicate);
-            self.try_undo(time, ack, new, duplicate);
             self.read_sack(time, ack, &mut found);
+            if found.bytes > 0 || duplicate {
+                self.end_probe(duplicate);
+            }
+            self.try_undo(time, ack, new, duplicate);
         } else if new == 0 && !ack.has_data && same_window && self.outstanding() > 0 {
             found.bytes += self.recovery.duplicate(self.mss, self.outstanding());
         }
@@ -49,8 +58,15 @@ impl Sender<'_> {
                 Phase::Loss => found.bytes.min(2 * self.mss),
                 Phase::Recovery => 0,
             };
-            let rtt = self.rtt.smoothed().unwrap_or(0) / 1000;
-            self.congestion.delivered(millis(now), rtt, bytes, self.mss);
+            self.congestion.delivered(&Growth {
+                bytes,
+                mss: self.mss,
+                now: millis(now),
+                rtt: self.rtt.smoothed().unwrap_or(0) / 1000,
+                sample: ack.echo.map(|echo| echo.as_micros() as u32),
+                una: self.una,
+                next: self.next,
+            });
         }
 
         if new > 0 {
@@ -179,13 +195,13 @@ impl Sender<'_> {
 
     /// Looks for what is lost by the time. Returns how many bytes count as lost now, and did not before.
     pub(super) fn find_losses(&mut self, now: Instant) -> u32 {
-        self.timers.reordering = None;
+        self.timers.reordering = Alarm::NONE;
         if self.scoreboard.is_empty() || !self.has_sack {
             return 0;
         }
         let losses = self.scoreboard.detect(self.una, micros(now), self.reordering_window());
         if let Some(wait) = losses.wait {
-            self.timers.reordering = Some(now + core::time::Duration::from_micros(wait.into()));
+            self.timers.reordering = Alarm::at(now + Duration::from_micros(wait.into()));
         }
         losses.bytes
     }

@@ -5,11 +5,19 @@ use core::time::Duration;
 
 use layer::Instant;
 
-use super::{Sender, recovery::Phase, timers::Kind};
+use super::{
+    Sender,
+    recovery::Phase,
+    timers::{Alarm, Kind},
+};
 use crate::Seq;
 
 /// How long a peer may wait with the acknowledgment of a single segment: Linux waits for 40 ms.
 const ACK_DELAY: Duration = Duration::from_millis(50);
+
+/// How many probes are sent one after the other: RFC 8985 has one, and here each waits twice as long as the one before, as
+/// the retransmission timer does.
+const MOST: u8 = 3;
 
 /// How late a machine may notice what arrived.
 const SLACK: Duration = Duration::from_millis(1);
@@ -18,14 +26,15 @@ const SLACK: Duration = Duration::from_millis(1);
 pub(super) struct Probe {
     /// It is to be sent.
     pub(super) pending: bool,
-    /// SND.NXT when it was sent, and whether it was data that had been sent before; until that is acknowledged there is no
-    /// other one.
-    pub(super) end: Option<(Seq, bool)>,
+    /// How many were sent since something arrived.
+    sent: u8,
+    /// SND.NXT when the first was sent, and whether it was data that had been sent before.
+    end: Option<(Seq, bool)>,
 }
 
 impl Probe {
     pub(super) fn new() -> Self {
-        Self { pending: false, end: None }
+        Self { pending: false, sent: 0, end: None }
     }
 }
 
@@ -34,36 +43,48 @@ impl Sender<'_> {
     pub(super) fn probe_timeout(&self) -> Option<Duration> {
         let smoothed = Duration::from_micros(self.rtt.smoothed()?.into());
         let fits = self.has_sack
-            && self.probe.end.is_none()
+            && self.probe.sent < MOST
             && match self.recovery.phase {
                 Phase::Open => self.scoreboard.is_empty(),
                 // RFC 8985 leaves this to the retransmission timer; here, what was sent again and lost again is sent a
                 // third time.
                 Phase::Recovery => true,
-                Phase::Loss => false,
+                // While nothing arrives after a timeout, only the timer speaks.
+                Phase::Loss => self.timers.expired() == 0,
             };
         let delay = if self.outstanding() > self.mss { Duration::ZERO } else { ACK_DELAY };
-        fits.then_some(2 * smoothed + SLACK + delay)
+        fits.then(|| (2 * smoothed + SLACK + delay) * (1 << self.probe.sent))
+    }
+
+    /// The retransmission timer expired: probes did not help.
+    pub(super) fn forget_probe(&mut self) {
+        self.probe = Probe::new();
     }
 
     /// Something was sent, or arrived: the time for a probe begins anew.
     pub(super) fn restart_probe(&mut self, now: Instant) {
         self.timers.probe = match self.timers.kind {
-            Kind::Retransmit => self.probe_timeout().map(|timeout| now + timeout),
-            _ => None,
+            Kind::Retransmit => {
+                self.probe_timeout().map_or(Alarm::NONE, |timeout| Alarm::at(now + timeout))
+            }
+            _ => Alarm::NONE,
         };
     }
 
     /// The time for a probe has come.
     pub(super) fn probe_now(&mut self, now: Instant) {
         // What was sent again and not answered for two round trips is lost, whatever else is.
-        if self.recovery.phase == Phase::Recovery && self.scoreboard.lose_resent(self.una) > 0 {
-            self.probe.end = Some((self.next, false));
+        if self.recovery.is_active() {
+            self.scoreboard.lose_resent(self.una);
+        }
+        if self.scoreboard.lost() > 0 {
+            self.congestion.window = self.congestion.window.max(self.in_flight() + self.mss);
         } else {
             self.probe.pending = true;
         }
-        self.timers.probe = None;
+        self.probe.sent += 1;
         self.start(now, Kind::Retransmit);
+        self.restart_probe(now);
     }
 
     /// What the probe is (RFC 8985 7.3): new data if there is some, or else the last data in flight.
@@ -86,12 +107,14 @@ impl Sender<'_> {
         } else {
             return None;
         };
-        self.probe.end = Some((range.1, range.0.is_before(self.next)));
+        let resent = range.0.is_before(self.next);
+        self.probe.end.get_or_insert((range.1, resent)).1 |= resent;
         Some(range)
     }
 
     /// `new` bytes were acknowledged, or the peer told of data that came twice (RFC 8985 7.4).
     pub(super) fn end_probe(&mut self, duplicate: bool) {
+        self.probe.sent = 0;
         let Some((end, resent)) = self.probe.end.filter(|&(end, _)| !self.una.is_before(end))
         else {
             return;

@@ -136,3 +136,19 @@ fn a_closed_window_is_probed_until_it_opens() {
         assert_eq!(sent(sender, now).iter().map(|&(_, length)| length).sum::<u32>(), 5000);
     });
 }
+
+#[test]
+fn sizes() {
+    std::println!(
+        "sender {} buffer {} scoreboard {} recovery {} undo {} timers {} congestion {} rtt {} probe {}",
+        size_of::<Sender<'_>>(),
+        size_of::<Buffer<'_>>(),
+        size_of::<Scoreboard<'_>>(),
+        size_of::<Recovery>(),
+        size_of::<Undo>(),
+        size_of::<Timers>(),
+        size_of::<Congestion>(),
+        size_of::<Rtt>(),
+        size_of::<Probe>()
+    );
+}

@@ -8,7 +8,7 @@ use layer::Instant;
 use super::{Sender, Timeout, recovery::Phase, scoreboard::Delivered};
 
 /// How many retransmissions or probes in a row remain without an answer: R2 (RFC 9293 3.8.3), 15 minutes and more.
-const MOST_EXPIRED: u32 = 15;
+const MOST_EXPIRED: u8 = 15;
 
 /// What the timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +21,37 @@ pub(super) enum Kind {
     Persist,
 }
 
+/// A moment, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alarm(Instant);
+
+impl Alarm {
+    pub(super) const NONE: Self = Self(Instant::from_nanos(u64::MAX));
+
+    pub(super) fn at(at: Instant) -> Self {
+        Self(at)
+    }
+
+    fn is_due(self, now: Instant) -> bool {
+        self.0 <= now
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Timers {
-    pub(super) kind: Kind,
-    at: Instant,
+    at: Alarm,
     /// When data that is late counts as lost.
-    pub(super) reordering: Option<Instant>,
-    /// How many times in a row it expired.
-    pub(super) expired: u32,
-    /// How many of those were for full-sized segments.
-    full_sized: u32,
+    pub(super) reordering: Alarm,
+    /// When a tail loss probe is due.
+    pub(super) probe: Alarm,
     /// Since when there was no progress.
     since: Instant,
-    pub(super) user_timeout: Option<Duration>,
-    /// When a tail loss probe is due.
-    pub(super) probe: Option<Instant>,
+    /// In milliseconds; 0: none.
+    user_timeout: u32,
+    /// How many times in a row it expired, and how many of those were for full-sized segments.
+    expired: u8,
+    full_sized: u8,
+    pub(super) kind: Kind,
     /// A probe of the window is to be sent.
     pub(super) window_probe: bool,
 }
@@ -43,20 +59,38 @@ pub(super) struct Timers {
 impl Timers {
     pub(super) fn new() -> Self {
         Self {
-            kind: Kind::None,
-            at: Instant::ZERO,
-            reordering: None,
+            at: Alarm::NONE,
+            reordering: Alarm::NONE,
+            probe: Alarm::NONE,
+            since: Instant::ZERO,
+            user_timeout: 0,
             expired: 0,
             full_sized: 0,
-            since: Instant::ZERO,
-            user_timeout: None,
-            probe: None,
+            kind: Kind::None,
             window_probe: false,
         }
     }
 
+    pub(super) fn set_user_timeout(&mut self, timeout: Option<Duration>) {
+        let millis = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        self.user_timeout = timeout.map_or(0, |timeout| millis(timeout).max(1));
+    }
+
+    /// When the connection ends without progress, if that is bounded by time.
+    fn end(&self) -> Alarm {
+        match self.user_timeout {
+            0 => Alarm::NONE,
+            millis => Alarm::at(self.since + Duration::from_millis(millis.into())),
+        }
+    }
+
+    pub(super) fn expired(&self) -> u32 {
+        self.expired.into()
+    }
+
     pub(super) fn stop(&mut self) {
-        (self.kind, self.probe, self.window_probe) = (Kind::None, None, false);
+        (self.at, self.probe) = (Alarm::NONE, Alarm::NONE);
+        (self.kind, self.window_probe) = (Kind::None, false);
     }
 
     /// The peer took data, or answered a probe.
@@ -68,37 +102,38 @@ impl Timers {
 impl Sender<'_> {
     /// When [`on_deadline`](Self::on_deadline) has work to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let timer = (self.timers.kind != Kind::None).then_some(self.timers.at);
-        [timer, self.timers.reordering, self.timers.probe].into_iter().flatten().min()
+        let first = self.timers.at.min(self.timers.reordering).min(self.timers.probe);
+        (first != Alarm::NONE).then_some(first.0)
     }
 
     /// Does what is due. [`next_segment`](Self::next_segment) is asked next.
     pub(crate) fn on_deadline(&mut self, now: Instant) -> Timeout {
-        if self.timers.reordering.is_some_and(|at| at <= now) {
+        if self.timers.reordering.is_due(now) {
             let sacked = self.scoreboard.sacked();
             let lost = self.find_losses(now);
             if lost > 0 && self.recovery.phase == Phase::Open {
                 self.begin_recovery(sacked, Delivered::default());
-                // What duplicate acknowledgments allowed to be sent stays in flight.
-                self.congestion.window = self.congestion.threshold.min(self.in_flight() + self.mss);
+                // The first segment is sent again at once (RFC 9937 6.2).
+                self.congestion.window = self.in_flight() + self.mss;
             }
+            self.restart_probe(now);
         }
-        if self.timers.kind == Kind::None || now < self.timers.at {
-            if self.timers.probe.is_some_and(|at| at <= now) {
+        if !self.timers.at.is_due(now) {
+            if self.timers.probe.is_due(now) {
                 self.probe_now(now);
             }
             return Timeout::None;
         }
-        self.timers.probe = None;
-        let given_up = match self.timers.user_timeout {
-            Some(timeout) => now.since(self.timers.since) >= timeout,
-            None => self.timers.expired >= MOST_EXPIRED,
+        self.timers.probe = Alarm::NONE;
+        let given_up = match self.timers.end() {
+            Alarm::NONE => self.timers.expired >= MOST_EXPIRED,
+            end => end.is_due(now),
         };
         if given_up {
             self.timers.stop();
             return Timeout::GiveUp;
         }
-        self.timers.expired += 1;
+        self.timers.expired = self.timers.expired.saturating_add(1);
         // RFC 6298 5.5
         self.rtt.back_off();
         match self.timers.kind {
@@ -113,7 +148,7 @@ impl Sender<'_> {
     /// The retransmission timer expired.
     fn expire(&mut self) {
         if self.outstanding() >= self.mss {
-            self.timers.full_sized += 1;
+            self.timers.full_sized = self.timers.full_sized.saturating_add(1);
         }
         if self.window > 0 {
             // What was reduced for a loss is not reduced again because what was sent again was lost too.
@@ -124,7 +159,7 @@ impl Sender<'_> {
             self.congestion.collapse(self.mss);
         }
         (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
-        self.probe.end = None;
+        self.forget_probe();
         // RFC 2018 8: a peer that drops what it had is not asked for it for ever.
         let forget = self.timers.expired > 1 || self.scoreboard.is_reneged();
         self.lose_all(forget);
@@ -133,7 +168,7 @@ impl Sender<'_> {
     /// All that is in flight counts as lost.
     pub(super) fn lose_all(&mut self, forget: bool) {
         self.recovery.forget_duplicates();
-        self.timers.reordering = None;
+        self.timers.reordering = Alarm::NONE;
         self.timed = None;
         self.scoreboard.lose_all(self.buffer.slabs(), self.una, self.next, forget);
     }
@@ -150,10 +185,7 @@ impl Sender<'_> {
 
     pub(super) fn start(&mut self, now: Instant, kind: Kind) {
         self.timers.kind = kind;
-        self.timers.at = now + self.rtt.timeout();
-        if let Some(timeout) = self.timers.user_timeout {
-            self.timers.at = self.timers.at.min(self.timers.since + timeout).max(now);
-        }
+        self.timers.at = Alarm::at(now + self.rtt.timeout()).min(self.timers.end());
     }
 
     /// Nothing can be sent now: if nothing is in flight either, it is the window, and the timer for probes runs.
