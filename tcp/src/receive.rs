@@ -217,7 +217,7 @@ impl<'p> Receiver<'p> {
         if !self.fin_reached && is_possible && self.fin.is_none_or(|fin| seq.is_before(fin)) {
             self.fin = Some(seq);
             self.ranges.cut(seq);
-            self.buffer.consume(0, self.used());
+            self.release_unused();
         }
     }
 
@@ -252,15 +252,25 @@ impl<'p> Receiver<'p> {
             UNEARNED.max(10 * self.window.mss()).saturating_add(self.earned.saturating_mul(2));
         let offset = start - self.next;
         let wanted = (offset + bytes.len() as u32).min(most);
-        if wanted <= offset || !self.ranges.has_room_for(self.buffer.slabs(), start, start + 1) {
+        if wanted <= offset {
             return;
         }
-        let used = self.used();
-        let room = self.buffer.reserve(unread + wanted, used).saturating_sub(unread + offset);
-        if let Some(bytes @ [_, ..]) = bytes.get(..room as usize) {
-            self.write_missing(start, bytes);
-            self.ranges.insert(start, start + room);
+        let (slabs, end) = (self.buffer.slabs(), self.next + wanted);
+        if self.ranges.has_room_for(slabs, start, end) {
+            let used = self.used();
+            let room = self.buffer.reserve(unread + wanted, used).saturating_sub(unread + offset);
+            if let Some(bytes @ [_, ..]) = bytes.get(..room as usize) {
+                self.write_missing(start, bytes);
+                self.ranges.insert(start, start + room);
+            }
         }
+        self.release_unused();
+    }
+
+    /// Gives back what nothing is in.
+    fn release_unused(&mut self) {
+        self.ranges.release_unused();
+        self.buffer.consume(0, self.used());
     }
 
     /// How many bytes of the buffer are in use, those out of order and the gaps between them included.

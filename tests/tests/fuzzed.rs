@@ -21,7 +21,7 @@ fn inputs(target: &str) -> (usize, usize) {
     match target {
         "tasks" => (3_000, 400),
         "tower" => (3_000, 600),
-        "reassembly" => (3_000, 600),
+        "reassembly" | "tcp_segment" => (3_000, 600),
         _ => (20_000, 200),
     }
 }
@@ -145,6 +145,11 @@ fn reassembly_does_what_the_oracle_says() {
 #[test]
 fn the_tower_holds_whatever_it_hears() {
     run_mutations("tower");
+}
+
+#[test]
+fn segments_are_read_and_received_as_the_oracle_says() {
+    run_mutations("tcp_segment");
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl<'p> Ranges<'p> {
     }
 
     /// Puts the range `start..end` into the list, joined to those that it overlaps or touches.
-    /// [`has_room_for`](Self::has_room_for) said that there is room.
+    /// Nothing happens if there is no room, which [`has_room_for`](Self::has_room_for) tells.
     pub(super) fn insert(&mut self, start: Seq, end: Seq) {
         let touching = self.touching(start, end);
         let count = usize::from(self.count);
@@ -169,7 +169,12 @@ impl<'p> Ranges<'p> {
 
     fn keep(&mut self, count: usize) {
         self.count = count as u16;
-        if count == 0 {
+        self.release_unused();
+    }
+
+    /// Gives the memory of the list back if there are no ranges.
+    pub(super) fn release_unused(&mut self) {
+        if self.count == 0 {
             *self = Self::new();
         }
     }

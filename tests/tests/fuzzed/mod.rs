@@ -8,6 +8,7 @@ mod requests;
 mod start_info;
 mod tap;
 mod tasks;
+mod tcp_segment;
 mod tower;
 mod xenstore;
 
@@ -17,7 +18,7 @@ pub(crate) use input::Input;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target, by the name that it has in `fuzz`.
-pub(crate) const TARGETS: [(&str, Target); 13] = [
+pub(crate) const TARGETS: [(&str, Target); 14] = [
     ("arguments", arguments::run),
     ("arp", parsers::arp),
     ("ethernet", parsers::ethernet),
@@ -28,6 +29,7 @@ pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("start_info", start_info::run),
     ("tap", tap::run),
     ("tasks", tasks::run),
+    ("tcp_segment", tcp_segment::run),
     ("tower", tower::run),
     ("udp", parsers::udp),
     ("xenstore", xenstore::run),

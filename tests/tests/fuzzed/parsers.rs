@@ -20,9 +20,9 @@ mod icmp;
 pub(crate) use icmp::icmp;
 
 /// A bit of the first byte of an input: makes the checksum right, which few inputs are otherwise.
-const FIX_CHECKSUM: u8 = 1;
+pub(super) const FIX_CHECKSUM: u8 = 1;
 /// Leaves the checksum unverified, as of a frame that never left its host.
-const UNVERIFIED: u8 = 2;
+pub(super) const UNVERIFIED: u8 = 2;
 
 pub(super) const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -11,6 +11,9 @@ mod platforms;
 #[path = "seeds/tasks.rs"]
 mod tasks;
 
+#[path = "seeds/tcp_segment.rs"]
+mod tcp_segment;
+
 /// An input, and what it is for.
 pub(crate) struct Seed {
     pub(crate) target: &'static str,
@@ -34,6 +37,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("udp", udp());
     add("reassembly", reassembly());
     add("tasks", tasks::seeds());
+    add("tcp_segment", tcp_segment::seeds());
     add("tower", tower());
     add("arguments", platforms::arguments());
     add("requests", platforms::requests());

@@ -210,6 +210,11 @@ fn without_a_list_of_ranges_data_in_order_is_taken() {
         receiver.consume(2000);
         assert_eq!(send(&mut receiver, Seq(7) + 2032, 1000).new_bytes, 1000);
         check_content(&receiver);
+        receiver.consume(2000);
+        assert_eq!(slabs.pages(), 0);
+        // Now there is a page for the list, but none for the data: the list goes again.
+        send(&mut receiver, Seq(7) + 4000, 10);
+        assert_eq!(slabs.pages(), 0);
     });
 }
 

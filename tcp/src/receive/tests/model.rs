@@ -80,8 +80,7 @@ impl Model {
         }
         // One more range than there can be: nothing of it is taken.
         let is_isolated = start.is_after(self.next) && start.is_before(end) && {
-            let touches =
-                |&(from, to): &(Seq, Seq)| !from.is_after(start + 1) && !to.is_before(start);
+            let touches = |&(from, to): &(Seq, Seq)| !from.is_after(end) && !to.is_before(start);
             self.blocks.len() >= MAX_RANGES && !self.blocks.iter().any(touches)
         };
         tally.too_many += u32::from(is_isolated);
