@@ -23,12 +23,8 @@ mod time_wait;
 mod tuple;
 mod wire;
 
-<<<<<<< HEAD
 pub use congestion::CongestionControl;
-pub use connection::{Broken, Connection, Emitted, Events, Handshake, Local, State};
-=======
 pub use connection::{Broken, Connection, Emitted, Events, Handshake, Local, State, Trouble};
->>>>>>> 57a6b77 (tcp: scripts of opening, closing, resets and sequence checks; mend what they found)
 pub use connections::{ConnectionStats, Connections};
 pub use cookie::Cookies;
 pub use error::BindError;

@@ -281,7 +281,6 @@ impl<'p> Sender<'p> {
     }
 
     /// How many times in a row the retransmission timer expired.
-    #[cfg(test)]
     pub(crate) fn rto_count(&self) -> u32 {
         self.timers.expired()
     }

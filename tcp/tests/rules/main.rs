@@ -7,6 +7,11 @@ mod states;
 mod text;
 
 mod closing;
+mod keepalive;
 mod opening;
 mod resets;
+mod scale;
 mod sequence;
+mod timestamps;
+mod urgent;
+mod windows;

@@ -294,6 +294,14 @@ impl<'p> Script<'p> {
         self.next_write += count as u32;
     }
 
+    /// The application sends up to so many bytes; returns how many there was room for.
+    pub(crate) fn write_some(&mut self, count: usize) -> usize {
+        let bytes = OURS.bytes(self.next_write, count.min(self.tcp.room()));
+        let taken = self.tcp.send(&&bytes[..]);
+        self.next_write += taken as u32;
+        taken
+    }
+
     /// The application takes so many bytes, which have come.
     #[track_caller]
     pub(crate) fn read(&mut self, count: usize) {
@@ -303,6 +311,13 @@ impl<'p> Script<'p> {
         let wrong = std::iter::zip(readable, &expected).position(|(one, other)| one != other);
         assert_eq!(wrong, None, "a wrong byte");
         self.next_read += count as u32;
+        self.tcp.consume(count);
+    }
+
+    /// The application takes so many bytes without a look at them.
+    pub(crate) fn skip(&mut self, count: usize) {
+        assert!(self.tcp.readable().len() >= count);
+        self.next_read = self.next_read.wrapping_add(count as u32);
         self.tcp.consume(count);
     }
 
