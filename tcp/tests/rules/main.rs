@@ -7,11 +7,14 @@ mod states;
 mod text;
 
 mod closing;
+mod failures;
 mod keepalive;
 mod opening;
+mod orphans;
 mod resets;
 mod scale;
 mod sequence;
+mod sizes;
 mod timestamps;
 mod urgent;
 mod windows;
