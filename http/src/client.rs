@@ -121,7 +121,7 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     /// This request with one more header. `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are refused when the
     /// request is sent, and so is what is not valid.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Err(failure) = add_header(&mut self.fields, name, &[value.as_bytes()]) {
+        if let Err(failure) = add_header(&mut self.fields, self.region, name, &[value.as_bytes()]) {
             self.fault = Some(failure);
         }
         self

@@ -97,7 +97,12 @@ impl Limits {
 
     /// How long `bytes` may take.
     pub(crate) fn time_for(&self, bytes: u64) -> Duration {
-        self.grace.saturating_add(Duration::from_secs(bytes / u64::from(self.rate.max(1))))
+        let rate = u64::from(self.rate.max(1));
+        // Without a division for most pieces.
+        if bytes < rate {
+            return self.grace;
+        }
+        self.grace.saturating_add(Duration::from_secs(bytes / rate))
     }
 }
 

@@ -98,7 +98,7 @@ impl<'c, S: ByteStream> Connection<'c, S> {
     ) -> Result<Option<RawHead<'r>>, Failure> {
         let limits = self.limits;
         let mut scan = Scan::default();
-        let mut head = RegionVec::new(region);
+        let mut head = Head::None;
         let mut found = Ok(Found::More);
         let mut has_begun = false;
         self.allow(self.stream.now(), idle);
@@ -114,7 +114,8 @@ impl<'c, S: ByteStream> Connection<'c, S> {
                     Err(_) => 0,
                 };
                 let piece = piece.get(..taken).unwrap_or_default();
-                if let Err(exhausted) = append(&mut head, piece, region) {
+                if let Err(exhausted) = head.add(piece, matches!(found, Ok(Found::End(_))), region)
+                {
                     found = Err(exhausted.into());
                 }
                 (taken, true)
@@ -133,7 +134,7 @@ impl<'c, S: ByteStream> Connection<'c, S> {
             }
             match found? {
                 Found::End(_) => {
-                    return Ok(Some(RawHead { bytes: head.into_slice(), fields: scan.fields() }));
+                    return Ok(Some(RawHead { bytes: head.into_bytes(), fields: scan.fields() }));
                 }
                 Found::More if !has_begun => {
                     has_begun = true;
@@ -261,14 +262,37 @@ impl<'c, S: ByteStream> Connection<'c, S> {
     }
 }
 
-/// Adds `piece` to `head`, which takes no more room than it needs if it comes in one piece.
-fn append<'r>(
-    head: &mut RegionVec<'r, u8>,
-    piece: &[u8],
-    region: &'r Region<'_>,
-) -> Result<(), Exhausted> {
-    if head.is_empty() {
-        *head = RegionVec::with_capacity(piece.len(), region)?;
+/// A head as it comes: in one piece, most often.
+enum Head<'r> {
+    None,
+    Whole(&'r [u8]),
+    Pieces(RegionVec<'r, u8>),
+}
+
+impl<'r> Head<'r> {
+    fn add(
+        &mut self,
+        piece: &[u8],
+        is_last: bool,
+        region: &'r Region<'_>,
+    ) -> Result<(), Exhausted> {
+        match self {
+            Self::None if is_last => *self = Self::Whole(region.alloc_slice(piece)?),
+            Self::Pieces(pieces) => pieces.extend_from_slice(piece)?,
+            Self::None | Self::Whole(_) => {
+                let mut pieces = RegionVec::new(region);
+                pieces.extend_from_slice(piece)?;
+                *self = Self::Pieces(pieces);
+            }
+        }
+        Ok(())
     }
-    head.extend_from_slice(piece)
+
+    fn into_bytes(self) -> &'r [u8] {
+        match self {
+            Self::None => &[],
+            Self::Whole(bytes) => bytes,
+            Self::Pieces(pieces) => pieces.into_slice(),
+        }
+    }
 }

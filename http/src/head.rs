@@ -3,7 +3,7 @@
 use httparse::Error;
 use rt_regions::Region;
 
-use crate::{Failure, Headers, Method, framing, framing::Framing};
+use crate::{Failure, Headers, Method, framing, framing::Framing, text::is_host};
 
 /// A head as it came, whole, and how many fields it has.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,8 @@ pub(crate) struct RequestHead<'r> {
     pub(crate) target: &'r str,
     pub(crate) path: &'r str,
     pub(crate) query: Option<&'r str>,
-    pub(crate) host: &'r str,
+    /// ASCII.
+    pub(crate) host: &'r [u8],
     /// The version is 1 and this.
     pub(crate) minor: u8,
     pub(crate) fields: Headers<'r>,
@@ -58,11 +59,14 @@ pub(crate) fn parse<'r>(
         }
         None => b"",
     };
-    // RFC 9112 3.2.2: the host of the target comes before the one of the field, which is checked all the same.
-    let field = valid_host(host)?;
+    check_host(host)?;
+    // RFC 9112 3.2.2: the host of the target comes before the one of the field.
     let host = match target_parts.host {
-        Some(host) => valid_host(host.as_bytes())?,
-        None => field,
+        Some(host) => {
+            check_host(host.as_bytes())?;
+            host.as_bytes()
+        }
+        None => host,
     };
     let Target { path, query, .. } = target_parts;
     let head = RequestHead {
@@ -179,15 +183,10 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     (!host.is_empty()).then_some((host, rest))
 }
 
-/// A host with or without a port, as far as its characters show (RFC 3986 3.2.2). An empty one is permitted: the target has
-/// no authority.
-fn valid_host(host: &[u8]) -> Result<&str, Failure> {
-    let permitted =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b".-:_~!$&'()*+,;=%[]".contains(byte);
-    if host.iter().all(permitted)
-        && let Ok(host) = str::from_utf8(host)
-    {
-        return Ok(host);
+/// A host with or without a port, as far as its characters show. An empty one is permitted: the target has no authority.
+fn check_host(host: &[u8]) -> Result<(), Failure> {
+    if host.iter().copied().all(is_host) {
+        return Ok(());
     }
     Err(Failure::Refused(
         400,

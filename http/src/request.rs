@@ -60,7 +60,7 @@ impl<'r, S: ByteStream> Request<'r, S> {
     /// The host that was asked, with the port if there is one: of the target, or of the field `Host`. Empty if an HTTP/1.0
     /// client has sent none.
     pub fn host(&self) -> &'r str {
-        self.head.host
+        str::from_utf8(self.head.host).unwrap_or_default()
     }
 
     /// The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0.
@@ -151,12 +151,12 @@ pub(crate) async fn read_all<'r, S: ByteStream>(
     }
 }
 
-impl<S> fmt::Debug for Request<'_, S> {
+impl<S: ByteStream> fmt::Debug for Request<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.head.method_name)
             .field("target", &self.head.target)
-            .field("host", &self.head.host)
+            .field("host", &self.host())
             .field("fields", &self.head.fields)
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use rt_regions::{Region, RegionVec};
 use crate::{
     Answer, ByteStream, Failure, Sent,
     serve::{Exchange, Progress},
-    text::{Digits, is_token},
+    text::{Digits, is_token, is_value},
     writer::{Framing, Writer},
 };
 
@@ -17,20 +17,20 @@ use crate::{
 pub struct Response<'r, S> {
     exchange: &'r Exchange<'r, S>,
     status: u16,
+    region: &'r Region<'r>,
     fields: RegionVec<'r, u8>,
-    fault: Option<Failure>,
 }
 
 impl<'r, S: ByteStream> Response<'r, S> {
     pub(crate) fn new(exchange: &'r Exchange<'r, S>, region: &'r Region<'r>) -> Self {
-        Self { exchange, status: 200, fields: RegionVec::new(region), fault: None }
+        Self { exchange, status: 200, region, fields: RegionVec::new(region) }
     }
 
     /// This response with a status from 200 to 599. It is 200 unless changed.
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         if !matches!(status, 200..=599) {
-            self.fault = Some(Failure::Refused(500, "the service has a status that is none"));
+            self.fault(Failure::Refused(500, "the service has a status that is none"));
         }
         self
     }
@@ -40,18 +40,26 @@ impl<'r, S: ByteStream> Response<'r, S> {
     /// when it sends, and the client gets status 500. So a value that a client has chosen cannot begin another field or
     /// another response.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Err(failure) = add_header(&mut self.fields, name, &[value.as_bytes()]) {
-            self.fault = Some(failure);
-        }
+        self.add(name, &[value.as_bytes()]);
         self
     }
 
     /// This response with one more header, whose value is given in parts.
     pub(crate) fn header_of(mut self, name: &str, parts: &[&[u8]]) -> Self {
-        if let Err(failure) = add_header(&mut self.fields, name, parts) {
-            self.fault = Some(failure);
-        }
+        self.add(name, parts);
         self
+    }
+
+    fn add(&mut self, name: &str, parts: &[&[u8]]) {
+        if let Err(failure) = add_header(&mut self.fields, self.region, name, parts) {
+            self.fault(failure);
+        }
+    }
+
+    /// Sending fails with this.
+    #[cold]
+    fn fault(&self, failure: Failure) {
+        self.exchange.fault.set(Some(failure));
     }
 
     /// This response, after which the connection ends.
@@ -112,7 +120,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
 
     /// The first lines of the head. The fields end with an empty line then.
     fn begin(&mut self, framing: Framing) -> Result<Start, Failure> {
-        if let Some(fault) = self.fault {
+        if let Some(fault) = self.exchange.fault.take() {
             return Err(fault);
         }
         if self.exchange.progress.get() != Progress::None {
@@ -205,9 +213,13 @@ impl Start {
     ) -> Self {
         let mut start = Self { bytes: [0; Self::MOST], length: 0 };
         start.put(b"HTTP/1.1 ");
-        start.put(Digits::decimal(status.into()).as_bytes());
-        start.put(b" ");
-        start.put(reason(status).as_bytes());
+        match reason(status) {
+            "" => {
+                start.put(Digits::decimal(status.into()).as_bytes());
+                start.put(b" ");
+            }
+            line => start.put(line.as_bytes()),
+        }
         if let Some(date) = date {
             start.put(b"\r\nDate: ");
             start.put(&date);
@@ -246,17 +258,22 @@ impl Start {
 }
 
 /// Adds a field to a head. Those that this crate sets are refused.
-pub(crate) fn add_header(
-    fields: &mut RegionVec<'_, u8>,
+pub(crate) fn add_header<'r>(
+    fields: &mut RegionVec<'r, u8>,
+    region: &'r Region<'_>,
     name: &str,
     parts: &[&[u8]],
 ) -> Result<(), Failure> {
     let is_own = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
         .iter()
         .any(|own| own.eq_ignore_ascii_case(name));
-    let is_valid = parts.iter().all(|part| part.iter().copied().all(is_text));
+    let is_valid = parts.iter().all(|part| part.iter().copied().all(is_value));
     if is_own || name.is_empty() || !name.bytes().all(is_token) || !is_valid {
         return Err(Failure::Refused(500, "the service has a header that is not valid"));
+    }
+    if fields.capacity() == 0 {
+        // For most heads.
+        *fields = RegionVec::with_capacity(128, region)?;
     }
     fields.extend_from_slice(name.as_bytes())?;
     fields.extend_from_slice(b": ")?;
@@ -271,47 +288,42 @@ pub(crate) fn has_body(status: u16) -> bool {
     status != 204 && status != 304
 }
 
-/// Whether `byte` may be in the value of a field (RFC 9110 5.5).
-fn is_text(byte: u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
-}
-
-/// The words for a status (RFC 9110 15); none for most that a server has no use for.
+/// A status with its words (RFC 9110 15); empty for those that a server seldom has a use for.
 pub(crate) fn reason(status: u16) -> &'static str {
     match status {
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        204 => "No Content",
-        206 => "Partial Content",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        412 => "Precondition Failed",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        416 => "Range Not Satisfiable",
-        417 => "Expectation Failed",
-        422 => "Unprocessable Content",
-        429 => "Too Many Requests",
-        431 => "Request Header Headers Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
+        200 => "200 OK",
+        201 => "201 Created",
+        202 => "202 Accepted",
+        204 => "204 No Content",
+        206 => "206 Partial Content",
+        301 => "301 Moved Permanently",
+        302 => "302 Found",
+        303 => "303 See Other",
+        304 => "304 Not Modified",
+        307 => "307 Temporary Redirect",
+        308 => "308 Permanent Redirect",
+        400 => "400 Bad Request",
+        401 => "401 Unauthorized",
+        403 => "403 Forbidden",
+        404 => "404 Not Found",
+        405 => "405 Method Not Allowed",
+        408 => "408 Request Timeout",
+        409 => "409 Conflict",
+        412 => "412 Precondition Failed",
+        413 => "413 Content Too Large",
+        414 => "414 URI Too Long",
+        415 => "415 Unsupported Media Type",
+        416 => "416 Range Not Satisfiable",
+        417 => "417 Expectation Failed",
+        422 => "422 Unprocessable Content",
+        429 => "429 Too Many Requests",
+        431 => "431 Request Header Headers Too Large",
+        500 => "500 Internal Server Error",
+        501 => "501 Not Implemented",
+        502 => "502 Bad Gateway",
+        503 => "503 Service Unavailable",
+        504 => "504 Gateway Timeout",
+        505 => "505 HTTP Version Not Supported",
         _ => "",
     }
 }

@@ -9,6 +9,7 @@ use crate::{ByteStream, Failure, Method, Methods, Request};
 pub struct Route<T> {
     methods: Methods,
     pattern: &'static str,
+    has_parameters: bool,
     value: T,
 }
 
@@ -30,7 +31,7 @@ impl<T> Route<T> {
             at += 1;
         }
         assert!(parameters <= 2, "the path of a route has at most two parameters");
-        Self { methods, pattern, value }
+        Self { methods, pattern, has_parameters: parameters > 0, value }
     }
 
     /// A row for `GET` and `HEAD`.
@@ -64,7 +65,12 @@ impl<'r, S: ByteStream> Request<'r, S> {
     pub fn route<T: Copy>(&self, routes: &[Route<T>]) -> Result<(T, [&'r str; 2]), Failure> {
         let mut others = Methods::NONE;
         for route in routes {
-            let Some(parameters) = matches(route.pattern, self.path()) else { continue };
+            let parameters = if route.has_parameters {
+                matches(route.pattern, self.path())
+            } else {
+                (route.pattern == self.path()).then_some([""; 2])
+            };
+            let Some(parameters) = parameters else { continue };
             if route.methods.contains(self.method()) {
                 return Ok((route.value, parameters));
             }

@@ -40,82 +40,104 @@ impl Scan {
     /// A line ends with CR LF; a LF alone, which RFC 9112 2.2 permits a recipient to accept, is refused, because others may see
     /// no end there. Empty lines before the first line are passed over (2.2); they count as part of the head.
     pub(crate) fn feed(&mut self, piece: &[u8], limits: &Limits) -> Result<Found, Failure> {
-        let mut at = 0;
-        while let Some(rest) = piece.get(at..).filter(|rest| !rest.is_empty()) {
-            if self.is_before_first_line()
-                && !is_token(rest[0])
-                && !matches!(rest[0], b'\r' | b'\n')
-            {
-                return Err(Failure::Refused(
-                    400,
-                    "the first byte is none of HTTP/1.1: send a line such as GET / HTTP/1.1",
-                ));
+        // Where the line begins whose end is next, and what of it came before.
+        let (mut start, mut before) = (0, self.line);
+        let longest = limits.line.saturating_add(1);
+        let room = limits.head.saturating_sub(self.total);
+        let (words, tail) = piece.as_chunks::<8>();
+        let mut last_word = [0; 8];
+        last_word[..tail.len()].copy_from_slice(tail);
+        let mut index = 0;
+        while index <= words.len() {
+            index += count_without_newline(words.get(index..).unwrap_or_default());
+            let word = words.get(index).unwrap_or(&last_word);
+            let mut newlines = newlines(u64::from_le_bytes(*word));
+            while newlines != 0 {
+                let at = 8 * index + newlines.trailing_zeros() as usize / 8;
+                newlines &= newlines - 1;
+                let last = at.checked_sub(1).and_then(|last| piece.get(last).copied());
+                // The CR is in the line, so a line is empty if it has one byte.
+                let line = before + at - start;
+                if self.lines == 0 {
+                    let first = piece.get(start).filter(|_| before == 0);
+                    check_first_line(line, first, longest)?;
+                }
+                if last.unwrap_or(self.last) != b'\r' || line == 0 {
+                    return Err(Failure::Refused(
+                        400,
+                        "a line of the head ends without CR: end each line with CR LF",
+                    ));
+                }
+                if at >= room {
+                    return Err(TOO_LARGE);
+                }
+                if line > 1 {
+                    self.lines += 1;
+                    if self.fields() > limits.headers {
+                        return Err(TOO_LARGE);
+                    }
+                } else if self.lines > 0 {
+                    return Ok(Found::End(at + 1));
+                }
+                (start, before, self.line) = (at + 1, 0, 0);
             }
-            let Some(length) = position_of_newline(rest) else {
-                self.line += rest.len();
-                self.total += rest.len();
-                self.last = rest[rest.len() - 1];
-                break;
-            };
-            let before = if length == 0 { self.last } else { rest[length - 1] };
-            let line = self.line + length;
-            // The CR of a line is in the line.
-            if before != b'\r' || line == 0 {
-                return Err(Failure::Refused(
-                    400,
-                    "a line of the head ends without CR: end each line with CR LF",
-                ));
-            }
-            at += length + 1;
-            self.total += length + 1;
-            (self.line, self.last) = (0, b'\n');
-            if line > 1 {
-                self.lines += 1;
-                self.check(line, limits)?;
-            } else if self.lines > 0 {
-                self.check(0, limits)?;
-                return Ok(Found::End(at));
-            }
+            index += 1;
         }
-        self.check(self.line, limits)?;
-        Ok(Found::More)
-    }
-
-    /// Checks the limits; the newest line has so many bytes.
-    fn check(&self, line: usize, limits: &Limits) -> Result<(), Failure> {
-        let is_first = self.lines == 0 || self.lines == 1 && self.line == 0;
-        // The CR is in the line.
-        if is_first && line > limits.line.saturating_add(1) {
-            Err(Failure::Refused(414, "the request line is too long: send a shorter target"))
-        } else if self.total > limits.head || self.fields() > limits.headers {
-            Err(Failure::Refused(431, "the head is too large: send fewer or shorter headers"))
-        } else {
-            Ok(())
+        self.line = before + piece.len() - start;
+        self.total += piece.len();
+        self.last = piece.last().copied().unwrap_or(self.last);
+        if self.lines == 0 {
+            let first = piece.get(start).filter(|_| before == 0);
+            check_first_line(self.line, first, longest)?;
         }
+        if self.total > limits.head { Err(TOO_LARGE) } else { Ok(Found::More) }
     }
 }
 
-/// Where the first LF is. Eight bytes at a time.
-fn position_of_newline(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let (words, _) = bytes.as_chunks::<8>();
-    let mut at = 0;
-    for word in words {
-        // A byte is zero where there is a LF; the lowest bit that is set then is the highest of such a byte.
-        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
-        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
-        if zeros != 0 {
-            return Some(at + zeros.trailing_zeros() as usize / 8);
-        }
-        at += 8;
+/// Checks the first line as soon as its `first` byte is there: what speaks TLS waits for an answer.
+fn check_first_line(line: usize, first: Option<&u8>, longest: usize) -> Result<(), Failure> {
+    if line > longest {
+        return Err(Failure::Refused(414, "the request line is too long: send a shorter target"));
     }
-    let tail = bytes.get(at..)?.iter().position(|byte| *byte == b'\n')?;
-    Some(at + tail)
+    match first {
+        Some(first) if !is_token(*first) && *first != b'\r' => Err(Failure::Refused(
+            400,
+            "the first byte is none of HTTP/1.1: send a line such as GET / HTTP/1.1",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// More than [`Limits::head`] or [`Limits::headers`].
+const TOO_LARGE: Failure =
+    Failure::Refused(431, "the head is too large: send fewer or shorter headers");
+
+/// A one in each byte, and the highest bit of each byte.
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// How many words there are before the first one that has a LF, or one that only seems to have one.
+// On its own, so that all its numbers are in registers.
+#[inline(never)]
+fn count_without_newline(words: &[[u8; 8]]) -> usize {
+    let seems_to_have_one = |word: &[u8; 8]| {
+        // A byte is zero where there is a LF. A borrow from there may reach the next byte.
+        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
+        word.wrapping_sub(ONES) & !word & HIGH != 0
+    };
+    words.iter().position(seems_to_have_one).unwrap_or(words.len())
+}
+
+/// The highest bit of each byte of `word` that is a LF.
+fn newlines(word: u64) -> u64 {
+    let word = word ^ (ONES * u64::from(b'\n'));
+    // The sum has the highest bit of a byte set unless its other bits are all zero; no sum carries into the next byte.
+    !(((word & !HIGH) + !HIGH) | word | !HIGH)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{string::String, vec, vec::Vec};
+    use std::string::String;
 
     use super::*;
 
@@ -178,19 +200,21 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_is_found_wherever_it_is() {
-        for length in 0..40 {
-            let mut bytes: Vec<u8> = vec![b'\n' ^ 0x80; length];
-            assert_eq!(position_of_newline(&bytes), None);
-            for at in (0..length).rev() {
-                bytes[at] = b'\n';
-                assert_eq!(position_of_newline(&bytes), Some(at));
-                // The byte after a match may look like one to the arithmetic.
-                if at + 1 < length {
-                    bytes[at + 1] = b'\n' + 1;
-                    assert_eq!(position_of_newline(&bytes), Some(at));
-                }
-            }
+    fn all_newlines_of_a_word_are_found() {
+        let mut random = 1_u64;
+        for _ in 0..100_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Bytes that are a LF, or near to one.
+            let bytes = random.to_be_bytes().map(|byte| match byte % 4 {
+                0 => b'\n',
+                1 => b'\n' + 1,
+                2 => b'\n' | 0x80,
+                _ => byte,
+            });
+            let expected = bytes.map(|byte| if byte == b'\n' { 0x80 } else { 0 });
+            assert_eq!(newlines(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
+            let first = count_without_newline(&[[0; 8], bytes, [b'\n'; 8]]);
+            assert!(first == 1 || first == 2 && expected == [0; 8]);
         }
     }
 }

@@ -89,6 +89,8 @@ pub(crate) struct Exchange<'c, S> {
     pub(crate) progress: Cell<Progress>,
     /// The status of the response that was begun.
     pub(crate) status: Cell<u16>,
+    /// Why the response cannot be sent.
+    pub(crate) fault: Cell<Option<Failure>>,
 }
 
 impl<'c, S: ByteStream> Exchange<'c, S> {
@@ -101,6 +103,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
             without_body: Cell::new(false),
             progress: Cell::new(Progress::None),
             status: Cell::new(0),
+            fault: Cell::new(None),
         }
     }
 
@@ -110,6 +113,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
         region: &'r Region<'_>,
     ) -> Result<Option<&'r RequestHead<'r>>, Failure> {
         self.progress.set(Progress::None);
+        self.fault.set(None);
         self.without_body.set(false);
         self.minor.set(1);
         // Until the head is known to be valid.
@@ -166,11 +170,10 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
             let (method, target) = head.map_or(("-", "-"), |head| (head.method_name, head.target));
             layer::log!(counters.log(), "{=str} {=str} {=u16}", method, target, status);
         }
-        if self.close.get() || !self.connection.drain(self.connection.limits.drain).await {
-            Next::Close
-        } else {
-            Next::Request
-        }
+        let connection = &self.connection;
+        let goes_on = !self.close.get()
+            && (connection.body.get().is_done() || connection.drain(connection.limits.drain).await);
+        if goes_on { Next::Request } else { Next::Close }
     }
 
     /// Answers with a line of text that says what is wrong.

@@ -15,22 +15,26 @@ pub(crate) struct Digits {
 }
 
 impl Digits {
-    pub(crate) fn decimal(number: u64) -> Self {
-        Self::of(number, 10)
-    }
-
-    pub(crate) fn hexadecimal(number: u64) -> Self {
-        Self::of(number, 16)
-    }
-
     #[inline(never)]
-    fn of(mut number: u64, base: u64) -> Self {
+    pub(crate) fn decimal(mut number: u64) -> Self {
         let mut digits = Self { bytes: [0; 20], start: 20 };
         for place in digits.bytes.iter_mut().rev() {
-            // Masked, so that the compiler sees that it is in the table.
-            *place = b"0123456789abcdef"[((number % base) & 15) as usize];
+            *place = b'0' + (number % 10) as u8;
             digits.start -= 1;
-            number /= base;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        digits
+    }
+
+    pub(crate) fn hexadecimal(mut number: u64) -> Self {
+        let mut digits = Self { bytes: [0; 20], start: 20 };
+        for place in digits.bytes.iter_mut().rev() {
+            *place = b"0123456789abcdef"[(number & 15) as usize];
+            digits.start -= 1;
+            number >>= 4;
             if number == 0 {
                 break;
             }
@@ -105,9 +109,57 @@ fn decoded_len(text: &str) -> usize {
     length
 }
 
-/// Whether `byte` may be in a token (RFC 9110 5.6.2).
+/// In a token (RFC 9110 5.6.2).
+const TOKEN: u8 = 1;
+/// In a host with a port (RFC 3986 3.2.2).
+const HOST: u8 = 2;
+/// In the value of a field (RFC 9110 5.5).
+const VALUE: u8 = 4;
+
+/// Where each byte may be.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        if byte.is_ascii_alphanumeric() {
+            classes[byte as usize] |= TOKEN | HOST;
+        }
+        if matches!(byte, b'\t' | b' '..=b'~' | 0x80..) {
+            classes[byte as usize] |= VALUE;
+        }
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    let mut at = 0;
+    let token = b"!#$%&'*+-.^_`|~";
+    while at < token.len() {
+        classes[token[at] as usize] |= TOKEN;
+        at += 1;
+    }
+    at = 0;
+    let host = b".-:_~!$&'()*+,;=%[]";
+    while at < host.len() {
+        classes[host[at] as usize] |= HOST;
+        at += 1;
+    }
+    classes
+};
+
+/// Whether `byte` may be in a token.
 pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    CLASSES[usize::from(byte)] & TOKEN != 0
+}
+
+/// Whether `byte` may be in a host with a port.
+pub(crate) fn is_host(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & HOST != 0
+}
+
+/// Whether `byte` may be in the value of a field.
+pub(crate) fn is_value(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & VALUE != 0
 }
 
 /// `text` without spaces and tabs at both ends.
@@ -125,7 +177,7 @@ pub(crate) fn list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::{format, string::ToString};
+    use std::{format, string::ToString, vec::Vec};
 
     use super::*;
 
@@ -146,6 +198,21 @@ mod tests {
         for text in ["", "+1", "-1", " 1", "1 ", "1,1", "0x1", "18446744073709551616"] {
             assert_eq!(number(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn classes_of_bytes() {
+        let all =
+            |class: fn(u8) -> bool| -> Vec<u8> { (0..=255).filter(|byte| class(*byte)).collect() };
+        let ascii = |others: &str| -> Vec<u8> {
+            let is_in =
+                |byte: &u8| byte.is_ascii_alphanumeric() || others.as_bytes().contains(byte);
+            (0..=255).filter(is_in).collect()
+        };
+        assert_eq!(all(is_token), ascii("!#$%&'*+-.^_`|~"));
+        assert_eq!(all(is_host), ascii(".-:_~!$&'()*+,;=%[]"));
+        assert_eq!(all(is_value).len(), 1 + 95 + 128);
+        assert!(!is_value(0x7f) && !is_value(0) && !is_value(b'\r') && !is_value(b'\n'));
     }
 
     #[test]
@@ -170,7 +237,7 @@ mod tests {
 
     #[test]
     fn lists_have_no_empty_elements() {
-        let elements: std::vec::Vec<_> = list(b" a ,, b\t,c, ").collect();
+        let elements: Vec<_> = list(b" a ,, b\t,c, ").collect();
         assert_eq!(elements, [b"a", b"b", b"c"]);
         assert_eq!(list(b" , ").count(), 0);
     }
