@@ -1,7 +1,7 @@
 //! Where the bytes of a body are in a message: a value without input or output.
 
 use crate::{
-    Failure,
+    fault::Fault,
     text::{hex_digit, is_token},
 };
 
@@ -87,7 +87,7 @@ impl Body {
 
     /// Goes through the framing at the beginning of `input`. Returns how many of its bytes are framing; after them come
     /// [`data`](Self::data) bytes of the body, as far as they are there.
-    pub(crate) fn skip(&mut self, input: &[u8]) -> Result<usize, Failure> {
+    pub(crate) fn skip(&mut self, input: &[u8]) -> Result<usize, Fault> {
         for (at, byte) in input.iter().enumerate() {
             if self.data() > 0 || self.is_done() {
                 return Ok(at);
@@ -120,7 +120,7 @@ impl Body {
     }
 
     /// The state after `byte` of the framing of a chunked body (RFC 9112 7.1).
-    fn next(&mut self, byte: u8) -> Result<State, Failure> {
+    fn next(&mut self, byte: u8) -> Result<State, Fault> {
         match (self.state, byte) {
             (State::Size(digits), _) => match (hex_digit(byte), byte) {
                 (Some(digit), _) if digits < 16 => {
@@ -154,20 +154,14 @@ impl Body {
             (State::EndLf, b'\n') => return Ok(State::Done),
             _ => {}
         }
-        Err(Failure::Refused(
-            400,
-            "a chunk of the body is malformed: send its size in hexadecimal, CR LF, so many bytes, CR LF",
-        ))
+        Err(Fault::Chunk)
     }
 
     /// One more byte of extensions or trailers. They are of no use here, so they are passed over, up to a limit.
-    fn more(&mut self, state: State) -> Result<State, Failure> {
+    fn more(&mut self, state: State) -> Result<State, Fault> {
         self.overhead += 1;
         if self.overhead > MOST_OVERHEAD {
-            return Err(Failure::Refused(
-                431,
-                "the chunk extensions and trailers are too long: send at most 4096 bytes of them",
-            ));
+            return Err(Fault::Overhead);
         }
         Ok(state)
     }
@@ -186,7 +180,7 @@ mod tests {
         for piece in input.chunks(size.max(1)) {
             let mut rest = piece;
             while !rest.is_empty() && !body.is_done() {
-                let skipped = body.skip(rest).map_err(|failure| failure.status())?;
+                let skipped = body.skip(rest).map_err(|fault| fault.refused().0)?;
                 rest = &rest[skipped..];
                 let data = rest.len().min(usize::try_from(body.data()).unwrap_or(usize::MAX));
                 read.extend_from_slice(&rest[..data]);

@@ -9,6 +9,7 @@ use crate::{
     ByteStream, Failure, Headers, IntoFailure, Limits, Method,
     body::Body,
     connection::Connection,
+    fault::Fault,
     head::{self, ReplyHead},
     request::read_all,
     response::{Start, add_header},
@@ -112,7 +113,7 @@ pub struct Outgoing<'r, S> {
     client: &'r Client<'r, S>,
     region: &'r Region<'r>,
     fields: RegionVec<'r, u8>,
-    fault: Option<Failure>,
+    fault: Option<Fault>,
     /// The length of the body is sent even if it is 0 (RFC 9110 8.6).
     has_body: bool,
 }
@@ -121,8 +122,10 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     /// This request with one more header. `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are refused when the
     /// request is sent, and so is what is not valid.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Err(failure) = add_header(&mut self.fields, self.region, name, &[value.as_bytes()]) {
-            self.fault = Some(failure);
+        let memory = &self.client.connection.memory;
+        let parts = [value.as_bytes()];
+        if let Err(fault) = add_header(&mut self.fields, self.region, name, &parts, memory) {
+            self.fault = Some(fault);
         }
         self
     }
@@ -134,7 +137,7 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     pub async fn send(self, body: impl Payload) -> Result<Reply<'r, S>, ClientError> {
         let body: &dyn Payload = &body;
         let mut upload = self.begin(Framing::Length(body.len() as u64))?;
-        upload.writer.send(body).await.map_err(|failure| upload.client.broken(failure))?;
+        upload.writer.send(body).await.map_err(|fault| upload.client.broken(fault))?;
         upload.finish().await
     }
 
@@ -147,10 +150,8 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     }
 
     fn begin(mut self, framing: Framing) -> Result<Upload<'r, S>, ClientError> {
-        match self.fault {
-            Some(Failure::Exhausted(exhausted)) => return Err(exhausted.into()),
-            Some(_) => return Err(ClientError::InvalidRequest),
-            None => {}
+        if let Some(fault) = self.fault {
+            return Err(self.client.error(fault));
         }
         match framing {
             Framing::Length(length) if length > 0 || self.has_body => {
@@ -199,7 +200,7 @@ impl<'r, S: ByteStream> Upload<'r, S> {
     /// # Errors
     /// The server is gone or too slow.
     pub async fn send(&mut self, piece: impl Payload) -> Result<(), ClientError> {
-        self.writer.send(&piece).await.map_err(|failure| self.client.broken(failure))
+        self.writer.send(&piece).await.map_err(|fault| self.client.broken(fault))
     }
 
     /// Ends the body and waits for the head of the reply.
@@ -208,14 +209,15 @@ impl<'r, S: ByteStream> Upload<'r, S> {
     /// [`ClientError`].
     pub async fn finish(mut self) -> Result<Reply<'r, S>, ClientError> {
         let Self { client, region, .. } = self;
-        self.writer.finish().await.map_err(|failure| client.broken(failure))?;
+        self.writer.finish().await.map_err(|fault| client.broken(fault))?;
         let connection = &client.connection;
         for _ in 0..=MOST_INTERIM {
             let raw = connection.read_head(region, connection.limits.idle).await;
-            let raw = raw.map_err(|failure| client.broken(failure))?.ok_or_else(|| {
+            let raw = raw.map_err(|fault| client.broken(fault))?.ok_or_else(|| {
                 if connection.is_late() { ClientError::TooSlow } else { ClientError::Closed }
             })?;
-            let head = head::parse_reply(raw, region).map_err(|failure| client.broken(failure))?;
+            let head = head::parse_reply(raw, region, &connection.memory)
+                .map_err(|fault| client.broken(fault))?;
             if head.status == 101 {
                 return Err(ClientError::Malformed(
                     "it switches to a protocol that was not asked for",
@@ -279,7 +281,7 @@ impl<'r, S: ByteStream> Reply<'r, S> {
     /// [`ClientError`].
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ClientError> {
         let read = self.client.connection.read_into(buffer).await;
-        read.map_err(|failure| self.client.broken(failure))
+        read.map_err(|fault| self.client.broken(fault))
     }
 
     /// Reads the rest of the body into the region, if it has at most `most` bytes.
@@ -288,7 +290,7 @@ impl<'r, S: ByteStream> Reply<'r, S> {
     /// [`ClientError`].
     pub async fn read_all(self, most: usize) -> Result<&'r [u8], ClientError> {
         let read = read_all(&self.client.connection, self.region, most).await;
-        read.map_err(|failure| self.client.broken(failure))
+        read.map_err(|fault| self.client.broken(fault))
     }
 }
 
@@ -321,15 +323,19 @@ pub enum ClientError {
 
 impl<S> Client<'_, S> {
     /// What a failure of the connection means here. The connection is of no use any more.
-    fn broken(&self, failure: Failure) -> ClientError {
+    fn broken(&self, fault: Fault) -> ClientError {
         self.is_open.set(false);
-        match failure {
-            Failure::Exhausted(exhausted) => ClientError::Exhausted(exhausted),
-            Failure::Refused(408, _) => ClientError::TooSlow,
-            Failure::Refused(413 | 414 | 431, _) => ClientError::TooLarge,
-            Failure::Refused(500, _) => ClientError::InvalidRequest,
-            Failure::Refused(_, text) => ClientError::Malformed(text),
-            Failure::Gone | Failure::NotAllowed(_) => ClientError::Closed,
+        self.error(fault)
+    }
+
+    fn error(&self, fault: Fault) -> ClientError {
+        match (fault.refused(), self.connection.memory.take()) {
+            ((0, _), Some(exhausted)) => ClientError::Exhausted(exhausted),
+            ((0, _), None) => ClientError::Closed,
+            ((408, _), _) => ClientError::TooSlow,
+            ((413 | 414 | 431, _), _) => ClientError::TooLarge,
+            ((500, _), _) => ClientError::InvalidRequest,
+            ((_, text), _) => ClientError::Malformed(text),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use core::{cell::Cell, fmt, time::Duration};
 
-use crate::text::two_digits;
-
 /// The length of a date: `Sun, 06 Nov 1994 08:49:37 GMT`.
 const LEN: usize = 29;
 
 /// A wall clock. It makes the text of a date once in a second.
 pub struct Clock<'a> {
     wall: &'a dyn Fn() -> Option<Duration>,
+    /// So that a program without a clock does not have the code.
+    write: fn(u64) -> [u8; LEN],
     second: Cell<u64>,
     text: Cell<[u8; LEN]>,
 }
@@ -18,14 +18,14 @@ impl<'a> Clock<'a> {
     /// A clock that asks `wall` for the time since the beginning of 1970 (UTC), as `Runtime::wall_time` of the crate `rt`
     /// gives it. As long as that is `None`, there is no date.
     pub fn new(wall: &'a dyn Fn() -> Option<Duration>) -> Self {
-        Self { wall, second: Cell::new(u64::MAX), text: Cell::new([0; LEN]) }
+        Self { wall, write: imf_fixdate, second: Cell::new(u64::MAX), text: Cell::new([0; LEN]) }
     }
 
     /// The time now as RFC 9110 5.6.7 writes it.
     pub(crate) fn date(&self) -> Option<[u8; LEN]> {
         let now = (self.wall)()?.as_secs();
         if self.second.replace(now) != now {
-            self.text.set(imf_fixdate(now));
+            self.text.set((self.write)(now));
         }
         Some(self.text.get())
     }
@@ -55,13 +55,18 @@ fn imf_fixdate(seconds: u64) -> [u8; LEN] {
 
     let mut text = *b"Sun, 06 Nov 1994 08:49:37 GMT";
     text[..3].copy_from_slice(&DAYS[3 * weekday..3 * weekday + 3]);
-    text[5..7].copy_from_slice(&two_digits(day));
     text[8..11].copy_from_slice(&MONTHS[3 * month..3 * month + 3]);
-    text[12..14].copy_from_slice(&two_digits(year / 100));
-    text[14..16].copy_from_slice(&two_digits(year % 100));
-    text[17..19].copy_from_slice(&two_digits(second / 3_600));
-    text[20..22].copy_from_slice(&two_digits(second / 60 % 60));
-    text[23..25].copy_from_slice(&two_digits(second % 60));
+    let numbers = [
+        (5, day),
+        (12, year / 100),
+        (14, year % 100),
+        (17, second / 3_600),
+        (20, second / 60 % 60),
+        (23, second % 60),
+    ];
+    for (at, number) in numbers {
+        text[at..at + 2].copy_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
+    }
     text
 }
 

@@ -8,12 +8,10 @@ use rt_regions::{Exhausted, Region, RegionVec};
 use crate::{
     ByteStream, Failure, Limits,
     body::Body,
+    fault::{Fault, Memory, note},
     head::RawHead,
     scan::{Found, Scan},
 };
-
-/// A peer that is too slow.
-const TOO_SLOW: Failure = Failure::Refused(408, "the request comes too slowly: send it faster");
 
 /// A stream, and how far the message has come that is received from it.
 pub(crate) struct Connection<'c, S> {
@@ -28,6 +26,8 @@ pub(crate) struct Connection<'c, S> {
     waited: Cell<Duration>,
     /// The peer waits for status 100 before it sends the body.
     pub(crate) continue_is_due: Cell<bool>,
+    /// Why there was no room in a region.
+    pub(crate) memory: Memory,
 }
 
 impl<'c, S: ByteStream> Connection<'c, S> {
@@ -40,7 +40,13 @@ impl<'c, S: ByteStream> Connection<'c, S> {
             received: Cell::new(0),
             waited: Cell::new(Duration::ZERO),
             continue_is_due: Cell::new(false),
+            memory: Memory::default(),
         }
+    }
+
+    /// What a fault is for a handler.
+    pub(crate) fn failure(&self, fault: Fault) -> Failure {
+        fault.failure(&self.memory)
     }
 
     /// A message with this body begins.
@@ -64,15 +70,15 @@ impl<'c, S: ByteStream> Connection<'c, S> {
 
     /// Shows `look` what comes, until it returns true. False: the peer has sent all.
     // The only place where `receive` is called, so that a program has its code once.
-    async fn pull(&self, look: &mut dyn FnMut(&[u8]) -> (usize, bool)) -> Result<bool, Failure> {
+    async fn pull(&self, look: &mut dyn FnMut(&[u8]) -> (usize, bool)) -> Result<bool, Fault> {
         let look = |bytes: &[u8]| {
             let (taken, ended) = look(bytes);
             (taken, ended.then_some(()))
         };
         match self.stream.receive(look).await {
             Ok(found) => Ok(found.is_some()),
-            Err(_) if self.is_late() => Err(TOO_SLOW),
-            Err(_) => Err(Failure::Gone),
+            Err(_) if self.is_late() => Err(Fault::TooSlow),
+            Err(_) => Err(Fault::Gone),
         }
     }
 
@@ -83,10 +89,10 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         start: &[u8],
         fields: &[u8],
         body: &dyn Payload,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Fault> {
         let payload = ((start, fields), body);
         self.allow(self.stream.now(), self.limits.time_for(payload.len() as u64));
-        self.stream.send(payload).await.map_err(|_| Failure::Gone)
+        self.stream.send(payload).await.map_err(|_| Fault::Gone)
     }
 
     /// Reads a head into `region`, whose first byte comes within `idle`. `None`: the peer has ended the connection, or has
@@ -95,7 +101,7 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         &self,
         region: &'r Region<'_>,
         idle: Duration,
-    ) -> Result<Option<RawHead<'r>>, Failure> {
+    ) -> Result<Option<RawHead<'r>>, Fault> {
         let limits = self.limits;
         let mut scan = Scan::default();
         let mut head = Head::None;
@@ -114,9 +120,9 @@ impl<'c, S: ByteStream> Connection<'c, S> {
                     Err(_) => 0,
                 };
                 let piece = piece.get(..taken).unwrap_or_default();
-                if let Err(exhausted) = head.add(piece, matches!(found, Ok(Found::End(_))), region)
-                {
-                    found = Err(exhausted.into());
+                let is_last = matches!(found, Ok(Found::End(_)));
+                if let Err(fault) = note(head.add(piece, is_last, region), &self.memory) {
+                    found = Err(fault);
                 }
                 (taken, true)
             };
@@ -124,13 +130,10 @@ impl<'c, S: ByteStream> Connection<'c, S> {
                 Ok(true) => {}
                 Ok(false) if scan.is_before_first_line() => return Ok(None),
                 Ok(false) => {
-                    return Err(Failure::Refused(
-                        400,
-                        "the head ends before its empty line: send CR LF CR LF at its end",
-                    ));
+                    return Err(Fault::HeadEnds);
                 }
-                Err(TOO_SLOW) if scan.is_before_first_line() => return Ok(None),
-                Err(failure) => return Err(failure),
+                Err(Fault::TooSlow) if scan.is_before_first_line() => return Ok(None),
+                Err(fault) => return Err(fault),
             }
             match found? {
                 Found::End(_) => {
@@ -150,7 +153,7 @@ impl<'c, S: ByteStream> Connection<'c, S> {
     pub(crate) async fn read_body(
         &self,
         sink: &mut dyn FnMut(&[u8]) -> usize,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Fault> {
         if self.body.get().is_done() {
             return Ok(false);
         }
@@ -167,8 +170,8 @@ impl<'c, S: ByteStream> Connection<'c, S> {
             while !rest.is_empty() && !body.is_done() {
                 match body.skip(rest) {
                     Ok(skipped) => rest = rest.get(skipped..).unwrap_or_default(),
-                    Err(failure) => {
-                        fault = Some(failure);
+                    Err(found) => {
+                        fault = Some(found);
                         break;
                     }
                 }
@@ -191,27 +194,22 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         self.received.set(self.received.get().saturating_add(count));
         self.waited.set(self.waited.get() + self.stream.now().since(start));
         match (pulled, fault) {
-            (Ok(_), Some(failure)) => self.give_up(failure),
+            (Ok(_), Some(fault)) => self.give_up(fault),
             (Ok(true), None) if self.received.get() > self.limits.body => {
-                self.give_up(Failure::Refused(
-                    413,
-                    "the body is larger than this server takes: send a smaller one",
-                ))
+                self.give_up(Fault::LargeBody)
             }
             (Ok(true), None) => Ok(count > 0),
             (Ok(false), None) if body.ends_with_connection() => {
                 self.body.set(Body::NONE);
                 Ok(false)
             }
-            (Ok(false), None) => {
-                self.give_up(Failure::Refused(400, "the body ends early: send all of it"))
-            }
-            (Err(failure), _) => self.give_up(failure),
+            (Ok(false), None) => self.give_up(Fault::BodyEnds),
+            (Err(fault), _) => self.give_up(fault),
         }
     }
 
     /// Waits for bytes of the body and copies them into `buffer`; returns how many.
-    pub(crate) async fn read_into(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    pub(crate) async fn read_into(&self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let mut filled = 0;
         if !buffer.is_empty() {
             let mut sink = |bytes: &[u8]| {
@@ -227,9 +225,9 @@ impl<'c, S: ByteStream> Connection<'c, S> {
     }
 
     /// The rest of the body can be read no more.
-    fn give_up(&self, failure: Failure) -> Result<bool, Failure> {
+    fn give_up(&self, fault: Fault) -> Result<bool, Fault> {
         self.body.set(Body::UNTIL_CLOSE);
-        Err(failure)
+        Err(fault)
     }
 
     /// Reads what is left of the body, up to `most` bytes; returns whether that was all of it.

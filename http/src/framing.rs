@@ -4,8 +4,9 @@
 //! other one, and then the end of one request is the beginning of another (request smuggling, RFC 9112 11.2).
 
 use crate::{
-    Failure, Headers,
+    Headers,
     body::Body,
+    fault::Fault,
     text::{list, number},
 };
 
@@ -25,7 +26,7 @@ pub(crate) struct Framing<'r> {
 }
 
 /// Reads `fields` of a message of HTTP/1.`minor`.
-pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>, Failure> {
+pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>, Fault> {
     let mut framing = Framing {
         body: None,
         close: false,
@@ -44,10 +45,7 @@ pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>,
             }
             6 if is("Expect") => {
                 if !field.value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(Failure::Refused(
-                        417,
-                        "the header Expect asks for what is not known: only 100-continue is",
-                    ));
+                    return Err(Fault::Expect);
                 }
                 framing.expects_continue = minor > 0;
             }
@@ -59,16 +57,10 @@ pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>,
             }
             14 if is("Content-Length") => {
                 let Some(number) = number(field.value) else {
-                    return Err(Failure::Refused(
-                        400,
-                        "the header Content-Length is not a number: send the length of the body in bytes",
-                    ));
+                    return Err(Fault::Length);
                 };
                 if length.replace(number).is_some() {
-                    return Err(Failure::Refused(
-                        400,
-                        "the message has the header Content-Length twice: send it once",
-                    ));
+                    return Err(Fault::TwoLengths);
                 }
             }
             17 if is("Transfer-Encoding") => {
@@ -82,20 +74,14 @@ pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>,
     }
     // RFC 9112 3.2.
     if hosts > 1 {
-        return Err(Failure::Refused(400, "the request has the header Host twice: send it once"));
+        return Err(Fault::TwoHosts);
     }
     framing.body = match (length, codings) {
         (Some(_), true) => {
-            return Err(Failure::Refused(
-                400,
-                "the message has both Content-Length and Transfer-Encoding: send one of them",
-            ));
+            return Err(Fault::LengthAndCoding);
         }
         (None, true) if minor == 0 => {
-            return Err(Failure::Refused(
-                400,
-                "HTTP/1.0 has no Transfer-Encoding: send Content-Length, or use HTTP/1.1",
-            ));
+            return Err(Fault::OldCoding);
         }
         (None, true) => Some(Body::chunked()),
         (Some(length), false) => Some(Body::of_length(length)),
@@ -107,18 +93,14 @@ pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>,
 
 /// What is wrong with a list of transfer codings that is not `chunked` alone: the end of the body is unknown unless
 /// `chunked` is the last one (status 400, RFC 9112 6.3), and no other coding is implemented (501, 6.1).
-fn unknown_coding(value: &[u8], after_chunked: bool) -> Failure {
+fn unknown_coding(value: &[u8], after_chunked: bool) -> Fault {
     let mut chunked = usize::from(after_chunked);
     let mut last_is_chunked = false;
     for coding in list(value) {
         last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
         chunked += usize::from(last_is_chunked);
     }
-    if last_is_chunked && chunked == 1 {
-        Failure::Refused(501, "only the transfer coding chunked is implemented: send no other one")
-    } else {
-        Failure::Refused(400, "the header Transfer-Encoding is not: chunked, and that once")
-    }
+    if last_is_chunked && chunked == 1 { Fault::Coding } else { Fault::NotChunked }
 }
 
 #[cfg(test)]
@@ -130,7 +112,7 @@ mod tests {
     fn read(fields: &[(&'static str, &'static str)], minor: u8) -> Result<Framing<'static>, u16> {
         let fields = fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() });
         let fields: std::vec::Vec<_> = fields.collect();
-        framing(Headers(fields.leak()), minor).map_err(|failure| failure.status())
+        framing(Headers(fields.leak()), minor).map_err(|fault| fault.refused().0)
     }
 
     fn body(fields: &[(&'static str, &'static str)]) -> Result<Option<Body>, u16> {

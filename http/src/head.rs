@@ -3,7 +3,13 @@
 use httparse::Error;
 use rt_regions::Region;
 
-use crate::{Failure, Headers, Method, framing, framing::Framing, text::is_host};
+use crate::{
+    Headers, Method,
+    fault::{Fault, Memory, note},
+    framing,
+    framing::Framing,
+    text::is_host,
+};
 
 /// A head as it came, whole, and how many fields it has.
 #[derive(Clone, Copy, Debug)]
@@ -32,30 +38,31 @@ pub(crate) struct RequestHead<'r> {
 pub(crate) fn parse<'r>(
     raw: RawHead<'r>,
     region: &'r Region<'_>,
-) -> Result<&'r RequestHead<'r>, Failure> {
-    let room = region.alloc_uninit(raw.fields)?;
+    memory: &Memory,
+) -> Result<&'r RequestHead<'r>, Fault> {
+    let room = note(region.alloc_uninit(raw.fields), memory)?;
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(raw.bytes, room) {
         Ok(httparse::Status::Complete(length)) if length == raw.bytes.len() => {}
-        Ok(_) => return Err(Failure::Refused(400, "the head is malformed")),
+        Ok(_) => return Err(Fault::Line),
         Err(error) => return Err(malformed(error, raw.bytes)),
     }
     let (Some(name), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
     else {
-        return Err(Failure::Refused(400, "the head is malformed"));
+        return Err(Fault::Line);
     };
     let fields = Headers(parsed.headers);
     let framing = framing::framing(fields, minor)?;
     let method = Method::named(name);
     if method == Method::Connect {
-        return Err(Failure::Refused(501, "this server is no proxy: CONNECT is not implemented"));
+        return Err(Fault::Connect);
     }
     let target_parts = Target::parse(target, method)?;
     let host = match framing.host {
         Some(host) => host,
         // RFC 9112 3.2.
         None if minor > 0 => {
-            return Err(Failure::Refused(400, "the header Host is missing: send Host: and a name"));
+            return Err(Fault::NoHost);
         }
         None => b"",
     };
@@ -80,7 +87,7 @@ pub(crate) fn parse<'r>(
         fields,
         framing,
     };
-    Ok(region.alloc(head)?)
+    note(region.alloc(head), memory).map(|head| &*head)
 }
 
 /// A valid head of a response.
@@ -95,17 +102,18 @@ pub(crate) struct ReplyHead<'r> {
 pub(crate) fn parse_reply<'r>(
     raw: RawHead<'r>,
     region: &'r Region<'_>,
-) -> Result<ReplyHead<'r>, Failure> {
-    let room = region.alloc_uninit(raw.fields)?;
+    memory: &Memory,
+) -> Result<ReplyHead<'r>, Fault> {
+    let room = note(region.alloc_uninit(raw.fields), memory)?;
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_response_with_uninit_headers(&mut parsed, raw.bytes, room) {
         Ok(httparse::Status::Complete(length)) if length == raw.bytes.len() => {}
-        Ok(_) => return Err(Failure::Refused(400, "the head is malformed")),
+        Ok(_) => return Err(Fault::Line),
         Err(error) => return Err(malformed(error, raw.bytes)),
     }
     let (Some(status @ 100..), Some(minor)) = (parsed.code, parsed.version) else {
-        return Err(Failure::Refused(400, "the status is below 100"));
+        return Err(Fault::Line);
     };
     let fields = Headers(parsed.headers);
     Ok(ReplyHead { status, fields, framing: framing::framing(fields, minor)? })
@@ -113,24 +121,13 @@ pub(crate) fn parse_reply<'r>(
 
 /// What is wrong with a head that could not be parsed.
 #[cold]
-pub(crate) fn malformed(error: Error, head: &[u8]) -> Failure {
+pub(crate) fn malformed(error: Error, head: &[u8]) -> Fault {
     match error {
-        Error::TooManyHeaders => Failure::Refused(431, "the head has too many headers: send fewer"),
-        Error::Version if has_other_version(head) => {
-            Failure::Refused(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-        }
-        Error::HeaderName => Failure::Refused(
-            400,
-            "the name of a header is malformed, or a header is folded: write Name: value, without a space before the colon",
-        ),
-        Error::HeaderValue | Error::NewLine => Failure::Refused(
-            400,
-            "the value of a header has a control character, such as a CR or a NUL: leave it out",
-        ),
-        Error::Version | Error::Token | Error::Status => Failure::Refused(
-            400,
-            "the first line is malformed: write it as GET /path HTTP/1.1, with one space between",
-        ),
+        Error::TooManyHeaders => Fault::LargeHead,
+        Error::Version if has_other_version(head) => Fault::Version,
+        Error::HeaderName => Fault::Name,
+        Error::HeaderValue | Error::NewLine => Fault::Value,
+        Error::Version | Error::Token | Error::Status => Fault::Line,
     }
 }
 
@@ -148,20 +145,16 @@ struct Target<'r> {
 }
 
 impl<'r> Target<'r> {
-    fn parse(target: &'r str, method: Method) -> Result<Self, Failure> {
-        const EXPECTED: Failure = Failure::Refused(
-            400,
-            "the request target is malformed: write it as /path?query, in ASCII",
-        );
+    fn parse(target: &'r str, method: Method) -> Result<Self, Fault> {
         if target.bytes().any(|byte| byte == b'#' || byte >= 0x80) {
-            return Err(EXPECTED);
+            return Err(Fault::Target);
         }
         let (host, rest) = match target.as_bytes() {
             [b'/', ..] => (None, target),
             // Of the server itself.
             b"*" if method == Method::Options => (None, target),
             _ => {
-                let (host, rest) = absolute(target).ok_or(EXPECTED)?;
+                let (host, rest) = absolute(target).ok_or(Fault::Target)?;
                 (Some(host), rest)
             }
         };
@@ -184,12 +177,9 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
 }
 
 /// A host with or without a port, as far as its characters show. An empty one is permitted: the target has no authority.
-fn check_host(host: &[u8]) -> Result<(), Failure> {
+fn check_host(host: &[u8]) -> Result<(), Fault> {
     if host.iter().copied().all(is_host) {
         return Ok(());
     }
-    Err(Failure::Refused(
-        400,
-        "the host is malformed: send a name or an address, and a port if any",
-    ))
+    Err(Fault::Host)
 }

@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod connection;
 mod failure;
+mod fault;
 mod files;
 mod framing;
 mod head;

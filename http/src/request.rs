@@ -5,7 +5,13 @@ use core::{fmt, net::SocketAddr};
 use layer::Instant;
 use rt_regions::{Region, RegionVec};
 
-use crate::{ByteStream, Failure, Headers, Method, head::RequestHead, serve::Exchange};
+use crate::{
+    ByteStream, Failure, Headers, Method,
+    connection::Connection,
+    fault::{Fault, note},
+    head::RequestHead,
+    serve::Exchange,
+};
 
 /// A request: its head, which lies in the region of the request, and its body, which is read from the stream.
 pub struct Request<'r, S> {
@@ -105,7 +111,8 @@ impl<'r, S: ByteStream> Request<'r, S> {
     /// The body is malformed (status 400), larger than [`Limits::body`](crate::Limits::body) (413), or comes too slowly (408),
     /// or the client is gone.
     pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        self.exchange.connection.read_into(buffer).await
+        let connection = &self.exchange.connection;
+        connection.read_into(buffer).await.map_err(|fault| connection.failure(fault))
     }
 
     /// Reads the rest of the body into the region of the request, if it has at most `most` bytes.
@@ -113,38 +120,41 @@ impl<'r, S: ByteStream> Request<'r, S> {
     /// # Errors
     /// The body is longer (status 413), or as [`read`](Self::read).
     pub async fn read_all(&self, most: usize) -> Result<&'r [u8], Failure> {
-        read_all(&self.exchange.connection, self.region, most).await
+        let connection = &self.exchange.connection;
+        read_all(connection, self.region, most).await.map_err(|fault| connection.failure(fault))
     }
 }
 
 /// Reads the rest of a body into `region`.
 pub(crate) async fn read_all<'r, S: ByteStream>(
-    connection: &crate::connection::Connection<'_, S>,
+    connection: &Connection<'_, S>,
     region: &'r Region<'_>,
     most: usize,
-) -> Result<&'r [u8], Failure> {
-    const TOO_LARGE: Failure =
-        Failure::Refused(413, "the body is larger than this path takes: send a smaller one");
+) -> Result<&'r [u8], Fault> {
+    let memory = &connection.memory;
     let mut body = RegionVec::new(region);
     if let Some(length) = connection.body.get().known_left() {
         if length > most as u64 {
-            return Err(TOO_LARGE);
+            return Err(Fault::LargerThanAsked);
         }
-        body = RegionVec::with_capacity(usize::try_from(length).unwrap_or(most), region)?;
+        body = note(
+            RegionVec::with_capacity(usize::try_from(length).unwrap_or(most), region),
+            memory,
+        )?;
     }
     loop {
         let mut fault = None;
         let mut sink = |bytes: &[u8]| {
             if bytes.len() > most - body.len() {
-                fault = Some(TOO_LARGE);
-            } else if let Err(exhausted) = body.extend_from_slice(bytes) {
-                fault = Some(exhausted.into());
+                fault = Some(Fault::LargerThanAsked);
+            } else if let Err(found) = note(body.extend_from_slice(bytes), memory) {
+                fault = Some(found);
             }
             bytes.len()
         };
         let goes_on = connection.read_body(&mut sink).await?;
         match fault {
-            Some(failure) => return Err(failure),
+            Some(fault) => return Err(fault),
             None if goes_on => {}
             None => return Ok(body.into_slice()),
         }

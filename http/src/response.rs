@@ -7,6 +7,7 @@ use rt_regions::{Region, RegionVec};
 
 use crate::{
     Answer, ByteStream, Failure, Sent,
+    fault::{Fault, Memory, note},
     serve::{Exchange, Progress},
     text::{Digits, is_token, is_value},
     writer::{Framing, Writer},
@@ -30,7 +31,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         if !matches!(status, 200..=599) {
-            self.fault(Failure::Refused(500, "the service has a status that is none"));
+            self.fault(Fault::Status);
         }
         self
     }
@@ -51,15 +52,16 @@ impl<'r, S: ByteStream> Response<'r, S> {
     }
 
     fn add(&mut self, name: &str, parts: &[&[u8]]) {
-        if let Err(failure) = add_header(&mut self.fields, self.region, name, parts) {
-            self.fault(failure);
+        let memory = &self.exchange.connection.memory;
+        if let Err(fault) = add_header(&mut self.fields, self.region, name, parts, memory) {
+            self.fault(fault);
         }
     }
 
     /// Sending fails with this.
     #[cold]
-    fn fault(&self, failure: Failure) {
-        self.exchange.fault.set(Some(failure));
+    fn fault(&self, fault: Fault) {
+        self.exchange.fault.set(Some(fault));
     }
 
     /// This response, after which the connection ends.
@@ -74,14 +76,15 @@ impl<'r, S: ByteStream> Response<'r, S> {
     /// # Errors
     /// The client is gone or too slow, or the head is not valid.
     pub async fn send(self, body: impl Payload) -> Answer {
-        self.send_payload(&body).await
+        let connection = &self.exchange.connection;
+        self.send_payload(&body).await.map_err(|fault| connection.failure(fault))
     }
 
     /// One copy of the code for all bodies.
-    async fn send_payload(mut self, body: &dyn Payload) -> Answer {
+    async fn send_payload(mut self, body: &dyn Payload) -> Result<Sent, Fault> {
         let framing = Framing::Length(body.len() as u64);
-        let start = self.begin(framing)?;
         let exchange = self.exchange;
+        let start = self.begin(framing)?;
         let has_body = !exchange.without_body.get() && has_body(self.status);
         let body: &dyn Payload = if has_body { body } else { &[0; 0] };
         exchange.connection.write(start.as_bytes(), &self.fields, body).await?;
@@ -109,24 +112,24 @@ impl<'r, S: ByteStream> Response<'r, S> {
     }
 
     fn writer(mut self, framing: Framing) -> Result<BodyWriter<'r, S>, Failure> {
-        let start = self.begin(framing)?;
+        let connection = &self.exchange.connection;
+        let start = self.begin(framing).map_err(|fault| connection.failure(fault))?;
         let Self { exchange, fields, status, .. } = self;
         let without_body = exchange.without_body.get() || !has_body(status);
-        let connection = &exchange.connection;
         let head_is_due = true;
         let writer = Writer { connection, start, fields, head_is_due, framing, without_body };
         Ok(BodyWriter { exchange, writer })
     }
 
     /// The first lines of the head. The fields end with an empty line then.
-    fn begin(&mut self, framing: Framing) -> Result<Start, Failure> {
+    fn begin(&mut self, framing: Framing) -> Result<Start, Fault> {
         if let Some(fault) = self.exchange.fault.take() {
             return Err(fault);
         }
         if self.exchange.progress.get() != Progress::None {
-            return Err(Failure::Refused(500, "the service answers twice"));
+            return Err(Fault::Twice);
         }
-        self.fields.extend_from_slice(b"\r\n")?;
+        note(self.fields.extend_from_slice(b"\r\n"), &self.exchange.connection.memory)?;
         let start = Start::new(self.exchange, self.status, framing);
         self.exchange.progress.set(Progress::Begun);
         Ok(start)
@@ -153,7 +156,8 @@ impl<S: ByteStream> BodyWriter<'_, S> {
     /// # Errors
     /// The client is gone or too slow, or the body gets longer than [`Response::stream_of`] was told.
     pub async fn send(&mut self, piece: impl Payload) -> Result<(), Failure> {
-        self.writer.send(&piece).await
+        let connection = self.writer.connection;
+        self.writer.send(&piece).await.map_err(|fault| connection.failure(fault))
     }
 
     /// Ends the body.
@@ -161,7 +165,8 @@ impl<S: ByteStream> BodyWriter<'_, S> {
     /// # Errors
     /// The client is gone or too slow, or the body is shorter than [`Response::stream_of`] was told.
     pub async fn finish(mut self) -> Answer {
-        self.writer.finish().await?;
+        let connection = self.writer.connection;
+        self.writer.finish().await.map_err(|fault| connection.failure(fault))?;
         self.exchange.progress.set(Progress::Whole);
         Ok(Sent::new())
     }
@@ -213,12 +218,16 @@ impl Start {
     ) -> Self {
         let mut start = Self { bytes: [0; Self::MOST], length: 0 };
         start.put(b"HTTP/1.1 ");
-        match reason(status) {
-            "" => {
-                start.put(Digits::decimal(status.into()).as_bytes());
-                start.put(b" ");
-            }
-            line => start.put(line.as_bytes()),
+        match status {
+            // Not looked for.
+            200 => start.put(b"200 OK"),
+            _ => match reason(status) {
+                Some(line) => start.put(line.as_bytes()),
+                None => {
+                    start.put(Digits::decimal(status.into()).as_bytes());
+                    start.put(b" ");
+                }
+            },
         }
         if let Some(date) = date {
             start.put(b"\r\nDate: ");
@@ -263,24 +272,26 @@ pub(crate) fn add_header<'r>(
     region: &'r Region<'_>,
     name: &str,
     parts: &[&[u8]],
-) -> Result<(), Failure> {
+    memory: &Memory,
+) -> Result<(), Fault> {
     let is_own = ["Content-Length", "Transfer-Encoding", "Connection", "Date"]
         .iter()
         .any(|own| own.eq_ignore_ascii_case(name));
     let is_valid = parts.iter().all(|part| part.iter().copied().all(is_value));
     if is_own || name.is_empty() || !name.bytes().all(is_token) || !is_valid {
-        return Err(Failure::Refused(500, "the service has a header that is not valid"));
+        return Err(Fault::Header);
     }
     if fields.capacity() == 0 {
         // For most heads.
-        *fields = RegionVec::with_capacity(128, region)?;
+        *fields = note(RegionVec::with_capacity(128, region), memory)?;
     }
-    fields.extend_from_slice(name.as_bytes())?;
-    fields.extend_from_slice(b": ")?;
+    let mut add = |bytes: &[u8]| note(fields.extend_from_slice(bytes), memory);
+    add(name.as_bytes())?;
+    add(b": ")?;
     for part in parts {
-        fields.extend_from_slice(part)?;
+        add(part)?;
     }
-    Ok(fields.extend_from_slice(b"\r\n")?)
+    add(b"\r\n")
 }
 
 /// Whether a response with this status has a body (RFC 9110 6.4.1).
@@ -288,42 +299,17 @@ pub(crate) fn has_body(status: u16) -> bool {
     status != 204 && status != 304
 }
 
-/// A status with its words (RFC 9110 15); empty for those that a server seldom has a use for.
-pub(crate) fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "200 OK",
-        201 => "201 Created",
-        202 => "202 Accepted",
-        204 => "204 No Content",
-        206 => "206 Partial Content",
-        301 => "301 Moved Permanently",
-        302 => "302 Found",
-        303 => "303 See Other",
-        304 => "304 Not Modified",
-        307 => "307 Temporary Redirect",
-        308 => "308 Permanent Redirect",
-        400 => "400 Bad Request",
-        401 => "401 Unauthorized",
-        403 => "403 Forbidden",
-        404 => "404 Not Found",
-        405 => "405 Method Not Allowed",
-        408 => "408 Request Timeout",
-        409 => "409 Conflict",
-        412 => "412 Precondition Failed",
-        413 => "413 Content Too Large",
-        414 => "414 URI Too Long",
-        415 => "415 Unsupported Media Type",
-        416 => "416 Range Not Satisfiable",
-        417 => "417 Expectation Failed",
-        422 => "422 Unprocessable Content",
-        429 => "429 Too Many Requests",
-        431 => "431 Request Header Headers Too Large",
-        500 => "500 Internal Server Error",
-        501 => "501 Not Implemented",
-        502 => "502 Bad Gateway",
-        503 => "503 Service Unavailable",
-        504 => "504 Gateway Timeout",
-        505 => "505 HTTP Version Not Supported",
-        _ => "",
-    }
+/// Statuses with their words (RFC 9110 15), without those that a server seldom has a use for.
+const REASONS: &str = "404 Not Found\n304 Not Modified\n206 Partial Content\n204 No Content\n\
+    201 Created\n202 Accepted\n301 Moved Permanently\n302 Found\n303 See Other\n307 Temporary Redirect\n\
+    308 Permanent Redirect\n400 Bad Request\n401 Unauthorized\n403 Forbidden\n405 Method Not Allowed\n\
+    408 Request Timeout\n409 Conflict\n412 Precondition Failed\n413 Content Too Large\n414 URI Too Long\n\
+    415 Unsupported Media Type\n416 Range Not Satisfiable\n417 Expectation Failed\n422 Unprocessable Content\n\
+    429 Too Many Requests\n431 Request Header Fields Too Large\n500 Internal Server Error\n501 Not Implemented\n\
+    502 Bad Gateway\n503 Service Unavailable\n504 Gateway Timeout\n505 HTTP Version Not Supported";
+
+/// A status with its words, if it is in the list.
+fn reason(status: u16) -> Option<&'static str> {
+    let digits = Digits::decimal(status.into());
+    layer::split::split(REASONS, b'\n').find(|line| line.as_bytes().starts_with(digits.as_bytes()))
 }

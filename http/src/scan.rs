@@ -1,6 +1,6 @@
 //! Finds the end of a head as its bytes come, and refuses at once what can be no head.
 
-use crate::{Failure, Limits, text::is_token};
+use crate::{Limits, fault::Fault, text::is_token};
 
 /// What has been seen of a head.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ impl Scan {
     ///
     /// A line ends with CR LF; a LF alone, which RFC 9112 2.2 permits a recipient to accept, is refused, because others may see
     /// no end there. Empty lines before the first line are passed over (2.2); they count as part of the head.
-    pub(crate) fn feed(&mut self, piece: &[u8], limits: &Limits) -> Result<Found, Failure> {
+    pub(crate) fn feed(&mut self, piece: &[u8], limits: &Limits) -> Result<Found, Fault> {
         // Where the line begins whose end is next, and what of it came before.
         let (mut start, mut before) = (0, self.line);
         let longest = limits.line.saturating_add(1);
@@ -63,18 +63,15 @@ impl Scan {
                     check_first_line(line, first, longest)?;
                 }
                 if last.unwrap_or(self.last) != b'\r' || line == 0 {
-                    return Err(Failure::Refused(
-                        400,
-                        "a line of the head ends without CR: end each line with CR LF",
-                    ));
+                    return Err(Fault::NoCr);
                 }
                 if at >= room {
-                    return Err(TOO_LARGE);
+                    return Err(Fault::LargeHead);
                 }
                 if line > 1 {
                     self.lines += 1;
                     if self.fields() > limits.headers {
-                        return Err(TOO_LARGE);
+                        return Err(Fault::LargeHead);
                     }
                 } else if self.lines > 0 {
                     return Ok(Found::End(at + 1));
@@ -90,27 +87,20 @@ impl Scan {
             let first = piece.get(start).filter(|_| before == 0);
             check_first_line(self.line, first, longest)?;
         }
-        if self.total > limits.head { Err(TOO_LARGE) } else { Ok(Found::More) }
+        if self.total > limits.head { Err(Fault::LargeHead) } else { Ok(Found::More) }
     }
 }
 
 /// Checks the first line as soon as its `first` byte is there: what speaks TLS waits for an answer.
-fn check_first_line(line: usize, first: Option<&u8>, longest: usize) -> Result<(), Failure> {
+fn check_first_line(line: usize, first: Option<&u8>, longest: usize) -> Result<(), Fault> {
     if line > longest {
-        return Err(Failure::Refused(414, "the request line is too long: send a shorter target"));
+        return Err(Fault::LongLine);
     }
     match first {
-        Some(first) if !is_token(*first) && *first != b'\r' => Err(Failure::Refused(
-            400,
-            "the first byte is none of HTTP/1.1: send a line such as GET / HTTP/1.1",
-        )),
+        Some(first) if !is_token(*first) && *first != b'\r' => Err(Fault::FirstByte),
         _ => Ok(()),
     }
 }
-
-/// More than [`Limits::head`] or [`Limits::headers`].
-const TOO_LARGE: Failure =
-    Failure::Refused(431, "the head is too large: send fewer or shorter headers");
 
 /// A one in each byte, and the highest bit of each byte.
 const ONES: u64 = u64::MAX / 255;
@@ -146,7 +136,7 @@ mod tests {
         let mut scan = Scan::default();
         let mut at = 0;
         for piece in head.chunks(size) {
-            match scan.feed(piece, limits).map_err(|failure| failure.status())? {
+            match scan.feed(piece, limits).map_err(|fault| fault.refused().0)? {
                 Found::More => at += piece.len(),
                 Found::End(length) => return Ok(Some((at + length, scan.fields()))),
             }

@@ -8,6 +8,7 @@ use crate::{
     Answer, ByteStream, Config, Failure, Method, Request, Response, Sent,
     body::Body,
     connection::Connection,
+    fault::Fault,
     head::{self, RequestHead},
     response::Start,
     writer::Framing,
@@ -40,7 +41,7 @@ where
                     let response = Response::new(&exchange, &room);
                     (Some(head), handler(request, response).await)
                 }
-                Err(failure) => (None, Err(failure)),
+                Err(fault) => (None, Err(exchange.connection.failure(fault))),
             };
             exchange.end(head, answer).await
         };
@@ -90,7 +91,7 @@ pub(crate) struct Exchange<'c, S> {
     /// The status of the response that was begun.
     pub(crate) status: Cell<u16>,
     /// Why the response cannot be sent.
-    pub(crate) fault: Cell<Option<Failure>>,
+    pub(crate) fault: Cell<Option<Fault>>,
 }
 
 impl<'c, S: ByteStream> Exchange<'c, S> {
@@ -108,10 +109,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
     }
 
     /// Waits for the next request. `None`: there is none.
-    async fn next<'r>(
-        &self,
-        region: &'r Region<'_>,
-    ) -> Result<Option<&'r RequestHead<'r>>, Failure> {
+    async fn next<'r>(&self, region: &'r Region<'_>) -> Result<Option<&'r RequestHead<'r>>, Fault> {
         self.progress.set(Progress::None);
         self.fault.set(None);
         self.without_body.set(false);
@@ -123,15 +121,12 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
         let Some(raw) = self.connection.read_head(region, limits.idle).await? else {
             return Ok(None);
         };
-        let head = head::parse(raw, region)?;
+        let head = head::parse(raw, region, &self.connection.memory)?;
         self.minor.set(head.minor);
         self.without_body.set(head.method == Method::Head);
         let body = head.framing.body.unwrap_or(Body::NONE);
         if body.known_left().is_some_and(|length| length > limits.body) {
-            return Err(Failure::Refused(
-                413,
-                "the body is larger than this server takes: send a smaller one",
-            ));
+            return Err(Fault::LargeBody);
         }
         self.connection.begin(body);
         self.connection.continue_is_due.set(head.framing.expects_continue && !body.is_done());
@@ -145,7 +140,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
         let failure = match (answer, self.progress.get()) {
             (Ok(Sent { .. }) | Err(_), Progress::Whole) => None,
             // It has sent another response than its own.
-            (Ok(Sent { .. }), _) => Some(Failure::Refused(500, "the service has not answered")),
+            (Ok(Sent { .. }), _) => Some(self.connection.failure(Fault::Unanswered)),
             (Err(failure), _) => Some(failure),
         };
         if let Some(failure) = failure {
@@ -177,7 +172,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
     }
 
     /// Answers with a line of text that says what is wrong.
-    async fn send_failure(&self, failure: &Failure) -> Result<(), Failure> {
+    async fn send_failure(&self, failure: &Failure) -> Result<(), Fault> {
         const TEXT: &[u8] = b"Content-Type: text/plain; charset=utf-8\r\n\r\n";
         // At most 9 names, with the commas.
         let mut fields = [0; 64 + TEXT.len() + 16];

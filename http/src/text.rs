@@ -2,11 +2,6 @@
 
 use rt_regions::{Exhausted, Region};
 
-/// The last two decimal digits of `number`.
-pub(crate) fn two_digits(number: u64) -> [u8; 2] {
-    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
-}
-
 /// A number in text.
 #[derive(Clone, Copy)]
 pub(crate) struct Digits {
@@ -187,8 +182,6 @@ mod tests {
             assert_eq!(Digits::decimal(number).as_bytes(), number.to_string().as_bytes());
             assert_eq!(Digits::hexadecimal(number).as_bytes(), format!("{number:x}").as_bytes());
         }
-        assert_eq!(two_digits(7), *b"07");
-        assert_eq!(two_digits(1_994), *b"94");
     }
 
     #[test]

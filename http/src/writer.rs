@@ -3,7 +3,7 @@
 use layer::Payload;
 use rt_regions::RegionVec;
 
-use crate::{ByteStream, Failure, connection::Connection, response::Start, text::Digits};
+use crate::{ByteStream, connection::Connection, fault::Fault, response::Start, text::Digits};
 
 /// How the peer knows where the body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub(crate) struct Writer<'r, S> {
 }
 
 impl<S: ByteStream> Writer<'_, S> {
-    pub(crate) async fn send(&mut self, piece: &dyn Payload) -> Result<(), Failure> {
+    pub(crate) async fn send(&mut self, piece: &dyn Payload) -> Result<(), Fault> {
         let length = piece.len() as u64;
         if let Framing::Length(left) = &mut self.framing {
             let Some(rest) = left.checked_sub(length) else {
-                return Err(Failure::Refused(500, "the body is longer than was said"));
+                return Err(Fault::Longer);
             };
             *left = rest;
         }
@@ -45,18 +45,16 @@ impl<S: ByteStream> Writer<'_, S> {
         }
     }
 
-    pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn finish(&mut self) -> Result<(), Fault> {
         match self.framing {
-            Framing::Length(1..) if !self.without_body => {
-                Err(Failure::Refused(500, "the body is shorter than was said"))
-            }
+            Framing::Length(1..) if !self.without_body => Err(Fault::Shorter),
             Framing::Chunked if !self.without_body => self.flush(b"0\r\n\r\n", &[0; 0]).await,
             _ => self.flush(b"", &[0; 0]).await,
         }
     }
 
     /// Sends the head, if it is due, then `size` and `piece`.
-    async fn flush(&mut self, size: &[u8], piece: &dyn Payload) -> Result<(), Failure> {
+    async fn flush(&mut self, size: &[u8], piece: &dyn Payload) -> Result<(), Fault> {
         if self.head_is_due {
             self.head_is_due = false;
             let start = self.start.as_bytes();
