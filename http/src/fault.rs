@@ -39,6 +39,7 @@ faults! {
     // The first line.
     Line = 400 "the first line is malformed: write it as GET /path HTTP/1.1, with one space between",
     Version = 505 "only HTTP/1.1 and HTTP/1.0 are spoken here",
+    NewLine = 400 "a CR stands without LF, or the first line has more than a method, a target and a version",
     Target = 400 "the request target is malformed: write it as /path?query, in ASCII",
     Connect = 501 "this server is no proxy: CONNECT is not implemented",
 

@@ -94,13 +94,14 @@ pub(crate) fn framing<'r>(fields: Headers<'r>, minor: u8) -> Result<Framing<'r>,
 /// What is wrong with a list of transfer codings that is not `chunked` alone: the end of the body is unknown unless
 /// `chunked` is the last one (status 400, RFC 9112 6.3), and no other coding is implemented (501, 6.1).
 fn unknown_coding(value: &[u8], after_chunked: bool) -> Fault {
-    let mut chunked = usize::from(after_chunked);
+    let (mut all, mut chunked) = (0, usize::from(after_chunked));
     let mut last_is_chunked = false;
     for coding in list(value) {
         last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
         chunked += usize::from(last_is_chunked);
+        all += 1;
     }
-    if last_is_chunked && chunked == 1 { Fault::Coding } else { Fault::NotChunked }
+    if last_is_chunked && chunked == 1 && all > 1 { Fault::Coding } else { Fault::NotChunked }
 }
 
 #[cfg(test)]
@@ -148,6 +149,7 @@ mod tests {
             (&[(coding, "chunked;q=1")], 400),
             (&[(coding, "\x0bchunked")], 400),
             (&[(coding, "")], 400),
+            (&[(coding, "chunked,")], 400),
             (&[(coding, "gzip, chunked")], 501),
         ] {
             assert_eq!(body(fields), Err(status), "{fields:?}");

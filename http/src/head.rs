@@ -126,15 +126,20 @@ pub(crate) fn malformed(error: Error, head: &[u8]) -> Fault {
         Error::TooManyHeaders => Fault::LargeHead,
         Error::Version if has_other_version(head) => Fault::Version,
         Error::HeaderName => Fault::Name,
-        Error::HeaderValue | Error::NewLine => Fault::Value,
+        Error::HeaderValue => Fault::Value,
+        Error::NewLine => Fault::NewLine,
         Error::Version | Error::Token | Error::Status => Fault::Line,
     }
 }
 
-/// Whether the first line ends with a version such as `HTTP/2.0`.
+/// Whether the first line has three words, and the last one is a version such as `HTTP/2.0`.
 fn has_other_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\r').find(|line| line.len() > 1).unwrap_or_default();
-    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let version = words.next().unwrap_or_default();
+    words.next().is_none()
+        && !matches!(version, b"HTTP/1.0" | b"HTTP/1.1")
+        && matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
 /// The parts of a request target (RFC 9112 3.2).

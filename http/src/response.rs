@@ -197,7 +197,7 @@ impl Start {
     ) -> Self {
         let body = exchange.connection.body.get();
         // What the client may or may not send after this response; or too much to read it for nothing.
-        if exchange.connection.continue_is_due.get()
+        if exchange.connection.continue_is_due.replace(false)
             || body.ends_with_connection()
             || body.known_left().is_some_and(|left| left > exchange.connection.limits.drain)
             || framing == Framing::UntilClose

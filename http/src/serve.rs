@@ -144,11 +144,12 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
             (Err(failure), _) => Some(failure),
         };
         if let Some(failure) = failure {
-            if failure.status() == 408 {
+            let is_gone = failure == Failure::Gone;
+            if failure.status() == 408 || is_gone && self.connection.is_late() {
                 self.config.count(|counters| &counters.too_slow);
             }
             if self.progress.get() == Progress::Begun
-                || failure == Failure::Gone
+                || is_gone
                 || self.send_failure(&failure).await.is_err()
             {
                 self.config.count(|counters| &counters.broken);
