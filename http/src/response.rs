@@ -84,7 +84,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
     async fn send_payload(mut self, body: &dyn Payload) -> Result<Sent, Fault> {
         let framing = Framing::Length(body.len() as u64);
         let exchange = self.exchange;
-        let start = self.begin(framing)?;
+        let start = self.begin(framing, true)?;
         let has_body = !exchange.without_body.get() && has_body(self.status);
         let body: &dyn Payload = if has_body { body } else { &[0; 0] };
         exchange.connection.write(start.as_bytes(), &self.fields, body).await?;
@@ -113,7 +113,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
 
     fn writer(mut self, framing: Framing) -> Result<BodyWriter<'r, S>, Failure> {
         let connection = &self.exchange.connection;
-        let start = self.begin(framing).map_err(|fault| connection.failure(fault))?;
+        let start = self.begin(framing, false).map_err(|fault| connection.failure(fault))?;
         let Self { exchange, fields, status, .. } = self;
         let without_body = exchange.without_body.get() || !has_body(status);
         let head_is_due = true;
@@ -122,7 +122,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
     }
 
     /// The first lines of the head. The fields end with an empty line then.
-    fn begin(&mut self, framing: Framing) -> Result<Start, Fault> {
+    fn begin(&mut self, framing: Framing, is_whole: bool) -> Result<Start, Fault> {
         if let Some(fault) = self.exchange.fault.take() {
             return Err(fault);
         }
@@ -130,7 +130,7 @@ impl<'r, S: ByteStream> Response<'r, S> {
             return Err(Fault::Twice);
         }
         note(self.fields.extend_from_slice(b"\r\n"), &self.exchange.connection.memory)?;
-        let start = Start::new(self.exchange, self.status, framing);
+        let start = Start::new(self.exchange, self.status, framing, is_whole);
         self.exchange.progress.set(Progress::Begun);
         Ok(start)
     }
@@ -189,17 +189,20 @@ impl Start {
     /// The longest status line (46), `Date` (37), `Content-Length` (38), `Connection` (24), and some bytes more.
     const MOST: usize = 160;
 
-    /// Those of a response with this status and framing. Decides whether the connection ends after it.
+    /// Those of a response with this status and framing, which is sent at once if it `is_whole`. Decides whether the connection ends after it.
     pub(crate) fn new<S: ByteStream>(
         exchange: &Exchange<'_, S>,
         status: u16,
         framing: Framing,
+        is_whole: bool,
     ) -> Self {
         let body = exchange.connection.body.get();
-        // What the client may or may not send after this response; or too much to read it for nothing.
+        let limit = exchange.connection.limits.drain;
+        // What the client may or may not send after this response; or too much to read it for nothing. A handler that sends
+        // its response in pieces may still read.
         if exchange.connection.continue_is_due.replace(false)
             || body.ends_with_connection()
-            || body.known_left().is_some_and(|left| left > exchange.connection.limits.drain)
+            || is_whole && body.known_left().is_some_and(|left| left > limit)
             || framing == Framing::UntilClose
         {
             exchange.close.set(true);

@@ -195,7 +195,8 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
         }
         put(TEXT);
         let text = failure.text().as_bytes();
-        let start = Start::new(self, failure.status(), Framing::Length(text.len() as u64 + 1));
+        let framing = Framing::Length(text.len() as u64 + 1);
+        let start = Start::new(self, failure.status(), framing, true);
         let fields = fields.get(..used).unwrap_or_default();
         if self.without_body.get() {
             self.connection.write(start.as_bytes(), fields, &[0; 0]).await?;

@@ -11,6 +11,7 @@ use std::{
     mem::MaybeUninit,
     net::SocketAddr,
     pin::pin,
+    rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -265,4 +266,96 @@ where
     H: for<'r> AsyncFn(Request<'r, Fake>, Response<'r, Fake>) -> Answer,
 {
     with_region(64, |region| block_on(http::serve(fake, region, config, handler)));
+}
+
+/// Two streams, of which each receives what is sent on the other one.
+pub(crate) fn pair() -> [End; 2] {
+    let lanes = Rc::new([Lane::default(), Lane::default()]);
+    [End { lanes: lanes.clone(), own: 0 }, End { lanes, own: 1 }]
+}
+
+/// One of two streams.
+pub(crate) struct End {
+    lanes: Rc<[Lane; 2]>,
+    /// The lane on which this end sends.
+    own: usize,
+}
+
+#[derive(Default)]
+struct Lane {
+    bytes: RefCell<Vec<u8>>,
+    has_ended: Cell<bool>,
+}
+
+impl ByteStream for End {
+    type Error = FakeError;
+
+    async fn receive<T>(
+        &self,
+        mut look: impl FnMut(&[u8]) -> (usize, Option<T>),
+    ) -> Result<Option<T>, FakeError> {
+        let lane = &self.lanes[1 - self.own];
+        let mut seen = 0;
+        loop {
+            let has_ended = lane.has_ended.get();
+            if lane.bytes.borrow().len() > seen {
+                let mut bytes = lane.bytes.borrow_mut();
+                let (taken, found) = look(&bytes);
+                bytes.drain(..taken);
+                seen = bytes.len();
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            if has_ended {
+                return Ok(None);
+            }
+            pause().await;
+        }
+    }
+
+    /// A few bytes at a time.
+    async fn send(&self, payload: impl Payload) -> Result<(), FakeError> {
+        for start in (0..payload.len()).step_by(700) {
+            let mut piece = vec![0; 700.min(payload.len() - start)];
+            payload.copy_to(start, &mut piece);
+            self.lanes[self.own].bytes.borrow_mut().extend_from_slice(&piece);
+            pause().await;
+        }
+        Ok(())
+    }
+
+    fn set_deadline(&self, _: Option<Instant>) {}
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn peer(&self) -> SocketAddr {
+        ([192, 0, 2, 8], 80).into()
+    }
+
+    fn shutdown(&self) {
+        self.lanes[self.own].has_ended.set(true);
+    }
+
+    fn abort(&self) {
+        self.shutdown();
+    }
+}
+
+/// Polls both futures in turn until both are done.
+pub(crate) async fn join<A>(one: impl Future<Output = A>, other: impl Future<Output = ()>) -> A {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut result, mut is_done) = (None, false);
+    poll_fn(move |context| {
+        if result.is_none()
+            && let Poll::Ready(value) = one.as_mut().poll(context)
+        {
+            result = Some(value);
+        }
+        is_done = is_done || other.as_mut().poll(context).is_ready();
+        if is_done { result.take().map_or(Poll::Pending, Poll::Ready) } else { Poll::Pending }
+    })
+    .await
 }
