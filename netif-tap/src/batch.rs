@@ -42,6 +42,9 @@ enum Kind {
     /// A datagram with a partial checksum that is too long for one frame: where its UDP header is, and how much
     /// a fragment carries.
     Long { transport: u16, size: u16 },
+    /// A TCP segment with a partial checksum that is cut into segments: where its data begin, and how much of them each
+    /// segment carries.
+    Segments { checksum: PartialChecksum, data: u16, size: u16 },
 }
 
 /// A frame that cannot be sent: longer than the MTU, and not to be cut.
@@ -55,7 +58,7 @@ impl<'b> Batch<'b> {
         virtio::HEADER_LEN
             + match level {
                 OffloadLevel::None | OffloadLevel::Checksums => longest,
-                OffloadLevel::Fragments | OffloadLevel::Segments => {
+                OffloadLevel::LongPackets | OffloadLevel::Datagrams => {
                     longest.max(LARGEST_HEADER + LONGEST_PACKET)
                 }
             }
@@ -125,9 +128,13 @@ impl<'b> Batch<'b> {
     fn examine(&mut self, offload: TxOffload) -> Result<bool, TooLong> {
         self.kind = match offload {
             TxOffload { checksum: Some(checksum), segment_size: Some(size) }
-                if self.level >= OffloadLevel::Fragments =>
+                if self.level >= OffloadLevel::LongPackets =>
             {
-                self.kind = Kind::Long { transport: checksum.start, size: size.get() };
+                let size = size.get();
+                self.kind = match checksum.is_tcp() {
+                    true => Kind::Segments { checksum, data: self.data_at(checksum), size },
+                    false => Kind::Long { transport: checksum.start, size },
+                };
                 return Ok(false);
             }
             TxOffload { checksum: Some(checksum), segment_size: None }
@@ -145,9 +152,16 @@ impl<'b> Batch<'b> {
         Ok(matches!(self.kind, Kind::Open(_)))
     }
 
+    /// Where the data of the TCP segment in the buffer begin. The kernel refuses a frame in which they do not.
+    fn data_at(&self, checksum: PartialChecksum) -> u16 {
+        let frame = &self.buffer[virtio::HEADER_LEN..][..self.length];
+        let data = headers::data_at(frame, checksum.start.into());
+        data.and_then(|data| u16::try_from(data).ok()).unwrap_or(u16::MAX)
+    }
+
     /// The datagram in the buffer, if others can join it: without options, and not empty.
     fn open(&self) -> Option<Datagram> {
-        if self.level != OffloadLevel::Segments {
+        if self.level != OffloadLevel::Datagrams {
             return None;
         }
         let datagram = Datagram::find(&self.buffer[virtio::HEADER_LEN..][..self.length])?;
@@ -172,6 +186,9 @@ impl<'b> Batch<'b> {
             }
             Kind::Open(datagram) => virtio::Header::partial_udp(datagram.transport as u16),
             Kind::Long { transport, size } => virtio::Header::to_fragment(transport, size),
+            Kind::Segments { checksum, data, size } => {
+                virtio::Header::segments(checksum, data, size)
+            }
         };
         head.copy_from_slice(header.as_bytes());
         &self.buffer[..virtio::HEADER_LEN + self.length]

@@ -11,9 +11,11 @@ layer::counters! {
         rx_no_room,
         /// Frames received and dropped: longer than the MTU that the device had when it was opened.
         rx_too_long,
-        /// Frames received and dropped: many in one, and not of UDP over IPv4, or with lengths that do not
+        /// Frames received and dropped: many in one, and not of UDP or TCP over IPv4, or with lengths that do not
         /// agree.
         rx_not_cut,
+        /// Frames received that are many TCP segments as one.
+        rx_joined,
         /// Frames sent. One that the kernel is to cut counts once.
         frames_tx,
         /// Bytes sent, Ethernet headers included.

@@ -44,6 +44,8 @@ const VNET_HDR: u16 = 0x4000;
 const PERSIST: u16 = 0x0800;
 /// The kernel may leave checksums blank (`TUN_F_CSUM`).
 const CSUM: usize = 0x01;
+/// The kernel may hand over many TCP segments over IPv4 as one (`TUN_F_TSO4`).
+const TSO: usize = 0x02;
 /// The kernel may hand over many UDP datagrams as one (`TUN_F_USO4`, which it accepts only together with
 /// `TUN_F_USO6`; Linux 6.2). Then it also accepts many as one.
 const USO: usize = 0x20 | 0x40;
@@ -96,11 +98,11 @@ pub(crate) enum OffloadLevel {
     None,
     /// Each frame has a header before it. Checksums may be blank, both ways.
     Checksums,
-    /// Blank checksums in both directions. A datagram that is too long may be written: the kernel cuts it
-    /// into fragments.
-    Fragments,
+    /// In addition, packets of up to 64 KiB may be written: the kernel cuts a datagram into fragments, and a TCP segment
+    /// into segments. TCP segments may be read as one.
+    LongPackets,
     /// In addition, equal datagrams may be read and written as one.
-    Segments,
+    Datagrams,
 }
 
 /// Opens the TAP device `name`, or creates it if there is none. Reading and writing never block. The kernel
@@ -146,10 +148,15 @@ fn negotiate(device: &OwnedFd, most: OffloadLevel) -> Option<OffloadLevel> {
     let call = unsafe { Setter::<TUNSETVNETHDRSZ, i32>::new(length) };
     // SAFETY: likewise.
     unsafe { ioctl(device, call) }.ok()?;
-    if most == OffloadLevel::Segments && set_offload(device, CSUM | USO).is_ok() {
-        return Some(OffloadLevel::Segments);
-    }
-    set_offload(device, CSUM).ok().map(|()| most.min(OffloadLevel::Fragments))
+    // A kernel refuses all of what it is asked for if it does not know one.
+    [
+        (OffloadLevel::Datagrams, CSUM | TSO | USO),
+        (OffloadLevel::LongPackets, CSUM | TSO),
+        (OffloadLevel::Checksums, CSUM),
+    ]
+    .into_iter()
+    .filter(|(level, _)| *level <= most)
+    .find_map(|(level, offload)| set_offload(device, offload).ok().map(|()| level))
 }
 
 /// Tells the kernel to leave nothing undone from now on. Otherwise a device keeps its offloads when another
@@ -261,7 +268,7 @@ mod tests {
             assert_eq!(InterfaceRequest::about(name).err(), Some(Error::Name(name)), "{name:?}");
             assert_eq!(open(name, OffloadLevel::None).err(), Some(Error::Name(name)), "{name:?}");
             assert_eq!(
-                open(name, OffloadLevel::Segments).err(),
+                open(name, OffloadLevel::Datagrams).err(),
                 Some(Error::Name(name)),
                 "{name:?}"
             );

@@ -1,5 +1,5 @@
-//! The headers of a frame, as far as a network card knows them: where a UDP datagram over IPv4 is, and which
-//! fields of its headers change when it is cut or joined.
+//! The headers of a frame, as far as a network card knows them: where a UDP datagram or a TCP segment over IPv4 is, and
+//! which fields of a datagram's headers change when it is cut or joined.
 
 use core::net::Ipv4Addr;
 
@@ -10,6 +10,8 @@ use network::{Checksum, Protocol};
 pub(crate) const ETHERNET: usize = 14;
 /// The length of a UDP header in bytes.
 pub(crate) const UDP: usize = 8;
+/// The length of a TCP header without options in bytes.
+const TCP: usize = 20;
 /// The length of all headers of a datagram in bytes, if IPv4 has no options.
 pub(crate) const ALL: usize = ETHERNET + 20 + UDP;
 /// The longest IPv4 packet in bytes.
@@ -28,26 +30,51 @@ impl Datagram {
     /// The datagram in `frame`, if there is one.
     #[inline]
     pub(crate) fn find(frame: &[u8]) -> Option<Self> {
-        let headers = frame.first_chunk::<ALL>()?;
-        let [version, protocol] = [headers[ETHERNET], headers[23]];
-        let (fragment, total) = (word_at(headers, 20) & 0x3fff, usize::from(word_at(headers, 16)));
-        if word_at(headers, 12) != 0x0800 || version >> 4 != 4 || protocol != Protocol::UDP.0 {
-            return None;
-        }
-        let transport = ETHERNET + 4 * usize::from(version & 15);
-        let end = ETHERNET + total;
+        let (transport, end) = packet(frame, Protocol::UDP)?;
         let length = usize::from(NetworkEndian::read_u16(frame.get(transport + 4..transport + 6)?));
-        let agrees = transport >= ETHERNET + 20
-            && end <= frame.len()
-            && length >= UDP
-            && transport + length == end;
-        (agrees && fragment == 0).then_some(Self { transport, end })
+        (length >= UDP && transport + length == end).then_some(Self { transport, end })
     }
 
     /// The length of its payload in bytes.
     pub(crate) fn payload(&self) -> usize {
         self.end - self.transport - UDP
     }
+}
+
+/// A TCP segment over IPv4 in a frame, no fragment, with lengths that agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Where its data begin: 54 without options, 134 at most.
+    pub(crate) data: usize,
+    /// Where they end; the rest of the frame is padding.
+    pub(crate) end: usize,
+}
+
+impl Segment {
+    /// The segment in `frame`, if there is one.
+    pub(crate) fn find(frame: &[u8]) -> Option<Self> {
+        let (transport, end) = packet(frame, Protocol::TCP)?;
+        let data = data_at(frame, transport)?;
+        (data >= transport + TCP && data <= end).then_some(Self { data, end })
+    }
+}
+
+/// Where the data of a TCP segment begin whose header is at `transport`, as that header says (RFC 9293 3.1).
+pub(crate) fn data_at(frame: &[u8], transport: usize) -> Option<usize> {
+    Some(transport + 4 * usize::from(frame.get(transport + 12)? >> 4))
+}
+
+/// Where the payload of an IPv4 packet in `frame` begins and ends, if the packet is whole and carries `protocol`.
+#[inline]
+fn packet(frame: &[u8], protocol: Protocol) -> Option<(usize, usize)> {
+    let headers = frame.first_chunk::<{ ETHERNET + 20 }>()?;
+    let (version, fragment) = (headers[ETHERNET], word_at(headers, 20) & 0x3fff);
+    if word_at(headers, 12) != 0x0800 || version >> 4 != 4 || headers[23] != protocol.0 {
+        return None;
+    }
+    let transport = ETHERNET + 4 * usize::from(version & 15);
+    let end = ETHERNET + usize::from(word_at(headers, 16));
+    (transport >= ETHERNET + 20 && end <= frame.len() && fragment == 0).then_some((transport, end))
 }
 
 /// Whether the frame has a fragment of an IPv4 datagram (RFC 791 3.1: an offset, or more to come).

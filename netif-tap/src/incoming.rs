@@ -1,5 +1,7 @@
-//! The result of a read with a header: a frame, or many equal datagrams of one flow as one, which are cut and
-//! handed up one by one.
+//! The result of a read with a header: a frame, many TCP segments as one, which are handed up so, or many equal datagrams
+//! of one flow as one, which are cut and handed up one by one.
+
+use core::num::NonZeroU16;
 
 use netif::Checksums;
 use rt_regions::{Exhausted, Region};
@@ -8,7 +10,7 @@ use zerocopy::FromBytes;
 use crate::{
     batch::LARGEST_HEADER,
     device::OffloadLevel,
-    headers::{self, Datagram, ETHERNET, LONGEST_PACKET, UDP},
+    headers::{self, Datagram, ETHERNET, LONGEST_PACKET, Segment, UDP},
     virtio::{self, Header},
 };
 
@@ -35,18 +37,28 @@ pub(crate) struct Incoming<'b> {
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loaded {
-    /// A frame of so many bytes.
-    One(usize, Checksums),
+    /// A frame.
+    One(One),
     /// Many datagrams.
     Many,
+}
+
+/// A frame that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct One {
+    /// Its length in bytes.
+    length: usize,
+    pub(crate) checksums: Checksums,
+    /// The number of data bytes in each of the TCP segments that it was joined from.
+    pub(crate) segment_size: Option<NonZeroU16>,
 }
 
 /// A frame that is not handed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Longer than the MTU, or many datagrams that are.
+    /// Longer than the MTU, or many datagrams or segments that are.
     TooLong,
-    /// Many in one, but not UDP datagrams over IPv4, or with inconsistent lengths.
+    /// Many in one, but not UDP datagrams or TCP segments over IPv4, or with inconsistent lengths.
     NotCut,
 }
 
@@ -56,8 +68,8 @@ impl<'b> Incoming<'b> {
     pub(crate) fn buffer_len(level: OffloadLevel, mtu: usize) -> usize {
         let longest = match level {
             OffloadLevel::None => return 0,
-            OffloadLevel::Checksums | OffloadLevel::Fragments => mtu,
-            OffloadLevel::Segments => mtu.max(LONGEST_PACKET),
+            OffloadLevel::Checksums => mtu,
+            OffloadLevel::LongPackets | OffloadLevel::Datagrams => mtu.max(LONGEST_PACKET),
         };
         virtio::HEADER_LEN + LARGEST_HEADER + longest + 1
     }
@@ -98,20 +110,22 @@ impl<'b> Incoming<'b> {
             Header::mut_from_prefix(&mut self.buffer[..read]).map_err(|_| Refused::NotCut)?;
         if !header.is_one() {
             let header = *header;
-            return self.load_many(&header, read);
+            return match header.segment_size() {
+                Some(size) => self.load_joined(&header, size, read),
+                None => self.load_many(&header, read),
+            };
         }
         if frame.len() > self.mtu + LARGEST_HEADER {
             return Err(Refused::TooLong);
         }
+        let one = One { length: frame.len(), checksums: Checksums::NotChecked, segment_size: None };
         // The kernel's mark for verified checksums is ignored, because fragments have it as well, although no
         // device has seen their whole datagram.
-        if !header.is_blank() {
-            return Ok(Loaded::One(frame.len(), Checksums::NotChecked));
-        }
+        //
         // A fragment has no checksum of its own. A blank checksum there belongs to a datagram that no device
         // has seen whole.
-        if headers::is_fragment(frame) {
-            return Ok(Loaded::One(frame.len(), Checksums::NotChecked));
+        if !header.is_blank() || headers::is_fragment(frame) {
+            return Ok(Loaded::One(one));
         }
         // The field has the sum of the pseudo header, which a recorder of the frame would show as a wrong
         // checksum.
@@ -120,7 +134,29 @@ impl<'b> Incoming<'b> {
         {
             checksum.fill(0);
         }
-        Ok(Loaded::One(frame.len(), Checksums::Blank))
+        Ok(Loaded::One(One { checksums: Checksums::Blank, ..one }))
+    }
+
+    /// TCP segments with `size` bytes of data that are one.
+    fn load_joined(
+        &self,
+        header: &Header,
+        size: NonZeroU16,
+        read: usize,
+    ) -> Result<Loaded, Refused> {
+        let frame = &self.buffer[virtio::HEADER_LEN..read];
+        let Segment { data, end } = Segment::find(frame).ok_or(Refused::NotCut)?;
+        if data - ETHERNET + usize::from(size.get()) > self.mtu {
+            return Err(Refused::TooLong);
+        }
+        // Of the checksums of those that were joined nothing is left.
+        let checksums = match (header.is_blank(), header.is_verified()) {
+            (true, _) => Checksums::Blank,
+            (false, true) => Checksums::Verified,
+            (false, false) => Checksums::NotChecked,
+        };
+        let segment_size = Some(size).filter(|size| end - data > usize::from(size.get()));
+        Ok(Loaded::One(One { length: end, checksums, segment_size }))
     }
 
     fn load_many(&mut self, header: &Header, read: usize) -> Result<Loaded, Refused> {
@@ -141,14 +177,10 @@ impl<'b> Incoming<'b> {
         Ok(Loaded::Many)
     }
 
-    /// The one frame of `length` bytes that was read, in `region`.
+    /// The one frame that was read, in `region`.
     #[inline]
-    pub(crate) fn one<'r>(
-        &self,
-        length: usize,
-        region: &'r Region<'_>,
-    ) -> Result<&'r [u8], Exhausted> {
-        Ok(region.alloc_slice(&self.buffer[virtio::HEADER_LEN..][..length])?)
+    pub(crate) fn one<'r>(&self, one: One, region: &'r Region<'_>) -> Result<&'r [u8], Exhausted> {
+        Ok(region.alloc_slice(&self.buffer[virtio::HEADER_LEN..][..one.length])?)
     }
 
     /// The next of many datagrams, in `region`; it is lost if there is no room. Its checksum is blank.

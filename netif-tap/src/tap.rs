@@ -1,6 +1,6 @@
 //! Frames in and out of a TAP device.
 
-use core::{fmt, mem::MaybeUninit, time::Duration};
+use core::{fmt, mem::MaybeUninit, num::NonZeroU16, time::Duration};
 
 use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use netif::{Checksums, MacAddr, Netif, RxFrame};
@@ -76,7 +76,7 @@ impl Tap {
         };
         match (bytes, result) {
             (Some(bytes), Ok(())) if bytes.len() <= longest => {
-                Ok(self.received(Ok(bytes), Checksums::NotChecked))
+                Ok(self.received(Ok(bytes), Checksums::NotChecked, None))
             }
             (_, Ok(())) => {
                 self.counters.rx_too_long += 1;
@@ -98,8 +98,10 @@ impl Tap {
             Err(errno) => return Err(broken("read", errno)),
         };
         match self.incoming.load(read) {
-            Ok(Loaded::One(length, checksums)) => {
-                Ok(self.received(self.incoming.one(length, region), checksums))
+            Ok(Loaded::One(one)) => {
+                self.counters.rx_joined += u64::from(one.segment_size.is_some());
+                let bytes = self.incoming.one(one, region);
+                Ok(self.received(bytes, one.checksums, one.segment_size))
             }
             Ok(Loaded::Many) => {
                 self.counters.reads_cut += 1;
@@ -119,7 +121,7 @@ impl Tap {
     /// The next of many datagrams that were read as one.
     fn next_of_many<'r>(&mut self, region: &'r Region<'_>) -> Rx<RxFrame<'r>> {
         match self.incoming.next(region) {
-            Some(frame) => self.received(frame, Checksums::Blank),
+            Some(frame) => self.received(frame, Checksums::Blank, None),
             None => Rx::Handled,
         }
     }
@@ -128,6 +130,7 @@ impl Tap {
         &mut self,
         frame: Result<&'r [u8], Exhausted>,
         checksums: Checksums,
+        segment_size: Option<NonZeroU16>,
     ) -> Rx<RxFrame<'r>> {
         let Ok(bytes) = frame else {
             self.counters.rx_no_room += 1;
@@ -136,7 +139,7 @@ impl Tap {
         self.spins_left = SPIN_READS;
         self.counters.frames_rx += 1;
         self.counters.bytes_rx += bytes.len() as u64;
-        Rx::Item(RxFrame { bytes, checksums, segment_size: None })
+        Rx::Item(RxFrame { bytes, checksums, segment_size })
     }
 
     /// Whether a frame may wait for the next one: other datagrams of the same read are left, and this one was
@@ -188,8 +191,8 @@ impl Netif for Tap {
     fn offloads(&self) -> Offloads {
         Offloads {
             checksum: self.level != OffloadLevel::None,
-            udp_fragmentation: self.level >= OffloadLevel::Fragments,
-            tcp_segmentation: false,
+            udp_fragmentation: self.level >= OffloadLevel::LongPackets,
+            tcp_segmentation: self.level >= OffloadLevel::LongPackets,
         }
     }
 

@@ -1,11 +1,11 @@
 //! The entry of the fuzz target into this crate: the handling of what the kernel gives. No program uses it.
 
-use netif::Checksums;
+use netif::{Checksums, RxFrame};
 use rt_regions::Region;
 
 use crate::{
     device::OffloadLevel,
-    incoming::{Incoming, Loaded, Refused},
+    incoming::{Incoming, Loaded, One, Refused},
 };
 
 /// Takes what was `read` from a device with all offloads, a header of virtio and a frame, and hands the frames that
@@ -18,22 +18,23 @@ pub fn receive(
     mtu: usize,
     buffer: &mut [u8],
     region: &mut Region<'_>,
-    each: &mut dyn FnMut(&[u8], Checksums),
+    each: &mut dyn FnMut(RxFrame<'_>),
 ) -> bool {
     let mut incoming = Incoming::new(buffer, mtu);
     let room = incoming.buffer();
     let length = read.len().min(room.len());
     room[..length].copy_from_slice(&read[..length]);
     match incoming.load(length) {
-        Ok(Loaded::One(length, checksums)) => {
-            if let Ok(frame) = incoming.one(length, region) {
-                each(frame, checksums);
+        Ok(Loaded::One(one)) => {
+            let One { checksums, segment_size, .. } = one;
+            if let Ok(bytes) = incoming.one(one, region) {
+                each(RxFrame { bytes, checksums, segment_size });
             }
         }
         Ok(Loaded::Many) => {
             while let Some(frame) = incoming.next(region) {
-                if let Ok(frame) = frame {
-                    each(frame, Checksums::Blank);
+                if let Ok(bytes) = frame {
+                    each(RxFrame { checksums: Checksums::Blank, ..RxFrame::new(bytes) });
                 }
                 region.reset();
             }
@@ -45,5 +46,5 @@ pub fn receive(
 
 /// The length of the buffer that frames of an MTU of `mtu` bytes need, with all offloads.
 pub fn buffer_len(mtu: usize) -> usize {
-    Incoming::buffer_len(OffloadLevel::Segments, mtu)
+    Incoming::buffer_len(OffloadLevel::Datagrams, mtu)
 }

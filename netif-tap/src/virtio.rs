@@ -1,6 +1,8 @@
 //! The header before a frame (`struct virtio_net_hdr`, `linux/virtio_net.h`): it says what the giver of the
 //! frame has left undone.
 
+use core::num::NonZeroU16;
+
 use layer::PartialChecksum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -9,8 +11,12 @@ pub(crate) const HEADER_LEN: usize = size_of::<Header>();
 
 /// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the checksum is blank, except for the sum of the pseudo header.
 const NEEDS_CSUM: u8 = 1;
+/// `VIRTIO_NET_HDR_F_DATA_VALID`: the checksum was verified.
+const DATA_VALID: u8 = 2;
 /// `VIRTIO_NET_HDR_GSO_NONE`: one frame.
 const GSO_NONE: u8 = 0;
+/// `VIRTIO_NET_HDR_GSO_TCPV4`: many TCP segments over IPv4 as one, equal in length except for the last.
+const GSO_TCPV4: u8 = 1;
 /// `VIRTIO_NET_HDR_GSO_UDP`: one datagram, to be cut into fragments of IPv4.
 const GSO_UDP: u8 = 3;
 /// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one flow, equal in length except for the last.
@@ -81,6 +87,17 @@ impl Header {
         Self { gso_type: GSO_UDP_L4, ..Self::partial_udp(transport).cut(transport, size) }
     }
 
+    /// A TCP segment with a partial checksum, to be cut into segments with `size` bytes of data each. The data begin at
+    /// `data` in the frame.
+    pub(crate) fn segments(checksum: PartialChecksum, data: u16, size: u16) -> Self {
+        Self {
+            gso_type: GSO_TCPV4,
+            header_len: data.to_ne_bytes(),
+            gso_size: size.to_ne_bytes(),
+            ..Self::partial(checksum)
+        }
+    }
+
     fn cut(self, transport: u16, size: u16) -> Self {
         // The kernel refuses a header that ends outside of the frame.
         let header_len = transport.saturating_add(8);
@@ -99,6 +116,11 @@ impl Header {
             .then(|| usize::from(start) + usize::from(CHECKSUM))
     }
 
+    /// Whether the checksum was verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.flags & DATA_VALID != 0
+    }
+
     /// Whether it is one frame.
     pub(crate) fn is_one(&self) -> bool {
         self.gso_type == GSO_NONE
@@ -108,6 +130,12 @@ impl Header {
     pub(crate) fn datagram_size(&self) -> Option<usize> {
         let size = usize::from(u16::from_ne_bytes(self.gso_size));
         (self.gso_type == GSO_UDP_L4 && size > 0).then_some(size)
+    }
+
+    /// The number of data bytes in each segment, if these are many TCP segments over IPv4. Segments of which one has a
+    /// mark of congestion to be handled apart (`VIRTIO_NET_HDR_GSO_ECN`) are not asked for, and none.
+    pub(crate) fn segment_size(&self) -> Option<NonZeroU16> {
+        NonZeroU16::new(u16::from_ne_bytes(self.gso_size)).filter(|_| self.gso_type == GSO_TCPV4)
     }
 }
 

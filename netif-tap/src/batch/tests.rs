@@ -40,7 +40,7 @@ fn joined(batch: &mut Batch<'_>, frames: &[Vec<u8>]) -> Vec<bool> {
 
 #[test]
 fn two_datagrams_become_one_write() {
-    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
         assert_eq!(joined(&mut batch, &[frame(b"one."), frame(b"two.")]), [true]);
         assert_eq!(batch.count(), (2, 92));
         let mut expected = Header::datagrams(34, 4).as_bytes().to_vec();
@@ -57,11 +57,11 @@ fn two_datagrams_become_one_write() {
 
 #[test]
 fn one_datagram_goes_as_it_is_with_its_partial_checksum() {
-    for level in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
+    for level in [OffloadLevel::Checksums, OffloadLevel::LongPackets, OffloadLevel::Datagrams] {
         with_batch(level, MTU, |mut batch| {
             assert_eq!(
                 batch.put(&&frame(b"one.")[..], PARTIAL),
-                Ok(level == OffloadLevel::Segments)
+                Ok(level == OffloadLevel::Datagrams)
             );
             let mut expected = headers::tests::frame(b"one.");
             expected[40..42].copy_from_slice(&[0x14, 0x20]);
@@ -91,7 +91,7 @@ fn what_is_complete_is_not_touched() {
     let mut fragment = frame(b"fragment");
     fragment[20] = 0x20;
     for frame in [vec![7; 14], vec![7; MTU + LARGEST_HEADER], frame(b"summed"), fragment] {
-        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
             assert_eq!(batch.put(&&frame[..], TxOffload::NONE), Ok(false));
             assert!(!batch.join(&&frame[..]));
             let bytes = batch.bytes();
@@ -107,7 +107,7 @@ fn whatever_checksum_is_partial_is_left_to_the_kernel() {
     let offload = TxOffload { checksum: Some(checksum), segment_size: None };
     let mut tcp = frame(&[7; 40]);
     tcp[23] = 6;
-    for level in [OffloadLevel::Checksums, OffloadLevel::Fragments, OffloadLevel::Segments] {
+    for level in [OffloadLevel::Checksums, OffloadLevel::LongPackets, OffloadLevel::Datagrams] {
         with_batch(level, MTU, |mut batch| {
             assert_eq!(batch.put(&&tcp[..], offload), Ok(false));
             let bytes = batch.bytes();
@@ -120,7 +120,7 @@ fn whatever_checksum_is_partial_is_left_to_the_kernel() {
 #[test]
 fn a_long_datagram_is_left_to_the_kernel_to_cut() {
     for (mtu, size) in [(1500, 1480), (1499, 1472), (68, 48)] {
-        with_batch(OffloadLevel::Fragments, mtu, |mut batch| {
+        with_batch(OffloadLevel::LongPackets, mtu, |mut batch| {
             let long = frame(&[7; 8192]);
             let offload = TxOffload { segment_size: NonZeroU16::new(size), ..PARTIAL };
             assert_eq!(batch.put(&&long[..], offload), Ok(false));
@@ -138,9 +138,9 @@ fn what_the_kernel_would_not_do_is_refused() {
     let cut = TxOffload { segment_size: NonZeroU16::new(1480), ..PARTIAL };
     let cut_complete = TxOffload { checksum: None, ..cut };
     for (level, frame, offload) in [
-        (OffloadLevel::Segments, &long, TxOffload::NONE),
-        (OffloadLevel::Segments, &long, PARTIAL),
-        (OffloadLevel::Segments, &long, cut_complete),
+        (OffloadLevel::Datagrams, &long, TxOffload::NONE),
+        (OffloadLevel::Datagrams, &long, PARTIAL),
+        (OffloadLevel::Datagrams, &long, cut_complete),
         (OffloadLevel::Checksums, &long, cut),
         (OffloadLevel::None, &short, PARTIAL),
         (OffloadLevel::None, &short, cut),
@@ -163,17 +163,17 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
     };
     // Every byte of the headers: addresses, TOS, identification, TTL, ports, a checksum that is not blank.
     for at in 0..headers::ALL {
-        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
             assert_eq!(joined(&mut batch, &[first.clone(), changed(at)]), [false], "{at}");
         });
     }
     for other in [frame(b"four"), frame(b"longer"), frame(b""), vec![0; 14]] {
-        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
             let frames = [first.clone(), other, first.clone()];
             assert_eq!(joined(&mut batch, &frames), [false, true]);
         });
     }
-    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
         assert_eq!(
             batch.put(&&frame(b"")[..], PARTIAL),
             Ok(false),
@@ -185,7 +185,7 @@ fn only_what_differs_in_nothing_but_its_payload_joins() {
 #[test]
 fn what_fills_short_frames_up_is_not_sent_between_them() {
     let padded = |payload| [frame(payload), vec![0xaa; 14]].concat();
-    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
         assert_eq!(batch.put(&&padded(b"one.")[..], PARTIAL), Ok(true));
         assert_eq!(batch.bytes().len(), 10 + 60);
         let frames = [padded(b"one."), padded(b"two."), padded(b"six.")];
@@ -199,7 +199,7 @@ fn what_fills_short_frames_up_is_not_sent_between_them() {
 #[test]
 fn a_write_is_no_longer_than_a_packet_can_be() {
     for (size, most) in [(64, MOST), (505, MOST), (512, 127), (1472, 44)] {
-        with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+        with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
             let frames = vec![frame(&vec![7; size]); 200];
             let count = 1 + joined(&mut batch, &frames).iter().filter(|joined| **joined).count();
             assert_eq!(count, most, "{size}");
@@ -271,7 +271,7 @@ fn frames(random: &mut Random) -> Vec<Vec<u8>> {
 
 /// What comes out is what went in, in the same order, each datagram with a right checksum.
 fn all_come_out(frames: &[Vec<u8>]) -> usize {
-    with_batch(OffloadLevel::Segments, MTU, |mut batch| {
+    with_batch(OffloadLevel::Datagrams, MTU, |mut batch| {
         let (mut out, mut again, mut writes) = (Vec::new(), Vec::new(), 0);
         let mut write = |batch: &mut Batch<'_>| {
             if !batch.is_empty() {
@@ -306,7 +306,7 @@ fn cut_again(bytes: &[u8]) -> Vec<Vec<u8>> {
         return vec![bytes[10..].to_vec()];
     }
     let mut memory = vec![core::mem::MaybeUninit::uninit(); 1 << 20];
-    let mut buffer = vec![0; Incoming::buffer_len(OffloadLevel::Segments, MTU)];
+    let mut buffer = vec![0; Incoming::buffer_len(OffloadLevel::Datagrams, MTU)];
     let pool = Pool::new(&mut memory);
     let (region, mut out) = (Region::new(&pool, "packet"), Vec::new());
     let mut incoming = Incoming::new(&mut buffer, MTU);

@@ -16,7 +16,7 @@ fn load<T>(
     mtu: usize,
     test: impl FnOnce(Result<Loaded, Refused>, &mut Incoming<'_>) -> T,
 ) -> T {
-    let mut buffer = vec![0xee; Incoming::buffer_len(OffloadLevel::Segments, mtu)];
+    let mut buffer = vec![0xee; Incoming::buffer_len(OffloadLevel::Datagrams, mtu)];
     let mut incoming = Incoming::new(&mut buffer, mtu);
     let read = [header.as_bytes(), frame].concat();
     let room = incoming.buffer();

@@ -82,14 +82,14 @@ impl Tap {
     ) -> Result<Self, Error> {
         let pages = memory.pool().map_or(0, |pool| pool.pages());
         let lengths = [
-            Incoming::buffer_len(OffloadLevel::Segments, 0),
-            Batch::buffer_len(OffloadLevel::Segments, 0),
+            Incoming::buffer_len(OffloadLevel::Datagrams, 0),
+            Batch::buffer_len(OffloadLevel::Datagrams, 0),
         ];
         let buffers = lengths.iter().sum::<usize>().div_ceil(PAGE_SIZE);
         let most = match offloads {
             false => OffloadLevel::None,
             true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
-            true => OffloadLevel::Segments,
+            true => OffloadLevel::Datagrams,
         };
         let (mut device, mut level) = device::open(name, most)?;
         let mtu = device::mtu(name)?;

@@ -187,6 +187,7 @@ pub(crate) fn udp(input: &[u8]) {
         tos: 0,
         broadcast: false,
         verify_checksum,
+        segment_size: None,
         header: &[],
         payload: &datagram,
     };

@@ -135,6 +135,7 @@ pub(crate) fn icmp(input: &[u8]) {
         tos: 0,
         broadcast,
         verify_checksum,
+        segment_size: None,
         header: &header,
         payload: &message,
     };
