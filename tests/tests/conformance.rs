@@ -45,7 +45,7 @@ fn the_tests_of_the_workspace_are_found() {
         "ipv4::wire::tests::parse",
         "ipv4::layer::tests::send::ttl_zero_is_never_sent",
         "netif_tap::device::the_mtu_is_that_of_the_device",
-        "facfib::natural::tests::sums_are_those_of_u128",
+        "natural::natural::tests::sums_are_those_of_u128",
     ] {
         let crate_name = test.split("::").next().unwrap();
         let close: Vec<_> = found.iter().filter(|name| name.starts_with(crate_name)).collect();

@@ -2,9 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(feature = "xen", no_std, no_main)]
 
-mod factorial;
-mod fibonacci;
-mod natural;
+mod service;
 
 #[cfg(test)]
 mod tests;
@@ -34,9 +32,9 @@ fn facfib(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
     let mut udp = Udp::new(icmp, seed, memory)?.with_tasks(rt.tasks()?)?;
-    let limit = natural::requests_at_once(rt.pool());
-    udp.spawn_each(8080, limit, factorial::factorial)?;
-    udp.spawn_each(8081, limit, fibonacci::by_addition)?;
-    udp.spawn_each(8082, limit, fibonacci::by_doubling)?;
+    let limit = service::requests_at_once(rt.pool());
+    udp.spawn_each(8080, limit, service::factorials)?;
+    udp.spawn_each(8081, limit, service::by_addition)?;
+    udp.spawn_each(8082, limit, service::by_doubling)?;
     rt.serve(udp, &config)
 }

@@ -1,25 +1,25 @@
 //! The services, against values that were computed by other means.
 
 use embassy_futures::block_on;
-use rt::Pace;
+use natural::Natural;
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use sha2::{Digest, Sha256};
 use udp::{Failure, Reply};
 
-use crate::{factorial, fibonacci, natural::Natural};
+use crate::service::{self, MOST_FACTORIAL, MOST_FIBONACCI};
 
 type Service = for<'r> fn(&'r [u8], &'r Region<'_>) -> Reply<'r>;
 
 fn factorial<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
-    block_on(factorial::factorial(request, region))
+    block_on(service::factorials(request, region))
 }
 
 fn by_addition<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
-    block_on(fibonacci::by_addition(request, region))
+    block_on(service::by_addition(request, region))
 }
 
 fn by_doubling<'r>(request: &'r [u8], region: &'r Region<'_>) -> Reply<'r> {
-    block_on(fibonacci::by_doubling(request, region))
+    block_on(service::by_doubling(request, region))
 }
 
 /// Runs `test` in the region of a packet; all its pages must come back.
@@ -69,17 +69,6 @@ fn factorials() {
 }
 
 #[test]
-fn a_factorial_is_its_number_times_the_one_before() {
-    for number in (1..100).chain([1000, 1001, 2500]) {
-        in_region(|_, region| {
-            let mut product = block_on(factorial::product(number - 1, region)).unwrap();
-            product.scale(number.into()).unwrap();
-            assert_eq!(ask(factorial, &format!("{number}")), digits(product, region));
-        });
-    }
-}
-
-#[test]
 fn fibonacci_numbers() {
     let f300 = "222232244629420445529739893461909967206666939096499764990979600";
     for (request, reply) in [
@@ -102,51 +91,20 @@ fn fibonacci_numbers() {
 }
 
 #[test]
-fn doubling_gives_what_addition_gives() {
-    for index in (0..400).chain((400..8000).step_by(577)) {
-        in_region(|_, region| {
-            let (before, this) = block_on(fibonacci::double_up(index, region)).unwrap();
-            let added = block_on(fibonacci::add_up(index, region)).unwrap();
-            assert_eq!(digits(this, region), digits(added, region), "F({index})");
-            let added = block_on(fibonacci::add_up(index.max(1) - 1, region)).unwrap();
-            let before = digits(before, region);
-            // F(-1) is 1.
-            assert_eq!(before, if index == 0 { "1".into() } else { digits(added, region) });
-        });
-    }
-}
-
-#[test]
-fn neighbours_satisfy_the_identity_of_cassini() {
-    // F(n-1) F(n+1) = F(n)^2 + (-1)^n
-    for n in [1, 2, 93, 94, 777, 10_000, 54_321] {
-        in_region(|_, region| {
-            let (before, this) = block_on(fibonacci::double_up(n, region)).unwrap();
-            let (_, next) = block_on(fibonacci::double_up(n + 1, region)).unwrap();
-            let mut square = block_on(this.times(&this, region, &mut Pace::new(1_000))).unwrap();
-            let mut product = block_on(before.times(&next, region, &mut Pace::new(1_000))).unwrap();
-            let one = Natural::new(1, 1, region).unwrap();
-            if n.is_multiple_of(2) { &mut square } else { &mut product }.add(&one).unwrap();
-            assert_eq!(digits(square, region), digits(product, region), "n = {n}");
-        });
-    }
-}
-
-#[test]
 fn the_largest_replies_fill_a_datagram_and_no_more() {
     const DATAGRAM: usize = 65_507;
     in_region(|_, region| {
-        let most = block_on(factorial::product(factorial::MOST, region)).unwrap();
+        let most = block_on(natural::factorial(MOST_FACTORIAL, region)).unwrap();
         assert!(digits(most, region).len() <= DATAGRAM);
-        let above = block_on(factorial::product(factorial::MOST + 1, region)).unwrap();
+        let above = block_on(natural::factorial(MOST_FACTORIAL + 1, region)).unwrap();
         assert!(digits(above, region).len() > DATAGRAM);
     });
     in_region(|_, region| {
-        let (most, _) = block_on(fibonacci::double_up(fibonacci::MOST + 1, region)).unwrap();
+        let most = block_on(natural::fibonacci(MOST_FIBONACCI, region)).unwrap();
         assert!(digits(most, region).len() <= DATAGRAM);
     });
     in_region(|_, region| {
-        let (_, above) = block_on(fibonacci::double_up(fibonacci::MOST + 1, region)).unwrap();
+        let above = block_on(natural::fibonacci(MOST_FIBONACCI + 1, region)).unwrap();
         assert!(digits(above, region).len() > DATAGRAM);
     });
     let digest = "fe69666309808abc3ab41f53e88341c674bf85f04e8ff7a2e50df41db48b0b7d";

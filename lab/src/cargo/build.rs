@@ -5,7 +5,7 @@
 
 use std::{env, ffi::OsString, path::PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::{
     MESSAGES, cargo_in, programs,
@@ -175,16 +175,16 @@ impl Service {
         }
     }
 
-    /// What `[package.metadata.letregion]` asks for: a service that computes loses in time what it saves in size, up to
+    /// What `[package.metadata.letregion]` asks for: code that computes loses in time what it saves in size, up to
     /// three times as much.
-    fn speed(&self) -> Result<Option<String>> {
-        match self.optimize.as_deref() {
-            None | Some("size") => Ok(None),
-            Some("speed") => Ok(Some(format!("profile.guest.package.{}.opt-level=3", self.name))),
-            Some(other) => bail!(
-                "{}: optimize = \"{other}\" in [package.metadata.letregion]: \"size\" or \"speed\" was expected",
-                self.folder.join("Cargo.toml").display()
-            ),
-        }
+    fn speed(&self) -> Result<Vec<String>> {
+        let settings = self.optimize.iter().filter_map(|(package, how)| match &**how {
+            "size" => None,
+            "speed" => Some(Ok(format!("profile.guest.package.{package}.opt-level=3"))),
+            other => Some(Err(anyhow!(
+                "optimize = \"{other}\" in [package.metadata.letregion] of {package}: \"size\" or \"speed\" was expected"
+            ))),
+        });
+        settings.collect()
     }
 }

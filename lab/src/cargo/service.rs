@@ -1,6 +1,7 @@
 //! The packages of a workspace that are services.
 
 use std::{
+    collections::BTreeSet,
     env,
     path::{Path, PathBuf},
     process::Stdio,
@@ -42,8 +43,9 @@ pub struct Service {
     pub(super) features: Vec<String>,
     /// What it calls [`FACADE`], if it depends on it.
     pub(super) facade: Option<String>,
-    /// What `[package.metadata.letregion]` has under `optimize`.
-    pub(super) optimize: Option<String>,
+    /// What `[package.metadata.letregion]` has under `optimize`, with the name of the package: of its own, and of those of
+    /// the workspace that it depends on.
+    pub(super) optimize: Vec<(String, String)>,
     is_service: bool,
 }
 
@@ -84,8 +86,10 @@ impl Workspace {
         let target =
             metadata["target_directory"].as_str().context("cargo names no target folder")?;
         let packages = metadata["packages"].as_array().context("cargo names no packages")?;
-        let mut packages: Vec<_> =
-            packages.iter().filter_map(|package| Service::read(package, target.as_ref())).collect();
+        let mut packages: Vec<_> = packages
+            .iter()
+            .filter_map(|package| Service::read(package, packages, target.as_ref()))
+            .collect();
         packages.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         // As cargo spells it: without links.
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -160,9 +164,30 @@ fn meant<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     (near.0 <= MOST_SLIPS && near.0 < near.1.chars().count()).then_some(near.1)
 }
 
+/// What this package and those of its workspace that it depends on ask for under `optimize`, with their names.
+fn optimize(package: &Value, all: &[Value]) -> Vec<(String, String)> {
+    let (mut seen, mut to_visit) = (BTreeSet::new(), vec![package]);
+    let mut asked = Vec::new();
+    while let Some(package) = to_visit.pop() {
+        let Some(name) = package["name"].as_str().filter(|name| seen.insert(*name)) else {
+            continue;
+        };
+        if let Some(how) = package["metadata"]["letregion"]["optimize"].as_str() {
+            asked.push((name.to_owned(), how.to_owned()));
+        }
+        let needed = package["dependencies"].as_array().into_iter().flatten();
+        let needed = needed.filter(|dependency| dependency["kind"].is_null());
+        to_visit.extend(
+            needed.filter_map(|needed| all.iter().find(|one| one["name"] == needed["name"])),
+        );
+    }
+    asked
+}
+
 impl Service {
-    /// Reads what cargo says of a package; none if it has no program, or more than one and none of its name.
-    fn read(package: &Value, target: &Path) -> Option<Self> {
+    /// Reads what cargo says of a package, one of `all` in its workspace; none if it has no program, or more than one and
+    /// none of its name.
+    fn read(package: &Value, all: &[Value], target: &Path) -> Option<Self> {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let name = text(&package["name"])?;
@@ -192,7 +217,7 @@ impl Service {
             features: package["features"].as_object()?.keys().cloned().collect(),
             is_service: is_complete && (facade.is_some() || on_a_platform),
             facade,
-            optimize: text(&package["metadata"]["letregion"]["optimize"]),
+            optimize: optimize(package, all),
             name,
         })
     }
@@ -230,6 +255,17 @@ mod tests {
         assert_eq!(inside.service(Some("sort")).unwrap().name(), "sort");
         let all = error(workspace.service(None));
         assert!(all.contains("say which service") && all.contains("monte-carlo, sort"), "{all}");
+    }
+
+    #[test]
+    fn a_service_is_optimised_with_what_it_computes_with() {
+        let workspace = Workspace::of_repository().unwrap();
+        for (service, asked) in [("echo", &[][..]), ("sort", &["sort"]), ("facfib", &["natural"])] {
+            let optimize = &workspace.service(Some(service)).unwrap().optimize;
+            let expected: Vec<_> =
+                asked.iter().map(|name| ((*name).to_owned(), "speed".to_owned())).collect();
+            assert_eq!(*optimize, expected, "{service}");
+        }
     }
 
     #[test]

@@ -66,11 +66,12 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 23] = [
+const NOT_PUBLISHED: [&str; 24] = [
     "apps/echo",
     "apps/facfib",
     "apps/kv",
     "apps/monte-carlo",
+    "apps/natural",
     "apps/request",
     "apps/sort",
     "bench",

@@ -1,13 +1,13 @@
+use std::{format, string::String};
+
 use embassy_futures::block_on;
-use rt_regions::Pool;
+use testkit::with_pool;
 
 use super::*;
 
 /// Runs `test` in a region of a megabyte.
 fn in_region(test: impl FnOnce(&Region<'_>) -> Result<(), Exhausted>) {
-    let mut memory = Box::new_uninit_slice(1 << 20);
-    let pool = Pool::new(&mut memory);
-    test(&Region::new(&pool, "test")).unwrap();
+    with_pool(256, |pool| test(&Region::new(pool, "test")).unwrap());
 }
 
 fn text(number: Natural<'_>, region: &Region<'_>) -> String {
@@ -41,6 +41,21 @@ fn digits_are_those_of_the_standard_library() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn quotients_are_those_of_u128() {
+    let highs = samples(64).map(|high| (high % u128::from(DECIMAL.0)) as u64);
+    for high in highs.chain([DECIMAL.0 - 1, DECIMAL.0 / 2]) {
+        let multiple = u128::from(high) * u128::from(DECIMAL.0);
+        let lows = samples(64).chain([multiple, multiple.wrapping_sub(1), multiple + 1]);
+        for low in lows.map(|low| low as u64) {
+            let dividend = u128::from(high) << 64 | u128::from(low);
+            let divisor = u128::from(DECIMAL.0);
+            let expected = ((dividend / divisor) as u64, (dividend % divisor) as u64);
+            assert_eq!(divide(high, low), expected, "{dividend}");
+        }
+    }
 }
 
 #[test]
@@ -83,7 +98,7 @@ fn products_are_those_of_u128() {
 #[test]
 fn a_carry_goes_through_all_limbs() {
     in_region(|region| {
-        // 2^640 - 1, made of ten full limbs.
+        // 2^640 - 1, made of ten full limbs: rows of them, and some that are left.
         let full = || {
             let mut limbs = RegionVec::new(region);
             limbs.extend_from_slice(&[u64::MAX; 10]).map(|()| Natural { limbs })
