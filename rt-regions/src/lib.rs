@@ -12,6 +12,8 @@ mod chunk_queue;
 mod dropping;
 mod error;
 mod finite;
+#[cfg(feature = "history")]
+mod history;
 mod list;
 mod map;
 #[cfg(feature = "allocator-api2")]
@@ -38,11 +40,15 @@ mod wake;
 pub use chunk_queue::ChunkQueue;
 pub use error::{Exhausted, Limit};
 pub use finite::Finite;
+#[cfg(feature = "history")]
+pub use history::{History, Sample};
 pub use list::{Iter, List};
 pub use map::{Eviction, Iter as MapIter, RegionMap};
 #[cfg(feature = "allocator-api2")]
 pub use no_heap::NoHeap;
 pub use page::Page;
+#[cfg(feature = "owners")]
+pub use pool::Owners;
 pub use pool::Pool;
 #[cfg(feature = "profile")]
 pub use profile::Profile;

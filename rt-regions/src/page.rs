@@ -51,6 +51,7 @@ impl Pool<'_> {
             Some(index) => {
                 label.open();
                 label.take(1);
+                self.note_owner(index, label);
                 Ok(Page { pool: self, label, index })
             }
             None => Err(self.no_page(name, label)),
@@ -161,6 +162,7 @@ impl Region<'_> {
             self.budget.take(1);
             label.take(1);
         }
+        pool.note_owner(page, label);
         let place = self.begin_page(page, length, pool, label);
         // SAFETY: the first `length` bytes are written, says the caller; by the invariant of the page
         // nobody else had it, now it is the region's, and `begin_page` has put `next` after them:

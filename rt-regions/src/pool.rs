@@ -10,6 +10,8 @@
 //! highest number of single pages in use at once, divided by 2^c, plus one. A flood of small objects below a
 //! cap leaves the rest of the pool whole.
 
+#[cfg(feature = "owners")]
+mod owners;
 mod runs;
 
 use core::{cell::Cell, fmt, marker::PhantomData, mem, ptr::NonNull};
@@ -19,6 +21,9 @@ use crate::{
     region_stats::{Labels, RegionStats},
     size::{CLASSES, PAGE_SIZE},
 };
+
+#[cfg(feature = "owners")]
+pub use owners::Owners;
 
 /// No page: the end of a chain.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -35,6 +40,9 @@ struct PageInfo {
     free: Cell<bool>,
     /// Used only in debug builds: a region or a [`Page`](crate::Page) has this page.
     used: Cell<bool>,
+    /// The index of the label of the regions that the run beginning here is of, or was of before it was given back.
+    #[cfg(feature = "owners")]
+    owner: Cell<u8>,
 }
 
 /// A chain of runs, linked through the pool, with both ends known so that it can be spliced.
@@ -222,6 +230,14 @@ impl<'m> Pool<'m> {
             self.join();
             self.pop(class).or_else(|| self.split(class))
         })
+    }
+
+    /// Notes which regions the run is of that begins with page `run`.
+    #[inline]
+    pub(crate) fn note_owner(&self, run: u32, label: &RegionStats) {
+        #[cfg(feature = "owners")]
+        self.pages[run as usize].owner.set(self.labels.index(label) as u8);
+        let _ = (run, label);
     }
 
     /// Gives back a chain of `pages` single pages. O(1).

@@ -5,7 +5,7 @@
 
 use core::{fmt, panic::Location};
 
-use crate::{Exhausted, Pool, Region, RegionStats};
+use crate::{Exhausted, Pool, Region, RegionStats, region_stats::PeakReader};
 
 /// How many labels a pool has at most.
 const LABELS: usize = 48;
@@ -38,7 +38,7 @@ impl Counts {
             used: label.bytes(),
             waste: label.waste(),
             pages: label.pages() as u32,
-            peak: label.take_peak(),
+            peak: label.take_peak(PeakReader::Profile),
             most: label.most_pages() as u32,
             live: label.live() as u32,
         }

@@ -8,6 +8,20 @@ use crate::size::PAGE_SIZE;
 /// How many names a pool tells apart; regions of further names are counted together.
 const NAMES: usize = 48;
 
+/// Who asks for peaks. Each reader sees all of them.
+#[cfg(any(feature = "profile", feature = "history"))]
+#[derive(Clone, Copy)]
+pub(crate) enum PeakReader {
+    #[cfg(feature = "profile")]
+    Profile,
+    #[cfg(feature = "history")]
+    History,
+}
+
+/// How many readers of peaks there are at most.
+#[cfg(feature = "history")]
+const READERS: usize = 2;
+
 /// Bytes of whole pages: those that were asked for, and those that were not.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) struct Filled {
@@ -26,6 +40,10 @@ pub struct RegionStats {
     peak: Cell<u32>,
     /// The most pages before it.
     peak_before: Cell<u32>,
+    /// The most pages since each reader of peaks last asked, of those that another reader has taken.
+    // Not for the profiler alone, which leaves each field of a pool where it is without it.
+    #[cfg(feature = "history")]
+    unread: [Cell<u32>; READERS],
     resets: Cell<u64>,
     refused: Cell<u64>,
     filled: Cell<usize>,
@@ -43,6 +61,8 @@ impl RegionStats {
             pages: Cell::new(0),
             peak: Cell::new(0),
             peak_before: Cell::new(0),
+            #[cfg(feature = "history")]
+            unread: [const { Cell::new(0) }; READERS],
             resets: Cell::new(0),
             refused: Cell::new(0),
             filled: Cell::new(0),
@@ -83,11 +103,19 @@ impl RegionStats {
         self.peak.get().max(self.peak_before.get()) as usize
     }
 
-    /// The most pages that they held together since this was last asked for.
-    #[cfg(feature = "profile")]
-    pub(crate) fn take_peak(&self) -> u32 {
+    /// The most pages that they held together since `reader` last asked.
+    #[cfg(any(feature = "profile", feature = "history"))]
+    pub(crate) fn take_peak(&self, reader: PeakReader) -> u32 {
         let peak = self.peak.replace(self.pages.get());
         self.peak_before.set(self.peak_before.get().max(peak));
+        #[cfg(feature = "history")]
+        let peak = {
+            for unread in &self.unread {
+                unread.set(unread.get().max(peak));
+            }
+            self.unread[reader as usize].take()
+        };
+        let _ = reader;
         peak
     }
 
@@ -209,6 +237,13 @@ impl Labels {
         let is_used = others.opened.get() > 0 || others.refused.get() > 0;
         let used = labels.iter().take_while(|label| label.place.get().is_some());
         used.chain(is_used.then_some(others))
+    }
+
+    /// The index of one of these labels, in the order of [`iter`](Self::iter).
+    #[cfg(feature = "owners")]
+    pub(crate) fn index(&self, label: &RegionStats) -> usize {
+        let offset = (&raw const *label).addr().wrapping_sub(self.labels.as_ptr().addr());
+        offset / size_of::<RegionStats>()
     }
 
     #[inline]

@@ -320,6 +320,7 @@ impl<'p> Slabs<'p> {
         let run = taken.ok_or_else(|| self.exhausted(size, Limit::Pool))?;
         self.budget.take(count);
         self.label.take(count);
+        self.pool.note_owner(run, self.label);
         self.pages.set(self.pages.get() + count);
         Ok(run)
     }

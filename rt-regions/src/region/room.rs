@@ -129,6 +129,7 @@ impl Region<'_> {
         let run = pool.take(class, self.has_reserve()).ok_or(Limit::Pool)?;
         self.budget.take(count);
         label.take(count);
+        pool.note_owner(run, label);
         Ok(run)
     }
 
