@@ -23,6 +23,12 @@ pub struct Setup<'a> {
     pub counters_port: Option<u16>,
     /// The networks whose hosts are answered on `counters_port`.
     pub counters_from: Networks,
+    /// The TCP port, not 0, of the page that shows the program from inside.
+    #[cfg(feature = "page")]
+    pub page_port: Option<u16>,
+    /// The networks whose hosts may see the page.
+    #[cfg(feature = "page")]
+    pub page_from: Networks,
     refusal: Option<&'static str>,
     found_log: bool,
 }

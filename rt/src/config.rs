@@ -22,7 +22,7 @@ const NO_HOST: &str = "no host has this address: ";
 
 /// Makes [`ARGUMENTS`], [`NAMES`], [`USAGE`] and `usage!` of rows: a name and its line in the list, what is expected, and
 /// how the value is set.
-macro_rules! rows {
+macro_rules! table {
     ($($name:literal $listed:literal, $expected:expr, $set:expr;)*) => {
         /// What `--help` says.
         pub(crate) const USAGE: &str = concat!("arguments:", $("\n  ", $name, $listed),*);
@@ -42,6 +42,33 @@ macro_rules! rows {
         /// All arguments.
         pub(crate) static ARGUMENTS: [Argument; NAMES.len()] =
             [$(Argument { name: $name, expected: $expected, set: $set }),*];
+    };
+}
+
+/// The rows of every program.
+#[cfg(not(feature = "page"))]
+macro_rules! rows {
+    ($($rows:tt)*) => { table! { $($rows)* } };
+}
+
+/// The rows of every program, and those of the page after them.
+#[cfg(feature = "page")]
+macro_rules! rows {
+    ($($rows:tt)*) => {
+        table! {
+            $($rows)*
+            "--page-port" "=PORT          the TCP port of a page that shows this program from inside (none)",
+                "a port from 1 to 65535", |config, value| {
+                    let most = u16::MAX.into();
+                    let port = layer::decimal(value.as_bytes(), most).filter(|port| *port > 0);
+                    config.tower.page_port = port.map(|port| port as u16);
+                    if port.is_some() { Ok(()) } else { Err("") }
+                };
+            "--page-from" "=CIDR,...      who may see that page beside our own network (nobody)",
+                ParseNetworksError::EXPECTED, |config, value| {
+                    if config.tower.page_from.set(value) { Ok(()) } else { Err("") }
+                };
+        }
     };
 }
 
@@ -180,6 +207,10 @@ impl<'a> Settings<'a> {
         if self.tower.counters_port.is_none() && !self.tower.counters_from.is_empty() {
             return Err(refused("--stats-from", "expected with --stats-port"));
         }
+        #[cfg(feature = "page")]
+        if self.tower.page_port.is_none() && !self.tower.page_from.is_empty() {
+            return Err(refused("--page-from", "expected with --page-port"));
+        }
         Ok(())
     }
 
@@ -205,6 +236,8 @@ impl<'a> Settings<'a> {
             })?;
         }
         setup.counters_from.add(self.ipv4);
+        #[cfg(feature = "page")]
+        setup.page_from.add(self.ipv4);
         tower.configure(&mut setup);
         if !runtime.has_log() {
             setup.log = log;
@@ -234,6 +267,8 @@ fn refuse(rest: &Setup<'_>) -> Result<(), Error> {
             let (port, reason) = (u64::from(port), rest.refusal().unwrap_or(NO_LAYER));
             return Err(bad(format_args!("--stats-port={port}: {reason}")));
         }
+        #[cfg(feature = "page")]
+        Setup { page_port: Some(_), .. } => "--page-port",
         Setup { gateway: Some(_), .. } => "--ipv4-gateway",
         Setup { probe_at_start: true, .. } => "--probe",
         Setup { clients: Some(_), .. } => "--clients",

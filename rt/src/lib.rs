@@ -8,6 +8,8 @@ extern crate std;
 mod arguments;
 mod config;
 mod error;
+#[cfg(feature = "page")]
+pub mod insight;
 mod own_arguments;
 mod runtime;
 mod task_store;

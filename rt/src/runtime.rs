@@ -7,6 +7,8 @@ use netif::Recorder;
 use rt_regions::{Exhausted, Pool, Region};
 use tasks::{SpawnError, TaskError, TaskRef, Tasks};
 
+#[cfg(feature = "page")]
+use crate::insight::{Activity, Insight};
 use crate::{Error, Settings, TaskStore};
 
 /// Why a runtime stopped waiting, or what it was asked for meanwhile.
@@ -92,6 +94,31 @@ pub trait Runtime {
     #[inline]
     fn serving(&mut self, line: fmt::Arguments<'_>) {
         self.print(line);
+    }
+
+    /// Called when the start of the program has come as far as `name` says, in one word, for a platform that measures it.
+    /// The others do nothing.
+    #[inline]
+    fn milestone(&mut self, name: &'static str) {
+        let _ = name;
+    }
+
+    /// Called when an activity begins at `now`, and the one before ends, for a platform that measures how long each
+    /// takes. The others do nothing.
+    #[cfg(feature = "page")]
+    #[inline]
+    fn begin(&mut self, activity: Activity, now: Instant) {
+        let _ = (activity, now);
+    }
+
+    /// What the platform knows of the program, for a page that shows the program from inside. From the first call on, it
+    /// measures: the program calls this only if there is a page. `None` if the platform was built without that.
+    ///
+    /// # Errors
+    /// There is no memory for it, or the system refuses a timer.
+    #[cfg(feature = "page")]
+    fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
+        Ok(None)
     }
 
     /// The region that lives as long as the program: for tables, and for what a service keeps.
@@ -190,6 +217,8 @@ pub trait Runtime {
     {
         packet.reset();
         let now = self.now();
+        #[cfg(feature = "page")]
+        self.begin(Activity::Tower, now);
         let tasks = self.task_store().poller();
         match tower.receive(now, packet)? {
             Rx::Item(item) => tower.unclaimed(now, item)?,
@@ -206,6 +235,8 @@ pub trait Runtime {
         if let Some(tasks) = tasks {
             // Read again: what was due may have taken long.
             let now = self.now();
+            #[cfg(feature = "page")]
+            self.begin(Activity::Tasks, now);
             tasks.run(now, &mut printer(self));
         }
         self.packet_served(now);
@@ -227,6 +258,7 @@ where
     L: Layer<Event = R::Event>,
 {
     runtime.confine()?;
+    runtime.milestone("confined");
     let mut packet = packet_region(runtime.pool());
     let mut serving = false;
     let result = loop {
@@ -234,6 +266,7 @@ where
             match tower.ready() {
                 Ok(false) => {}
                 Ok(true) => {
+                    runtime.milestone("serving");
                     let place = fmt::from_fn(|f| tower.describe(f));
                     runtime.serving(format_args!("serving{place}"));
                     serving = true;

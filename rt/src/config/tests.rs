@@ -2,6 +2,8 @@ use std::{string::String, vec::Vec};
 
 use super::*;
 
+#[cfg(feature = "page")]
+mod page;
 mod tower;
 
 fn read(args: &[&'static str]) -> Result<Config, Error> {

@@ -127,6 +127,20 @@ fn what_no_layer_takes_ends_the_program() {
     assert!(serve(&[], true, |_| ()).is_ok());
 }
 
+#[cfg(feature = "page")]
+#[test]
+fn a_program_without_the_page_refuses_its_port_and_one_that_has_it_knows_who_may_see_it() {
+    let error = serve(&["--page-port=9090"], true, |_| ()).unwrap_err();
+    let words = "--page-port: no layer of this program can do that";
+    assert_eq!((error.status(), error.message()), (2, words));
+    let take = |setup: &mut Setup<'_>| {
+        assert_eq!(setup.page_port.take(), Some(9090));
+        let from = |address| setup.page_from.contains(core::net::IpAddr::from(address));
+        assert!(from([192, 0, 2, 7]) && from([10, 0, 0, 9]) && !from([10, 0, 1, 9]));
+    };
+    serve(&["--page-port=9090", "--page-from=192.0.2.0/24"], false, take).unwrap();
+}
+
 #[test]
 fn a_layer_says_why_it_leaves_the_counters_in() {
     let take = |setup: &mut Setup<'_>| setup.refuse("a service is bound to it");
