@@ -17,7 +17,7 @@ use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
-const TOWER: [(&str, &[&str]); 16] = [
+const TOWER: [(&str, &[&str]); 17] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("tasks", &["layer", "rt-regions"]),
@@ -31,6 +31,7 @@ const TOWER: [(&str, &[&str]); 16] = [
     ("tcp", &["layer", "network", "rt-regions", "tasks"]),
     ("http", &["layer", "network", "rt-regions", "tasks", "tcp"]),
     ("rt", &["layer", "netif", "rt-regions", "tasks"]),
+    ("page", &["layer", "netif", "rt", "rt-regions", "tasks"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-regions", "tasks"]),
     ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen", "tasks"]),

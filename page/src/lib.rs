@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod answer;
+mod board;
+mod connections;
+mod json;
+mod metrics;
+mod query;
+mod seconds;
+mod state;
+mod watch;
+
+pub use answer::{PAGE, Request, Response};
+pub use board::Board;
+pub use watch::{ShowConnections, Watch};
