@@ -4,24 +4,7 @@ use core::{fmt, net::Ipv4Addr};
 
 use rt_regions::{Exhausted, Owners, Region};
 
-use crate::{Board, metrics, query::Query, state};
-
-/// The page: one file of HTML with its style and its script.
-pub const PAGE: &str = concat!(
-    include_str!("../web/head.html"),
-    "<style>",
-    include_str!("../web/page.css"),
-    "</style>",
-    include_str!("../web/body.html"),
-    "<script>",
-    include_str!("../web/text.js"),
-    include_str!("../web/chart.js"),
-    include_str!("../web/page.js"),
-    "</script>",
-);
-
-/// As one would load it over a line of few kilobytes a second.
-const _: () = assert!(PAGE.len() < 20_000, "the page is to stay below 20 KB");
+use crate::{Board, PAGE, metrics, query::Query, state};
 
 /// The part of a request that decides on the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

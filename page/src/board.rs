@@ -165,10 +165,20 @@ impl Board {
         self.looks.set(self.looks.get() + 1);
     }
 
-    /// Takes a sample of the regions and of the time.
-    pub(crate) fn sample(&self, now: Instant, items: u32) {
+    /// Takes a sample of the regions, of the time, and of what the device of `tower` has received and sent.
+    pub(crate) fn sample(&self, now: Instant, items: u32, tower: &impl Layer) {
+        let mut bytes = [None; 2];
+        tower.counters(&mut |Counter { name, value, .. }| {
+            for (bytes, known) in bytes.iter_mut().zip(["bytes_rx", "bytes_tx"]) {
+                if name == known {
+                    // The device is the lowest layer.
+                    bytes.get_or_insert(value);
+                }
+            }
+        });
         self.history.borrow_mut().take(self.pool);
-        self.seconds.borrow_mut().add(now, items, self.insight);
+        let bytes = bytes.map(Option::unwrap_or_default);
+        self.seconds.borrow_mut().add(now, items, bytes, self.insight);
     }
 
     /// Waits until the tower was looked at once more, which takes a turn of the loop. Call it in a task, before

@@ -8,6 +8,7 @@ extern crate std;
 mod answer;
 mod board;
 mod connections;
+mod html;
 mod json;
 mod metrics;
 mod query;
@@ -15,6 +16,7 @@ mod seconds;
 mod state;
 mod watch;
 
-pub use answer::{PAGE, Request, Response};
+pub use answer::{Request, Response};
 pub use board::Board;
+pub use html::PAGE;
 pub use watch::{ShowConnections, Watch};

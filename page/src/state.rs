@@ -123,7 +123,7 @@ fn region(label: &RegionStats, json: &mut Json<'_>) -> fmt::Result {
 }
 
 /// The samples from number `first` on: when it was, how many items were handled, how long the tower, the tasks and the sleep
-/// took, and then the most pages of each region, in the order of the regions.
+/// took, how many bytes were received and sent, and then the most pages of each region, in the order of the regions.
 fn history(board: &Board, first: u64, json: &mut Json<'_>) -> fmt::Result {
     let (history, seconds) = (board.history.borrow(), board.seconds.borrow());
     json.entry("period", micros(PERIOD))?;
@@ -135,7 +135,7 @@ fn history(board: &Board, first: u64, json: &mut Json<'_>) -> fmt::Result {
                 let second = seconds.get(sample.number());
                 json.number(second.at.as_nanos() / 1000)?;
                 json.number(second.items.into())?;
-                second.taken.iter().try_for_each(|taken| json.number(u64::from(*taken)))?;
+                second.growth.iter().try_for_each(|growth| json.number(u64::from(*growth)))?;
                 sample.pages().try_for_each(|pages| json.number(pages as u64))
             })
         })
@@ -199,7 +199,6 @@ fn places(board: &Board, json: &mut Json<'_>) -> fmt::Result {
             if result.is_ok() {
                 result = json.array(|json| {
                     json.text(place.function)?;
-                    json.text(place.activity.name())?;
                     json.number(place.samples)
                 });
             }

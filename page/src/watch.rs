@@ -63,7 +63,7 @@ impl<L: Layer> Watch<L> {
     #[cold]
     fn look(&mut self, now: Instant, board: &Board) {
         if now >= self.next {
-            board.sample(now, mem::take(&mut self.items));
+            board.sample(now, mem::take(&mut self.items), &self.below);
             // From one full period to the next; after a pause, from now on.
             let next = self.next + PERIOD;
             self.next = if next > now { next } else { now + PERIOD };

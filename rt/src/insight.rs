@@ -60,8 +60,6 @@ pub enum Sampling {
 pub struct Place<'a> {
     /// The function; its address in hexadecimal if the program has no name for it.
     pub function: &'a str,
-    /// What the program did there.
-    pub activity: Activity,
     /// How many samples.
     pub samples: u64,
 }

@@ -1,0 +1,159 @@
+//! A program in memory with a page: two hosts on a cable, services that take and give back memory, and a client that asks
+//! them more at some times than at others. Its time is turned by hand.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+mod device;
+mod process;
+mod serve;
+mod services;
+
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+use arp::Arp;
+use ethernet::Ethernet;
+use icmp::Icmp;
+use ipv4::Ipv4;
+use layer::{Cidr, Connection, Instant, Layer as _, Setup};
+use netif::MacAddr;
+use page::{Board, Watch};
+use rt::insight::Activity;
+use rt_regions::{Pool, Region};
+use tasks::Tasks;
+use testkit::{Clock, End, Host, Random, program_memory};
+use udp::{Sockets, Udp};
+
+use self::{device::Counted, process::Process};
+
+/// From one turn of the loop to the next.
+const TURN: Duration = Duration::from_millis(20);
+
+const SERVICE: [u8; 4] = [10, 0, 0, 2];
+const CLIENT: [u8; 4] = [10, 0, 0, 1];
+
+/// A tower for services.
+pub(crate) type Stack =
+    Udp<'static, Icmp<Ipv4<'static, Arp<'static, Ethernet<Counted>>>>, &'static Sockets>;
+
+thread_local! {
+    /// The connections that the page shows, as long as the tower has none.
+    pub(crate) static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The program, and its client.
+pub(crate) struct Mock {
+    pub(crate) service: Host<'static, Watch<Stack>>,
+    pub(crate) board: &'static Board,
+    pub(crate) pool: &'static Pool<'static>,
+    pub(crate) process: &'static Process,
+    client: Host<'static, Stack>,
+    tasks: &'static Tasks,
+    random: Random,
+}
+
+/// What was answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: String,
+}
+
+impl Mock {
+    /// A program that has just started, with so many connections.
+    pub(crate) fn new(connections: usize) -> Self {
+        let clock = Clock::starting_at(Instant::from_millis(5_000));
+        let (one, other) = End::pair(MacAddr([2, 0, 0, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 1]));
+        let process = Process::start(clock.now());
+        let (memory, mut tower, tasks) = tower(one, SERVICE);
+        let pool = memory.pool().expect("it has one");
+        services::bind(&mut tower, memory);
+        let board = Board::new("mock", process, memory).expect("there is memory");
+        let mut watch = Watch::new(tower, Some(board)).expect("there is memory");
+        let mut random = Random::new(7);
+        if connections > 0 {
+            let all = services::connections(connections, &mut random);
+            CONNECTIONS.set(all);
+            watch = watch.with_connections(visit_connections).expect("there is memory");
+        }
+        let mut setup = Setup::default();
+        setup.page_port = Some(9090);
+        setup.page_from.add(Cidr::new(SERVICE.into(), 24).expect("24 is at most 32"));
+        watch.configure(&mut setup);
+        assert_eq!(setup.page_port, None, "the layer has taken the port");
+        let service = Host::new(watch, clock.clone(), pool).with_tasks(tasks);
+        let (memory, tower, of_client) = self::tower(other, CLIENT);
+        let client = Host::new(tower, clock, memory.pool().expect("it has one"));
+        let client = client.with_tasks(of_client);
+        process
+            .say(service.now(), "serving page 9090 udp 8080 8081 8082 at 10.0.0.2/24 on a cable");
+        Self { service, board, pool, process, client, tasks, random }
+    }
+
+    /// Lets `time` pass, in which the client asks and the services answer.
+    pub(crate) fn run(&mut self, time: Duration) {
+        let end = self.service.now() + time;
+        while self.service.now() < end {
+            self.turn();
+        }
+    }
+
+    /// One turn of the loop, and the time until the next.
+    fn turn(&mut self) {
+        let now = self.service.now();
+        let asked = services::ask(&mut self.client, &mut self.random);
+        self.client.turn();
+        self.process.times.begin(Activity::Tower, now);
+        self.service.turn();
+        // What it takes on a computer, about.
+        let tower = now + Duration::from_micros(40 + 11 * asked.functions + 90 * asked.sorts);
+        let tasks = tower + Duration::from_micros(60 * asked.tasks);
+        self.process.times.begin(Activity::Tasks, tower);
+        self.process.times.begin(Activity::Idle, tasks);
+        self.client.turn();
+        CONNECTIONS.with_borrow_mut(|all| services::move_bytes(all, &mut self.random));
+        if self.random.once_in(190) {
+            self.process.say(now, services::line(&mut self.random));
+        }
+        self.service.clock().advance(TURN);
+    }
+
+    /// The answer to a request, made in a task of the program as a service makes it.
+    pub(crate) fn answer(&mut self, method: &str, target: &str, host: Option<&str>) -> Answer {
+        let [method, target]: [&'static str; 2] =
+            [method, target].map(|text| &*text.to_owned().leak());
+        let host: Option<&'static str> = host.map(|host| &*host.to_owned().leak());
+        let answer: &'static Cell<Option<Answer>> = Box::leak(Box::default());
+        let board = self.board;
+        let service = async move |region: &Region<'static>| {
+            board.refresh().await;
+            let response = board.answer(page::Request { method, target, host }, region)?;
+            answer.set(Some(Answer {
+                status: response.status,
+                headers: response.headers,
+                body: str::from_utf8(response.body).expect("it is text").to_owned(),
+            }));
+            Ok(())
+        };
+        self.tasks.spawn("page.request", service).expect("there is memory");
+        self.service.turn();
+        answer.take().expect("it was made in a turn")
+    }
+}
+
+/// The memory of a host, its tower and its tasks.
+fn tower(end: End, address: [u8; 4]) -> (&'static Region<'static>, Stack, &'static Tasks) {
+    let memory = program_memory(2048);
+    let tasks = Tasks::new(memory).expect("there is memory");
+    let cidr = Cidr::new(address.into(), 24).expect("24 is at most 32");
+    let arp = Arp::new(Ethernet::new(Counted::new(end)), cidr, 7, memory).expect("there is memory");
+    let icmp = Icmp::new(Ipv4::new(arp, 7, memory).expect("there is memory"), 7);
+    let udp = Udp::new(icmp, 7, memory).expect("there is memory");
+    (memory, udp.with_tasks(tasks).expect("there is memory"), tasks)
+}
+
+fn visit_connections(_: &Stack, visit: &mut dyn FnMut(&Connection)) {
+    CONNECTIONS.with_borrow(|all| all.iter().for_each(visit));
+}
