@@ -24,12 +24,12 @@ use rt::insight::Activity;
 use rt_regions::{Pool, Region};
 use tasks::Tasks;
 use testkit::{Clock, End, Host, Random, program_memory};
-use udp::{Sockets, Udp};
+use udp::{Failure, Sockets, Udp};
 
 use self::{device::Counted, process::Process};
 
 /// From one turn of the loop to the next.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(50);
 
 const SERVICE: [u8; 4] = [10, 0, 0, 2];
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
@@ -84,7 +84,8 @@ impl Mock {
         watch.configure(&mut setup);
         assert_eq!(setup.page_port, None, "the layer has taken the port");
         let service = Host::new(watch, clock.clone(), pool).with_tasks(tasks);
-        let (memory, tower, of_client) = self::tower(other, CLIENT);
+        let (memory, mut tower, of_client) = self::tower(other, CLIENT);
+        tower.bind(4000, |_, _| Err(Failure::Silent)).expect("the port is free");
         let client = Host::new(tower, clock, memory.pool().expect("it has one"));
         let client = client.with_tasks(of_client);
         process
@@ -114,7 +115,7 @@ impl Mock {
         self.process.times.begin(Activity::Idle, tasks);
         self.client.turn();
         CONNECTIONS.with_borrow_mut(|all| services::move_bytes(all, &mut self.random));
-        if self.random.once_in(190) {
+        if self.random.once_in(76) {
             self.process.say(now, services::line(&mut self.random));
         }
         self.service.clock().advance(TURN);
