@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "bad-network")]
+pub mod bad_network;
 pub mod cargo;
 pub mod filter;
 mod grouped;

@@ -45,6 +45,16 @@ const STATE_UP: u8 = 6;
 const FAMILIES: u16 = 26;
 const ADDRESS_MODE: u16 = 8;
 const NO_ADDRESSES: u8 = 1;
+/// `IFLA_IFNAME`, `IFLA_MASTER`, `IFLA_LINKINFO` and its `IFLA_INFO_KIND`.
+#[cfg(feature = "bad-network")]
+mod of_bridges {
+    pub(super) const NAME: u16 = 3;
+    pub(super) const MASTER: u16 = 10;
+    pub(super) const LINK_INFO: u16 = 18;
+    pub(super) const KIND: u16 = 1;
+}
+#[cfg(feature = "bad-network")]
+use of_bridges::{KIND, LINK_INFO, MASTER, NAME};
 /// `IFA_ADDRESS`, `IFA_LOCAL` (`linux/if_addr.h`).
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
@@ -143,6 +153,32 @@ impl Netlink {
         self.call(NEW_ADDRESS, ACK | CREATE, &body)
             .map(drop)
             .with_context(|| format!("cannot add the address {address}/{prefix}"))
+    }
+
+    /// Makes a bridge, which is off.
+    ///
+    /// # Errors
+    /// Those of the operating system: there is an interface of this name, say, or it knows no bridges.
+    #[cfg(feature = "bad-network")]
+    pub(crate) fn add_bridge(&mut self, name: &str) -> Result<()> {
+        let (mut kind, mut body) = (Vec::new(), link(Interface(0), 0));
+        add(&mut kind, KIND, b"bridge");
+        add(&mut body, NAME, &[name.as_bytes(), &[0]].concat());
+        add(&mut body, LINK_INFO, &kind);
+        self.call(NEW_LINK, ACK | CREATE, &body)
+            .map(drop)
+            .with_context(|| format!("cannot make the bridge {name}"))
+    }
+
+    /// Makes an interface a port of a bridge.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    #[cfg(feature = "bad-network")]
+    pub(crate) fn make_port(&mut self, interface: Interface, bridge: Interface) -> Result<()> {
+        let mut body = link(interface, 0);
+        add(&mut body, MASTER, &bridge.0.to_ne_bytes());
+        self.set(&body).context("cannot make the interface a port of the bridge")
     }
 
     /// Says that this one address is behind the interface.
