@@ -327,4 +327,15 @@ impl<'p> Sender<'p> {
     fn has_unsent(&self) -> bool {
         self.unsent() > 0 || self.finished && !self.fin_acked && self.next == self.buffer_end()
     }
+
+    /// That what is counted agrees with what is known.
+    #[cfg(test)]
+    fn check(&self) {
+        self.scoreboard.check(self.una, self.next);
+        assert!(!self.next.is_before(self.una) && !self.next.is_after(self.buffer_end() + 1));
+        assert!(self.in_flight() <= self.outstanding());
+        let Congestion { window, threshold, .. } = self.congestion;
+        assert!(window >= self.mss, "{window} of {threshold} bytes, {:?}", self.recovery);
+        assert!(self.outstanding() == 0 || self.deadline().is_some(), "no timer runs");
+    }
 }

@@ -4,14 +4,13 @@ use core::time::Duration;
 
 use layer::Instant;
 
-use crate::congestion::Growth;
-
 use super::{
     Ack, Acked, Sender, micros, millis,
     recovery::Phase,
     scoreboard::Delivered,
     timers::{Alarm, Kind},
 };
+use crate::congestion::Growth;
 
 /// How many duplicate acknowledgments mean a loss (RFC 5681 3.2).
 const DUPLICATES: u8 = 3;
@@ -21,8 +20,9 @@ impl Sender<'_> {
     /// [`next_segment`](Self::next_segment) is asked next.
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> Acked {
         let (room, right) = (self.room(), self.una + self.window);
-        let (time, before) = (micros(now), self.una);
-        let new = ack.ack - before;
+        let (time, new) = (micros(now), ack.ack - self.una);
+        // What is acknowledged was sent when the congestion window left no room.
+        let limited = self.limited.is_after(self.una);
         if new > self.outstanding() || self.mss == 0 {
             return Acked::default();
         }
@@ -52,7 +52,7 @@ impl Sender<'_> {
             self.leave_recovery();
         }
         self.judge(now, new, sacked_before, found);
-        if self.recovery.phase == phase && self.limited.is_after(before) {
+        if self.recovery.phase == phase && limited {
             let bytes = match phase {
                 Phase::Open => new,
                 Phase::Loss => found.bytes.min(2 * self.mss),
@@ -110,7 +110,7 @@ impl Sender<'_> {
     fn advance(&mut self, time: u32, ack: &Ack<'_>, acked: &mut Acked) -> Delivered {
         let (new, least) = (ack.ack - self.una, self.rtt.least().unwrap_or(0));
         let mut found = if self.scoreboard.is_empty() {
-            Delivered { bytes: new, first_try: true, ..Delivered::default() }
+            Delivered { bytes: new, ..Delivered::default() }
         } else {
             self.scoreboard.acked(self.una, ack.ack, time, least)
         };
@@ -124,6 +124,8 @@ impl Sender<'_> {
         self.una = ack.ack;
         self.small = self.small.max(self.una);
         self.limited = self.limited.max(self.una);
+        self.recovery.passed(self.una);
+        self.undo.passed(self.una);
         match self.timed {
             Some((end, at)) if !end.is_after(self.una) => {
                 // It may have waited for what was sent again.
@@ -171,7 +173,7 @@ impl Sender<'_> {
             let first = self.recovery.phase == Phase::Open
                 && self.recovery.duplicate_acks >= DUPLICATES
                 // RFC 6582 3.2, step 1: not for what was sent twice before.
-                && !self.una.is_before(self.recovery.point);
+                && self.una.is_after(self.recovery.point);
             if first || self.recovery.phase == Phase::Recovery && new > 0 {
                 let length = self.mss.min(self.outstanding());
                 let slabs = self.buffer.slabs();
@@ -230,7 +232,7 @@ impl Sender<'_> {
     /// Everything is acknowledged that was in flight when recovery began.
     fn leave_recovery(&mut self) {
         if self.recovery.phase == Phase::Recovery {
-            self.congestion.window = self.congestion.threshold;
+            self.congestion.window = self.congestion.threshold.max(self.mss);
         }
         self.recovery.end();
     }

@@ -55,7 +55,11 @@ impl<'p> Sender<'p> {
         // The first segment is sent again even if the peer took its window back (RFC 9293 3.8.6).
         let edge = (self.una + self.window.max(self.mss)).distance(start).max(0) as u32;
         let length = length.min(edge);
-        if length == 0 || allowed < length.min(self.mss) && in_flight > 0 {
+        if length == 0 {
+            return None;
+        }
+        if allowed < length.min(self.mss) && in_flight > 0 {
+            self.limited = self.next;
             return None;
         }
         let mut length = length.min(allowed.max(self.mss));

@@ -12,15 +12,15 @@ use super::{
 };
 use crate::Seq;
 
-/// How long a peer may wait with the acknowledgment of a single segment: Linux waits for 40 ms.
-const ACK_DELAY: Duration = Duration::from_millis(50);
+/// How long a peer may wait with the acknowledgment of a single segment, in microseconds: Linux waits for 40 ms.
+const ACK_DELAY: u64 = 50_000;
 
 /// How many probes are sent one after the other: RFC 8985 has one, and here each waits twice as long as the one before, as
 /// the retransmission timer does.
 const MOST: u8 = 3;
 
-/// How late a machine may notice what arrived.
-const SLACK: Duration = Duration::from_millis(1);
+/// How late a machine may notice what arrived, in microseconds.
+const SLACK: u64 = 1000;
 
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -28,20 +28,23 @@ pub(super) struct Probe {
     pub(super) pending: bool,
     /// How many were sent since something arrived.
     sent: u8,
-    /// SND.NXT when the first was sent, and whether it was data that had been sent before.
-    end: Option<(Seq, bool)>,
+    /// Whether one was data that had been sent before.
+    resent: bool,
+    /// Until when it matters: SND.NXT when the first was sent.
+    end: Seq,
+    waiting: bool,
 }
 
 impl Probe {
     pub(super) fn new() -> Self {
-        Self { pending: false, sent: 0, end: None }
+        Self { pending: false, sent: 0, resent: false, end: Seq(0), waiting: false }
     }
 }
 
 impl Sender<'_> {
     /// After how long without an answer a probe is sent (RFC 8985 7.2), if one may be.
     pub(super) fn probe_timeout(&self) -> Option<Duration> {
-        let smoothed = Duration::from_micros(self.rtt.smoothed()?.into());
+        let smoothed = u64::from(self.rtt.smoothed()?);
         let fits = self.has_sack
             && self.probe.sent < MOST
             && match self.recovery.phase {
@@ -52,8 +55,8 @@ impl Sender<'_> {
                 // While nothing arrives after a timeout, only the timer speaks.
                 Phase::Loss => self.timers.expired() == 0,
             };
-        let delay = if self.outstanding() > self.mss { Duration::ZERO } else { ACK_DELAY };
-        fits.then(|| (2 * smoothed + SLACK + delay) * (1 << self.probe.sent))
+        let delay = if self.outstanding() > self.mss { 0 } else { ACK_DELAY };
+        fits.then(|| Duration::from_micros((2 * smoothed + SLACK + delay) << self.probe.sent))
     }
 
     /// The retransmission timer expired: probes did not help.
@@ -107,19 +110,21 @@ impl Sender<'_> {
         } else {
             return None;
         };
-        let resent = range.0.is_before(self.next);
-        self.probe.end.get_or_insert((range.1, resent)).1 |= resent;
+        if !self.probe.waiting {
+            (self.probe.waiting, self.probe.end, self.probe.resent) = (true, range.1, false);
+        }
+        self.probe.resent |= range.0.is_before(self.next);
         Some(range)
     }
 
     /// `new` bytes were acknowledged, or the peer told of data that came twice (RFC 8985 7.4).
     pub(super) fn end_probe(&mut self, duplicate: bool) {
         self.probe.sent = 0;
-        let Some((end, resent)) = self.probe.end.filter(|&(end, _)| !self.una.is_before(end))
-        else {
+        let Probe { waiting, end, resent, .. } = self.probe;
+        if !waiting || self.una.is_before(end) {
             return;
-        };
-        self.probe.end = None;
+        }
+        self.probe.waiting = false;
         if resent && !duplicate && self.una.is_after(end) && self.recovery.phase == Phase::Open {
             // The probe filled in for what was lost, which has to count as a loss.
             self.congestion.reduce(self.outstanding(), self.mss);

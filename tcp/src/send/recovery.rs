@@ -43,7 +43,8 @@ impl Recovery {
     pub(super) fn new(first: Seq) -> Self {
         Self {
             phase: Phase::Open,
-            point: first,
+            // The SYN, which does not count.
+            point: Seq(first.0.wrapping_sub(1)),
             duplicates: 0,
             duplicate_acks: 0,
             flight: 0,
@@ -94,6 +95,12 @@ impl Recovery {
         (self.flight, self.delivered, self.sent) = (flight.max(1), 0, 0);
     }
 
+    /// SND.UNA moved on to `una`, and what is far behind is brought along, since numbers wrap around.
+    pub(super) fn passed(&mut self, una: Seq) {
+        self.point = self.point.max(Seq(una.0.wrapping_sub(1)));
+        self.patient_since = self.patient_since.max(una);
+    }
+
     /// It is over.
     pub(super) fn end(&mut self) {
         self.phase = Phase::Open;
@@ -140,6 +147,6 @@ impl Recovery {
         if self.sent == 0 {
             count = count.max(mss);
         }
-        in_flight + count
+        (in_flight + count).max(mss)
     }
 }

@@ -19,10 +19,8 @@ use crate::Seq;
 pub(super) struct Delivered {
     /// The bytes that the peer has and was not known to have.
     pub(super) bytes: u32,
-    /// Data that was sent once arrived after data that was sent later.
+    /// The first transmission of data arrived after data that was sent later.
     pub(super) reordered: bool,
-    /// Data that was sent once arrived.
-    pub(super) first_try: bool,
     /// Data that was sent again arrived.
     pub(super) resent: bool,
 }
@@ -110,9 +108,9 @@ impl<'p> Scoreboard<'p> {
     ) {
         match span.state {
             State::Sacked => return,
-            State::Passed => (found.reordered, found.first_try) = (true, true),
+            State::Passed => found.reordered = true,
             State::Lost => {
-                (found.reordered, found.first_try) = (true, true);
+                found.reordered = true;
                 self.lost -= bytes;
             }
             State::LostAgain => {
@@ -120,7 +118,9 @@ impl<'p> Scoreboard<'p> {
                 self.lost -= bytes;
             }
             // What comes sooner than ever is rather the first transmission.
-            State::Resent if now.wrapping_sub(span.at) < least => found.resent = true,
+            State::Resent if now.wrapping_sub(span.at) < least => {
+                (found.resent, found.reordered) = (true, true);
+            }
             State::Resent | State::ResentPassed => {
                 found.resent = true;
                 if span.order.wrapping_sub(self.newest_order) as i32 > 0 {
@@ -151,7 +151,6 @@ impl<'p> Scoreboard<'p> {
         self.spans.drop_first(whole);
         if start.is_before(ack) {
             found.bytes += ack - start;
-            found.first_try = true;
             self.newest = self.newest.max(ack);
         }
         self.lost_from = self.lost_from.max(ack);
@@ -192,7 +191,6 @@ impl<'p> Scoreboard<'p> {
             }
             self.sacked += end - fresh;
             found.bytes += end - fresh;
-            found.first_try = true;
             self.newest = self.newest.max(end);
         }
         if start.is_before(covered) {
@@ -465,5 +463,24 @@ impl<'p> Scoreboard<'p> {
     /// Whether the peer dropped what it had out of order: the first data in flight was sacked (RFC 2018 8).
     pub(super) fn is_reneged(&self) -> bool {
         self.spans.as_slice().first().is_some_and(|first| first.state == State::Sacked)
+    }
+
+    #[cfg(test)]
+    pub(super) fn check(&self, una: Seq, next: Seq) {
+        let (mut start, mut sacked, mut lost) = (una, 0, 0);
+        for span in self.spans.as_slice() {
+            assert!(span.end.is_after(start) && !span.end.is_after(next));
+            match span.state {
+                State::Sacked => sacked += span.end - start,
+                State::Lost | State::LostAgain => {
+                    assert!(!start.is_before(self.lost_from), "it would be overlooked");
+                    lost += span.end - start;
+                }
+                _ => {}
+            }
+            start = span.end;
+        }
+        assert_eq!((sacked, lost), (self.sacked, self.lost));
+        assert!(self.spans.len() <= spans::MOST);
     }
 }

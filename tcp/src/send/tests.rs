@@ -1,11 +1,16 @@
 //! What the sender does, in virtual time.
 
 mod goodput;
+mod hostile;
 mod line;
+mod loss;
+mod random;
 mod receiver;
+mod timeouts;
+mod window;
 mod world;
 
-use std::vec::Vec;
+use std::{vec, vec::Vec};
 
 use layer::Instant;
 use rt_regions::Slabs;
@@ -40,10 +45,15 @@ fn at(millis: u64) -> Instant {
 
 /// A sender whose handshake took 100 ms.
 fn with_sender(has_sack: bool, test: impl FnOnce(&mut Sender<'_>)) {
+    with_sender_at(100, has_sack, test);
+}
+
+/// A sender whose handshake took so many milliseconds.
+fn with_sender_at(millis: u64, has_sack: bool, test: impl FnOnce(&mut Sender<'_>)) {
     with_pool(2048, |pool| {
         let slabs = Slabs::new(pool, "tcp.buffers");
         let mut sender = Sender::new(&slabs, Seq(1), 1 << 20);
-        let rtt = Some(Duration::from_millis(100));
+        let rtt = Some(Duration::from_millis(millis));
         sender.established(at(0), MSS, has_sack, false, 1 << 20, Seq(1), Seq(1), rtt, false);
         test(&mut sender);
     });
@@ -59,96 +69,39 @@ fn sent(sender: &mut Sender<'_>, now: Instant) -> Vec<(u32, u32)> {
     all
 }
 
-#[test]
-fn it_sends_the_initial_window_and_then_what_is_acknowledged() {
-    with_sender(true, |sender| {
-        assert_eq!(sender.push(&&[7; 50_000][..]), 50_000);
-        sender.finish();
-        let first = sent(sender, at(0));
-        assert_eq!(first, Vec::from_iter((0..10).map(|i| (1 + i * 1000, 1000))));
-        let acked = sender.on_ack(at(100), &ack_of(Seq(10_001), 1 << 20));
-        assert!(acked.bytes == 10_000 && acked.room_freed && acked.window_opened);
-        assert_eq!(sent(sender, at(100)).len(), 20);
-        let _ = sender.on_ack(at(200), &ack_of(Seq(30_001), 1 << 20));
-        assert_eq!(sent(sender, at(200)).last(), Some(&(49_001, 1001)));
-        assert!(sender.on_ack(at(300), &ack_of(Seq(50_002), 1 << 20)).fin);
-        assert!(sender.is_empty() && sender.fin_is_acked() && sender.deadline().is_none());
-    });
+/// An acknowledgment with blocks.
+fn ack_with(ack: u32, blocks: &[(u32, u32)]) -> (Seq, SackBlocks) {
+    let mut sack = SackBlocks::NONE;
+    blocks.iter().for_each(|&(start, end)| sack.push(Seq(start), Seq(end)));
+    (Seq(ack), sack)
 }
 
-#[test]
-fn a_lost_segment_is_sent_again_after_three_duplicates() {
-    for has_sack in [false, true] {
-        with_sender(has_sack, |sender| {
-            sender.push(&&[7; 50_000][..]);
-            assert_eq!(sent(sender, at(0)).len(), 10);
-            let mut again = Vec::new();
-            for count in 1..=9 {
-                let mut sack = SackBlocks::NONE;
-                sack.push(Seq(1001), Seq(1001 + count * 1000));
-                let ack = Ack { sack: &sack, ..ack_of(Seq(1), 1 << 20) };
-                let _ = sender.on_ack(at(100 + u64::from(count)), &ack);
-                let all = sent(sender, at(100 + u64::from(count)));
-                again.extend(all.iter().copied().filter(|&(seq, _)| seq == 1));
-                assert!(count < 3 || !again.is_empty());
-            }
-            assert_eq!(again, [(1, 1000)], "sack: {has_sack}");
-            assert!(sender.in_recovery());
-            let _ = sender.on_ack(at(200), &ack_of(sender.next(), 1 << 20));
-            assert!(!sender.in_recovery());
-            assert_eq!(sender.cwnd(), 7000);
-        });
+impl Sender<'_> {
+    /// An acknowledgment, with a window of a megabyte.
+    fn acked(&mut self, now: Instant, ack: u32) -> Acked {
+        self.on_ack(now, &ack_of(Seq(ack), 1 << 20))
+    }
+
+    /// An acknowledgment with blocks, with a window of a megabyte.
+    fn sacked(&mut self, now: Instant, ack: u32, blocks: &[(u32, u32)]) -> Acked {
+        let (ack, sack) = ack_with(ack, blocks);
+        self.on_ack(now, &Ack { sack: &sack, ..ack_of(ack, 1 << 20) })
+    }
+
+    /// What the next deadline brings, and when that is.
+    fn at_deadline(&mut self) -> (Instant, Vec<(u32, u32)>) {
+        let now = self.deadline().expect("a timer runs");
+        assert_eq!(self.on_deadline(now), Timeout::None);
+        (now, sent(self, now))
     }
 }
 
-#[test]
-fn a_timeout_sends_one_segment_and_doubles() {
-    with_sender(false, |sender| {
-        sender.push(&&[7; 5000][..]);
-        assert_eq!(sent(sender, at(0)).len(), 5);
-        assert_eq!(sender.deadline(), Some(at(300)));
-        assert_eq!(sender.on_deadline(at(300)), Timeout::None);
-        assert_eq!(sent(sender, at(300)), [(1, 1000)]);
-        assert_eq!(sender.deadline(), Some(at(900)));
-        let _ = sender.on_ack(at(400), &ack_of(Seq(1001), 1 << 20));
-        assert_eq!(sent(sender, at(400)), [(1001, 1000), (2001, 1000)]);
-    });
-}
-
-#[test]
-fn a_closed_window_is_probed_until_it_opens() {
-    with_sender(true, |sender| {
-        sender.push(&&[7; 5000][..]);
-        sent(sender, at(0));
-        let _ = sender.on_ack(at(100), &ack_of(Seq(5001), 0));
-        sender.push(&&[7; 5000][..]);
-        assert_eq!(sent(sender, at(100)), []);
-        let mut now = at(100);
-        for _ in 0..100 {
-            let deadline = sender.deadline().unwrap();
-            assert!(deadline - now <= Duration::from_secs(120));
-            now = deadline;
-            assert_eq!(sender.on_deadline(now), Timeout::None);
-            assert_eq!(sent(sender, now), [(5001, 1)]);
-            let _ = sender.on_ack(now, &ack_of(Seq(5001), 0));
-        }
-        let _ = sender.on_ack(now, &ack_of(Seq(5001), 5000));
-        assert_eq!(sent(sender, now).iter().map(|&(_, length)| length).sum::<u32>(), 5000);
-    });
+/// As `sent` gives it: segments of `MSS` from this number to that one.
+fn full(from: u32, to: u32) -> Vec<(u32, u32)> {
+    (from..to).step_by(MSS as usize).map(|seq| (seq, MSS)).collect()
 }
 
 #[test]
 fn sizes() {
-    std::println!(
-        "sender {} buffer {} scoreboard {} recovery {} undo {} timers {} congestion {} rtt {} probe {}",
-        size_of::<Sender<'_>>(),
-        size_of::<Buffer<'_>>(),
-        size_of::<Scoreboard<'_>>(),
-        size_of::<Recovery>(),
-        size_of::<Undo>(),
-        size_of::<Timers>(),
-        size_of::<Congestion>(),
-        size_of::<Rtt>(),
-        size_of::<Probe>()
-    );
+    assert!(size_of::<Sender<'_>>() <= 384, "{}", size_of::<Sender<'_>>());
 }

@@ -28,6 +28,11 @@ impl Undo {
         Self { is_possible: false, una, resent: 0, resent_at, window: 0, threshold: 0 }
     }
 
+    /// SND.UNA moved on to `una`. What is far behind is not undone any more, since numbers wrap around.
+    pub(super) fn passed(&mut self, una: Seq) {
+        self.is_possible &= una - self.una < 1 << 30;
+    }
+
     /// Data was sent again, at `now`, in microseconds.
     pub(super) fn resent(&mut self, now: u32, bytes: u32) {
         self.resent = self.resent.saturating_add(bytes);
@@ -80,6 +85,7 @@ impl Sender<'_> {
             return;
         }
         self.undo.is_possible = false;
+        self.recovery.reordering = true;
         self.congestion.window = self.congestion.window.max(self.undo.window);
         self.congestion.threshold = self.congestion.threshold.max(self.undo.threshold);
         if self.recovery.is_active() {

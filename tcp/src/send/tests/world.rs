@@ -100,6 +100,19 @@ impl<'p> World<'p> {
         }
     }
 
+    pub(super) fn all_pushed(&self, total: u64) -> bool {
+        self.pushed == total
+    }
+
+    /// The peer reads up to so many bytes, and says that its window is open again.
+    pub(super) fn read(&mut self, bytes: u32) {
+        let before = self.receiver.window();
+        self.receiver.unread -= bytes.min(self.receiver.unread);
+        if before < self.setup.mss && self.receiver.window() > before {
+            self.reply();
+        }
+    }
+
     pub(super) fn flush(&mut self) {
         while let Some(segment) = self.sender.next_segment(self.now, self.setup.most, 64) {
             let size = segment.segment_size as usize;
