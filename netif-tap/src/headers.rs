@@ -133,6 +133,44 @@ pub(crate) mod tests {
         frame
     }
 
+    /// A TCP segment with 12 bytes of options from 10.0.0.2:8080 to 10.0.0.1:5000, whose checksum is partial.
+    pub(crate) fn segment(data: &[u8]) -> Vec<u8> {
+        let mut segment = frame(b"")[..34].to_vec();
+        segment[23] = Protocol::TCP.0;
+        NetworkEndian::write_u16(&mut segment[16..18], (52 + data.len()) as u16);
+        let checksum = Checksum::new().add(&segment[14..24]).add(&segment[26..34]).finish();
+        NetworkEndian::write_u16(&mut segment[24..26], checksum);
+        segment.extend([0x1f, 0x90, 0x13, 0x88, 0, 0, 0, 1, 0, 0, 0, 2, 0x80, 0x18, 1, 0]);
+        let (ours, theirs) = ([10, 0, 0, 2].into(), [10, 0, 0, 1].into());
+        let length = 32 + data.len();
+        let sum = !Checksum::pseudo_header(ours, theirs, Protocol::TCP, length).finish();
+        segment.extend(sum.to_be_bytes());
+        segment.extend([0, 0, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
+        segment.extend(data);
+        segment
+    }
+
+    #[test]
+    fn a_segment_is_found() {
+        let mut hello = segment(b"hello");
+        assert_eq!(Segment::find(&hello), Some(Segment { data: 66, end: 71 }));
+        assert_eq!(Segment::find(&segment(b"")), Some(Segment { data: 66, end: 66 }));
+        assert_eq!((Datagram::find(&hello), Segment::find(&frame(b"hello"))), (None, None));
+        // The data may begin anywhere between the header without options and the end.
+        for words in 0..16 {
+            hello[46] = words << 4;
+            let found = Segment::find(&hello).map(|found| found.data);
+            let data = 34 + 4 * usize::from(words);
+            assert_eq!(found, (5..=9).contains(&words).then_some(data), "{words}");
+        }
+        // With options of IPv4 too.
+        let mut with = segment(b"hello");
+        with.splice(34..34, [1, 1, 1, 1]);
+        with[14] = 0x46;
+        with[17] += 4;
+        assert_eq!(Segment::find(&with), Some(Segment { data: 70, end: 75 }));
+    }
+
     #[test]
     fn a_datagram_is_found() {
         let hello = frame(b"hello");

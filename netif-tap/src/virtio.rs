@@ -154,6 +154,11 @@ mod tests {
         assert_eq!((many, many.is_one()), (Header::datagrams(34, 64), false));
         assert_eq!((many.blank_udp_checksum(), many.datagram_size()), (Some(40), Some(64)));
         assert_eq!(Header::to_fragment(34, 1480).as_bytes(), [1, 3, 42, 0, 0xc8, 5, 34, 0, 6, 0]);
+        let segments = Header::read_from_bytes(&[1, 1, 66, 0, 0xa8, 5, 0x22, 0, 16, 0]).unwrap();
+        let checksum = PartialChecksum { start: 34, ..PartialChecksum::TCP };
+        assert_eq!((segments, segments.is_one()), (Header::segments(checksum, 66, 1448), false));
+        assert_eq!(segments.segment_size(), NonZeroU16::new(1448));
+        assert_eq!((segments.datagram_size(), many.segment_size()), (None, None));
     }
 
     #[test]

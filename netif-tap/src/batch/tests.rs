@@ -133,6 +133,36 @@ fn a_long_datagram_is_left_to_the_kernel_to_cut() {
 }
 
 #[test]
+fn a_long_segment_is_left_to_the_kernel_to_cut() {
+    let checksum = PartialChecksum { start: 34, ..PartialChecksum::TCP };
+    let offload = TxOffload { checksum: Some(checksum), segment_size: NonZeroU16::new(1448) };
+    for level in [OffloadLevel::LongPackets, OffloadLevel::Datagrams] {
+        with_batch(level, MTU, |mut batch| {
+            let long = headers::tests::segment(&vec![7; 65_483]);
+            assert_eq!(batch.put(&&long[..], offload), Ok(false));
+            let bytes = batch.bytes();
+            assert_eq!(bytes[..10], *Header::segments(checksum, 66, 1448).as_bytes());
+            assert!(bytes[10..] == long);
+            assert_eq!(batch.count(), (1, 65_549));
+            // Nothing joins it.
+            assert!(!batch.join(&&long[..]));
+        });
+        // One in which the data begin nowhere, which the kernel refuses.
+        with_batch(level, MTU, |mut batch| {
+            assert_eq!(batch.put(&&[7; 46][..], offload), Ok(false));
+            let header = Header::segments(checksum, u16::MAX, 1448);
+            assert_eq!(batch.bytes()[..10], *header.as_bytes());
+        });
+    }
+    for level in [OffloadLevel::None, OffloadLevel::Checksums] {
+        with_batch(level, MTU, |mut batch| {
+            let short = headers::tests::segment(b"short");
+            assert_eq!(batch.put(&&short[..], offload), Err(TooLong));
+        });
+    }
+}
+
+#[test]
 fn what_the_kernel_would_not_do_is_refused() {
     let (long, short) = (frame(&[7; 2000]), frame(b"short"));
     let cut = TxOffload { segment_size: NonZeroU16::new(1480), ..PARTIAL };

@@ -7,6 +7,8 @@ use zerocopy::IntoBytes;
 use super::*;
 use crate::headers::tests::frame;
 
+mod joined;
+
 const MTU: usize = 1500;
 
 /// What comes of a read.
@@ -59,9 +61,10 @@ fn a_frame_is_as_it_was_read_but_for_a_blank_checksum() {
     summed[40..42].copy_from_slice(&[0x12, 0x34]);
     let one = |header: &Header, frame: &[u8]| {
         load(header, frame, MTU, |loaded, incoming| {
-            let Ok(Loaded::One(length, checksums)) = loaded else { panic!("{loaded:?}") };
+            let Ok(Loaded::One(one)) = loaded else { panic!("{loaded:?}") };
             let mut room = Finite::<2048>::new();
-            (incoming.one(length, &room.region("packet")).unwrap().to_vec(), checksums)
+            assert_eq!(one.segment_size, None);
+            (incoming.one(one, &room.region("packet")).unwrap().to_vec(), one.checksums)
         })
     };
     assert_eq!(one(&Header::WHOLE, &summed), (summed.clone(), Checksums::NotChecked));
@@ -89,7 +92,7 @@ fn a_frame_is_as_it_was_read_but_for_a_blank_checksum() {
 fn a_frame_that_is_too_long_is_refused() {
     for (length, good) in [(0, true), (14, true), (1518, true), (1519, false), (70_000, false)] {
         load(&Header::WHOLE, &vec![7; length], MTU, |loaded, _| match loaded {
-            Ok(Loaded::One(read, _)) => assert!(good && read == length),
+            Ok(Loaded::One(one)) => assert!(good && one.length == length),
             other => assert!(!good && other == Err(Refused::TooLong), "{length}: {other:?}"),
         });
     }

@@ -1,8 +1,8 @@
 //! What the kernel gives on a TAP device with offloads: a header of virtio, and a frame or many datagrams in one.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, num::NonZeroU16};
 
-use etherparse::{Ethernet2Slice, Ipv4HeaderSlice, UdpHeader};
+use etherparse::{Ethernet2Slice, IpNumber, Ipv4HeaderSlice, TcpHeaderSlice, UdpHeader};
 use netif::Checksums;
 use netif_tap::testing::{buffer_len, receive};
 use rt_regions::{PAGE_SIZE, Pool, Region};
@@ -24,8 +24,8 @@ pub(crate) fn run(input: &[u8]) {
     let pool = Pool::new(&mut memory);
     let mut region = Region::new(&pool, "packet");
     let mut came = Vec::new();
-    let taken = receive(read, mtu, &mut buffer, &mut region, &mut |frame, checksums| {
-        came.push((frame.to_vec(), checksums));
+    let taken = receive(read, mtu, &mut buffer, &mut region, &mut |frame| {
+        came.push((frame.bytes.to_vec(), frame.checksums, frame.segment_size));
     });
     if !taken {
         assert!(came.is_empty(), "refused, and handed up");
@@ -38,7 +38,7 @@ pub(crate) fn run(input: &[u8]) {
     let blank = header[0] & 1 != 0 && !is_fragment;
     let most = mtu + 18;
     if header[1] == 0 {
-        let [(one, checksums)] = &came[..] else { panic!("{} frames of one", came.len()) };
+        let [(one, checksums, None)] = &came[..] else { panic!("{} frames of one", came.len()) };
         assert!(one.len() <= most && one.len() == frame.len(), "{} bytes", one.len());
         assert_eq!(*checksums == Checksums::Blank, blank);
         // Nothing is changed but a checksum that is blank.
@@ -49,6 +49,18 @@ pub(crate) fn run(input: &[u8]) {
         return;
     }
     let size = usize::from(u16::from_ne_bytes([header[4], header[5]]));
+    if header[1] == 1 {
+        let [(one, checksums, segment_size)] = &came[..] else {
+            panic!("{} frames of one", came.len())
+        };
+        let said = match header[0] & 3 {
+            0 => Checksums::NotChecked,
+            2 => Checksums::Verified,
+            _ => Checksums::Blank,
+        };
+        assert_eq!(*checksums, said);
+        return joined(frame, one, mtu, size, *segment_size);
+    }
     let whole = Ethernet2Slice::from_slice_without_fcs(frame).expect("it has a header");
     let packet = Ipv4HeaderSlice::from_slice(whole.payload_slice()).expect("it is IPv4");
     let at = 14 + packet.slice().len() + 8;
@@ -56,7 +68,8 @@ pub(crate) fn run(input: &[u8]) {
     let udp_len = usize::from(u16::from_be_bytes([frame[at - 4], frame[at - 3]]));
     assert_eq!(at - 8 + udp_len, end, "the lengths of the headers do not agree");
     let mut payload: Vec<u8> = Vec::new();
-    for (number, (one, checksums)) in came.iter().enumerate() {
+    for (number, (one, checksums, segment_size)) in came.iter().enumerate() {
+        assert_eq!(*segment_size, None);
         assert!(one.len() - 14 <= mtu, "{} bytes for an MTU of {mtu}", one.len());
         assert_eq!(*checksums, Checksums::Blank);
         assert_eq!(one[..14], frame[..14]);
@@ -75,4 +88,17 @@ pub(crate) fn run(input: &[u8]) {
         payload.extend(rest);
     }
     assert!(payload == frame[at..end], "the payload has changed");
+}
+
+/// TCP segments with `size` bytes of data, which were handed up as `one`.
+fn joined(frame: &[u8], one: &[u8], mtu: usize, size: usize, segment_size: Option<NonZeroU16>) {
+    let whole = Ethernet2Slice::from_slice_without_fcs(frame).expect("it has a header");
+    let packet = Ipv4HeaderSlice::from_slice(whole.payload_slice()).expect("it is IPv4");
+    assert!(!packet.is_fragmenting_payload() && packet.protocol() == IpNumber::TCP);
+    assert!(*one == frame[..14 + usize::from(packet.total_len())], "something has changed");
+    let tcp = TcpHeaderSlice::from_slice(&one[14 + packet.slice().len()..]).expect("it is TCP");
+    let headers = packet.slice().len() + tcp.slice().len();
+    let data = one.len() - 14 - headers;
+    assert!(headers + size <= mtu, "segments longer than the MTU");
+    assert_eq!(segment_size.map(|size| size.get().into()), Some(size).filter(|size| data > *size));
 }

@@ -165,11 +165,26 @@ pub(super) fn tap() -> Vec<(&'static str, Vec<u8>)> {
         let ipv4 = Ipv4 { options: vec![148, 4, 0, 0], ..Ipv4::new(PEER.1, OURS.1, frames::UDP) };
         frames::ethernet(OURS.0, PEER.0, 0x0800, &ipv4.packet(&datagram))
     };
+    // A TCP segment with a timestamp (RFC 7323).
+    let segment = |length: usize| {
+        let header = [0x0f, 0xa0, 0x1f, 0x90, 0, 0, 0, 1, 0, 0, 0, 2, 0x80, 0x18, 1, 0, 0, 0, 0, 0];
+        let options = [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+        let segment = [&header[..], &options, &vec![0x5a; length]].concat();
+        frames::ethernet(OURS.0, PEER.0, 0x0800, &Ipv4::new(PEER.1, OURS.1, 6).packet(&segment))
+    };
     let mut shorter = datagram(200);
     shorter[17] -= 1;
     vec![
         ("blank", read(1, 0, 0, 34, &datagram(5))),
         ("blank_beyond_the_end", read(1, 0, 0, 60_000, &datagram(5))),
+        ("joined", read(1, 1, 1448, 34, &segment(3000))),
+        ("joined_apart", read(1, 0x81, 1448, 34, &segment(3000))),
+        ("joined_cut", read(1, 1, 1448, 34, &segment(3000)[..60])),
+        ("joined_from_one", read(1, 1, 1448, 34, &segment(1448))),
+        ("joined_longer_than_the_mtu", read(1, 1, 1449, 34, &segment(3000))),
+        ("joined_of_size_0", read(1, 1, 0, 34, &segment(3000))),
+        ("joined_padded", read(1, 1, 7, 34, &[&segment(20)[..], &[0xee; 30]].concat())),
+        ("joined_verified", read(2, 1, 1448, 34, &segment(3000))),
         ("header_alone", read(0, 0, 0, 0, &[])),
         ("header_cut", vec![0, 1, 5, 42]),
         ("many", read(1, 5, 64, 34, &datagram(1000))),
