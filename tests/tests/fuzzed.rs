@@ -22,6 +22,7 @@ fn inputs(target: &str) -> (usize, usize) {
         "tasks" => (3_000, 400),
         "tower" => (3_000, 600),
         "reassembly" | "tcp_segment" => (3_000, 600),
+        "http" => (10_000, 300),
         _ => (20_000, 200),
     }
 }
@@ -125,7 +126,8 @@ fn run_mutations(target: &str) {
 
 #[test]
 fn parsers_take_any_input() {
-    for target in ["arguments", "arp", "ethernet", "icmp", "ipv4", "requests", "tap", "udp"] {
+    for target in ["arguments", "arp", "ethernet", "http", "icmp", "ipv4", "requests", "tap", "udp"]
+    {
         run_mutations(target);
     }
 }

@@ -37,6 +37,10 @@ pub(crate) fn check(input: &[u8], sizes: &[usize]) -> usize {
     for size in sizes {
         assert_eq!(served(input, *size), (output.clone(), ended), "{} by {size}", shown());
     }
+    // Longer ones may go beyond a limit, of which the reference knows nothing.
+    if input.len() > 4_000 {
+        return 0;
+    }
     let (mut rest, mut count) = (&output[..], 0);
     for expected in reference::answers(input) {
         match expected {

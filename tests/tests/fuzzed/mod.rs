@@ -1,6 +1,7 @@
 //! What the fuzzer does with an input. The targets in `fuzz` call this, and so does a plain test.
 
 mod arguments;
+mod http;
 mod input;
 mod parsers;
 mod reassembly;
@@ -22,6 +23,7 @@ pub(crate) const TARGETS: [(&str, Target); 14] = [
     ("arguments", arguments::run),
     ("arp", parsers::arp),
     ("ethernet", parsers::ethernet),
+    ("http", http::run),
     ("icmp", parsers::icmp),
     ("ipv4", parsers::ipv4),
     ("reassembly", reassembly::run),

@@ -5,6 +5,9 @@ use std::net::Ipv4Addr;
 
 use crate::frames::{self, Ipv4};
 
+#[path = "seeds/http.rs"]
+mod http;
+
 #[path = "seeds/platforms.rs"]
 mod platforms;
 
@@ -35,6 +38,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("ipv4", ipv4());
     add("icmp", icmp());
     add("udp", udp());
+    add("http", http::seeds());
     add("reassembly", reassembly());
     add("tasks", tasks::seeds());
     add("tcp_segment", tcp_segment::seeds());
