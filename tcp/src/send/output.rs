@@ -170,7 +170,7 @@ impl Sender<'_> {
         let bytes = end - start;
         self.retransmitted += u64::from(bytes);
         self.maybe_needless = self.maybe_needless.saturating_add(bytes);
-        self.undo.resent(time, bytes);
+        self.undo.resent(time, start, end);
         // Karn: what was sent twice is not timed (RFC 6298 3). Without SACK, it is not known when what follows arrives.
         if let Some((timed, _)) = self.timed
             && timed.is_after(start)

@@ -13,8 +13,9 @@ pub(super) struct Undo {
     is_possible: bool,
     /// SND.UNA when the loss was found.
     una: Seq,
-    /// How many bytes were sent again since, and are not known to have arrived twice.
-    resent: u32,
+    /// What was sent again since, less what arrived twice, as the sum of [`mark`]s: 0 if these are the same. A network that
+    /// duplicates makes it another number, and nothing is undone.
+    balance: u32,
     /// When the first of them was, in microseconds.
     resent_at: Option<u32>,
     /// The window and the threshold before.
@@ -25,7 +26,7 @@ pub(super) struct Undo {
 impl Undo {
     pub(super) fn new() -> Self {
         let (una, resent_at) = (Seq(0), None);
-        Self { is_possible: false, una, resent: 0, resent_at, window: 0, threshold: 0 }
+        Self { is_possible: false, una, balance: 0, resent_at, window: 0, threshold: 0 }
     }
 
     /// SND.UNA moved on to `una`. What is far behind is not undone any more, since numbers wrap around.
@@ -34,10 +35,22 @@ impl Undo {
     }
 
     /// Data was sent again, at `now`, in microseconds.
-    pub(super) fn resent(&mut self, now: u32, bytes: u32) {
-        self.resent = self.resent.saturating_add(bytes);
+    pub(super) fn resent(&mut self, now: u32, start: Seq, end: Seq) {
+        self.balance = self.balance.wrapping_add(mark(start, end));
         self.resent_at = self.resent_at.or(Some(now));
     }
+}
+
+/// A number for a range, such that those of two ranges that follow each other add up to that of both, and other sums are
+/// hardly ever the same.
+fn mark(start: Seq, end: Seq) -> u32 {
+    // The end of MurmurHash3, by A. Appleby.
+    let mixed = |Seq(seq): Seq| {
+        let seq = (seq ^ seq >> 16).wrapping_mul(0x85eb_ca6b);
+        let seq = (seq ^ seq >> 13).wrapping_mul(0xc2b2_ae35);
+        seq ^ seq >> 16
+    };
+    mixed(end).wrapping_sub(mixed(start))
 }
 
 impl Sender<'_> {
@@ -46,7 +59,7 @@ impl Sender<'_> {
         self.undo = Undo {
             is_possible: true,
             una: self.una,
-            resent: 0,
+            balance: 0,
             resent_at: None,
             window: self.congestion.window,
             threshold: self.congestion.threshold,
@@ -67,7 +80,7 @@ impl Sender<'_> {
         }
         self.maybe_needless -= bytes;
         if !start.is_before(self.undo.una) {
-            self.undo.resent = self.undo.resent.saturating_sub(bytes);
+            self.undo.balance = self.undo.balance.wrapping_sub(mark(start, end));
         }
         self.recovery.duplicate_reported(self.una, self.next);
         true
@@ -81,7 +94,7 @@ impl Sender<'_> {
         let original = new > 0
             && self.recovery.is_active()
             && echo >= now.wrapping_sub(resent_at).saturating_add(TICK);
-        if !(original || duplicate && self.undo.resent == 0) {
+        if !(original || duplicate && self.undo.balance == 0) {
             return;
         }
         self.undo.is_possible = false;
