@@ -3,15 +3,17 @@
 use core::num::NonZeroU16;
 
 /// The work that an interface does on the packets it sends. The layers above may leave this work to it, packet by
-/// packet: see [`TxOffload`]. The value stays the same for the life of the interface.
+/// packet: see [`TxOffload`]. It changes only when another device takes the place of the one below, so a layer asks when
+/// it sends, and does not keep the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offloads {
     /// The interface completes the partial checksum of any packet that is not a fragment.
     pub checksum: bool,
     /// The interface cuts an IPv4 packet that carries a UDP datagram with a partial checksum into fragments.
     pub udp_fragmentation: bool,
-    /// The interface cuts an IPv4 packet that carries a TCP segment with a partial checksum, up to 65,535 bytes long,
-    /// into segments with a header and a checksum each (TCP segmentation offload, TSO).
+    /// The interface cuts an IPv4 packet that carries a TCP segment with a partial checksum, of at most
+    /// [`LONGEST_TCP_PACKET`](Self::LONGEST_TCP_PACKET) bytes, into segments with a header and a checksum each (TCP
+    /// segmentation offload, TSO).
     pub tcp_segmentation: bool,
 }
 
@@ -19,6 +21,10 @@ impl Offloads {
     /// The interface does no work: it sends each packet as it is, byte for byte.
     pub const NONE: Self =
         Self { checksum: false, udp_fragmentation: false, tcp_segmentation: false };
+
+    /// The length of the longest packet that an interface cuts into TCP segments, in bytes with its IPv4 header: a frame
+    /// with it has 65,535 bytes, the most that Xen's interfaces take (`XEN_NETIF_MAX_TX_SIZE`, `netif.h`).
+    pub const LONGEST_TCP_PACKET: usize = 65_521;
 
     /// The work that both interfaces do, which can be left to either of them.
     #[must_use]

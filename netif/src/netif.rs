@@ -64,7 +64,8 @@ pub trait Netif {
     /// The largest payload of a frame in bytes, without the Ethernet header.
     fn mtu(&self) -> usize;
 
-    /// What may be left undone in a frame, because the interface does it. It never changes.
+    /// What may be left undone in a frame, because the interface does it. It changes only when the device behind the
+    /// interface is replaced.
     fn offloads(&self) -> Offloads {
         Offloads::NONE
     }

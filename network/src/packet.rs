@@ -108,7 +108,7 @@ pub struct Outgoing {
     /// For a TCP segment that is longer than the path's MTU: the number of data bytes in each of the segments into which
     /// the interface cuts it. Each of these fits the path's MTU with its headers. Only the last has the FIN and PSH
     /// flags of the whole. The payload is the TCP header, whose checksum is [left below](PartialChecksum::TCP), and the
-    /// data.
+    /// data; the packet has at most [`LONGEST_TCP_PACKET`](layer::Offloads::LONGEST_TCP_PACKET) bytes.
     ///
     /// It is set only if [`offloads`](crate::Network::offloads) says that they do. It has no effect on a packet that
     /// fits the path's MTU.

@@ -248,7 +248,8 @@ impl Host<'_> {
         };
         // The header may have options, for whose length TCP answers.
         let segment = HEADER_LEN + TCP_HEADER_LEN + usize::from(size.get());
-        let most = if segment > path.mtu { path.mtu } else { MAX_PACKET_LEN } - HEADER_LEN;
+        let most =
+            if segment > path.mtu { path.mtu } else { Offloads::LONGEST_TCP_PACKET } - HEADER_LEN;
         if length > most {
             return Err(Refusal::TooLong { most: most as u32 });
         }
