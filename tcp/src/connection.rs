@@ -16,6 +16,7 @@ use network::Problem;
 
 use crate::{Seq, receive::Receiver, send::Sender, time_wait::Closed};
 
+pub(crate) use self::trouble::is_hard;
 pub use self::{
     events::Events,
     output::Emitted,

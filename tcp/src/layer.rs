@@ -3,6 +3,7 @@
 mod accept;
 mod begin;
 mod errors;
+mod half_open;
 mod transmit;
 
 use core::fmt;
@@ -13,7 +14,7 @@ use rt_regions::{Exhausted, Region};
 use tasks::{TaskError, Tasks};
 
 use crate::{
-    BindError, Connections, Segment, Stream,
+    BindError, Broken, Connections, Flags, Segment, Stream,
     connection::Events,
     connections::{Id, Listener, Service},
     tuple::Tuple,
@@ -69,6 +70,9 @@ const PACKETS_A_FLUSH: u32 = 16;
 
 /// How many connections a report lists.
 const LISTED: usize = 100;
+
+/// The maximum segment size of a peer that says nothing, over IPv6 (RFC 9293 3.7.1), in bytes.
+const DEFAULT_IPV6_MSS: u16 = 1220;
 
 /// The rate of resets to strangers, in segments a second, and how many there are at once.
 const RESETS_PER_SECOND: u32 = 1000;
@@ -188,7 +192,7 @@ impl<I> Tcp<I> {
 impl<I: Network> Tcp<I> {
     /// Takes a packet that carries TCP.
     fn take(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), I::Error> {
-        let segment = match wire::parse(packet) {
+        let mut segment = match wire::parse(packet) {
             Ok(segment) => segment,
             Err(error) => {
                 self.connections.count(|counters| match error {
@@ -206,6 +210,9 @@ impl<I: Network> Tcp<I> {
         }
         self.connections.count(|counters| counters.segments_rx += 1);
         let tuple = Tuple { addresses: [packet.destination, packet.source], ports: [ours, theirs] };
+        if segment.flags.contains(Flags::SYN) && packet.source.is_ipv6() {
+            segment.options.mss.get_or_insert(DEFAULT_IPV6_MSS);
+        }
         let found = self.connections.inner.borrow().table.find(&tuple);
         match found {
             Some(id) => self.hand(now, id, &tuple, &segment),
@@ -226,7 +233,7 @@ impl<I: Network> Tcp<I> {
         let events = entry.connection.on_segment(now, segment);
         self.connections.wake(entry, events);
         if events.closed {
-            if entry.connection.broken().is_some() {
+            if matches!(entry.connection.broken(), Some(Broken::Reset | Broken::Refused)) {
                 self.connections.count(|counters| counters.resets_rx += 1);
             }
         } else if events.established && entry.has_stream && entry.is_served {

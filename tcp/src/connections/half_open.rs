@@ -16,6 +16,9 @@ const TRIES: u8 = 6;
 /// The first time until the answer is sent again (RFC 6298 2.1).
 const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a [cookie](crate::Cookies) is valid at most.
+const COOKIE_LIFE: Duration = Duration::from_secs(120);
+
 /// A connection that a peer has begun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfOpen {
@@ -25,12 +28,30 @@ pub(crate) struct HalfOpen {
     pub(crate) iss: Seq,
     /// What both have agreed on, and the peer's last timestamp.
     pub(crate) options: Options,
-    /// When our answer was sent last, and how often.
+    /// When our answer was sent last by itself, and how often.
     pub(crate) sent_at: Instant,
     pub(crate) tries: u8,
+    /// Whether the peer's SYN came more than once, and was answered each time.
+    pub(crate) was_repeated: bool,
+    /// When the peer was asked last whether it means what it has sent (RFC 5961).
+    pub(crate) challenged: Option<Instant>,
 }
 
 impl HalfOpen {
+    /// One whose SYN is answered now.
+    pub(crate) fn new(now: Instant, tuple: Tuple, irs: Seq, iss: Seq, options: Options) -> Self {
+        Self {
+            tuple,
+            irs,
+            iss,
+            options,
+            sent_at: now,
+            tries: 1,
+            was_repeated: false,
+            challenged: None,
+        }
+    }
+
     fn deadline(&self) -> Instant {
         self.sent_at + FIRST_TIMEOUT * (1 << self.tries.saturating_sub(1).min(TRIES))
     }
@@ -52,6 +73,8 @@ pub(crate) struct HalfOpens {
     len: usize,
     /// No place is due before this moment.
     next: Option<Instant>,
+    /// No cookie is valid from this moment on.
+    cookies_until: Option<Instant>,
 }
 
 impl HalfOpens {
@@ -61,12 +84,23 @@ impl HalfOpens {
             entries: memory.alloc_slice_with(LIMIT, |_| None)?,
             len: 0,
             next: None,
+            cookies_until: None,
         })
     }
 
     /// Whether there is no room for one more.
     pub(crate) fn is_full(&self) -> bool {
         self.len == LIMIT
+    }
+
+    /// A SYN is answered with a cookie now.
+    pub(crate) fn cookie_sent(&mut self, now: Instant) {
+        self.cookies_until = Some(now + COOKIE_LIFE);
+    }
+
+    /// Whether a cookie of ours can be valid: nobody can guess one as long as none was sent.
+    pub(crate) fn may_have_cookies(&self, now: Instant) -> bool {
+        self.cookies_until.is_some_and(|until| now < until)
     }
 
     /// Adds one; `hash` is that of its tuple.

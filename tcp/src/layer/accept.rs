@@ -3,11 +3,11 @@
 use layer::Instant;
 use network::Network;
 
-use super::{Tcp, transmit::control};
+use super::{Tcp, half_open::answer_to, transmit::control};
 use crate::{
     Flags, Options, Segment, Seq, Stream, Timestamps,
     connection::{Connection, Emitted, Handshake, clock},
-    connections::{Due, Entry, HalfOpen, Inner, agreed, answer_timestamps},
+    connections::{Entry, HalfOpen, Inner, agreed, answer_timestamps},
     cookie::Cookies,
     time_wait::{Closed, TimeWaitAnswer},
     tuple::Tuple,
@@ -33,6 +33,15 @@ impl<I: Network> Tcp<I> {
     ) -> Result<(), I::Error> {
         let connections = self.connections;
         let flags = segment.flags;
+        let found = {
+            let mut inner = connections.inner.borrow_mut();
+            let hash = inner.hash.hash(tuple);
+            let place = inner.half_open.find(hash, tuple);
+            place.and_then(|place| Some((place, *inner.half_open.get(place)?)))
+        };
+        if let Some((place, half_open)) = found {
+            return self.take_half_open(now, place, &half_open, segment);
+        }
         let mut least = None;
         let late = {
             let mut inner = connections.inner.borrow_mut();
@@ -45,17 +54,9 @@ impl<I: Network> Tcp<I> {
                 let answer = acknowledge(&connections.inner.borrow(), now, tuple, &closed);
                 return self.send_control(now, tuple, &answer);
             }
-            // A new connection takes the place of the old one (RFC 6191), with higher numbers (RFC 9293 3.10.7.4).
+            // A new connection takes the place of the old one (RFC 6191), with higher numbers (RFC 9293 3.6.1). Until it
+            // is acknowledged, the old one stays: the SYN may be an old duplicate.
             Some(TimeWaitAnswer::Reuse(next)) => least = Some(next),
-        }
-        let found = {
-            let mut inner = connections.inner.borrow_mut();
-            let hash = inner.hash.hash(tuple);
-            let place = inner.half_open.find(hash, tuple);
-            place.and_then(|place| Some((place, *inner.half_open.get(place)?)))
-        };
-        if let Some((place, half_open)) = found {
-            return self.take_half_open(now, place, &half_open, segment);
         }
         let listens = connections.inner.borrow().listener(tuple.ports[0]).is_some();
         if listens && !flags.contains(Flags::RST) {
@@ -70,6 +71,10 @@ impl<I: Network> Tcp<I> {
                 return self.take_syn(now, tuple, segment, least);
             }
             if kind == Flags::ACK.0 && self.take_cookie(now, tuple, segment)? {
+                return Ok(());
+            }
+            if kind == 0 {
+                // RFC 9293 3.10.7.2, fourth.
                 return Ok(());
             }
         }
@@ -94,80 +99,31 @@ impl<I: Network> Tcp<I> {
             return Ok(());
         }
         let options = agreed(segment);
-        let answer = if inner.half_open.is_full() {
-            connections.count(|counters| counters.cookies_tx += 1);
-            let clock = clock(now).wrapping_add(inner.ts_offset(tuple));
-            let kept = Cookies::kept(&options);
-            let value = Cookies::timestamp(clock, &kept);
-            let [ours, peer] = [tuple.local(), tuple.remote()];
-            let iss = inner.cookies.make(now, ours, peer, segment.seq, kept.mss);
-            syn_ack(&inner, tuple, segment.seq, iss, &kept, mss, value)
-        } else {
-            let [ours, peer] = [tuple.local(), tuple.remote()];
+        let [ours, peer] = [tuple.local(), tuple.remote()];
+        let answer = if !inner.half_open.is_full() {
             let iss = match least {
                 None => inner.isn.initial(now, ours, peer),
                 Some(least) => inner.isn.initial_after(now, ours, peer, least),
             };
-            let half_open =
-                HalfOpen { tuple: *tuple, irs: segment.seq, iss, options, sent_at: now, tries: 1 };
+            let half_open = HalfOpen::new(now, *tuple, segment.seq, iss, options);
             let hash = inner.hash.hash(tuple);
             inner.half_open.insert(hash, half_open);
             answer_to(&inner, now, &half_open, mss)
+        } else if least.is_none() {
+            connections.count(|counters| counters.cookies_tx += 1);
+            inner.half_open.cookie_sent(now);
+            let clock = clock(now).wrapping_add(inner.ts_offset(tuple));
+            let kept = Cookies::kept(&options);
+            let value = Cookies::timestamp(clock, &kept);
+            let iss = inner.cookies.make(now, ours, peer, segment.seq, kept.mss);
+            syn_ack(&inner, tuple, segment.seq, iss, &kept, mss, value)
+        } else {
+            // A cookie is not after the numbers of the connection before.
+            connections.count(|counters| counters.no_room += 1);
+            return Ok(());
         };
         drop(inner);
         self.send_control(now, tuple, &answer)
-    }
-
-    /// Takes a segment of a peer that has sent a SYN (RFC 9293 3.10.7.4, SYN-RECEIVED).
-    fn take_half_open(
-        &mut self,
-        now: Instant,
-        place: usize,
-        half_open: &HalfOpen,
-        segment: &Segment<'_>,
-    ) -> Result<(), I::Error> {
-        let connections = self.connections;
-        let HalfOpen { tuple, irs, iss, options, sent_at, tries } = *half_open;
-        let expected = irs + 1;
-        let flags = segment.flags;
-        if flags.contains(Flags::RST) {
-            if segment.seq == expected {
-                connections.inner.borrow_mut().half_open.remove(place);
-            }
-            return Ok(());
-        }
-        if flags.contains(Flags::SYN) {
-            if segment.seq == irs && !flags.contains(Flags::ACK) {
-                // Our answer was lost.
-                let mss = self.path_mss(now, &tuple);
-                let answer = answer_to(&connections.inner.borrow(), now, half_open, mss);
-                return self.send_control(now, &tuple, &answer);
-            }
-            // Another one: the peer tells by a reset whether it means it (RFC 5961 4.2).
-            return self.send_control(now, &tuple, &control(iss + 1, expected, Flags::ACK));
-        }
-        if !flags.contains(Flags::ACK) {
-            return Ok(());
-        }
-        if segment.ack != iss + 1 {
-            return self.reset(now, &tuple, segment);
-        }
-        let distance = segment.seq.distance(expected);
-        if !(0..i32::from(u16::MAX)).contains(&distance) {
-            return self.send_control(now, &tuple, &control(iss + 1, expected, Flags::ACK));
-        }
-        let rtt = (tries == 1).then(|| now.since(sent_at));
-        let handshake = Handshake { irs, options, rtt, was_lost: tries > 1 };
-        if self.accept(now, &tuple, iss, &handshake, segment)? {
-            let mut inner = connections.inner.borrow_mut();
-            let hash = inner.hash.hash(&tuple);
-            if let Some(place) = inner.half_open.find(hash, &tuple) {
-                inner.half_open.remove(place);
-            }
-            // Of an earlier connection between the same ends.
-            inner.time_wait.forget(now, tuple.local(), tuple.remote());
-        }
-        Ok(())
     }
 
     /// Opens a connection if the segment acknowledges a cookie of ours; returns whether it does.
@@ -178,6 +134,9 @@ impl<I: Network> Tcp<I> {
         segment: &Segment<'_>,
     ) -> Result<bool, I::Error> {
         let connections = self.connections;
+        if !connections.inner.borrow().half_open.may_have_cookies(now) {
+            return Ok(false);
+        }
         let cookies = connections.inner.borrow().cookies;
         let read = cookies.check(now, tuple.local(), tuple.remote(), segment);
         let Some(options) = read else { return Ok(false) };
@@ -190,7 +149,7 @@ impl<I: Network> Tcp<I> {
     }
 
     /// Opens a connection, and starts its service; returns whether there was room.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         now: Instant,
         tuple: &Tuple,
@@ -230,32 +189,6 @@ impl<I: Network> Tcp<I> {
         self.hand(now, id, tuple, segment)?;
         Ok(true)
     }
-
-    /// Sends those answers to SYNs again that are due.
-    pub(super) fn answer_again(&mut self, now: Instant) -> Result<(), I::Error> {
-        let connections = self.connections;
-        loop {
-            let due = connections.inner.borrow_mut().half_open.pop_due(now);
-            match due {
-                None => return Ok(()),
-                Some(Due::Forgotten) => {
-                    connections.count(|counters| counters.half_open_expired += 1);
-                }
-                Some(Due::Answer(half_open)) => {
-                    let mss = self.path_mss(now, &half_open.tuple);
-                    let answer = answer_to(&connections.inner.borrow(), now, &half_open, mss);
-                    self.send_control(now, &half_open.tuple, &answer)?;
-                }
-            }
-        }
-    }
-}
-
-/// Our answer to a SYN that is kept.
-fn answer_to(inner: &Inner, now: Instant, half_open: &HalfOpen, mss: u16) -> Emitted<'static> {
-    let HalfOpen { tuple, irs, iss, options, .. } = half_open;
-    let value = clock(now).wrapping_add(inner.ts_offset(tuple));
-    syn_ack(inner, tuple, *irs, *iss, options, mss, value)
 }
 
 /// The answer to a segment that comes late: an acknowledgment of all that the connection had.
@@ -269,7 +202,7 @@ fn acknowledge(inner: &Inner, now: Instant, tuple: &Tuple, closed: &Closed) -> E
 }
 
 /// Our answer to a SYN with these options.
-fn syn_ack(
+pub(super) fn syn_ack(
     inner: &Inner,
     tuple: &Tuple,
     irs: Seq,

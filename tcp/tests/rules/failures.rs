@@ -132,7 +132,7 @@ fn the_user_timeout_counts_from_the_last_progress() {
     });
 }
 
-/// smoltcp 62: segments of the peer that acknowledge nothing do not keep us from sending again.
+/// Segments of the peer that acknowledge nothing do not keep us from sending again.
 #[test]
 fn data_of_the_peer_does_not_stop_retransmissions() {
     established(|s| {

@@ -33,7 +33,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// A peer 10.0.0.1 that speaks to our port 80 from this port.
     pub(crate) fn new(port: u16) -> Self {
-        let seq = Seq(0x8000_0000 - 150 + u32::from(port) * 0x1_0001);
+        let seq = Seq(0x8000_0000 - 150) + u32::from(port).wrapping_mul(0x1_0001);
         let peer = Origin { seq, clock: 0xffff_ff00, salt: 0x55 };
         let address = Ipv4Addr::new(10, 0, 0, 1).into();
         Self { address, ports: [80, port], peer, ours: None, window: 10_000 }

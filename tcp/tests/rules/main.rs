@@ -6,15 +6,18 @@ mod script;
 mod states;
 mod text;
 
+mod backlog;
 mod closing;
 mod failures;
 mod keepalive;
+mod listening;
 mod opening;
 mod orphans;
 mod resets;
 mod scale;
 mod sequence;
 mod sizes;
+mod time_wait;
 mod timestamps;
 mod urgent;
 mod windows;

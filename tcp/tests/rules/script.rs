@@ -1,6 +1,6 @@
 //! A script for one connection without a network: what comes and when, what the application does, and exactly what is sent.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use layer::Instant;
 use network::Problem;
@@ -330,9 +330,4 @@ impl<'p> Script<'p> {
     pub(crate) fn orphan(&mut self) {
         self.tcp.orphan(self.now);
     }
-}
-
-/// An address with a port.
-pub(crate) fn socket(text: &str) -> SocketAddr {
-    text.parse().unwrap()
 }

@@ -38,7 +38,7 @@ fn timestamps_that_were_not_agreed_on_are_ignored() {
     });
 }
 
-/// RFC 7323 3.2 lets a segment without a timestamp be dropped; some hosts send such acknowledgments (gVisor 11536), so it is
+/// RFC 7323 3.2 lets a segment without a timestamp be dropped; some hosts send such acknowledgments, so it is
 /// taken, as Linux does.
 #[test]
 fn segments_without_timestamps_are_taken() {

@@ -81,7 +81,7 @@ fn probes_that_are_not_answered_end_the_connection() {
     });
 }
 
-/// The peer's window update is lost (mirage-tcpip 340, utcp 77): the answer to a probe says it.
+/// The peer's window update is lost: the answer to a probe says it.
 #[test]
 fn a_lost_window_update_is_found_by_a_probe() {
     established(|s| {
@@ -143,7 +143,7 @@ fn probes_of_our_closed_window_are_answered() {
     });
 }
 
-/// smoltcp 199: what was read is told to the peer.
+/// What was read is told to the peer.
 #[test]
 fn a_window_that_opens_is_told() {
     established(|s| {
@@ -191,7 +191,7 @@ fn the_answer_to_a_probe_says_the_window() {
     });
 }
 
-/// esp-idf 2425: both windows are closed, and both have something to send. Each probes the other; no acknowledgment answers
+/// Both windows are closed, and both have something to send. Each probes the other; no acknowledgment answers
 /// an acknowledgment.
 #[test]
 fn two_closed_windows_do_not_answer_each_other_for_ever() {
@@ -241,7 +241,7 @@ fn an_old_acknowledgment_does_not_close_the_window() {
     });
 }
 
-/// smoltcp 518: a FIN needs no window.
+/// A FIN needs no window.
 #[test]
 fn a_fin_waits_for_no_window() {
     established(|s| {
