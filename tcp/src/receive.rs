@@ -118,7 +118,8 @@ impl<'p> Receiver<'p> {
         self.window.set_shift(shift);
     }
 
-    /// A measurement of the round-trip time, for the growth of the window: none is known before.
+    /// A measurement of the round-trip time, for the growth of the window. The more there are, the better it follows
+    /// the path.
     pub fn on_rtt(&mut self, rtt: Duration) {
         self.window.on_rtt(rtt);
     }

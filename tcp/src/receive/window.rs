@@ -124,14 +124,20 @@ impl Window {
     }
 
     /// Once in each round trip: the window gets room for twice of what was read in it, and for more if that grew, so
-    /// that it stays ahead of a sender that doubles its rate.
+    /// that it stays ahead of a sender that doubles its rate. Without a measurement, a round trip is taken to be over
+    /// when all of a window was read: it is by then, though a slow sender takes longer.
     #[inline]
     pub(super) fn tune(&mut self, now: Instant, reader: Seq) {
-        if self.size < self.limit
-            && self.rtt > 0
-            && now.since(self.marked_at) >= Duration::from_micros(self.rtt.into())
-        {
-            self.measure(reader - self.mark);
+        if self.size == self.limit {
+            return;
+        }
+        let read = reader - self.mark;
+        let is_over = match self.rtt {
+            0 => read >= self.size,
+            rtt => now.since(self.marked_at) >= Duration::from_micros(rtt.into()),
+        };
+        if is_over {
+            self.measure(read);
             (self.mark, self.marked_at) = (reader, now);
         }
     }

@@ -46,6 +46,7 @@ fn packet(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Packet<'_>
         tos: 0,
         broadcast: false,
         verify_checksum: true,
+        segment_size: None,
         header: &[],
         payload,
     }

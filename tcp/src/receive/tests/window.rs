@@ -245,20 +245,38 @@ fn the_window_is_twice_of_what_is_read_in_a_round_trip() {
 }
 
 #[test]
-fn the_window_grows_for_nobody_who_does_not_read_or_whose_round_trip_is_not_known() {
+fn the_window_grows_for_nobody_who_does_not_read() {
+    for rtt in [Some(Duration::from_millis(100)), None] {
+        with_receiver(4 << 20, |receiver| {
+            receiver.set_window_shift(7);
+            if let Some(rtt) = rtt {
+                receiver.on_rtt(rtt);
+            }
+            round_trips(receiver, 60, 64 << 20, 0);
+            // All but less than a unit.
+            let unread = receiver.readable().len();
+            assert!((65_536 - 127..65_536 + 128).contains(&unread), "{unread}");
+            receiver.consume(usize::MAX);
+            assert_eq!(receiver.window(), 64 << 10);
+        });
+    }
+}
+
+/// A connection of which no round-trip time was measured, as one that a SYN cookie opened without timestamps.
+#[test]
+fn without_a_round_trip_time_the_window_grows_with_each_window_that_is_read() {
     with_receiver(4 << 20, |receiver| {
         receiver.set_window_shift(7);
-        receiver.on_rtt(Duration::from_millis(100));
-        round_trips(receiver, 60, 64 << 20, 0);
-        // All but less than a unit.
-        let unread = receiver.readable().len();
-        assert!((65_536 - 127..65_536 + 128).contains(&unread), "{unread}");
-        receiver.consume(usize::MAX);
-        assert_eq!(receiver.window(), 64 << 10);
+        let windows = round_trips(receiver, 20, 64 << 20, 1460);
+        assert!(
+            windows[0] == 64 << 10 && windows[12..].iter().all(|&window| window > (3 << 20) - 1024),
+            "{windows:?}"
+        );
     });
+    // Less than a window is no round trip.
     with_receiver(4 << 20, |receiver| {
         receiver.set_window_shift(7);
-        let windows = round_trips(receiver, 60, 64 << 20, 1460);
-        assert!(windows.iter().all(|&window| window <= 64 << 10));
+        let windows = round_trips(receiver, 6, 10_000, 1460);
+        assert!(windows.iter().all(|&window| window <= 64 << 10), "{windows:?}");
     });
 }
