@@ -168,7 +168,7 @@ impl Sender<'_> {
 
     /// Whether something is lost, and what follows.
     fn judge(&mut self, now: Instant, new: u32, sacked_before: u32, found: Delivered) {
-        let mut lost = self.find_losses(now);
+        let mut lost = if found.bytes > 0 { self.find_losses(now) } else { 0 };
         if !self.has_sack {
             let first = self.recovery.phase == Phase::Open
                 && self.recovery.duplicate_acks >= DUPLICATES

@@ -1,5 +1,6 @@
 //! What the sender does, in virtual time.
 
+mod cost;
 mod goodput;
 mod hostile;
 mod line;

@@ -81,6 +81,21 @@ impl<'p> Spans<'p> {
         &mut self.storage()[head..][..len]
     }
 
+    /// Puts `span` at this place, which is not after its own; with `join`, it is joined to the one before if that is in the
+    /// same state. Returns whether it was.
+    pub(super) fn put(&mut self, place: usize, span: Span, join: bool) -> bool {
+        let spans = self.as_mut_slice();
+        if join
+            && let Some(before) = place.checked_sub(1).map(|before| &mut spans[before])
+            && before.state == span.state
+        {
+            before.end = span.end;
+            return true;
+        }
+        spans[place] = span;
+        false
+    }
+
     /// Drops the first `count` spans. The block is given back with the last one.
     pub(super) fn drop_first(&mut self, count: usize) {
         self.head += count as u16;
