@@ -15,6 +15,10 @@ use crate::{
     wire::{TxRequest, TxResponse, tx_flag},
 };
 
+mod rooms;
+
+use rooms::Rooms;
+
 /// The smallest number of pages: as many as a frame of the largest MTU has.
 const MIN_PAGES: usize = 16;
 
@@ -33,21 +37,9 @@ pub(crate) struct TxQueue {
     backend: DomainId,
     /// Which pages were lent for this connection.
     ours: [bool; MAX_PAGES],
-    /// How many rooms a page has: 1 or 2.
-    rooms_per_page: usize,
     /// Which rooms have an outstanding request.
     under_way: [bool; SIZE as usize],
-    /// The rooms that are free, in the first `free_count` entries.
-    ///
-    /// INVARIANT: each is a room of a page that is lent, is there once, and has no request under way.
-    free: &'static mut [u16],
-    free_count: usize,
-    /// How many rooms there are, free or with an outstanding request.
-    usable: usize,
-    /// Whether a frame has waited for room in vain, and half of the rooms have not been free since. Meanwhile, no other
-    /// frame waits. So a backend that is stuck costs one wait, and one that answers too little costs one wait for every
-    /// half a queue.
-    has_given_up: bool,
+    rooms: Rooms,
 }
 
 impl TxQueue {
@@ -58,16 +50,12 @@ impl TxQueue {
     ) -> Result<Self, Exhausted> {
         let count = (pool.pages() / 12).clamp(MIN_PAGES, MAX_PAGES);
         Ok(Self {
-            free: memory.alloc_slice_with(2 * count, |_| 0)?,
+            rooms: Rooms::new(2 * count, memory)?,
             buffers: Buffers::new(count, pool, memory)?,
             ring: None,
             backend: DomainId(0),
             ours: [false; _],
-            rooms_per_page: 1,
             under_way: [false; _],
-            free_count: 0,
-            usable: 0,
-            has_given_up: false,
         })
     }
 
@@ -87,10 +75,9 @@ impl TxQueue {
         ring.never_notify();
         self.ring = Some(ring);
         self.backend = backend;
-        self.rooms_per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
+        self.rooms.per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
         self.under_way = [false; _];
-        self.free_count = 0;
-        self.usable = 0;
+        self.rooms.clear();
         self.ours = [false; _];
         Ok(grant)
     }
@@ -109,10 +96,8 @@ impl TxQueue {
                 continue;
             }
             *is_ours = true;
-            for room in 0..self.rooms_per_page {
-                self.free[self.free_count] = (number * self.rooms_per_page + room) as u16;
-                self.free_count += 1;
-                self.usable += 1;
+            for room in 0..self.rooms.per_page {
+                self.rooms.add((number * self.rooms.per_page + room) as u16);
             }
         }
     }
@@ -120,8 +105,7 @@ impl TxQueue {
     /// Removes the ring, and ends all grants that the backend has released.
     pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
-        self.free_count = 0;
-        self.usable = 0;
+        self.rooms.clear();
         self.buffers.sweep(guest);
     }
 
@@ -135,24 +119,24 @@ impl TxQueue {
         length: usize,
         counters: &mut Counters,
     ) -> Result<bool, ProtocolViolation> {
-        let room = self.room();
+        let room = self.rooms.size();
         let pieces = length.div_ceil(room);
-        if self.free_count < pieces.max(self.usable / 2) {
+        if self.rooms.free() < pieces.max(self.rooms.usable() / 2) {
             self.reap(counters)?;
         }
-        if self.free_count >= self.usable.div_ceil(2) {
-            self.has_given_up = false;
+        let rooms = &mut self.rooms;
+        if rooms.free() >= rooms.usable().div_ceil(2) {
+            rooms.has_given_up = false;
         }
         let Some(ring) = &mut self.ring else { return Ok(false) };
-        if self.free_count < pieces {
+        if rooms.free() < pieces {
             return Ok(false);
         }
         for piece in 0..pieces {
-            self.free_count -= 1;
-            let id = self.free[self.free_count];
+            let id = rooms.take();
             let (page, offset) = (
-                &mut self.buffers.pages[usize::from(id) / self.rooms_per_page],
-                usize::from(id) % self.rooms_per_page * room,
+                &mut self.buffers.pages[usize::from(id) / rooms.per_page],
+                usize::from(id) % rooms.per_page * room,
             );
             let start = piece * room;
             let size = (length - start).min(room);
@@ -175,21 +159,17 @@ impl TxQueue {
         Ok(true)
     }
 
-    /// The size of a room in bytes.
-    #[inline]
-    fn room(&self) -> usize {
-        PAGE_SIZE / self.rooms_per_page
-    }
-
     /// Whether a frame of `length` bytes, for which there is no room, may wait for room: the backend holds rooms that
     /// it can give back, and is not known to be stuck.
     pub(crate) fn may_wait(&self, length: usize) -> bool {
-        self.ring.is_some() && length.div_ceil(self.room()) <= self.usable && !self.has_given_up
+        self.ring.is_some()
+            && length.div_ceil(self.rooms.size()) <= self.rooms.usable()
+            && !self.rooms.has_given_up
     }
 
     /// Records that a frame has waited in vain.
     pub(crate) fn give_up(&mut self) {
-        self.has_given_up = true;
+        self.rooms.has_given_up = true;
     }
 
     /// Asks for an event at the next response; returns whether there is one already. A protocol violation counts as a
@@ -211,8 +191,7 @@ impl TxQueue {
             }
             *is_under_way = false;
             counters.tx_refused += u64::from(status < 0);
-            self.free[self.free_count] = id;
-            self.free_count += 1;
+            self.rooms.give_back(id);
         }
         // Responses are taken when a frame is sent. An event is only useful to a frame that waits.
         ring.never_notify();
@@ -222,13 +201,15 @@ impl TxQueue {
     /// Whether so many requests were published since the backend was last notified that it should begin now.
     #[inline]
     pub(crate) fn is_half_unnotified(&self) -> bool {
-        self.ring.as_ref().is_some_and(|ring| ring.unnotified() as usize > self.usable / 2)
+        self.ring.as_ref().is_some_and(|ring| ring.unnotified() as usize > self.rooms.usable() / 2)
     }
 
     /// Tries to lend the pages that are not lent for this connection.
     #[inline]
     pub(crate) fn refill(&mut self, guest: &dyn Guest) {
-        if self.ring.is_some() && self.usable < self.buffers.pages.len() * self.rooms_per_page {
+        if self.ring.is_some()
+            && self.rooms.usable() < self.buffers.pages.len() * self.rooms.per_page
+        {
             self.lend_pages(guest);
         }
     }
