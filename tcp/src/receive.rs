@@ -330,6 +330,12 @@ impl<'p> Receiver<'p> {
         self.buffer.readable()
     }
 
+    /// How many bytes are in order and not consumed, also while they are [lent](Self::lend).
+    #[inline]
+    pub fn unread(&self) -> u32 {
+        self.buffer.len()
+    }
+
     /// Consumes the first `count` readable bytes, or all if there are fewer.
     #[inline]
     pub fn consume(&mut self, count: usize) {

@@ -20,7 +20,7 @@ use layer::{Instant, Payload};
 use rt_regions::Exhausted;
 
 use crate::{
-    Broken, CongestionControl, Connections, State,
+    Broken, CongestionControl, Connections, State, Trouble,
     connections::{Entry, Id},
     tuple::Tuple,
 };
@@ -65,6 +65,9 @@ impl From<Exhausted> for StreamError {
         Self::Exhausted(exhausted)
     }
 }
+
+/// The bits of a type of service that are not the application's (RFC 3168 5).
+const ECN: u8 = 0x03;
 
 /// A connection, as a task sees it: bytes that come in order, and bytes that are sent in order.
 ///
@@ -165,7 +168,26 @@ impl Stream {
         self.change(|entry| entry.connection.set_user_timeout(timeout));
     }
 
-    /// How many of the next bytes are urgent (RFC 9293 3.8.5). They come in order with the others.
+    /// The differentiated services field of what is sent from now on (RFC 9293 3.9.1.9): the upper 6 bits of `tos`, the type
+    /// of service or traffic class. 0 is the default. It is chosen once for a connection, as a rule.
+    pub fn set_tos(&self, tos: u8) {
+        self.with(|entry| entry.marks.tos = tos & !ECN);
+    }
+
+    /// The time to live (IPv4) or hop limit (IPv6) of what is sent from now on (RFC 9293 3.9.2). `None` is the network's
+    /// default.
+    pub fn set_ttl(&self, ttl: Option<u8>) {
+        self.with(|entry| entry.marks.ttl = ttl);
+    }
+
+    /// What keeps the connection from getting on, though it is not broken (RFC 9293 3.9.1.8). A task that waits for bytes or
+    /// for room is polled when that changes.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.with(|entry| entry.connection.trouble()).flatten()
+    }
+
+    /// How many of the next bytes are urgent (RFC 9293 3.8.5). They come in order with the others. A task that
+    /// waits for bytes is polled when there are more.
     pub fn urgent(&self) -> u32 {
         self.with(|entry| entry.connection.urgent()).unwrap_or(0)
     }

@@ -87,7 +87,7 @@ impl<'p> Connection<'p> {
 
     /// The number of the first byte that is not consumed.
     pub(super) fn first_unread(&self) -> Seq {
-        let behind = self.receive.readable().len() as u32 + u32::from(self.receive.fin_received());
+        let behind = self.receive.unread() + u32::from(self.receive.fin_received());
         Seq(self.receive.next().0.wrapping_sub(behind))
     }
 

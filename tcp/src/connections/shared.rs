@@ -42,6 +42,17 @@ pub(crate) struct Entry {
     pub(crate) is_served: bool,
     /// Whether the layer has to choose our address and port, and to begin.
     pub(crate) is_starting: bool,
+    /// What its packets have in the header of IP.
+    pub(crate) marks: Marks,
+}
+
+/// What an application chooses for the header of IP.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    /// The differentiated services field, in the upper 6 bits.
+    pub(crate) tos: u8,
+    /// The time to live, if it is not the default one.
+    pub(crate) ttl: Option<u8>,
 }
 
 /// The bounds of what connections take.

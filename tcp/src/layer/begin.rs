@@ -7,12 +7,12 @@ use super::Tcp;
 use crate::{
     Connections,
     connection::Connection,
-    connections::{Id, Inner},
+    connections::{Entry, Id, Inner},
     tuple::Tuple,
 };
 
-/// The ports that RFC 6335 6 leaves to clients.
-const FIRST_PORT: u32 = 49_152;
+/// The first port that a connection of ours can have. RFC 6056 3.2 asks for as large a range as possible, from 1024 on.
+const FIRST_PORT: u32 = 1024;
 const PORTS: u32 = 65_536 - FIRST_PORT;
 
 /// How many ports are tried before none is taken for free.
@@ -24,7 +24,10 @@ impl<I: Network> Tcp<I> {
         let Some(entry) = inner.table.get(id) else { return };
         entry.is_starting = false;
         let peer = entry.tuple.addresses[1];
-        let source = self.network.source_for(peer);
+        let source = match entry.tuple.addresses[0] {
+            any if any.is_unspecified() => self.network.source_for(peer),
+            ours => self.network.is_ours(ours).then_some(ours),
+        };
         let mut tuple = entry.tuple;
         let port = source.and_then(|source| {
             tuple.addresses[0] = source;
@@ -41,14 +44,17 @@ impl<I: Network> Tcp<I> {
                 entry.tuple = tuple;
                 inner.table.index(id, &tuple);
             }
-            None => {
-                // The port says which: it is 0 if there is no route.
-                entry.tuple.ports[0] = source.is_some().into();
-                entry.connection.forget();
-                if let Some(writer) = entry.writer.take() {
-                    self.connections.tasks.wake(writer);
-                }
-            }
+            None => self.fail(entry, source.is_some()),
+        }
+    }
+
+    /// A connection cannot begin: there is no route, or no port.
+    pub(super) fn fail(&self, entry: &mut Entry, has_route: bool) {
+        // The port says which: it is 0 if there is no route.
+        entry.tuple.ports[0] = has_route.into();
+        entry.connection.forget();
+        if let Some(writer) = entry.writer.take() {
+            self.connections.tasks.wake(writer);
         }
     }
 }

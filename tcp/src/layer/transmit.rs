@@ -1,11 +1,14 @@
 //! Sends what connections have to say.
 
 use layer::{Instant, PartialChecksum};
-use network::{Network, Outgoing, Protocol, Sent};
+use network::{Network, Outgoing, Protocol, SendError, Sent};
 
 use super::Tcp;
 use crate::{
-    Connections, Flags, Segment, Seq, connection::Emitted, connections::Id, tuple::Tuple,
+    Connections, Flags, Segment, Seq, State,
+    connection::Emitted,
+    connections::{Id, Marks},
+    tuple::Tuple,
     wire::Header,
 };
 
@@ -47,24 +50,31 @@ impl<I: Network> Tcp<I> {
             self.begin(now, inner, id);
         }
         let most = if self.network.offloads().tcp_segmentation { LONGEST } else { 0 };
-        let mut sent = 0;
+        let mut count = 0;
         let Some(entry) = inner.table.get(id) else { return Ok(0) };
         let tuple = entry.tuple;
-        while sent < SEGMENTS_A_TURN && self.network.room() > 0 {
+        while count < SEGMENTS_A_TURN && self.network.room() > 0 {
             let room = self.network.room();
             let Some(segment) = entry.connection.transmit(now, most, room) else {
                 inner.settle(now, id);
-                return Ok(sent);
+                return Ok(count);
             };
-            sent += 1;
-            send(&mut self.network, connections, now, &tuple, &segment)?;
+            count += 1;
+            let marks = entry.marks;
+            let sent = send(&mut self.network, connections, now, &tuple, marks, &segment)?;
+            if matches!(sent, Sent::NotSent(error) if !matches!(error, SendError::TooLong { .. }))
+                && entry.connection.state() == State::SynSent
+            {
+                // Nobody would answer (RFC 9293 3.10.1).
+                self.fail(entry, false);
+            }
         }
-        if sent == 0 {
+        if count == 0 {
             inner.deadlines.set(id, now + ROOM_INTERVAL, &mut inner.table);
         } else {
             inner.table.queue(id);
         }
-        Ok(sent)
+        Ok(count)
     }
 
     /// Answers a segment that belongs to no connection (RFC 9293 3.10.7.1).
@@ -97,7 +107,9 @@ impl<I: Network> Tcp<I> {
         tuple: &Tuple,
         segment: &Emitted<'_>,
     ) -> Result<(), I::Error> {
-        send(&mut self.network, self.connections, now, tuple, segment)
+        let marks = Marks::default();
+        let _ = send(&mut self.network, self.connections, now, tuple, marks, segment)?;
+        Ok(())
     }
 }
 
@@ -120,13 +132,15 @@ fn send<I: Network>(
     connections: &Connections,
     now: Instant,
     tuple: &Tuple,
+    marks: Marks,
     segment: &Emitted<'_>,
-) -> Result<(), I::Error> {
+) -> Result<Sent, I::Error> {
     let Emitted { seq, ack, flags, window, urgent, options, data, segment_size } = *segment;
     let header = Header { ports: tuple.ports, seq, ack, flags, window, urgent, options };
     let length = data.0.len() + data.1.len();
     let mut outgoing = Outgoing::new(tuple.addresses[1], Protocol::TCP);
     outgoing.source = Some(tuple.addresses[0]);
+    (outgoing.tos, outgoing.ttl) = (marks.tos, marks.ttl);
     let bytes = if network.offloads().checksum {
         outgoing.checksum = Some(PartialChecksum::TCP);
         header.with_partial(tuple.addresses, length)
@@ -141,5 +155,5 @@ fn send<I: Network>(
         Sent::Queued => counters.segments_tx += 1,
         Sent::NotSent(_) => counters.not_sent += 1,
     });
-    Ok(())
+    Ok(sent)
 }

@@ -1,6 +1,12 @@
 //! Streams that we open, and what happens when one is left.
 
-use core::{error::Error, fmt, future::poll_fn, net::SocketAddr, task::Poll};
+use core::{
+    error::Error,
+    fmt,
+    future::poll_fn,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::Poll,
+};
 
 use layer::Instant;
 
@@ -8,7 +14,7 @@ use super::Stream;
 use crate::{
     Broken, Connections, Seq, State,
     connection::Connection,
-    connections::{Entry, Id},
+    connections::{Entry, Id, Marks},
     tuple::Tuple,
 };
 
@@ -24,6 +30,8 @@ pub enum ConnectError {
     NoRoute(SocketAddr),
     /// The peer's port is 0, or no port of ours is free.
     NoPort,
+    /// The address is not that of one host: it is a broadcast or multicast address, or 0.0.0.0.
+    BadAddress(SocketAddr),
 }
 
 impl fmt::Display for ConnectError {
@@ -33,6 +41,7 @@ impl fmt::Display for ConnectError {
             Self::TooMany => f.write_str("no room for one more connection"),
             Self::NoRoute(peer) => write!(f, "no route to {peer}"),
             Self::NoPort => f.write_str("the port is 0, or no port of ours is free"),
+            Self::BadAddress(peer) => write!(f, "{peer} is not one host"),
         }
     }
 }
@@ -41,20 +50,35 @@ impl Error for ConnectError {}
 
 impl Connections {
     /// Opens a connection to `peer`, from a port that others cannot guess (RFC 6056 3.3.3). It waits until the peer has
-    /// accepted it: for two minutes at most. Dropping the future gives up before.
+    /// accepted it: for 191 seconds at most. Dropping the future gives up before.
     ///
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&'static self, peer: SocketAddr) -> Result<Stream, ConnectError> {
+        // The layer fills in our side.
+        let unspecified = match peer {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        self.connect_from(unspecified, peer).await
+    }
+
+    /// Opens a connection to `peer` as [`connect`](Self::connect) does, from this address of ours (RFC 9293 3.9.1.1).
+    ///
+    /// # Errors
+    /// [`ConnectError`]: among others, [`ConnectError::NoRoute`] if the address is not ours.
+    pub async fn connect_from(
+        &'static self,
+        source: IpAddr,
+        peer: SocketAddr,
+    ) -> Result<Stream, ConnectError> {
         if peer.port() == 0 {
             return Err(ConnectError::NoPort);
         }
-        // The layer fills in our side.
-        let unspecified = match peer {
-            SocketAddr::V4(_) => core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => core::net::IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED),
-        };
-        let tuple = Tuple { addresses: [unspecified, peer.ip()], ports: [0, peer.port()] };
+        if !is_host(peer.ip()) {
+            return Err(ConnectError::BadAddress(peer));
+        }
+        let tuple = Tuple { addresses: [source, peer.ip()], ports: [0, peer.port()] };
         let id = self.begin(self.tasks.now(), tuple).ok_or(ConnectError::TooMany)?;
         let mut stream = Stream::new(self, id, tuple);
         poll_fn(|_| {
@@ -98,6 +122,7 @@ impl Connections {
             has_stream: true,
             is_served: true,
             is_starting: true,
+            marks: Marks::default(),
         };
         let id = inner.table.insert(entry, false)?;
         inner.table.queue(id);
@@ -119,4 +144,10 @@ impl Connections {
         // The layer sends what it has to say, and forgets it then.
         inner.table.queue(id);
     }
+}
+
+/// Whether an address can be that of one host (RFC 9293 3.9.1.1, MUST-46).
+fn is_host(address: IpAddr) -> bool {
+    let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !(is_broadcast || address.is_multicast() || address.is_unspecified())
 }

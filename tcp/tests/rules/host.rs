@@ -22,6 +22,8 @@ pub(crate) const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    /// Our address.
+    pub(crate) host: IpAddr,
     /// Our port and the peer's.
     pub(crate) ports: [u16; 2],
     pub(crate) peer: Origin,
@@ -36,7 +38,7 @@ impl Peer {
         let seq = Seq(0x8000_0000 - 150) + u32::from(port).wrapping_mul(0x1_0001);
         let peer = Origin { seq, clock: 0xffff_ff00, salt: 0x55 };
         let address = Ipv4Addr::new(10, 0, 0, 1).into();
-        Self { address, ports: [80, port], peer, ours: None, window: 10_000 }
+        Self { address, host: OURS, ports: [80, port], peer, ours: None, window: 10_000 }
     }
 
     fn ours(&self) -> Origin {
@@ -69,10 +71,19 @@ impl Net {
         Self::with_network(FakeNetwork::default(), pages)
     }
 
+    /// A host with other secrets.
+    pub(crate) fn with_seed(seed: u128) -> Self {
+        Self::with_all(FakeNetwork::default(), 512, seed)
+    }
+
     pub(crate) fn with_network(network: FakeNetwork, pages: usize) -> Self {
+        Self::with_all(network, pages, 7)
+    }
+
+    fn with_all(network: FakeNetwork, pages: usize, seed: u128) -> Self {
         let memory = program_memory(pages);
         let tasks = Tasks::new(memory).unwrap();
-        let tower = Tcp::new(network, 7, tasks).unwrap();
+        let tower = Tcp::new(network, seed, tasks).unwrap();
         let clock = Clock::starting_at(Instant::from_millis(1_000));
         let host = Host::new(tower, clock, memory.pool().unwrap()).with_tasks(tasks);
         let mut net = Self { host, tasks, sent: Vec::new() };
@@ -109,7 +120,7 @@ impl Net {
         let at = self.now();
         for (outgoing, bytes) in std::mem::take(&mut self.network().sent) {
             let source = outgoing.source.expect("a source");
-            let packet = packet(source, outgoing.destination, leak(bytes));
+            let packet = packet(source, outgoing.destination, &bytes);
             let segment = tcp::parse(&packet).expect("a good segment");
             let segment = Owned {
                 ports: segment.ports,
@@ -145,7 +156,7 @@ impl Net {
             urgent: segment.urgent,
             options: segment.options,
         };
-        let header = header.with_checksum([peer.address, OURS], &&segment.data[..]);
+        let header = header.with_checksum([peer.address, peer.host], &&segment.data[..]);
         [header.as_bytes(), &segment.data].concat()
     }
 
@@ -153,7 +164,7 @@ impl Net {
     pub(crate) fn recv_all(&mut self, peer: &Peer, texts: &[&str]) {
         for text in texts {
             let bytes = self.bytes(peer, text);
-            let packet = packet(peer.address, OURS, leak(bytes));
+            let packet = packet(peer.address, peer.host, leak(bytes));
             self.deliver(packet);
         }
         self.turn();
@@ -177,8 +188,9 @@ impl Net {
             flags: Flags::ACK,
             ..Header::default()
         };
-        let bytes = header.with_checksum([OURS, peer.address], &&[][..]).as_bytes()[..8].to_vec();
-        let packet = packet(OURS, peer.address, leak(bytes));
+        let bytes =
+            header.with_checksum([peer.host, peer.address], &&[][..]).as_bytes()[..8].to_vec();
+        let packet = packet(peer.host, peer.address, leak(bytes));
         let error = IcmpError { problem, reporter: peer.address, packet };
         self.network().incoming.push_back(Delivery::Error(Box::leak(Box::new(error))));
         self.turn();
@@ -274,11 +286,7 @@ fn leak(bytes: Vec<u8>) -> &'static [u8] {
 }
 
 /// A packet with a segment.
-pub(crate) fn packet(
-    source: IpAddr,
-    destination: IpAddr,
-    payload: &'static [u8],
-) -> Packet<'static> {
+pub(crate) fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> Packet<'_> {
     Packet {
         source,
         destination,

@@ -8,6 +8,7 @@ mod text;
 
 mod backlog;
 mod closing;
+mod connecting;
 mod failures;
 mod keepalive;
 mod listening;

@@ -218,7 +218,7 @@ impl<'p> Script<'p> {
     }
 
     /// What was sent since the script asked last.
-    pub fn take(&mut self) -> Vec<Owned> {
+    pub(crate) fn take(&mut self) -> Vec<Owned> {
         self.transmit();
         self.sent.drain(..).map(|sent| sent.segment).collect()
     }

@@ -89,7 +89,7 @@ fn a_new_syn_opens_a_new_connection() {
         assert!(sent.segment.flags.contains(tcp::Flags::SYN), "{syn}");
         // The new connection counts from its own SYN.
         let irs = syn.split_whitespace().nth(1).unwrap().parse::<i64>().unwrap();
-        peer.peer.seq = peer.peer.seq + irs as u32;
+        peer.peer.seq += irs as u32;
         let stamp = if syn.contains("TS") { " <TS 102 0>" } else { "" };
         net.recv(&peer, &format!(". 1 ack 1{stamp}"));
         assert_eq!(net.counter("accepted"), 2, "{syn}");
@@ -105,7 +105,7 @@ fn our_numbers_go_on_from_those_of_the_old_connection() {
     let mut net = listening();
     let mut last = None;
     for round in 0..5 {
-        peer.peer.seq = peer.peer.seq + 1000;
+        peer.peer.seq += 1000;
         net.recv(&peer, "S 0 <mss 1000>");
         let sent = net.take(&mut peer);
         let iss = sent[0].segment.seq;
