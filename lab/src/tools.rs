@@ -36,6 +36,12 @@ pub const STRIP: Tool = Tool { name: "strip", package: "binutils" };
 /// What watches every access to memory; its checks are skipped where it is missing.
 pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
 
+/// The browser that looks at the page of a service; the tests of that are skipped where it is missing.
+pub const CHROMIUM: Tool = Tool { name: "chromium", package: "chromium" };
+
+/// What the tests can do without.
+const OPTIONAL: [Tool; 2] = [VALGRIND, CHROMIUM];
+
 /// Every program that is called; those of util-linux by the name of one of them, the peers of the end-to-end tests among them.
 pub const ALL: [Tool; 9] = [
     IP,
@@ -86,7 +92,7 @@ pub fn missing() -> Vec<Tool> {
 
 /// The tools that are not installed, those included that the tests can do without.
 pub fn wanted() -> Vec<Tool> {
-    missing().into_iter().chain((!VALGRIND.is_installed()).then_some(VALGRIND)).collect()
+    missing().into_iter().chain(OPTIONAL.into_iter().filter(|tool| !tool.is_installed())).collect()
 }
 
 /// What is missing and how to get it, in one sentence.

@@ -13,7 +13,7 @@ function tiles() {
   sync($('tiles'), [
     ['handled', count, '/s', each(h => h[1] * 1e6 / seconds(h))],
     ['busy', percent, '', each(h => (h[2] + h[3]) / seconds(h))],
-    ['memory', size, ' of ' + size(pool.pages), [...each(h => sum(h.slice(7))), pool.pages - pool.free]],
+    ['memory of ' + size(pool.pages), size, '', [...each(h => sum(h.slice(7))), pool.pages - pool.free]],
     ['received', bytes, '/s', each(h => h[5] * 1e6 / seconds(h))],
     ['sent', bytes, '/s', each(h => h[6] * 1e6 / seconds(h))],
     [connections.rows ? 'connections' : 'open regions', count, '', alive],
@@ -39,7 +39,7 @@ function memory() {
   }
   const bands = all.filter(r => r.high && (r.changes || !changing)).sort((a, b) => a.changes - b.changes || a.high - b.high);
   const total = history.map((_, i) => sum(bands.map(r => r.values[i])));
-  const high = Math.max(4, ...total) * 1.08, step = 2 ** Math.floor(Math.log2(high / 4)), top = Math.ceil(high / step) * step;
+  const high = Math.max(4, ...total) * 1.08, step = 2 ** Math.floor(Math.log2(high / 4)), top = step * [4, 6, 8].find(n => step * n >= high);
   stack($('bands'), bands, top);
   sync($('scale'), [[0], [.25], [.5], [.75]], '<span><b>', (line, [part], text) => {
     line.style.top = 100 * part + '%';
