@@ -6,7 +6,6 @@
 extern crate std;
 
 mod cidr;
-mod connections;
 mod counters;
 mod decimal;
 mod dotted;
@@ -26,7 +25,6 @@ pub mod split;
 mod time;
 
 pub use cidr::{Cidr, IPV4_MIN_MTU, Location, ParseCidrError, is_unicast};
-pub use connections::{Connection, Connections};
 pub use counters::{Counter, visit_counters};
 pub use decimal::decimal;
 pub use dotted::{Dotted, parse_ipv4};

@@ -4,7 +4,7 @@ use core::{fmt, net::Ipv4Addr};
 
 use rt_regions::{Exhausted, Owners, Region};
 
-use crate::{Board, PAGE, metrics, query::Query, state};
+use crate::{Board, PAGE, connections::Table, metrics, query::Query, state};
 
 /// The part of a request that decides on the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +86,11 @@ impl Board {
             "/state.json" => {
                 let query = Query::new(query.unwrap_or_default());
                 // Apart, so that it is gone when the answer is sent.
-                let map = region.child("page.map");
-                let owners = query.map.then(|| Owners::of(self.pool, &map).ok()).flatten();
-                let body = text(region, |out| state::write(self, query, owners, out))?;
+                let scratch = region.child("page.scratch");
+                let owners = query.map.then(|| Owners::of(self.pool, &scratch).ok()).flatten();
+                let connections = Table::of(self.connections, &scratch)?;
+                let body =
+                    text(region, |out| state::write(self, query, &connections, owners, out))?;
                 Ok(Response { status: 200, headers: JSON, body })
             }
             _ => plain(404, "there are /, /state.json and /metrics\n"),

@@ -11,8 +11,9 @@ use core::{
 use layer::{Counter, Instant, Layer, Networks};
 use rt::insight::Insight;
 use rt_regions::{Exhausted, History, Pool, Region};
+use tcp::Connections;
 
-use crate::{ShowConnections, connections::Table, seconds::Seconds};
+use crate::seconds::Seconds;
 
 /// How much memory all that a page keeps may take, in bytes.
 const CAP: usize = 128 << 10;
@@ -35,12 +36,12 @@ pub struct Board {
     pub(crate) name: &'static str,
     pub(crate) pool: &'static Pool<'static>,
     pub(crate) insight: &'static dyn Insight,
+    pub(crate) connections: &'static Connections,
     /// The region of all that is kept here.
     memory: &'static Region<'static>,
     port: Cell<Option<u16>>,
     from: Cell<Networks>,
     pub(crate) counters: RefCell<Counters>,
-    pub(crate) connections: RefCell<Table>,
     pub(crate) history: RefCell<History<'static>>,
     pub(crate) seconds: RefCell<Seconds>,
     place: RefCell<Place>,
@@ -83,7 +84,7 @@ impl fmt::Write for Place {
 }
 
 impl Board {
-    /// The board of the program `name`, in a region of its own on the pool of `memory`, the region of the program. Some 40
+    /// The board of the program `name`, which has these `connections`, in a region of its own on the pool of `memory`, the region of the program. Some 40
     /// KiB are taken at once, the rest when the tower is [watched](crate::Watch::new).
     ///
     /// # Errors
@@ -91,6 +92,7 @@ impl Board {
     pub fn new(
         name: &'static str,
         insight: &'static dyn Insight,
+        connections: &'static Connections,
         memory: &'static Region<'static>,
     ) -> Result<&'static Self, Exhausted> {
         let pool = memory.require_pool()?;
@@ -100,11 +102,11 @@ impl Board {
             name,
             pool,
             insight,
+            connections,
             memory: region,
             port: Cell::new(None),
             from: Cell::new(Networks::default()),
             counters: RefCell::default(),
-            connections: RefCell::default(),
             history: RefCell::new(History::new(pool, region, SAMPLES)?),
             seconds: RefCell::new(Seconds::new(region, SAMPLES)?),
             place: RefCell::new(Place { text: [0; LONGEST_PLACE], length: 0 }),
@@ -123,25 +125,14 @@ impl Board {
         Ok(())
     }
 
-    /// Makes room for connections.
-    pub(crate) fn make_room_for_connections(&self) -> Result<(), Exhausted> {
-        *self.connections.borrow_mut() = Table::new(self.memory)?;
-        Ok(())
-    }
-
     /// Whether somebody waits for the layer to look.
     #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
         self.is_wanted.get()
     }
 
-    /// Writes down the counters of `tower` and where it serves. `connections` shows the connections.
-    pub(crate) fn look<L: Layer>(
-        &self,
-        now: Instant,
-        tower: &L,
-        connections: Option<ShowConnections<L>>,
-    ) {
+    /// Writes down the counters of `tower` and where it serves.
+    pub(crate) fn look(&self, now: Instant, tower: &impl Layer) {
         let mut counters = self.counters.borrow_mut();
         counters.length = 0;
         tower.counters(&mut |counter| {
@@ -151,11 +142,6 @@ impl Board {
                 *length += 1;
             }
         });
-        if let Some(connections) = connections {
-            let mut table = self.connections.borrow_mut();
-            table.clear();
-            connections(tower, &mut |connection| table.add(connection));
-        }
         let mut place = self.place.borrow_mut();
         place.length = 0;
         // What does not fit is cut.

@@ -13,10 +13,11 @@ mod json;
 mod metrics;
 mod query;
 mod seconds;
+mod serve;
 mod state;
 mod watch;
 
 pub use answer::{Request, Response};
 pub use board::Board;
 pub use html::PAGE;
-pub use watch::{ShowConnections, Watch};
+pub use watch::Watch;

@@ -1,12 +1,12 @@
 //! The numbers of the page, as JSON.
 
-use core::{fmt, net::SocketAddr, time::Duration};
+use core::{fmt, time::Duration};
 
 use layer::Counter;
 use rt::insight::{Activity, Sampling};
 use rt_regions::{Owners, PAGE_SIZE, RegionStats};
 
-use crate::{Board, board::PERIOD, json::Json, query::Query};
+use crate::{Board, board::PERIOD, connections::Table, json::Json, query::Query};
 
 /// How many cells a map of the memory has at most.
 const CELLS: usize = 2048;
@@ -18,6 +18,7 @@ const PLACES: usize = 16;
 pub(crate) fn write(
     board: &Board,
     query: Query,
+    table: &Table<'_>,
     owners: Option<Owners<'_>>,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -51,7 +52,7 @@ pub(crate) fn write(
         json.key("counters")?;
         json.object(|json| counters(board.counters.borrow().iter(), json))?;
         json.key("connections")?;
-        json.object(|json| connections(board, json))?;
+        json.object(|json| connections(table, json))?;
         json.key("places")?;
         json.object(|json| places(board, json))?;
         json.key("log")?;
@@ -157,33 +158,29 @@ fn counters(counters: impl Iterator<Item = Counter> + Clone, json: &mut Json<'_>
     Ok(())
 }
 
-fn connections(board: &Board, json: &mut Json<'_>) -> fmt::Result {
-    let table = board.connections.borrow();
-    if !table.is_used() {
-        return Ok(());
-    }
+fn connections(table: &Table<'_>, json: &mut Json<'_>) -> fmt::Result {
     json.entry("total", table.total())?;
     json.key("rows")?;
     json.array(|json| {
         table.rows().try_for_each(|row| {
             json.object(|json| {
-                let mut address = |name, address: SocketAddr| {
+                let mut text = |name, text: &dyn fmt::Display| {
                     json.key(name)?;
-                    json.text(address)
+                    json.text(text)
                 };
-                address("local", row.local)?;
-                address("remote", row.remote)?;
-                json.key("state")?;
-                json.text(row.state)?;
-                json.entry("bytes_rx", row.bytes_rx)?;
-                json.entry("bytes_tx", row.bytes_tx)?;
-                json.key("round_trip")?;
-                match row.round_trip {
+                text("local", &row.local)?;
+                text("remote", &row.remote)?;
+                text("state", &row.state)?;
+                json.entry("received", row.received)?;
+                json.entry("sent", row.sent)?;
+                json.key("rtt")?;
+                match row.rtt {
                     Some(time) => json.number(micros(time))?,
                     None => json.null()?,
                 }
-                json.entry("window", row.window)?;
-                json.entry("retransmissions", row.retransmissions)
+                json.entry("window", row.window.into())?;
+                json.entry("congestion_window", row.congestion_window.into())?;
+                json.entry("retransmitted", row.retransmitted)
             })
         })
     })

@@ -2,13 +2,10 @@
 
 use core::{fmt, mem};
 
-use layer::{Connection, Counter, Instant, Layer, Rx, Setup};
+use layer::{Counter, Instant, Layer, Rx, Setup};
 use rt_regions::{Exhausted, Region};
 
 use crate::{Board, board::PERIOD};
-
-/// Shows each connection of a tower to a visitor, as [`layer::Connections::connections`] does.
-pub type ShowConnections<L> = fn(&L, &mut dyn FnMut(&Connection));
 
 /// A layer at the top of a tower, which passes everything through. With a [`Board`], it writes down once a second what the
 /// regions hold, and when the page is asked for, the counters of the tower. Without one, it does nothing: so a program
@@ -16,7 +13,6 @@ pub type ShowConnections<L> = fn(&L, &mut dyn FnMut(&Connection));
 pub struct Watch<L> {
     below: L,
     board: Option<&'static Board>,
-    connections: Option<ShowConnections<L>>,
     /// When the next sample is due.
     next: Instant,
     /// How many items came since the last one.
@@ -32,21 +28,7 @@ impl<L: Layer> Watch<L> {
         if let Some(board) = board {
             board.make_room(&below)?;
         }
-        Ok(Self { below, board, connections: None, next: Instant::ZERO, items: 0 })
-    }
-
-    /// Shows connections too: those that `connections` visits, for example [`Connections::connections`] of a layer that is
-    /// the top of the tower. Of more than 100, the page shows those that have moved the most bytes.
-    ///
-    /// [`Connections::connections`]: layer::Connections::connections
-    ///
-    /// # Errors
-    /// [`Exhausted`].
-    pub fn with_connections(self, connections: ShowConnections<L>) -> Result<Self, Exhausted> {
-        if let Some(board) = self.board {
-            board.make_room_for_connections()?;
-        }
-        Ok(Self { connections: Some(connections), ..self })
+        Ok(Self { below, board, next: Instant::ZERO, items: 0 })
     }
 
     /// The tower.
@@ -69,7 +51,7 @@ impl<L: Layer> Watch<L> {
             self.next = if next > now { next } else { now + PERIOD };
         }
         if board.is_wanted() {
-            board.look(now, &self.below, self.connections);
+            board.look(now, &self.below);
         }
     }
 }
@@ -113,6 +95,10 @@ impl<L: Layer> Layer for Watch<L> {
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
         self.below.counters(visit);
+    }
+
+    fn list(&self, line: &mut dyn FnMut(fmt::Arguments<'_>)) {
+        self.below.list(line);
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) {

@@ -7,6 +7,8 @@ use network::{Delivery, Packet, Protocol};
 use page::{Board, Watch};
 use rt::insight::{Insight, LogLine, Place, Sampling, Times};
 use rt_regions::Region;
+use tasks::Tasks;
+use tcp::{Connections, Tcp};
 use testkit::{FakeNetwork, program_memory};
 
 /// A platform that knows next to nothing.
@@ -36,9 +38,15 @@ impl Insight for Nothing {
     }
 }
 
+/// Those of a program that has none.
+fn connections(memory: &'static Region<'static>) -> &'static Connections {
+    let tasks = Tasks::new(memory).unwrap();
+    Tcp::new(FakeNetwork::default(), 7, tasks).unwrap().connections()
+}
+
 fn board(memory: &'static Region<'static>) -> &'static Board {
     let insight = Box::leak(Box::new(Nothing(Times::starting_at(Instant::ZERO))));
-    Board::new("watched", insight, memory).unwrap()
+    Board::new("watched", insight, connections(memory), memory).unwrap()
 }
 
 /// How many samples were taken.
@@ -146,6 +154,7 @@ fn packet() -> Delivery<'static> {
         tos: 0,
         broadcast: false,
         verify_checksum: false,
+        segment_size: None,
         header: &[],
         payload: b"payload",
     })))
@@ -176,10 +185,15 @@ fn who_may_see_the_page_is_our_network_and_those_that_are_named() {
 #[test]
 fn memory_that_is_too_small_is_an_error_and_the_cap_is_kept() {
     let insight = || Box::leak(Box::new(Nothing(Times::starting_at(Instant::ZERO))));
-    assert!(Board::new("watched", insight(), program_memory(8)).is_err());
+    let small = program_memory(64);
+    let of_small = connections(small);
+    while small.pool().unwrap().free_pages() > 9 {
+        small.alloc([0_u8; 4096]).unwrap();
+    }
+    assert!(Board::new("watched", insight(), of_small, small).is_err());
     let memory = program_memory(256);
-    let watch = Watch::new(FakeNetwork::default(), Board::new("watched", insight(), memory).ok());
-    watch.unwrap().with_connections(|_, _| ()).unwrap();
+    let board = Board::new("watched", insight(), connections(memory), memory).unwrap();
+    Watch::new(FakeNetwork::default(), Some(board)).unwrap();
     let page = memory.pool().unwrap().labels().find(|label| label.name() == "page").unwrap();
     assert!((8..=32).contains(&page.pages()), "{page}");
 }

@@ -8,15 +8,15 @@ const growth = (now, then) => now >= then ? (now - then) * 1e6 / (state.now - be
 const rate = (layer, name) => growth(state.counters[layer][name], before?.counters[layer]?.[name]);
 
 function tiles() {
-  const each = get => history.map(get), {pool, connections, regions} = state;
-  alive.push(connections.total ?? sum(regions.map(r => r.live)));
+  const each = get => history.map(get), {pool, connections} = state;
+  alive.push(connections.total);
   sync($('tiles'), [
     ['handled', count, '/s', each(h => h[1] * 1e6 / seconds(h))],
     ['busy', percent, '', each(h => (h[2] + h[3]) / seconds(h))],
     ['memory of ' + size(pool.pages), size, '', [...each(h => sum(h.slice(7))), pool.pages - pool.free]],
     ['received', bytes, '/s', each(h => h[5] * 1e6 / seconds(h))],
     ['sent', bytes, '/s', each(h => h[6] * 1e6 / seconds(h))],
-    [connections.rows ? 'connections' : 'open regions', count, '', alive],
+    ['connections', count, '', alive],
   ], '<div class="tile"><small></small><b><span></span><i></i></b><svg viewBox="0 0 300 40" preserveAspectRatio="none">', (_, [title, text, unit, values], name, number, svg) => {
     const [big, ...rest] = text(values.at(-1) ?? 0).split(' ');
     put(name, title);
@@ -130,15 +130,13 @@ function log() {
 
 function connections() {
   const {total, rows} = state.connections;
-  $('tcp').hidden = !rows;
-  if (!rows) return;
   for (const r of rows) r.key = r.remote + ' ' + r.local;
-  const then = Object.fromEntries(before?.connections.rows?.map(r => [r.key, r]) ?? []);
+  const then = Object.fromEntries(before?.connections.rows.map(r => [r.key, r]) ?? []);
+  const flow = way => r => growth(r[way], then[r.key]?.[way]);
   table($('connections'), [
-    ['remote', r => r.remote], ['local', r => r.local],
-    ['out/s', r => growth(r.bytes_tx, then[r.key]?.bytes_tx), bytes], ['in/s', r => growth(r.bytes_rx, then[r.key]?.bytes_rx), bytes],
-    ['sent', r => r.bytes_tx, bytes], ['received', r => r.bytes_rx, bytes], ['state', r => r.state],
-    ['round trip', r => r.round_trip ?? -1, v => v < 0 ? '–' : span(v)], ['window', r => r.window, bytes], ['sent again', r => r.retransmissions, whole],
+    ['remote', r => r.remote], ['local', r => r.local], ['out/s', flow('sent'), bytes], ['in/s', flow('received'), bytes],
+    ['sent', r => r.sent, bytes], ['received', r => r.received, bytes], ['sent again', r => r.retransmitted, bytes],
+    ['round trip', r => r.rtt ?? -1, v => v < 0 ? '–' : span(v)], ['window', r => r.window, bytes], ['cwnd', r => r.congestion_window, bytes], ['state', r => r.state],
   ], rows);
   put($('many'), whole(total) + (total > rows.length ? `, the ${rows.length} with the most bytes are shown` : ''));
 }

@@ -8,21 +8,19 @@ mod process;
 mod serve;
 mod services;
 
-use std::{
-    cell::{Cell, RefCell},
-    time::Duration,
-};
+use std::{cell::Cell, time::Duration};
 
 use arp::Arp;
 use ethernet::Ethernet;
 use icmp::Icmp;
 use ipv4::Ipv4;
-use layer::{Cidr, Connection, Instant, Layer as _, Setup};
+use layer::{Cidr, Instant, Layer as _, Setup};
 use netif::MacAddr;
 use page::{Board, Watch};
 use rt::insight::Activity;
 use rt_regions::{Pool, Region};
 use tasks::Tasks;
+use tcp::{Connections, Tcp};
 use testkit::{Clock, End, Host, Random, program_memory};
 use udp::{Failure, Sockets, Udp};
 
@@ -34,14 +32,11 @@ const TURN: Duration = Duration::from_millis(50);
 const SERVICE: [u8; 4] = [10, 0, 0, 2];
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
 
-/// A tower for services.
-pub(crate) type Stack =
-    Udp<'static, Icmp<Ipv4<'static, Arp<'static, Ethernet<Counted>>>>, &'static Sockets>;
+/// What is below the transports.
+type Below = Icmp<Ipv4<'static, Arp<'static, Ethernet<Counted>>>>;
 
-thread_local! {
-    /// The connections that the page shows, as long as the tower has none.
-    pub(crate) static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
-}
+/// A tower for services.
+pub(crate) type Stack = Udp<'static, Tcp<Below>, &'static Sockets>;
 
 /// The program, and its client.
 pub(crate) struct Mock {
@@ -51,6 +46,8 @@ pub(crate) struct Mock {
     pub(crate) process: &'static Process,
     client: Host<'static, Stack>,
     tasks: &'static Tasks,
+    of_client: &'static Tasks,
+    connections: &'static Connections,
     random: Random,
 }
 
@@ -62,35 +59,52 @@ pub(crate) struct Answer {
 }
 
 impl Mock {
-    /// A program that has just started, with so many connections.
+    /// A program that has just started, with a client that opens so many connections.
     pub(crate) fn new(connections: usize) -> Self {
+        Self::make(connections, "10.0.0.2/24")
+    }
+
+    /// A program whose page is for the hosts of this network.
+    pub(crate) fn with_own_network(network: &str) -> Self {
+        Self::make(0, network)
+    }
+
+    fn make(connections: usize, network: &str) -> Self {
         let clock = Clock::starting_at(Instant::from_millis(5_000));
         let (one, other) = End::pair(MacAddr([2, 0, 0, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 1]));
         let process = Process::start(clock.now());
         let (memory, mut tower, tasks) = tower(one, SERVICE);
         let pool = memory.pool().expect("it has one");
-        services::bind(&mut tower, memory);
-        let board = Board::new("mock", process, memory).expect("there is memory");
+        let of_service = tower.network().connections();
+        let board = Board::new("mock", process, of_service, memory).expect("there is memory");
+        services::bind(&mut tower, memory, board);
         let mut watch = Watch::new(tower, Some(board)).expect("there is memory");
-        let mut random = Random::new(7);
-        if connections > 0 {
-            let all = services::connections(connections, &mut random);
-            CONNECTIONS.set(all);
-            watch = watch.with_connections(visit_connections).expect("there is memory");
-        }
         let mut setup = Setup::default();
         setup.page_port = Some(9090);
-        setup.page_from.add(Cidr::new(SERVICE.into(), 24).expect("24 is at most 32"));
+        setup.page_from.add(network.parse().expect("it is a network"));
         watch.configure(&mut setup);
         assert_eq!(setup.page_port, None, "the layer has taken the port");
         let service = Host::new(watch, clock.clone(), pool).with_tasks(tasks);
         let (memory, mut tower, of_client) = self::tower(other, CLIENT);
         tower.bind(4000, |_, _| Err(Failure::Silent)).expect("the port is free");
+        let of_tower = tower.network().connections();
+        services::connect(of_client, of_tower, connections);
         let client = Host::new(tower, clock, memory.pool().expect("it has one"));
         let client = client.with_tasks(of_client);
         process
-            .say(service.now(), "serving page 9090 udp 8080 8081 8082 at 10.0.0.2/24 on a cable");
-        Self { service, board, pool, process, client, tasks, random }
+            .say(service.now(), "serving page 9090 udp 8080 8081 8082 tcp 80 9090 at 10.0.0.2/24");
+        let random = Random::new(7);
+        Self {
+            service,
+            board,
+            pool,
+            process,
+            client,
+            tasks,
+            of_client,
+            connections: of_tower,
+            random,
+        }
     }
 
     /// Lets `time` pass, in which the client asks and the services answer.
@@ -113,21 +127,19 @@ impl Mock {
         let tasks = tower + Duration::from_micros(60 * asked.tasks);
         self.process.times.begin(Activity::Tasks, tower);
         self.process.times.begin(Activity::Idle, tasks);
-        self.client.turn();
-        CONNECTIONS.with_borrow_mut(|all| services::move_bytes(all, &mut self.random));
+        // Until neither has anything to say.
+        while self.client.turn() | self.service.turn() {}
         if self.random.once_in(76) {
             self.process.say(now, services::line(&mut self.random));
         }
         self.service.clock().advance(TURN);
     }
 
-    /// The answer to a request, made in a task of the program as a service makes it.
+    /// The answer to a request, made in a task of the program.
     pub(crate) fn answer(&mut self, method: &str, target: &str, host: Option<&str>) -> Answer {
-        let [method, target]: [&'static str; 2] =
-            [method, target].map(|text| &*text.to_owned().leak());
-        let host: Option<&'static str> = host.map(|host| &*host.to_owned().leak());
+        let [method, target] = [method, target].map(leaked);
+        let (host, board) = (host.map(leaked), self.board);
         let answer: &'static Cell<Option<Answer>> = Box::leak(Box::default());
-        let board = self.board;
         let service = async move |region: &Region<'static>| {
             board.refresh().await;
             let response = board.answer(page::Request { method, target, host }, region)?;
@@ -142,6 +154,38 @@ impl Mock {
         self.service.turn();
         answer.take().expect("it was made in a turn")
     }
+
+    /// What the client receives at a port of TCP after it has sent `request`, until the end of the connection.
+    pub(crate) fn exchange(&mut self, port: u16, request: &str) -> String {
+        let (request, connections) = (leaked(request), self.connections);
+        let answer: &'static Cell<Option<Vec<u8>>> = Box::leak(Box::default());
+        let ask = async move |_: &Region<'static>| {
+            let stream = connections.connect((SERVICE, port).into()).await?;
+            stream.send(request.as_bytes()).await?;
+            let mut all = Vec::new();
+            loop {
+                let mut piece = [0; 1000];
+                match stream.read(&mut piece).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(length) => all.extend_from_slice(&piece[..length]),
+                }
+            }
+            answer.set(Some(all));
+            Ok(())
+        };
+        self.of_client.spawn("exchange", ask).expect("there is memory");
+        for _ in 0..1000 {
+            if let Some(answer) = answer.take() {
+                return String::from_utf8(answer).expect("it is text");
+            }
+            self.turn();
+        }
+        panic!("no end within {:?}", TURN * 1000);
+    }
+}
+
+fn leaked(text: &str) -> &'static str {
+    text.to_owned().leak()
 }
 
 /// The memory of a host, its tower and its tasks.
@@ -151,10 +195,7 @@ fn tower(end: End, address: [u8; 4]) -> (&'static Region<'static>, Stack, &'stat
     let cidr = Cidr::new(address.into(), 24).expect("24 is at most 32");
     let arp = Arp::new(Ethernet::new(Counted::new(end)), cidr, 7, memory).expect("there is memory");
     let icmp = Icmp::new(Ipv4::new(arp, 7, memory).expect("there is memory"), 7);
-    let udp = Udp::new(icmp, 7, memory).expect("there is memory");
+    let tcp = Tcp::new(icmp, 7, tasks).expect("there is memory");
+    let udp = Udp::new(tcp, 7, memory).expect("there is memory");
     (memory, udp.with_tasks(tasks).expect("there is memory"), tasks)
-}
-
-fn visit_connections(_: &Stack, visit: &mut dyn FnMut(&Connection)) {
-    CONNECTIONS.with_borrow(|all| all.iter().for_each(visit));
 }

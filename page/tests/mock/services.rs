@@ -2,8 +2,10 @@
 
 use std::{cell::RefCell, net::SocketAddr, time::Duration};
 
-use layer::Connection;
+use page::Board;
 use rt_regions::{Eviction, Exhausted, Region, RegionMap, Slabs};
+use tasks::{TaskError, Tasks};
+use tcp::{Connections, Stream};
 use testkit::{Host, Random};
 use udp::Failure;
 
@@ -17,8 +19,16 @@ pub(crate) struct Asked {
     pub(crate) tasks: u64,
 }
 
-/// Binds the services: one that sorts, one that remembers, and one that answers late.
-pub(crate) fn bind(tower: &mut Stack, memory: &'static Region<'static>) {
+/// Binds the services: one that sorts, one that remembers, one that answers late, one that sends files, and the page.
+pub(crate) fn bind(tower: &mut Stack, memory: &'static Region<'static>, board: &'static Board) {
+    for port in [80, 443] {
+        tower.network_mut().bind(port, upload).expect("the port is free");
+    }
+    let serve = async move |stream: &Stream, region: &Region<'static>| {
+        board.serve(stream, region).await;
+        Ok(())
+    };
+    tower.network_mut().bind(9090, serve).expect("the port is free");
     tower
         .bind(8080, |request, region| {
             // As a merge sort takes it: halves of halves.
@@ -91,34 +101,34 @@ pub(crate) fn ask(client: &mut Host<'static, Stack>, random: &mut Random) -> Ask
     asked
 }
 
-/// Connections, as long as there is no layer with some.
-pub(crate) fn connections(count: usize, random: &mut Random) -> Vec<Connection> {
-    const STATES: [&str; 4] = ["ESTABLISHED", "CLOSE-WAIT", "FIN-WAIT-2", "SYN-RECEIVED"];
-    let one = |number: usize| {
-        let state = if number % 5 == 4 { STATES[random.below(4)] } else { STATES[0] };
+/// Opens connections, which ask for some bytes from time to time, each of them for more or less.
+pub(crate) fn connect(tasks: &'static Tasks, connections: &'static Connections, count: usize) {
+    for number in 0..count as u64 {
         let port = if number.is_multiple_of(3) { 443 } else { 80 };
-        let remote = [[10, 0, 0, 1], [192, 0, 2, 77], [203, 0, 113, 5]][random.below(3)];
-        let time = Duration::from_micros(180 + random.below(90_000) as u64);
-        Connection {
-            local: (SERVICE, port).into(),
-            remote: (remote, 32_768 + random.below(28_000) as u16).into(),
-            state,
-            bytes_rx: random.below(90_000) as u64,
-            bytes_tx: random.below(9_000_000) as u64,
-            round_trip: (state != "SYN-RECEIVED").then_some(time),
-            window: 14_480 + random.below(200_000) as u64,
-            retransmissions: random.below(4) as u64 * random.below(2) as u64,
-        }
-    };
-    (0..count).map(one).collect()
+        let download = async move |_: &Region<'static>| {
+            let stream = connections.connect((SERVICE, port).into()).await?;
+            loop {
+                let length = (number * 37 % 23) * 700 + 1;
+                stream.send(&*format!("{length}\n").into_bytes()).await?;
+                let mut bytes = vec![0; length as usize];
+                stream.read_exact(&mut bytes).await?;
+                stream.sleep(Duration::from_millis(100 + number * 61 % 1_700)).await;
+            }
+        };
+        tasks.spawn("download", download).expect("there is memory");
+    }
 }
 
-/// Lets the connections move some bytes.
-pub(crate) fn move_bytes(all: &mut [Connection], random: &mut Random) {
-    for connection in all.iter_mut().filter(|connection| connection.state == "ESTABLISHED") {
-        connection.bytes_rx += random.below(90) as u64;
-        connection.bytes_tx += random.below(40_000) as u64;
+/// Answers each line, a number, with as many bytes.
+async fn upload(stream: &Stream, region: &Region<'static>) -> Result<(), TaskError> {
+    let mut room = region.child("upload");
+    while let Some(line) = stream.read_until(b'\n', &room).await? {
+        let length = layer::decimal(line.trim_ascii_end(), 1 << 20).unwrap_or(0);
+        let bytes = room.alloc_slice_with(length as usize, |at| at as u8)?;
+        stream.send(&*bytes).await?;
+        room.reset();
     }
+    Ok(())
 }
 
 /// A line of the log.

@@ -93,7 +93,7 @@ pub(crate) fn everything_is_shown() {
              === Object.keys(state.counters).join()",
             "document.querySelectorAll('#tower dl div').length \
              === Object.values(state.counters).reduce((n, layer) => n + Object.keys(layer).length, 0)",
-            "document.querySelectorAll('#connections tbody tr').length === 24",
+            "document.querySelectorAll("#connections tbody tr").length === 24",
             "document.querySelectorAll('#places li').length === state.places.rows.length",
             "document.querySelectorAll('#steps li').length === 4",
             "document.querySelectorAll('.tile').length === 6",

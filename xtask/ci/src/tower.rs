@@ -31,7 +31,7 @@ const TOWER: [(&str, &[&str]); 17] = [
     ("tcp", &["layer", "network", "rt-regions", "tasks"]),
     ("http", &["layer", "network", "rt-regions", "tasks", "tcp"]),
     ("rt", &["layer", "netif", "rt-regions", "tasks"]),
-    ("page", &["layer", "netif", "rt", "rt-regions", "tasks"]),
+    ("page", &["http", "layer", "netif", "network", "rt", "rt-regions", "tasks", "tcp"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-regions", "tasks"]),
     ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen", "tasks"]),
