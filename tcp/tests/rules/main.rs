@@ -1,6 +1,8 @@
 //! The rules of TCP, as scripts: segments come in, segments and what an application sees come out, at moments that the
 //! scripts choose. RFC 9293 unless a test names another one.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod host;
 mod script;
 mod states;
@@ -9,6 +11,7 @@ mod text;
 mod backlog;
 mod closing;
 mod connecting;
+mod elsewhere;
 mod failures;
 mod keepalive;
 mod listening;
