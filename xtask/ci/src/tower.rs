@@ -67,7 +67,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 24] = [
+const NOT_PUBLISHED: [&str; 25] = [
     "apps/echo",
     "apps/facfib",
     "apps/kv",
@@ -75,6 +75,7 @@ const NOT_PUBLISHED: [&str; 24] = [
     "apps/natural",
     "apps/request",
     "apps/sort",
+    "apps/web",
     "bench",
     "bench/tool",
     "cargo-letregion",

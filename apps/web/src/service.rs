@@ -1,0 +1,106 @@
+//! The service: which path is answered by what.
+
+use core::time::Duration;
+
+use http::{
+    Answer, ByteStream, Clock, Config, Counters, Failure, Limits, Request, Response, Route,
+};
+use layer::Instant;
+use rt_regions::{Exhausted, Region};
+use tasks::{TaskError, Tasks};
+
+use crate::{budget::Budget, fibonacci, measure, site::FILES, sort};
+
+/// The port of HTTP.
+pub(crate) const PORT: u16 = 8080;
+
+/// A path that is not a file.
+#[derive(Clone, Copy)]
+enum Path {
+    Hello,
+    Fibonacci,
+    Sort,
+    Bytes,
+    Sum,
+}
+
+const ROUTES: [Route<Path>; 5] = [
+    Route::get("/hello", Path::Hello),
+    Route::get("/fib/{n}", Path::Fibonacci),
+    Route::post("/sort", Path::Sort),
+    Route::get("/bytes/{count}", Path::Bytes),
+    Route::post("/sum", Path::Sum),
+];
+
+/// What all connections share. It lies in the program's memory.
+pub(crate) struct Service {
+    config: Config<'static>,
+    counters: &'static Counters,
+    /// What `/bytes` sends again and again.
+    block: &'static [u8],
+    /// What is left for requests that compute.
+    budget: Budget,
+}
+
+impl Service {
+    /// The service. `start` is the time now, by the clock of the program and by that of the day, if that is known.
+    pub(crate) fn new(
+        tasks: &'static Tasks,
+        start: (Instant, Option<Duration>),
+    ) -> Result<&'static Self, Exhausted> {
+        let memory = tasks.memory();
+        let counters = &*memory.alloc(Counters::default())?;
+        // The time of day as it was when the program started, and what has passed since.
+        let wall = memory.alloc(move || Some(start.1? + tasks.now().since(start.0)))?;
+        let clock = memory.alloc(Clock::new(wall))?;
+        let mut limits = Limits::new();
+        limits.body = measure::MOST;
+        let config = Config::new().with_limits(limits).with_clock(clock).with_counters(counters);
+        let block = memory.alloc_slice_with(measure::BLOCK, |at| at as u8)?;
+        let budget = Budget::of(tasks.pool());
+        Ok(memory.alloc(Self { config, counters, block, budget })?)
+    }
+
+    /// What is counted.
+    pub(crate) fn counters(&self) -> &Counters {
+        self.counters
+    }
+
+    /// Serves one connection.
+    pub(crate) async fn serve<S: ByteStream>(
+        &self,
+        stream: &S,
+        region: &Region<'_>,
+    ) -> Result<(), TaskError> {
+        http::serve(stream, region, &self.config, async |request, response| {
+            self.answer(request, response).await
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn answer<S: ByteStream>(
+        &self,
+        request: Request<'_, S>,
+        response: Response<'_, S>,
+    ) -> Answer {
+        let (path, [parameter, _]) = match request.route(&ROUTES) {
+            Ok(found) => found,
+            Err(Failure::Refused(404, _)) => return http::files(&FILES, request, response).await,
+            Err(failure) => return Err(failure),
+        };
+        match path {
+            Path::Hello => response.header("Content-Type", TEXT).send(b"hello, world\n").await,
+            Path::Fibonacci => fibonacci::answer(parameter, &self.budget, request, response).await,
+            Path::Sort => sort::answer(&self.budget, request, response).await,
+            Path::Bytes => measure::bytes(parameter, self.block, response).await,
+            Path::Sum => measure::sum(request, response).await,
+        }
+    }
+}
+
+/// The media type of text.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The media type of JSON.
+pub(crate) const JSON: &str = "application/json";
