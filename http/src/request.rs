@@ -115,6 +115,29 @@ impl<'r, S: ByteStream> Request<'r, S> {
         connection.read_into(buffer).await.map_err(|fault| connection.failure(fault))
     }
 
+    /// Waits for bytes of the body and shows them to `look` where they lie, without a copy. `look` says how many of them, from
+    /// the first on, it is done with; it is called again until that is one at least. Returns whether it was; false: the body
+    /// has ended.
+    ///
+    /// ```
+    /// # use http::{ByteStream, Failure, Request};
+    /// # async fn count<S: ByteStream>(request: Request<'_, S>) -> Result<u64, Failure> {
+    /// let mut lines = 0;
+    /// let mut look = |bytes: &[u8]| {
+    ///     lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    ///     bytes.len()
+    /// };
+    /// while request.receive(&mut look).await? {}
+    /// # Ok(lines)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub async fn receive(&self, look: &mut dyn FnMut(&[u8]) -> usize) -> Result<bool, Failure> {
+        self.exchange.connection.read_body(look).await
+    }
+
     /// Reads the rest of the body into the region of the request, if it has at most `most` bytes.
     ///
     /// # Errors
