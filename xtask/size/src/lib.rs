@@ -21,8 +21,21 @@ pub const PACKED_LIMIT: usize = 64 << 10;
 /// The service whose image must not grow: it is what every service has, and next to nothing else.
 pub const MEASURED: &str = "echo";
 
+/// Builds the image of one service, prints how large it is, stripped and [`packed`], and what takes the room in it.
+///
+/// # Errors
+/// There is no such service, or its image does not build or cannot be read.
+pub fn show(app: &str) -> Result<()> {
+    for (name, image) in cargo::build_xen(&[app], &[])? {
+        let stripped = stripped(&image)?;
+        println!("{name} {} bytes, {} packed", stripped.len(), packed(&stripped)?.len());
+        print!("{}", Shares::of(&image)?);
+    }
+    Ok(())
+}
+
 /// Builds the image of each service, prints how large it is, stripped and [`packed`], and what takes the room
-/// in it.
+/// in that of [`MEASURED`].
 ///
 /// # Errors
 /// An image does not build or cannot be read, or that of [`MEASURED`] has more than [`LIMIT`] bytes, or more than

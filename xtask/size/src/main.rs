@@ -16,13 +16,17 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Says how large the images for Xen are, and what takes the room; fails if they have grown too large
-    Size,
+    Size {
+        /// Only the image of this service, and what takes the room in it
+        app: Option<String>,
+    },
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Size => size::check(),
+            Self::Size { app: None } => size::check(),
+            Self::Size { app: Some(app) } => size::show(&app),
         }
     }
 }
