@@ -135,7 +135,8 @@ impl<'r, S: ByteStream> Request<'r, S> {
     /// # Errors
     /// Those of [`read`](Self::read).
     pub async fn receive(&self, look: &mut dyn FnMut(&[u8]) -> usize) -> Result<bool, Failure> {
-        self.exchange.connection.read_body(look).await
+        let connection = &self.exchange.connection;
+        connection.read_body(look).await.map_err(|fault| connection.failure(fault))
     }
 
     /// Reads the rest of the body into the region of the request, if it has at most `most` bytes.
