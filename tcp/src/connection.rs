@@ -162,6 +162,11 @@ impl<'p> Connection<'p> {
         }
     }
 
+    /// The longest segment that the path carries, in bytes without any options.
+    pub(crate) fn path_mss(&self) -> u16 {
+        self.path_mss
+    }
+
     /// The longest segment that we send, in bytes without any options.
     pub fn mss(&self) -> u16 {
         self.peer_mss.min(self.path_mss)

@@ -204,6 +204,11 @@ impl Table {
         &mut self.places[id.0 as usize].in_heap
     }
 
+    /// The places of all connections, the free ones included.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.places.len() as u32).map(Id)
+    }
+
     /// All connections.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.places.iter().filter_map(|place| place.entry.as_deref())

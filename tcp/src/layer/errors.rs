@@ -42,17 +42,28 @@ impl<I: Network> Tcp<I> {
         if let Problem::TooBig(mtu) = error.problem {
             self.network.packet_too_big(now, tuple.addresses[1], mtu);
         }
-        let mss = self.path_mss(now, &tuple);
         let mut inner = connections.inner.borrow_mut();
-        if let Some(entry) = inner.table.get(id) {
-            if let Problem::TooBig(_) = error.problem {
-                entry.connection.set_path_mss(mss);
-            } else {
-                let events = entry.connection.on_error(error.problem);
-                connections.wake(entry, events);
-            }
+        if let Problem::TooBig(_) = error.problem {
+            self.lower_path(now, &mut inner, &tuple);
+        } else if let Some(entry) = inner.table.get(id) {
+            let events = entry.connection.on_error(error.problem);
+            connections.wake(entry, events);
         }
         inner.table.queue(id);
+    }
+
+    /// Tells all connections to a host that the path to it takes less than before (RFC 1191 6.5).
+    fn lower_path(&self, now: Instant, inner: &mut Inner, tuple: &Tuple) {
+        let mss = self.path_mss(now, tuple);
+        for id in inner.table.ids() {
+            if let Some(entry) = inner.table.get(id)
+                && entry.tuple.addresses[1] == tuple.addresses[1]
+                && entry.connection.path_mss() > mss
+            {
+                entry.connection.set_path_mss(mss);
+                inner.table.queue(id);
+            }
+        }
     }
 }
 

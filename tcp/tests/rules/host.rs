@@ -41,6 +41,11 @@ impl Peer {
         Self { address, host: OURS, ports: [80, port], peer, ours: None, window: 10_000 }
     }
 
+    /// Bytes of ours from this number on.
+    pub(crate) fn our_bytes(&self, start: u32, length: usize) -> Vec<u8> {
+        Origin::default().bytes(start, length)
+    }
+
     fn ours(&self) -> Origin {
         self.ours.unwrap_or_default()
     }
@@ -232,6 +237,12 @@ impl Net {
             }
         }
         sent
+    }
+
+    /// How many bytes of data each segment has that was sent to this peer.
+    pub(crate) fn take_raw(&mut self, peer: &Peer) -> Vec<usize> {
+        let is_to = |sent: &mut Sent| sent.segment.ports == peer.ports;
+        self.sent.extract_if(.., is_to).map(|sent| sent.segment.data.len()).collect()
     }
 
     /// The peer opens a connection, with an MSS of 1,000 bytes and without other options.

@@ -17,6 +17,7 @@ mod keepalive;
 mod listening;
 mod opening;
 mod orphans;
+mod paths;
 mod resets;
 mod scale;
 mod sequence;
