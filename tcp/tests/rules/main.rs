@@ -18,6 +18,7 @@ mod listening;
 mod opening;
 mod orphans;
 mod paths;
+mod random;
 mod resets;
 mod scale;
 mod sequence;
