@@ -79,7 +79,10 @@ pub(crate) fn everything_is_shown() {
             ("name", "mock"),
             ("platform", "test in memory"),
             ("live", "live"),
-            ("serving", "udp 8080 8081 8082 at 10.0.0.2/24 on a cable 02:00:00:00:00:02"),
+            (
+                "serving",
+                "udp 8080 8081 8082 tcp 80 443 9090 at 10.0.0.2/24 on a cable 02:00:00:00:00:02",
+            ),
             ("boot", "serving after 1.16 ms"),
             ("how", "1\u{2009}000 samples, one for 10.0 ms of computing"),
         ] {
@@ -93,7 +96,7 @@ pub(crate) fn everything_is_shown() {
              === Object.keys(state.counters).join()",
             "document.querySelectorAll('#tower dl div').length \
              === Object.values(state.counters).reduce((n, layer) => n + Object.keys(layer).length, 0)",
-            "document.querySelectorAll("#connections tbody tr").length === 24",
+            "document.querySelectorAll('#connections tbody tr').length === 24",
             "document.querySelectorAll('#places li').length === state.places.rows.length",
             "document.querySelectorAll('#steps li').length === 4",
             "document.querySelectorAll('.tile').length === 6",
@@ -199,19 +202,25 @@ pub(crate) fn tables_are_sorted() {
         let click = |at: usize| {
             format!("document.querySelectorAll('#connections thead button')[{at}].click()")
         };
-        let sorted = "Number(state.connections.rows.every((r, i, all) => !i || all[i - 1].window >= r.window))";
-        browser.evaluate(&click(8))?;
+        let sorted =
+            "Number(state.connections.rows.every((r, i, all) => !i || all[i - 1].sent >= r.sent))";
+        browser.evaluate(&click(4))?;
         ensure!(browser.evaluate(sorted)? == 1);
         let aria = "[...document.querySelectorAll('#connections th')].map(th => th.getAttribute('aria-sort')).join()";
-        ensure!(browser.evaluate(aria)? == ",,,,,,,,descending,");
-        browser.evaluate(&click(8))?;
-        ensure!(browser.evaluate(aria)? == ",,,,,,,,ascending,");
+        ensure!(browser.evaluate(aria)? == ",,,,descending,,,,,,");
+        browser.evaluate(&click(4))?;
+        ensure!(browser.evaluate(aria)? == ",,,,ascending,,,,,,");
         ensure!(browser.evaluate(sorted)? == 0);
         browser.evaluate(&click(0))?;
         let remotes = browser.evaluate(&column(0))?;
-        // Names by letters and numbers by size: 10.0.0.1 before 192.0.2.77 before 203.0.113.5.
-        let first = |at: usize| remotes[at].as_str().unwrap_or_default().to_owned();
-        ensure!(first(0).starts_with("10.") && first(CONNECTIONS - 1).starts_with("203."));
+        // Numbers by their size: port 9999 before port 10000.
+        let ports: Vec<u16> = remotes
+            .as_array()
+            .context("a list")?
+            .iter()
+            .filter_map(|remote| remote.as_str()?.rsplit_once(':')?.1.parse().ok())
+            .collect();
+        ensure!(ports.len() == CONNECTIONS && ports.is_sorted(), "{ports:?}");
         // The order stays with the next numbers, and the rows of a connection are not made anew.
         browser.evaluate("document.querySelector('#connections tbody tr').id = 'kept', polls")?;
         let polls = browser.evaluate("polls")?;
