@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod apt;
 #[cfg(feature = "bad-network")]
 pub mod bad_network;
 pub mod cargo;
+pub mod debian;
 pub mod filter;
+mod folder;
 mod grouped;
 pub mod image;
 pub mod interrupt;

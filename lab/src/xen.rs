@@ -14,7 +14,6 @@ mod archive;
 mod bridge;
 mod console;
 mod domain;
-mod folder;
 mod initramfs;
 mod leftovers;
 mod linux;

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: echo beside its peers, and beside what the device allows.
 
-mod machine;
+pub(crate) mod machine;
 mod peers;
 mod picture;
 mod record;
@@ -13,6 +13,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context, Result, ensure};
 use lab::{Lab, Network, cargo, tools};
 
+pub(crate) use self::table::Spread;
 use self::{
     peers::{PEERS, Peer, REFLECTOR},
     sample::Sample,
@@ -184,7 +185,7 @@ fn measure(
 }
 
 /// What `take` gives in one of [`ATTEMPTS`] attempts; each that fails is told, with `what` it was to measure.
-fn repeated<T>(what: &str, mut take: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn repeated<T>(what: &str, mut take: impl FnMut() -> Result<T>) -> Result<T> {
     let mut attempt = 1;
     loop {
         match take() {

@@ -5,7 +5,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::ensure;
-use bench_tool::{bench, cost};
+use bench_tool::{bench, cost, http};
 use clap::{Parser, Subcommand, ValueEnum};
 
 #[derive(Parser)]
@@ -62,6 +62,9 @@ struct Bench {
     /// On Xen: do not try with how little memory the guests serve, which takes most of the time
     #[arg(long)]
     skip_memory: bool,
+    /// HTTP over TCP, beside the kernel's own, nginx and smoltcp
+    #[arg(long, conflicts_with_all = ["on", "size", "window", "skip_memory"])]
+    http: bool,
     /// One round of a few settings, so short that only the replies are checked
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
     quick: bool,
@@ -83,6 +86,13 @@ impl Bench {
         let Self { on, seconds, rounds, quick, skip_memory, .. } = self;
         let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);
+        if self.http {
+            lab::prepare()?;
+            return http::run(&match quick {
+                true => http::HttpPlan::quick(),
+                false => http::HttpPlan { time, rounds, peers, quick },
+            });
+        }
         match on {
             Platform::Unix => {
                 ensure!(!skip_memory, "--skip-memory is for --on xen");

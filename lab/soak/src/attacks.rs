@@ -5,6 +5,7 @@ mod arp;
 mod fragments;
 mod headers;
 mod messages;
+pub mod tcp;
 
 use std::net::Ipv4Addr;
 

@@ -5,10 +5,12 @@ pub mod attacks;
 mod clients;
 pub mod frames;
 pub mod listing;
+pub mod puppet;
 mod requests;
 mod rounds;
 pub mod site;
 mod tally;
+pub mod tcp;
 pub mod wire;
 
 pub use self::{

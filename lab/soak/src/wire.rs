@@ -32,11 +32,7 @@ impl Wire {
     /// # Errors
     /// There is no such interface, or no right to send frames.
     pub fn open(interface: &str) -> Result<Self> {
-        let addresses = getifaddrs().context("cannot list the interfaces")?;
-        let address = addresses
-            .filter(|one| one.interface_name == interface)
-            .find_map(|one| one.address?.as_link_addr().copied())
-            .with_context(|| format!("there is no interface {interface}"))?;
+        let address = link(interface)?;
         let mac = address.addr().context("the interface has no hardware address")?;
         // Without a protocol it is given no frame.
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
@@ -77,4 +73,14 @@ impl Wire {
         }
         Ok(())
     }
+}
+
+/// The address of an interface of this thread's network namespace, for packet sockets.
+pub(crate) fn link(interface: &str) -> Result<LinkAddr> {
+    let mut addresses = getifaddrs()
+        .context("cannot list the interfaces")?
+        .filter(|one| one.interface_name == interface);
+    addresses
+        .find_map(|one| one.address?.as_link_addr().copied())
+        .with_context(|| format!("there is no interface {interface}"))
 }

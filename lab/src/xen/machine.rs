@@ -14,13 +14,12 @@ use dom0::protocol::{Answer, Ask, Asked, Command, End, Load, Loaded};
 
 use super::{
     agent::{self, Agent, Answered},
-    folder::Folder,
     initramfs,
     log::Log,
     packages::Packages,
     qemu::{self, Qemu},
 };
-use crate::{cargo, interrupt, tools};
+use crate::{cargo, folder::Folder, interrupt, tools};
 
 /// How long dom0 may take to be ready: some 10 seconds on a machine that has nothing else to do.
 const READY_WITHIN: Duration = Duration::from_secs(180);

@@ -7,14 +7,15 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 
-use super::folder::Folder;
-use crate::{interrupt, tools};
+use crate::{
+    apt::{Apt, output},
+    folder::Folder,
+};
 
 /// The package that depends on the current kernel, whose name has a number in it.
 const KERNEL: &str = "linux-image-amd64";
@@ -120,25 +121,9 @@ impl Packages {
 }
 
 fn fetch(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<()> {
-    let (packages, root) = (folder.join("deb"), folder.join("root"));
-    fs::create_dir(&packages)?;
-    let mut apt = Apt::default();
     progress("downloading Xen and Linux as Debian packages, 80 MB, this once");
-    if let Err(error) = apt.download(&packages) {
-        ensure!(!interrupt::pressed(), "interrupted");
-        // Lists that are old name packages that are gone; a fresh container has none.
-        progress("downloading the current lists of packages first");
-        apt.update(folder).with_context(|| format!("{error:#}; then"))?;
-        apt.download(&packages)?;
-    }
-    progress("unpacking them");
-    let mut names = BTreeSet::new();
-    for entry in fs::read_dir(&packages)? {
-        let package = entry?.path();
-        names.extend(package.file_name().map(|name| name.to_string_lossy().into_owned()));
-        let mut dpkg = tools::command("dpkg");
-        succeed(dpkg.arg("-x").arg(&package).arg(&root))?;
-    }
+    let names = Apt::default().unpack(folder, wanted, progress)?;
+    let root = folder.join("root");
     keep_what_is_needed(&root)?;
     let names: String = names.iter().map(|name| format!("{name}\n")).collect();
     fs::write(root.join(LIST), names)?;
@@ -186,89 +171,19 @@ fn only(folder: &Path, prefix: &str) -> Result<PathBuf> {
     bail!("there is no {prefix}… in {}", folder.display())
 }
 
-/// apt, called in a way that needs no right and changes nothing.
-#[derive(Default)]
-struct Apt {
-    options: Vec<String>,
-}
-
-impl Apt {
-    fn command(&self, program: &str) -> Command {
-        let mut command = tools::command(program);
-        // Root's downloads would go to the user _apt, who may not write where we want them.
-        command.args(["-q", "-o", "APT::Sandbox::User=root"]).args(&self.options);
-        // What it says is read below.
-        command.env("LC_ALL", "C");
-        command
-    }
-
-    /// Fetches the current lists into a folder of our own.
-    fn update(&mut self, folder: &Path) -> Result<()> {
-        let (state, cache) = (folder.join("apt/state"), folder.join("apt/cache"));
-        fs::create_dir_all(state.join("lists/partial"))?;
-        fs::create_dir_all(cache.join("archives/partial"))?;
-        let places = [
-            ("Dir::State", state.as_path()),
-            ("Dir::State::Lists", &state.join("lists")),
-            // What is installed does not matter.
-            ("Dir::State::Status", Path::new("/dev/null")),
-            ("Dir::Cache", &cache),
-        ]
-        .map(|(option, path)| format!("{option}={}", path.display()));
-        // A list that cannot be fetched is an error, and not a warning.
-        let options = places.into_iter().chain(["APT::Update::Error-Mode=any".into()]);
-        self.options = options.flat_map(|option| ["-o".into(), option]).collect();
-        succeed(self.command("apt-get").arg("update"))
-    }
-
-    fn download(&self, into: &Path) -> Result<()> {
-        let kernel = self.kernel()?;
-        let packages = PACKAGES.map(|name| if name == KERNEL { kernel.as_str() } else { name });
-        succeed(self.command("apt-get").arg("download").args(packages).current_dir(into))
-    }
-
-    /// The package of the current kernel.
-    fn kernel(&self) -> Result<String> {
-        let output = output(self.command("apt-cache").args(["show", "--no-all-versions", KERNEL]))?;
-        kernel_of(&output).map(Into::into).with_context(|| {
-            format!("apt does not say which kernel {KERNEL} depends on; it said: {output:?}")
-        })
-    }
+/// The packages by name.
+fn wanted(apt: &Apt) -> Result<Vec<String>> {
+    let output = output(apt.command("apt-cache").args(["show", "--no-all-versions", KERNEL]))?;
+    let kernel = kernel_of(&output).with_context(|| {
+        format!("apt does not say which kernel {KERNEL} depends on; it said: {output:?}")
+    })?;
+    Ok(PACKAGES.map(|name| if name == KERNEL { kernel } else { name }.to_owned()).into())
 }
 
 /// The package of the kernel among those that a package depends on, as `apt-cache show` says it.
 fn kernel_of(shown: &str) -> Option<&str> {
     let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: "))?;
     depends.split([',', ' ']).find(|name| name.starts_with("linux-image-"))
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    output(command).map(drop)
-}
-
-/// What the command writes to standard output.
-fn output(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start {name}; it takes a Debian 12"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    bail!("{name} failed ({}): {}", output.status, abbreviated(&said));
-}
-
-/// What apt complains about: it has an error for each package, and they are all alike. Of another
-/// program, all that it says.
-fn abbreviated(said: &str) -> String {
-    let mut errors = said.lines().filter_map(|line| line.strip_prefix("E: "));
-    match (errors.next(), errors.count()) {
-        (None, _) => said.trim().to_owned(),
-        (Some(error), 0) => error.trim().to_owned(),
-        (Some(error), more) => format!("{} (and {more} more)", error.trim()),
-    }
 }
 
 #[cfg(test)]
@@ -282,13 +197,5 @@ mod tests {
         assert_eq!(kernel_of(shown), Some("linux-image-6.1.0-56-amd64"));
         assert_eq!(kernel_of("Depends: other\n"), None);
         assert_eq!(kernel_of(""), None);
-    }
-
-    #[test]
-    fn one_error_of_apt_stands_for_all() {
-        let said = "W: careful\nE: Failed to fetch one  Timeout\nE: Failed to fetch two  Timeout\n";
-        assert_eq!(abbreviated(said), "Failed to fetch one  Timeout (and 1 more)");
-        assert_eq!(abbreviated("E: one\n"), "one");
-        assert_eq!(abbreviated("dpkg-deb: error: no archive\n"), "dpkg-deb: error: no archive");
     }
 }

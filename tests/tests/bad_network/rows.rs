@@ -64,8 +64,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "whole frames, nothing in the way",
         link: Link::Whole,
-        megabytes: 1000,
-        quick: Some(100),
+        megabytes: 200,
+        quick: Some(50),
     },
     Row::new("frames of the MTU, nothing in the way", Conditions::PERFECT).quick(8),
     Row::new("0.1 ms", Conditions { delay: Duration::from_micros(100), ..line(0) }),

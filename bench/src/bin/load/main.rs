@@ -4,7 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-mod usage;
 mod window;
 
 use std::{
@@ -13,10 +12,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use bench::{Content, Cores};
+use bench::{Content, Cores, usage, usage::Usage};
 use clap::Parser;
 use serde_json::json;
-use usage::Usage;
 use window::Window;
 
 /// The most that a UDP datagram carries over IPv4, in bytes.

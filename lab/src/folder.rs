@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 /// A folder of this process, which is removed when it is dropped, or, if the process was killed, by the
 /// next one that makes one of the same kind.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
     /// A new folder `KIND-PROCESS-NUMBER` in `parent`, which is made if there is none.
-    pub(super) fn new(parent: &Path, kind: &str) -> Result<Self> {
+    pub(crate) fn new(parent: &Path, kind: &str) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("{kind}-{}-{number}", process::id()));
@@ -31,12 +31,12 @@ impl Folder {
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What sets this folder apart from others of its kind.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }

@@ -6,19 +6,23 @@ use anyhow::{Context, Result};
 
 /// The use of a process until now, all its threads together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// The time that it ran, in nanoseconds: exact.
-    pub(crate) run: u64,
+    pub run: u64,
     /// The time that it could have run and something else did, in nanoseconds.
-    pub(crate) waited: u64,
+    pub waited: u64,
     /// How many ticks of the clock found it running its own code.
-    pub(crate) user_ticks: u64,
+    pub user_ticks: u64,
     /// How many found it running the kernel's code.
-    pub(crate) kernel_ticks: u64,
+    pub kernel_ticks: u64,
 }
 
 impl Usage {
-    pub(crate) fn of(process: u32) -> Result<Self> {
+    /// What this process has used until now.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub fn of(process: u32) -> Result<Self> {
         let mut usage = Self::default();
         for thread in threads(process)? {
             let file = format!("/proc/{process}/task/{thread}/schedstat");
@@ -38,7 +42,8 @@ impl Usage {
     }
 
     /// What came after `before`.
-    pub(crate) fn since(&self, before: &Self) -> Self {
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
         Self {
             run: self.run.saturating_sub(before.run),
             waited: self.waited.saturating_sub(before.waited),
@@ -72,14 +77,30 @@ fn threads(process: u32) -> Result<Vec<i32>> {
     Ok(threads)
 }
 
+/// The memory of a process that is in use (`VmRSS`), in bytes.
+///
+/// # Errors
+/// There is no such process.
+pub fn resident(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))
+        .with_context(|| format!("process {process} is gone"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = kilobytes.context("it has no memory")?.trim().parse()?;
+    Ok(kilobytes << 10)
+}
+
 /// Keeps all the threads of a process on one core.
-pub(crate) fn pin_all(process: u32, core: usize) -> Result<()> {
+///
+/// # Errors
+/// There is no such process, or no such core.
+pub fn pin_all(process: u32, core: usize) -> Result<()> {
     threads(process)?.into_iter().try_for_each(|thread| pin(thread, core))
 }
 
 /// Keeps a thread that was listed on one core, unless it has ended since.
 fn pin(thread: i32, core: usize) -> Result<()> {
-    match bench::pin(thread, core) {
+    match crate::pin(thread, core) {
         Err(error) if is_gone(&error) => Ok(()),
         pinned => pinned.with_context(|| format!("cannot pin {thread} to core {core}")),
     }
@@ -100,10 +121,17 @@ mod tests {
     fn a_thread_that_has_ended_is_no_error() {
         // No thread has the largest number that there is: Linux goes to 4,194,304.
         pin(i32::MAX, 0).unwrap();
-        assert!(bench::pin(i32::MAX, 0).is_err());
+        assert!(crate::pin(i32::MAX, 0).is_err());
         // A core that is not there is one.
         let error = pin(0, 1_000_000).unwrap_err();
         assert_eq!(error.to_string(), "cannot pin 0 to core 1000000");
+    }
+
+    #[test]
+    fn our_memory_is_more_than_a_megabyte_and_less_than_this_machine_has() {
+        let memory = resident(std::process::id()).unwrap();
+        assert!((1 << 20..1 << 40).contains(&memory), "{memory}");
+        assert!(resident(u32::MAX).is_err());
     }
 
     #[test]
