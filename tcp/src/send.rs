@@ -3,6 +3,7 @@
 mod ack;
 mod buffer;
 mod output;
+mod pace;
 mod probe;
 mod recovery;
 mod scoreboard;
@@ -18,8 +19,8 @@ use layer::{Instant, Payload};
 use rt_regions::Slabs;
 
 use self::{
-    buffer::Buffer, probe::Probe, recovery::Recovery, scoreboard::Scoreboard, timers::Timers,
-    undo::Undo,
+    buffer::Buffer, pace::Pace, probe::Probe, recovery::Recovery, scoreboard::Scoreboard,
+    timers::Timers, undo::Undo,
 };
 use crate::{
     SackBlocks, Seq,
@@ -118,6 +119,7 @@ pub(crate) struct Sender<'p> {
     timers: Timers,
     undo: Undo,
     probe: Probe,
+    pace: Pace,
     /// How many bytes were sent again, and how many of those may have been for nothing.
     retransmitted: u64,
     maybe_needless: u32,
@@ -164,6 +166,7 @@ impl<'p> Sender<'p> {
             timers: Timers::new(),
             undo: Undo::new(),
             probe: Probe::new(),
+            pace: Pace::new(),
             retransmitted: 0,
             maybe_needless: 0,
             has_sack: false,

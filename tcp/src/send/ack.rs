@@ -35,16 +35,17 @@ impl Sender<'_> {
         if new > 0 {
             found = self.advance(time, ack, &mut acked);
         }
+        let mut duplicate = false;
         if self.has_sack {
-            let duplicate = self.read_duplicate(ack);
+            duplicate = self.read_duplicate(ack);
             self.read_sack(time, ack, &mut found);
             if found.bytes > 0 || duplicate {
                 self.end_probe(duplicate);
             }
-            self.try_undo(time, ack, new, duplicate);
         } else if new == 0 && !ack.has_data && same_window && self.outstanding() > 0 {
             found.bytes += self.recovery.duplicate(self.mss, self.outstanding());
         }
+        self.try_undo(time, ack, new, duplicate);
         self.recovery.reordering |= found.reordered;
 
         let phase = self.recovery.phase;

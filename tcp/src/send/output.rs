@@ -22,13 +22,15 @@ impl<'p> Sender<'p> {
             return None;
         }
         let most = u32::try_from(most).unwrap_or(u32::MAX).max(self.mss);
+        let most = most.min(self.most_at_once());
         let most = most - most % self.mss;
+        self.do_not_wait();
         let (start, end) = match room {
             0 => None,
-            _ => self
-                .probe_range()
-                .or_else(|| self.lost_range(most))
-                .or_else(|| self.new_range(now, most)),
+            _ => self.probe_range().or_else(|| {
+                let range = self.lost_range(most).or_else(|| self.new_range(now, most));
+                range.filter(|_| !self.has_to_wait(now))
+            }),
         }
         .or_else(|| {
             self.update_timer(now);
@@ -161,6 +163,7 @@ impl<'p> Sender<'p> {
             self.recovery.sent(end - start);
         }
         self.sent_at = now;
+        self.pace_sent(now, end - start);
         self.restart_probe(now);
     }
 }

@@ -103,7 +103,8 @@ impl Sender<'_> {
     /// When [`on_deadline`](Self::on_deadline) has work to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let first = self.timers.at.min(self.timers.reordering).min(self.timers.probe);
-        (first != Alarm::NONE).then_some(first.0)
+        let first = (first != Alarm::NONE).then_some(first.0);
+        first.into_iter().chain(self.waits_until()).min()
     }
 
     /// Does what is due. [`next_segment`](Self::next_segment) is asked next.

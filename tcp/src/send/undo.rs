@@ -1,6 +1,8 @@
 //! What was taken for a loss and was none: the peer says that it got data twice (RFC 2883, RFC 3708), or the timestamp that it
 //! echoes is older than the retransmission (RFC 3522). Then the window is what it was (RFC 4015).
 
+use core::time::Duration;
+
 use super::{Ack, Sender, recovery::Phase};
 use crate::Seq;
 
@@ -89,12 +91,18 @@ impl Sender<'_> {
     /// Undoes the last reduction, if it was for nothing. `new` bytes were acknowledged just now, `duplicate` says that the
     /// peer got some twice.
     pub(super) fn try_undo(&mut self, now: u32, ack: &Ack<'_>, new: u32, duplicate: bool) {
-        let Some(resent_at) = self.undo.resent_at.filter(|_| self.undo.is_possible) else { return };
-        let echo = ack.echo.map_or(0, |echo| u32::try_from(echo.as_micros()).unwrap_or(u32::MAX));
-        let original = new > 0
-            && self.recovery.is_active()
-            && echo >= now.wrapping_sub(resent_at).saturating_add(TICK);
-        if !(original || duplicate && self.undo.balance == 0) {
+        let needless = self.undo.is_possible
+            && match self.undo.resent_at {
+                // What seemed to be lost arrived before it was sent again.
+                None => self.recovery.phase == Phase::Recovery && self.scoreboard.lost() == 0,
+                Some(_) if duplicate && self.undo.balance == 0 => true,
+                Some(at) => {
+                    let age = now.wrapping_sub(at).saturating_add(TICK);
+                    let is_older = |echo: Duration| echo >= Duration::from_micros(age.into());
+                    new > 0 && self.recovery.is_active() && ack.echo.is_some_and(is_older)
+                }
+            };
+        if !needless {
             return;
         }
         self.undo.is_possible = false;

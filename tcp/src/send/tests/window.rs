@@ -23,7 +23,7 @@ fn it_sends_the_initial_window_and_then_what_is_acknowledged() {
 
 #[test]
 fn a_super_segment_is_cut_to_whole_segments() {
-    with_sender(true, |sender| {
+    with_sender_at(1, true, |sender| {
         sender.push(&&[7; 50_000][..]);
         let segment = sender.next_segment(at(0), 6500, 64).expect("the window is open");
         assert_eq!((segment.data.0.len(), segment.segment_size), (6000, MSS));
@@ -185,4 +185,34 @@ fn the_buffer_grows_with_the_window() {
         let room = sender.room();
         assert_eq!((sender.push(&&bytes[..]), sender.room()), (room, 0));
     });
+}
+
+/// What a window allows beyond the first ten segments goes at its pace: in CUBIC's steady state, 1.2 windows in a round trip.
+#[test]
+fn a_large_window_is_not_sent_in_a_burst() {
+    for (rtt, is_paced) in [(100, true), (1, false)] {
+        with_sender_at(rtt, true, |sender| {
+            (sender.congestion.window, sender.congestion.threshold) = (200_000, 200_000);
+            let bytes = vec![7; 200_000];
+            sender.buffer.push(&&bytes[..], bytes.len());
+            let (mut now, mut last, mut at_once) = (at(0), at(0), Vec::new());
+            while sender.unsent() > 0 {
+                last = now;
+                let mut sent = 0;
+                while let Some(segment) = sender.next_segment(now, 65_536, 64) {
+                    sent += segment.data.0.len() + segment.data.1.len();
+                }
+                at_once.push(sent);
+                now = sender.deadline().expect("it goes on");
+            }
+            assert_eq!(at_once.len() > 1, is_paced, "{at_once:?}");
+            if is_paced {
+                // 2,400 bytes go in a millisecond.
+                assert!(at_once[0] <= 14_000, "{at_once:?}");
+                assert!(at_once[1..].iter().all(|&bytes| bytes <= 3000), "{at_once:?}");
+                let took = (last - at(0)).as_millis();
+                assert!((70..=84).contains(&took), "{took} ms");
+            }
+        });
+    }
 }
