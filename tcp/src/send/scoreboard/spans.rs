@@ -41,7 +41,7 @@ pub(super) struct Span {
 const INLINE: usize = 2;
 
 /// How many bytes the blocks have: what size classes and runs of pages give.
-const BLOCKS: [usize; 5] = [496, 2032, 4096, 8192, 16_384];
+const BLOCKS: [usize; 6] = [496, 2032, 4096, 8192, 16_384, 32_768];
 
 /// Spans one after the other.
 #[derive(Debug)]

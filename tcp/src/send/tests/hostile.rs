@@ -44,7 +44,7 @@ fn the_smallest_segments_and_a_hole_after_each_cost_no_more_than_the_list_has() 
                 sender.check();
             }
         }
-        assert!(slabs.pages() <= 16 + 4 + 1, "{} pages", slabs.pages());
+        assert!(slabs.pages() <= 16 + 8 + 1, "{} pages", slabs.pages());
         let _ = sender.acked(at(200), 65_537);
         assert!(sender.is_empty());
         drop(sender);
