@@ -2,6 +2,8 @@
 
 mod arguments;
 mod entry;
+#[cfg(feature = "page")]
+mod insight;
 mod limits;
 #[cfg(feature = "defmt")]
 mod log;

@@ -9,6 +9,8 @@ use std::{
 };
 
 use layer::Instant;
+#[cfg(feature = "page")]
+use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
 use rt_regions::{Pool, Region};
 use rustix::{
@@ -18,6 +20,8 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
+#[cfg(feature = "page")]
+use crate::insight::Process;
 #[cfg(feature = "profile")]
 use crate::profile::{self, Profiler};
 use crate::{
@@ -51,6 +55,8 @@ pub struct Rt {
     tasks: TaskStore,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
+    #[cfg(feature = "page")]
+    process: &'static Process,
 }
 
 impl Rt {
@@ -62,6 +68,8 @@ impl Rt {
     /// An argument is not UTF-8, or one of its own has a bad value (status 2); the system has not
     /// enough memory or descriptors, or the file of the profile cannot be made (status 1).
     pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        #[cfg(feature = "page")]
+        let process = Process::start();
         let arguments = Arguments::read(arguments)?;
         let limits = limits::read(Path::new("/"));
         #[cfg(feature = "profile")]
@@ -73,6 +81,8 @@ impl Rt {
             say(format_args!("{words}"));
         }
         let (pool, memory) = memory::open(plan.memory)?;
+        #[cfg(feature = "page")]
+        process.milestone("memory");
         let signals = Signals::install()
             .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
         Ok(Self {
@@ -91,6 +101,8 @@ impl Rt {
                 .profile
                 .map(|file| Profiler::new(file, arguments.profile_every))
                 .transpose()?,
+            #[cfg(feature = "page")]
+            process,
         })
     }
 }
@@ -132,6 +144,8 @@ impl Runtime for Rt {
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
         words::catch_up();
+        #[cfg(feature = "page")]
+        self.process.begin(Activity::Idle, self.now());
         // A time beyond the range of the kernel counts as no deadline.
         let timeout =
             deadline.and_then(|deadline| Timespec::try_from(deadline.since(self.now())).ok());
@@ -213,6 +227,22 @@ impl Runtime for Rt {
     #[cfg(feature = "profile")]
     fn write_profile(&mut self) -> Result<(), Error> {
         self.profiler.as_ref().map_or(Ok(()), Profiler::write)
+    }
+
+    #[cfg(feature = "page")]
+    fn milestone(&mut self, name: &'static str) {
+        self.process.milestone(name);
+    }
+
+    #[cfg(feature = "page")]
+    #[inline]
+    fn begin(&mut self, activity: Activity, now: Instant) {
+        self.process.begin(activity, now);
+    }
+
+    #[cfg(feature = "page")]
+    fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
+        self.process.watch().map(Some)
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {

@@ -32,6 +32,8 @@ static BEHIND: AtomicBool = AtomicBool::new(false);
 
 /// Writes one line to standard error, without waiting for its reader.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
+    #[cfg(feature = "page")]
+    crate::insight::keep_line(line);
     let line = format!("{line}\n");
     with_errors(|words| words.line(&line));
 }

@@ -115,3 +115,55 @@ fn the_arguments_and_the_memory_are_those_that_were_given() {
     *rt.memory().alloc(7).unwrap() += 1;
     assert_eq!(rt.pool().free_pages(), 254);
 }
+
+#[cfg(feature = "page")]
+#[test]
+fn a_page_is_told_of_the_start_the_times_and_the_lines() {
+    use rt::insight::{Activity, Sampling};
+
+    let (mut rt, (event, _writer)) = (rt(), event());
+    let insight = rt.insight().unwrap().expect("it is built in");
+    rt.milestone("here");
+    rt.print(format_args!("a line\tfor the page"));
+    rt.begin(Activity::Tower, rt.now());
+    let deadline = rt.now() + SHORT;
+    assert_eq!(rt.wait(&event, Some(deadline)).unwrap(), Wake::Continue);
+    rt.begin(Activity::Tower, rt.now());
+
+    let mut steps = Vec::new();
+    insight.milestones(&mut |name, after| steps.push((name, after)));
+    assert_eq!(steps.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["memory", "here"]);
+    assert!(steps.is_sorted_by_key(|(_, after)| *after));
+    let now = rt.now();
+    assert!(insight.started() + steps[1].1 <= now);
+    // The wait is idle, all of it and nothing else.
+    let idle = insight.times().taken(Activity::Idle, now);
+    assert!(idle >= SHORT - Duration::from_millis(1) && idle < LONG, "{idle:?}");
+    let all: Duration = Activity::ALL.map(|each| insight.times().taken(each, now)).iter().sum();
+    assert_eq!(all, now - insight.started());
+
+    let mut lines = Vec::new();
+    let next = insight.lines(0, &mut |line| lines.push((line.number, line.text.to_owned())));
+    // Other tests print too.
+    let (number, _) = lines.iter().find(|(_, text)| text == "a line\tfor the page").unwrap();
+    assert!(*number < next);
+    assert_eq!(insight.lines(next, &mut |_| panic!("there is no next line")), next);
+
+    // Computes until it is seen.
+    let start = rt.now();
+    loop {
+        let mut places = Vec::new();
+        let sampling =
+            insight.places(3, &mut |place| places.push((place.function.to_owned(), place.samples)));
+        let Sampling::Timer { taken, counted, .. } = sampling else { panic!("{sampling:?}") };
+        assert!(places.len() <= 3 && places.is_sorted_by_key(|(_, samples)| u64::MAX - samples));
+        if counted > 3 {
+            assert!(taken >= counted && !places[0].0.is_empty(), "{places:?}");
+            break;
+        }
+        assert!(rt.now() - start < LONG, "{sampling:?}");
+        (0..10_000_000_u64).for_each(|number| {
+            std::hint::black_box(number);
+        });
+    }
+}
