@@ -7,6 +7,12 @@ use crate::{clock::Clock, early};
 /// The time stamp counter at the first instruction, which the entry code writes.
 pub(crate) static FIRST_INSTRUCTION: AtomicU64 = AtomicU64::new(0);
 
+/// The time since the guest's first instruction.
+#[cfg(feature = "page")]
+pub(crate) fn at(clock: &Clock<'_>) -> core::time::Duration {
+    clock.duration_since(FIRST_INSTRUCTION.load(Ordering::Relaxed))
+}
+
 /// Prints the time since the guest's first instruction.
 #[cold]
 #[inline(never)]

@@ -51,6 +51,12 @@ impl<'s> Clock<'s> {
         passed.unwrap_or(0)
     }
 
+    /// The time since the time stamp counter was at `then`; zero if that is still to come.
+    #[cfg(feature = "page")]
+    pub(crate) fn duration_since(&self, then: u64) -> Duration {
+        Duration::from_nanos(self.since(then))
+    }
+
     /// The time since the beginning of 1970 (UTC), as the host has it, or `None` if Xen does not give it.
     pub(crate) fn wall_time(&self) -> Option<Duration> {
         let (seconds, nanos) = self.wall_start()?;

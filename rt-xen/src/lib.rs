@@ -20,6 +20,8 @@ mod grants;
 mod guest;
 mod hypercall;
 mod hypervisor;
+#[cfg(feature = "page")]
+mod insight;
 mod layout;
 #[cfg(any(feature = "defmt", test))]
 mod log;

@@ -3,6 +3,8 @@
 use core::{convert::Infallible, fmt, ptr::NonNull, slice, time::Duration};
 
 use layer::Instant;
+#[cfg(feature = "page")]
+use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
@@ -22,6 +24,12 @@ use crate::{
     shared_info::SharedInfo,
     shutdown::Control,
     xenstore::{Client, XenstoreInterface},
+};
+
+#[cfg(feature = "page")]
+use crate::{
+    clock::time_stamp,
+    insight::{Process, Steps},
 };
 
 mod error;
@@ -52,6 +60,13 @@ pub struct Rt {
     /// Whether it was reported that the connection to xenstore is broken.
     is_deaf: bool,
     tasks: TaskStore,
+    #[cfg(feature = "page")]
+    use_of_memory: crate::UseOfMemory,
+    #[cfg(feature = "page")]
+    steps: &'static Steps,
+    /// What a page shows, if there is one.
+    #[cfg(feature = "page")]
+    process: Option<&'static Process>,
 }
 
 impl Rt {
@@ -63,12 +78,18 @@ impl Rt {
     /// (status 1).
     #[inline(never)]
     pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
+        #[cfg(feature = "page")]
+        let (use_of_memory, entered) = (machine.use_of_memory, time_stamp());
         let Machine { xen, command_line, pool, memory, .. } = machine;
         xen.no_callback().map_err(cannot("turn interrupts for events off"))?;
         // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
         // in the hole yet, and nobody else uses the pages that Xen shares.
         let (shared, entries) = unsafe { map_pages(xen) }?;
         let clock: &'static Clock<'static> = memory.alloc(Clock::new(shared))?;
+        #[cfg(feature = "page")]
+        let steps: &'static Steps = memory.alloc(Steps::default())?;
+        #[cfg(feature = "page")]
+        steps.add("memory", boot_time::at(clock).saturating_sub(clock.duration_since(entered)));
         let events = Events::new(xen, shared);
         let channel = |port| Channel { events, clock, port };
 
@@ -112,7 +133,24 @@ impl Rt {
         }
         let tasks = TaskStore::new();
         let (has_waited, is_deaf) = (false, false);
-        Ok(Self { arguments, memory, domain, control, entropy, has_waited, is_deaf, tasks })
+        #[cfg(feature = "page")]
+        steps.add("xenstore", boot_time::at(clock));
+        Ok(Self {
+            arguments,
+            memory,
+            domain,
+            control,
+            entropy,
+            has_waited,
+            is_deaf,
+            tasks,
+            #[cfg(feature = "page")]
+            use_of_memory,
+            #[cfg(feature = "page")]
+            steps,
+            #[cfg(feature = "page")]
+            process: None,
+        })
     }
 
     /// The guest, for a driver.
@@ -161,6 +199,8 @@ impl Runtime for Rt {
             self.has_waited = true;
             boot_time::report(self.domain.clock);
         }
+        #[cfg(feature = "page")]
+        self.begin(Activity::Idle, self.now());
         match self.pending_request() {
             Wake::Continue => {}
             wake => return Ok(wake),
@@ -194,7 +234,39 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
+        #[cfg(feature = "page")]
+        if let Some(process) = self.process {
+            process.keep_line(self.now(), line);
+        }
         early::print(line);
+    }
+
+    #[cfg(feature = "page")]
+    fn milestone(&mut self, name: &'static str) {
+        self.steps.add(name, boot_time::at(self.domain.clock));
+    }
+
+    #[cfg(feature = "page")]
+    #[inline]
+    fn begin(&mut self, activity: Activity, now: Instant) {
+        if let Some(process) = self.process {
+            process.times.begin(activity, now);
+        }
+    }
+
+    #[cfg(feature = "page")]
+    fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
+        if let Some(process) = self.process {
+            return Ok(Some(process));
+        }
+        let (clock, now) = (self.domain.clock, self.now());
+        let age = boot_time::at(clock).as_nanos() as u64;
+        let started = Instant::from_nanos(now.as_nanos().saturating_sub(age));
+        let process = Process::new(started, self.steps, self.memory)?;
+        // It was printed before there was a page.
+        process.keep_line(now, format_args!("{}", self.use_of_memory));
+        self.process = Some(process);
+        Ok(Some(process))
     }
 
     fn memory(&self) -> &'static Region<'static> {
