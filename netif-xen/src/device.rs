@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use layer::IPV4_MIN_MTU;
+use layer::{IPV4_MIN_MTU, Offloads};
 use netif::MacAddr;
 use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
@@ -188,6 +188,15 @@ impl Device {
         // Without this feature a frame is one request, which is one page.
         let one_page = rt_regions::PAGE_SIZE - LARGEST_HEADER;
         Ok(if self.has(guest, "feature-sg")? { LARGEST_MTU } else { one_page })
+    }
+
+    /// The work on frames that the backend does. It takes blank checksums unless it says that it does not, and cuts TCP
+    /// segments if it takes both them and frames of several pages.
+    pub(crate) fn offloads(&self, guest: &dyn Guest) -> Result<Offloads, StoreError> {
+        let checksum = !self.has(guest, "feature-no-csum-offload")?;
+        let tcp_segmentation =
+            checksum && self.has(guest, "feature-sg")? && self.has(guest, "feature-gso-tcpv4")?;
+        Ok(Offloads { checksum, tcp_segmentation, ..Offloads::NONE })
     }
 
     /// Whether the backend has a feature.

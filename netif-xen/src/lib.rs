@@ -13,6 +13,7 @@ mod netfront;
 mod open;
 mod ring;
 mod rx;
+mod segments;
 pub mod state;
 mod tx;
 mod wire;

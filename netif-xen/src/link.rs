@@ -6,6 +6,7 @@ use crate::{
     Error, ProtocolViolation,
     device::{self, Device},
     netfront::Interface,
+    segments::{LONGEST, SEGMENTS},
     state::{Action, Front, XenbusState},
     wire::LARGEST_HEADER,
 };
@@ -107,13 +108,21 @@ impl Interface {
         let Some(device) = &self.device else { return Ok(()) };
         let properties = device.properties(guest)?;
         self.mtu = properties.mtu.min(device.largest_mtu(guest)?);
+        if SEGMENTS && self.offloads.is_some() {
+            self.offloads = Some(device.offloads(guest)?);
+            device.write(guest, "feature-gso-tcpv4", 1)?;
+        }
         if properties.mac != self.mac {
             self.counters.mac_differs += 1;
         }
         let backend = device.backend;
         let port = guest.open_channel(backend)?;
         self.port = Some(port);
-        let longest = self.mtu + LARGEST_HEADER;
+        // A page holds one frame of a length that only segments beyond the MTU have.
+        let longest = match SEGMENTS && self.offloads.is_some() {
+            true => LONGEST,
+            false => self.mtu + LARGEST_HEADER,
+        };
         let tx = self.tx.connect(guest, backend, longest, self.start)?;
         let rx = self.rx.connect(guest, backend, self.start)?;
         self.rx.refill(guest);

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use layer::{Counter, Payload, Rx, TxOffload};
+use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use netif::{MacAddr, Netif, RxFrame};
 use rt::Config;
 use rt_regions::Region;
@@ -12,12 +12,14 @@ use crate::{
     Broken, Counters, Error, ProtocolViolation,
     device::{self, Device},
     rx::{Received, RxQueue},
+    segments::SEGMENTS,
     state::Front,
     tx::TxQueue,
-    wire::{HEADER, LARGEST_HEADER},
+    wire::LARGEST_HEADER,
 };
 
 mod room;
+mod send;
 
 /// How long [`Netfront::attach`] waits for the backend, whose host first runs a script.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +54,8 @@ pub(crate) struct Interface {
     /// Our hardware address. It is set by the first device, and is kept when another device replaces it.
     pub(crate) mac: MacAddr,
     pub(crate) mtu: usize,
+    /// The work on frames that this backend does, if backends may be asked for that and may leave such work to us.
+    pub(crate) offloads: Option<Offloads>,
     /// Where the indices of the rings begin.
     pub(crate) start: u32,
     pub(crate) counters: Counters,
@@ -64,22 +68,22 @@ impl<G: Guest> Netfront<G> {
     /// hardware address is that of `--mac`, or the device's own. See [`attach`](Self::attach).
     ///
     /// # Errors
-    /// See [`Error`] (status 1). Status 2 for an argument that is not a number, or for `--offloads=on`, which this
-    /// interface does not support.
+    /// See [`Error`] (status 1). Status 2 for an argument that is not a number, or for `--offloads=on` without the feature
+    /// `segmentation`.
     pub fn configured(
         guest: G,
         config: &Config,
         memory: &'static Region<'static>,
     ) -> Result<Self, rt::Error> {
-        if config.offloads {
-            return Err(rt::Error::new(2, "--offloads=on: not on Xen"));
+        if config.offloads && !SEGMENTS {
+            return Err(rt::Error::new(2, "--offloads=on: not in this image"));
         }
         let number = config.interface.and_then(|name| device::number(name.as_bytes()));
         if let (Some(name), None) = (config.interface, number) {
             let error = Error::Name(name);
             return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
         }
-        Ok(Self::attach(guest, number, config.mac, memory)?)
+        Ok(Self::attach_with(guest, number, config.mac, config.offloads, memory)?)
     }
 
     /// Opens network device `number`, or the first device. It waits for the backend to connect, for at most ten
@@ -90,15 +94,31 @@ impl<G: Guest> Netfront<G> {
     ///
     /// # Errors
     /// See [`Error`]. A backend that does not connect is not an error.
-    // Not inlined, which keeps the stack frame of the program's main small.
-    #[inline(never)]
     pub fn attach(
         guest: G,
         number: Option<u32>,
         mac: Option<MacAddr>,
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
-        Self::attach_at(guest, number, mac, memory, 0)
+        Self::attach_with(guest, number, mac, false, memory)
+    }
+
+    /// Opens network device `number`, or the first device, as [`attach`](Self::attach) does, with the work on frames that
+    /// the backend does if `offloads` is true: checksums, and TCP segments over IPv4 that are longer than the MTU, both
+    /// ways. Without the feature `segmentation`, `offloads` has no effect.
+    ///
+    /// # Errors
+    /// See [`Error`]. A backend that does not connect is not an error.
+    // Not inlined, which keeps the stack frame of the program's main small.
+    #[inline(never)]
+    pub fn attach_with(
+        guest: G,
+        number: Option<u32>,
+        mac: Option<MacAddr>,
+        offloads: bool,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
+        Self::attach_at(guest, number, mac, offloads, memory, 0)
     }
 
     /// Attaches with indices of the rings that begin at `start`, as after that many frames. It is for tests.
@@ -110,10 +130,11 @@ impl<G: Guest> Netfront<G> {
         guest: G,
         wanted: Option<u32>,
         mac: Option<MacAddr>,
+        offloads: bool,
         memory: &'static Region<'static>,
         start: u32,
     ) -> Result<Self, Error> {
-        let interface = Interface::new(&guest, wanted, memory, start)?;
+        let interface = Interface::new(&guest, wanted, offloads && SEGMENTS, memory, start)?;
         let mut netfront = Self { guest, interface };
         netfront.interface.open(&netfront.guest, mac)?;
         Ok(netfront)
@@ -143,6 +164,7 @@ impl Interface {
     fn new(
         guest: &dyn Guest,
         wanted: Option<u32>,
+        wants_offloads: bool,
         memory: &'static Region<'static>,
         start: u32,
     ) -> Result<Self, Error> {
@@ -153,10 +175,11 @@ impl Interface {
             is_behind: true,
             waits_for_rings: false,
             port: None,
-            rx: RxQueue::new(guest.pool(), memory)?,
-            tx: TxQueue::new(guest.pool(), memory)?,
+            rx: RxQueue::new(guest.pool(), memory, wants_offloads)?,
+            tx: TxQueue::new(guest.pool(), memory, wants_offloads)?,
             mac: MacAddr::UNSPECIFIED,
             mtu: 0,
+            offloads: wants_offloads.then_some(Offloads::NONE),
             start,
             counters: Counters::default(),
             last_error: None,
@@ -226,43 +249,6 @@ impl Interface {
         }
     }
 
-    /// Sends a frame.
-    #[inline(never)]
-    fn transmit(&mut self, guest: &impl Guest, frame: &dyn Payload) -> Result<(), Broken> {
-        let length = frame.len();
-        if length < HEADER || length > self.mtu + LARGEST_HEADER {
-            self.counters.tx_bad_length += 1;
-            return Ok(());
-        }
-        if !self.is_connected() {
-            self.counters.tx_interface_down += 1;
-            return Ok(());
-        }
-        let mut deadline = None;
-        loop {
-            match self.tx.send(frame, length, &mut self.counters) {
-                Ok(true) => {
-                    self.counters.frames_tx += 1;
-                    self.counters.bytes_tx += length as u64;
-                    if self.tx.is_half_unnotified() {
-                        self.notify(guest)?;
-                    }
-                    return Ok(());
-                }
-                Ok(false) if self.wait_for_room(guest, length, &mut deadline)? => {}
-                Ok(false) => {
-                    self.counters.tx_queue_full += 1;
-                    return Ok(());
-                }
-                Err(violation) => {
-                    self.counters.tx_interface_down += 1;
-                    self.fail_backend(guest, violation);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
     /// The last check before the runtime sleeps while there is no connection.
     #[cold]
     fn rest<T>(&mut self, guest: &dyn Guest) -> Rx<T> {
@@ -281,7 +267,11 @@ impl Interface {
         self.show_buffers(1);
         self.notify(guest)?;
         let Some(ring) = &mut self.rx.ring else { return Ok(false) };
-        Ok(ring.final_check().unwrap_or_else(|violation| {
+        let settled = match ring.final_check() {
+            Ok(false) if SEGMENTS && self.offloads.is_some() => self.tx.settle(&mut self.counters),
+            settled => settled,
+        };
+        Ok(settled.unwrap_or_else(|violation| {
             self.fail_backend(guest, violation);
             true
         }))
@@ -298,6 +288,18 @@ impl<G: Guest> Netif for Netfront<G> {
 
     fn mtu(&self) -> usize {
         self.interface.mtu
+    }
+
+    #[inline]
+    fn offloads(&self) -> Offloads {
+        self.interface.offloads()
+    }
+
+    fn room(&self) -> usize {
+        match self.interface.is_connected() {
+            true => self.interface.tx.room(self.interface.mtu + LARGEST_HEADER),
+            false => 0,
+        }
     }
 
     // Xenstore tells when it has changed.
@@ -321,7 +323,8 @@ impl<G: Guest> Netif for Netfront<G> {
         // Notifies the backend of the frames that were sent since the last call, before any other work.
         interface.notify(guest)?;
         let longest = interface.mtu + LARGEST_HEADER;
-        match interface.rx.receive(guest, region, longest, &mut interface.counters) {
+        let joined = interface.offloads.is_some();
+        match interface.rx.receive(guest, region, longest, joined, &mut interface.counters) {
             Ok(Received::Frame(frame)) => {
                 interface.show_buffers(BATCH);
                 Ok(Rx::Item(frame))
@@ -342,10 +345,10 @@ impl<G: Guest> Netif for Netfront<G> {
     }
 
     #[inline]
-    fn transmit(&mut self, frame: impl Payload, _: TxOffload) -> Result<(), Broken> {
+    fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Broken> {
         let Self { guest, interface } = self;
         // One copy of the code serves all kinds of frames: only the code that copies them differs.
-        interface.transmit(guest, &frame)
+        interface.transmit(guest, &frame, offload)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Receiving: buffers stand in the ring, the backend fills them, and a filled page becomes a page of the
 //! packet's region.
 
-use core::ptr;
+use core::{num::NonZeroU16, ptr};
 
 use netif::{Checksums, RxFrame};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
@@ -11,11 +11,20 @@ use crate::{
     Counters, Error, ProtocolViolation,
     buffer::{Buffers, NAME},
     ring::{FrontRing, SIZE},
+    segments::SEGMENTS,
     wire::{ExtraInfo, HEADER, RxRequest, RxResponse, rx_flag},
 };
 
+mod arriving;
+
+use arriving::{Arriving, Fault};
+
 /// The smallest number of buffers: as many as a frame of the largest MTU fills.
 const MIN_PAGES: usize = 17;
+
+/// The smallest number of buffers if frames are joined from TCP segments: twice as many as the longest one takes, with
+/// its extra information.
+const MIN_LONG_PAGES: usize = 36;
 
 /// The state of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,31 +37,6 @@ enum State {
     Piece { offset: u16, length: u16 },
     /// The buffer was used by an extra information.
     Extra,
-}
-
-/// The frame of which some pieces have arrived, in the slots from `first` on.
-#[derive(Clone, Copy, Default)]
-struct Arriving {
-    first: usize,
-    slots: usize,
-    length: usize,
-    /// The flags that describe its checksums.
-    flags: u16,
-    /// Whether the next slot is an extra information.
-    extra: bool,
-    /// Whether another piece follows.
-    more: bool,
-    /// The reason why the frame will not be handed up, if there is one.
-    fault: Option<Fault>,
-}
-
-/// Why a frame is lost.
-#[derive(Clone, Copy)]
-enum Fault {
-    /// The backend could not deliver it.
-    Backend,
-    /// The backend still uses its page.
-    InUse,
 }
 
 /// The result of receiving.
@@ -84,12 +68,15 @@ pub(crate) struct RxQueue {
 }
 
 impl RxQueue {
-    /// Takes an eighth of the pool for buffers, at least 17 and at most 256. The tables are in `memory`.
+    /// Takes an eighth of the pool for buffers, at least 17 (36 if frames may be `joined` from TCP segments) and at most
+    /// 256. The tables are in `memory`.
     pub(crate) fn new(
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
+        joined: bool,
     ) -> Result<Self, Exhausted> {
-        let count = (pool.pages() / 8).clamp(MIN_PAGES, SIZE as usize);
+        let least = if SEGMENTS && joined { MIN_LONG_PAGES } else { MIN_PAGES };
+        let count = (pool.pages() / 8).clamp(least, SIZE as usize);
         Ok(Self {
             states: memory.alloc_slice_with(count, |_| State::Out)?,
             slots: memory.alloc([0; SIZE as usize])?,
@@ -125,13 +112,15 @@ impl RxQueue {
         self.buffers.sweep(guest);
     }
 
-    /// Returns the next frame, or says that it was lost.
+    /// Returns the next frame, or says that it was lost. It has at most `longest` bytes, or more if it was joined from TCP
+    /// segments and that was agreed.
     #[inline]
     pub(crate) fn receive<'r>(
         &mut self,
         guest: &impl Guest,
         region: &'r Region<'_>,
         longest: usize,
+        joined: bool,
         counters: &mut Counters,
     ) -> Result<Received<'r>, ProtocolViolation> {
         loop {
@@ -160,6 +149,9 @@ impl RxQueue {
                 let extra = ExtraInfo::parse(words);
                 if !matches!(extra.kind, ExtraInfo::GSO | ExtraInfo::HASH) {
                     return Err(ProtocolViolation::Extra(extra.kind));
+                }
+                if SEGMENTS && joined && extra.kind == ExtraInfo::GSO {
+                    self.arriving.segment_size = Some(arriving::segment_size(extra)?);
                 }
                 self.arriving.slots += 1;
                 self.arriving.extra = extra.more;
@@ -226,7 +218,7 @@ impl RxQueue {
         };
         self.post(guest, id);
         match frame {
-            Some(bytes) => finish(bytes, response.flags, counters),
+            Some(bytes) => finish(bytes, response.flags, None, counters),
             None => Received::Lost,
         }
     }
@@ -267,7 +259,7 @@ impl RxQueue {
                 counters.rx_in_use += 1;
                 None
             }
-            None if !is_frame(arriving.length, longest, counters) => None,
+            None if !is_frame(arriving.length, arriving.longest(longest), counters) => None,
             None => match region.alloc_slice_with(arriving.length, |_| 0) {
                 Ok(bytes) => Some(bytes),
                 Err(_) => {
@@ -299,7 +291,7 @@ impl RxQueue {
             }
         }
         match frame {
-            Some(bytes) => finish(bytes, arriving.flags, counters),
+            Some(bytes) => finish(bytes, arriving.flags, arriving.segment_size, counters),
             None => Received::Lost,
         }
     }
@@ -366,7 +358,12 @@ fn is_frame(length: usize, longest: usize, counters: &mut Counters) -> bool {
 }
 
 #[inline]
-fn finish<'r>(bytes: &'r [u8], flags: u16, counters: &mut Counters) -> Received<'r> {
+fn finish<'r>(
+    bytes: &'r [u8],
+    flags: u16,
+    segment_size: Option<NonZeroU16>,
+    counters: &mut Counters,
+) -> Received<'r> {
     counters.frames_rx += 1;
     counters.bytes_rx += bytes.len() as u64;
     let checksums = if flags & rx_flag::CSUM_BLANK != 0 {
@@ -376,5 +373,5 @@ fn finish<'r>(bytes: &'r [u8], flags: u16, counters: &mut Counters) -> Received<
     } else {
         Checksums::NotChecked
     };
-    Received::Frame(RxFrame { bytes, checksums, segment_size: None })
+    Received::Frame(RxFrame { bytes, checksums, segment_size })
 }

@@ -4,7 +4,7 @@
 //! These pages hold frames that this backend was given before, or zeroes. The backend cannot see any other memory of
 //! ours.
 
-use layer::Payload;
+use layer::{Payload, TxOffload};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
@@ -12,7 +12,8 @@ use crate::{
     Counters, Error, ProtocolViolation,
     buffer::Buffers,
     ring::{FrontRing, SIZE},
-    wire::{TxRequest, TxResponse, tx_flag},
+    segments::SEGMENTS,
+    wire::{ExtraInfo, TxRequest, TxResponse, tx_flag},
 };
 
 mod rooms;
@@ -25,10 +26,17 @@ const MIN_PAGES: usize = 16;
 /// The largest number of pages: with two requests to a page, they fill the ring.
 const MAX_PAGES: usize = SIZE as usize / 2;
 
+/// The largest number of pages if TCP segments may be longer than the MTU: with one request to a page, there are a few
+/// more slots in the ring for extra informations.
+const MAX_LONG_PAGES: usize = SIZE as usize - 16;
+
 /// The transmit side of an interface.
 ///
 /// Each page has one room for a frame, or two if the MTU allows it: the fragments of the largest datagram fit at once
 /// even into the queue of the smallest domain. The number of a room is the id of its request.
+///
+/// Backends take at most 18 requests for a frame (`XEN_NETIF_NR_SLOTS_MIN`, `netif.h`). So where a TCP segment may have
+/// 64 KiB, each page has one room, and there are twice as many pages.
 pub(crate) struct TxQueue {
     /// INVARIANT: the pages are lent for reading, or not lent.
     pub(crate) buffers: Buffers,
@@ -36,19 +44,26 @@ pub(crate) struct TxQueue {
     pub(crate) ring: Option<FrontRing<3>>,
     backend: DomainId,
     /// Which pages were lent for this connection.
-    ours: [bool; MAX_PAGES],
+    ours: [bool; if SEGMENTS { MAX_LONG_PAGES } else { MAX_PAGES }],
     /// Which rooms have an outstanding request.
     under_way: [bool; SIZE as usize],
     rooms: Rooms,
+    /// How many extra informations have not been answered.
+    extras: u32,
 }
 
 impl TxQueue {
-    /// Takes a twelfth of the pool for buffers, at least 16 pages and at most 128. The tables are in `memory`.
+    /// Takes a twelfth of the pool for buffers, at least 16 pages and at most 128, or twice as much if TCP segments may be
+    /// `long`, but at most 240 pages. The tables are in `memory`.
     pub(crate) fn new(
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
+        long: bool,
     ) -> Result<Self, Exhausted> {
-        let count = (pool.pages() / 12).clamp(MIN_PAGES, MAX_PAGES);
+        let mut count = (pool.pages() / 12).clamp(MIN_PAGES, MAX_PAGES);
+        if SEGMENTS && long {
+            count = (2 * count).min(MAX_LONG_PAGES);
+        }
         Ok(Self {
             rooms: Rooms::new(2 * count, memory)?,
             buffers: Buffers::new(count, pool, memory)?,
@@ -56,6 +71,7 @@ impl TxQueue {
             backend: DomainId(0),
             ours: [false; _],
             under_way: [false; _],
+            extras: 0,
         })
     }
 
@@ -76,6 +92,9 @@ impl TxQueue {
         self.ring = Some(ring);
         self.backend = backend;
         self.rooms.per_page = if longest > PAGE_SIZE / 2 { 1 } else { 2 };
+        if SEGMENTS {
+            self.extras = 0;
+        }
         self.under_way = [false; _];
         self.rooms.clear();
         self.ours = [false; _];
@@ -109,7 +128,8 @@ impl TxQueue {
         self.buffers.sweep(guest);
     }
 
-    /// Copies a frame of at most 65,535 bytes and publishes it; returns whether there was room.
+    /// Copies a frame of at most 65,535 bytes and publishes it; returns whether there was room. `offload` is what the
+    /// backend does with it; it can do that.
     ///
     /// # Errors
     /// The responses to earlier frames violate the protocol.
@@ -117,20 +137,32 @@ impl TxQueue {
         &mut self,
         frame: &dyn Payload,
         length: usize,
+        offload: TxOffload,
         counters: &mut Counters,
     ) -> Result<bool, ProtocolViolation> {
         let room = self.rooms.size();
         let pieces = length.div_ceil(room);
-        if self.rooms.free() < pieces.max(self.rooms.usable() / 2) {
+        let segment_size = offload.segment_size.filter(|_| SEGMENTS);
+        if self.rooms.free() < pieces.max(self.rooms.usable() / 2)
+            || !self.has_slots(pieces, segment_size.is_some())
+        {
             self.reap(counters)?;
         }
+        let has_slots = self.has_slots(pieces, segment_size.is_some());
         let rooms = &mut self.rooms;
         if rooms.free() >= rooms.usable().div_ceil(2) {
             rooms.has_given_up = false;
         }
         let Some(ring) = &mut self.ring else { return Ok(false) };
-        if rooms.free() < pieces {
+        if rooms.free() < pieces || !has_slots {
             return Ok(false);
+        }
+        let mut flags = 0;
+        if SEGMENTS && offload.checksum.is_some() {
+            flags |= tx_flag::CSUM_BLANK | tx_flag::DATA_VALIDATED;
+        }
+        if segment_size.is_some() {
+            flags |= tx_flag::EXTRA_INFO;
         }
         for piece in 0..pieces {
             let id = rooms.take();
@@ -146,7 +178,7 @@ impl TxQueue {
             let request = TxRequest {
                 grant,
                 offset: offset as u16,
-                flags: if piece + 1 < pieces { tx_flag::MORE_DATA } else { 0 },
+                flags: flags | if piece + 1 < pieces { tx_flag::MORE_DATA } else { 0 },
                 id,
                 size: if piece == 0 { length } else { size } as u16,
             };
@@ -154,9 +186,46 @@ impl TxQueue {
             if ring.push(request.emit()).is_some() {
                 self.under_way[usize::from(id)] = true;
             }
+            if let Some(size) = segment_size.filter(|_| piece == 0)
+                && ring.push(ExtraInfo::tcp_segments(size)).is_some()
+            {
+                self.extras += 1;
+            }
+            // They are about the whole frame, and stand at its beginning.
+            flags = 0;
         }
         ring.publish();
         Ok(true)
+    }
+
+    /// Whether the ring has slots for so many pieces and, if there is one, for an extra information. Without these there
+    /// are as many slots as rooms at least.
+    #[inline]
+    fn has_slots(&self, pieces: usize, extra: bool) -> bool {
+        !SEGMENTS
+            || self.ring.as_ref().is_some_and(|ring| {
+                (SIZE - ring.outstanding()) as usize >= pieces + usize::from(extra)
+            })
+    }
+
+    /// How many frames of `longest` bytes there is room for. A TCP segment that the backend cuts takes no more room than as many
+    /// frames as come of it.
+    pub(crate) fn room(&self, longest: usize) -> usize {
+        let slots = self.ring.as_ref().map_or(0, |ring| SIZE - ring.outstanding());
+        self.rooms.free().min(slots as usize) / longest.div_ceil(self.rooms.size())
+    }
+
+    /// Takes the responses that are there, and asks for an event at the next one if less than half of the queue is free.
+    /// Returns whether one has come meanwhile.
+    pub(crate) fn settle(&mut self, counters: &mut Counters) -> Result<bool, ProtocolViolation> {
+        if self.rooms.free() == self.rooms.usable() {
+            return Ok(false);
+        }
+        self.reap(counters)?;
+        match &mut self.ring {
+            Some(ring) if self.rooms.free() < self.rooms.usable() / 2 => ring.final_check(),
+            _ => Ok(false),
+        }
     }
 
     /// Whether a frame of `length` bytes, for which there is no room, may wait for room: the backend holds rooms that
@@ -183,6 +252,10 @@ impl TxQueue {
         let Some(ring) = &mut self.ring else { return Ok(()) };
         while let Some((_, words)) = ring.pop::<1>()? {
             let TxResponse { id, status } = TxResponse::parse(words);
+            if SEGMENTS && status == TxResponse::OF_EXTRA && self.extras > 0 {
+                self.extras -= 1;
+                continue;
+            }
             let Some(is_under_way @ true) = self.under_way.get_mut(usize::from(id)) else {
                 return Err(ProtocolViolation::Id(id));
             };

@@ -1,6 +1,8 @@
 //! Requests and responses in the format of the rings (`netif.h`), and the length of the headers of the frames that they
 //! carry.
 
+use core::num::NonZeroU16;
+
 use rt_xen::GrantRef;
 
 /// The length of the Ethernet header, two addresses and a type, in bytes.
@@ -11,8 +13,14 @@ pub(crate) const LARGEST_HEADER: usize = HEADER + 4;
 
 /// The flags of a transmit request (`NETTXF_*`).
 pub(crate) mod tx_flag {
+    /// The checksum of the transport has the sum of the pseudo header, and is completed by the backend.
+    pub(crate) const CSUM_BLANK: u16 = 1 << 0;
+    /// The data are known to be undamaged, which a frame with a blank checksum also says.
+    pub(crate) const DATA_VALIDATED: u16 = 1 << 1;
     /// The frame continues in the next request.
     pub(crate) const MORE_DATA: u16 = 1 << 2;
+    /// An [`ExtraInfo`](super::ExtraInfo) follows.
+    pub(crate) const EXTRA_INFO: u16 = 1 << 3;
 }
 
 /// The flags of a receive response (`NETRXF_*`).
@@ -63,11 +71,14 @@ impl TxRequest {
 pub(crate) struct TxResponse {
     /// The id of the request.
     pub(crate) id: u16,
-    /// 0 if the frame was sent, negative if not, and 1 for an extra information, of which we send none.
+    /// 0 if the frame was sent, negative if not, and [`OF_EXTRA`](Self::OF_EXTRA).
     pub(crate) status: i16,
 }
 
 impl TxResponse {
+    /// The status of the response to an extra information, whose id has no meaning (`NETIF_RSP_NULL`).
+    pub(crate) const OF_EXTRA: i16 = 1;
+
     pub(crate) const fn parse([word]: [u32; 1]) -> Self {
         let (id, status) = unpack(word);
         Self { id, status: status.cast_signed() }
@@ -110,13 +121,15 @@ impl RxResponse {
     }
 }
 
-/// `netif_extra_info`, which takes the place of a response and has no id.
+/// `netif_extra_info`, which takes the place of a request or a response and has no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExtraInfo {
     /// `XEN_NETIF_EXTRA_TYPE_*`.
     pub(crate) kind: u8,
     /// Whether another one follows (`XEN_NETIF_EXTRA_FLAG_MORE`).
     pub(crate) more: bool,
+    /// For [`GSO`](Self::GSO), the kind of the segments (`XEN_NETIF_GSO_TYPE_*`) and the number of data bytes in each.
+    pub(crate) segments: (u8, u16),
 }
 
 impl ExtraInfo {
@@ -124,10 +137,17 @@ impl ExtraInfo {
     pub(crate) const GSO: u8 = 1;
     /// A hash of the addresses.
     pub(crate) const HASH: u8 = 4;
+    /// Segments of TCP over IPv4 (`XEN_NETIF_GSO_TYPE_TCPV4`).
+    pub(crate) const TCPV4: u8 = 1;
 
-    pub(crate) const fn parse([first, _]: [u32; 2]) -> Self {
-        let [kind, flags, _, _] = first.to_le_bytes();
-        Self { kind, more: flags & 1 != 0 }
+    pub(crate) const fn parse([first, second]: [u32; 2]) -> Self {
+        let ([kind, flags, ..], (_, size)) = (first.to_le_bytes(), unpack(first));
+        Self { kind, more: flags & 1 != 0, segments: (second as u8, size) }
+    }
+
+    /// The extra information that follows the first request of a frame which is to be cut into TCP segments over IPv4.
+    pub(crate) const fn tcp_segments(size: NonZeroU16) -> [u32; 3] {
+        [pack(Self::GSO as u16, size.get()), Self::TCPV4 as u32, 0]
     }
 }
 
@@ -151,7 +171,14 @@ mod tests {
         let response = RxResponse::parse([0x0403_0201, 0xffff_0605]);
         assert_eq!(response, RxResponse { id: 0x0201, offset: 0x0403, flags: 0x0605, status: -1 });
         let extra = ExtraInfo::parse([0x0403_0104, 0]);
-        assert_eq!(extra, ExtraInfo { kind: ExtraInfo::HASH, more: true });
+        let segments = (0, 0x0403);
+        assert_eq!(extra, ExtraInfo { kind: ExtraInfo::HASH, more: true, segments });
         assert!(!ExtraInfo::parse([0x0403_0001, 0]).more);
+        let bytes = [1, 0, 0xa8, 5, 1, 0, 0, 0];
+        let words = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte])));
+        let extra = ExtraInfo::parse(words);
+        assert_eq!((extra.kind, extra.more, extra.segments), (1, false, (1, 1448)));
+        let size = NonZeroU16::new(1448).unwrap();
+        assert_eq!(ExtraInfo::tcp_segments(size)[..2], words);
     }
 }

@@ -69,7 +69,7 @@ impl Layer for Quiet {
 
     fn event(&self) {}
 
-    fn receive<'r>(&mut self, _: Instant, _: &'r Region<'_>) -> Result<Rx<()>, Infallible> {
+    fn receive(&mut self, _: Instant, _: &Region<'_>) -> Result<Rx<()>, Infallible> {
         Ok(Rx::Idle)
     }
 

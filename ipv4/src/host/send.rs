@@ -72,17 +72,13 @@ impl Plan {
     }
 }
 
-/// What depends on whether a packet is sent in one piece.
-struct Form {
-    identification: u16,
-    dont_fragment: bool,
-    /// See [`Plan::segment_size`].
-    segment_size: Option<NonZeroU16>,
-}
+/// The identification of a packet, and the size of the pieces into which the interface cuts it.
+type Form = (u16, Option<NonZeroU16>);
 
-impl Form {
-    /// An unfragmented packet is atomic (RFC 6864 4): DF is set, and the identification has no meaning.
-    const ATOMIC: Self = Self { identification: 0, dont_fragment: true, segment_size: None };
+/// Whether the transport asks for the packet to be cut into TCP segments.
+#[inline]
+fn has_segments(outgoing: &Outgoing) -> bool {
+    outgoing.segment_size.is_some() && outgoing.checksum.is_some_and(PartialChecksum::is_tcp)
 }
 
 impl Host<'_> {
@@ -167,16 +163,15 @@ impl Host<'_> {
         // If the path MTU may be below the length of the packet, routers may fragment (RFC 1191 3).
         let routers_fragment = routers_fragment || outgoing.routers_fragment;
         let fits = HEADER_LEN + length <= mtu;
-        let dont_fragment = fits && (outgoing.dont_fragment || !routers_fragment);
-        let Form { identification, dont_fragment, segment_size } = match dont_fragment {
-            true => Form::ATOMIC,
-            false
-                if !fits && below.offloads.tcp_segmentation && outgoing.segment_size.is_some() =>
-            {
-                let path = PathMtu { mtu, routers_fragment };
-                self.segments(below, outgoing, destination, length, path)?
-            }
-            false => self.unlike_atomic(below, outgoing, destination, length, mtu)?,
+        let is_segmented = !fits && below.offloads.tcp_segmentation && has_segments(outgoing);
+        let dont_fragment = (fits || is_segmented) && (outgoing.dont_fragment || !routers_fragment);
+        // An unfragmented packet is atomic (RFC 6864 4): DF is set, and the identification has no meaning.
+        let (identification, segment_size) = if is_segmented {
+            self.segments(outgoing, destination, length, mtu)?
+        } else if dont_fragment {
+            (0, None)
+        } else {
+            self.unlike_atomic(below, outgoing, destination, length, mtu)?
         };
         let usual = if neighbour.is_none() && destination.is_multicast() {
             MULTICAST_TTL
@@ -224,7 +219,7 @@ impl Host<'_> {
         };
         let protocol = outgoing.protocol;
         let identification = self.paths.identifications(self.hash, destination, protocol, 1);
-        Ok(Form { identification, dont_fragment: false, segment_size })
+        Ok((identification, segment_size))
     }
 
     /// The form of a TCP segment that the interface cuts into segments, each of which is a packet.
@@ -235,31 +230,22 @@ impl Host<'_> {
     #[inline(never)]
     fn segments(
         &mut self,
-        below: Below,
         outgoing: &Outgoing,
         destination: Ipv4Addr,
         length: usize,
-        path: PathMtu,
+        mtu: usize,
     ) -> Result<Form, Refusal> {
-        let (true, Some(size)) =
-            (outgoing.checksum.is_some_and(PartialChecksum::is_tcp), outgoing.segment_size)
-        else {
-            return self.unlike_atomic(below, outgoing, destination, length, path.mtu);
-        };
+        let size = outgoing.segment_size.map_or(1, NonZeroU16::get);
         // The header may have options, for whose length TCP answers.
-        let segment = HEADER_LEN + TCP_HEADER_LEN + usize::from(size.get());
-        let most =
-            if segment > path.mtu { path.mtu } else { Offloads::LONGEST_TCP_PACKET } - HEADER_LEN;
+        let segment = HEADER_LEN + TCP_HEADER_LEN + usize::from(size);
+        let most = if segment > mtu { mtu } else { Offloads::LONGEST_TCP_PACKET } - HEADER_LEN;
         if length > most {
             return Err(Refusal::TooLong { most: most as u32 });
         }
-        let count = length.saturating_sub(TCP_HEADER_LEN).div_ceil(size.get().into()) as u16;
+        let count = length.saturating_sub(TCP_HEADER_LEN).div_ceil(size.into()) as u16;
         let protocol = outgoing.protocol;
-        Ok(Form {
-            identification: self.paths.identifications(self.hash, destination, protocol, count),
-            dont_fragment: outgoing.dont_fragment || !path.routers_fragment,
-            segment_size: Some(size),
-        })
+        let first = self.paths.identifications(self.hash, destination, protocol, count);
+        Ok((first, outgoing.segment_size))
     }
 
     /// The next hop to a destination that is not a neighbour, or `None` for a broadcast or multicast.

@@ -119,6 +119,7 @@ fn a_frame_in_any_pieces_arrives_in_one() {
         piece: [0, length.div_ceil(1 + random.below(18)).clamp(1, 4000)][random.below(2)],
         offset: random.below(90),
         extras: vec![[1, 4][random.below(2)]; random.below(3)],
+        segments: (0, 0),
     };
     for round in 0..500 {
         let length =

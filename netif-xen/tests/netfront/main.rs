@@ -9,5 +9,7 @@ mod frames;
 mod hostile;
 mod lies;
 mod queue;
+#[cfg(feature = "segmentation")]
+mod segments;
 mod support;
 mod tower;

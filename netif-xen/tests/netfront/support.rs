@@ -8,6 +8,8 @@ use netif_xen::Netfront;
 use rt_regions::Region;
 use rt_xen::Guest;
 
+#[cfg(feature = "segmentation")]
+use crate::simulated::backend::Left;
 use crate::simulated::{World, backend::Backend};
 
 pub(crate) const MAC: MacAddr = MacAddr([0, 0x16, 0x3e, 0, 0, 7]);
@@ -37,13 +39,25 @@ impl Host {
 
     /// A host with rings that have gone round before: whose indices begin at `start`.
     pub(crate) fn at(start: u32, pages: usize, mtu: Option<u32>) -> Self {
+        Self::open(start, pages, mtu, false)
+    }
+
+    /// A host whose backend does part of the work.
+    #[cfg(feature = "segmentation")]
+    pub(crate) fn with_offloads(start: u32, pages: usize, mtu: Option<u32>) -> Self {
+        Self::open(start, pages, mtu, true)
+    }
+
+    fn open(start: u32, pages: usize, mtu: Option<u32>, offloads: bool) -> Self {
         let world = World::new(pages);
-        let backend = Backend::plug(&world, 0, &MAC.to_string(), mtu);
+        let mut backend = Backend::plug(&world, 0, &MAC.to_string(), mtu);
+        backend.expects_segments = Some(offloads);
         let backend = Rc::new(RefCell::new(backend));
         let other = backend.clone();
         world.while_asleep(move || other.borrow_mut().turn());
         let netfront =
-            Netfront::attach_at(world.clone(), None, None, world.memory(), start).unwrap();
+            Netfront::attach_at(world.clone(), None, None, offloads, world.memory(), start)
+                .unwrap();
         assert!(netfront.is_connected());
         let packet = Region::new(world.pool(), "packet");
         Self { world, netfront, backend, packet }
@@ -82,7 +96,15 @@ impl Host {
     }
 
     pub(crate) fn sent(&self) -> Vec<Vec<u8>> {
+        self.backend.borrow_mut().left.clear();
         std::mem::take(&mut self.backend.borrow_mut().from_guest)
+    }
+
+    /// What was sent, and what was left undone in it.
+    #[cfg(feature = "segmentation")]
+    pub(crate) fn sent_with_offloads(&self) -> Vec<(Vec<u8>, Left)> {
+        let left = std::mem::take(&mut self.backend.borrow_mut().left);
+        self.sent().into_iter().zip(left).collect()
     }
 
     pub(crate) fn counter(&self, name: &str) -> u64 {

@@ -18,7 +18,26 @@ pub struct Delivery {
     pub offset: usize,
     /// The extra informations, by type.
     pub extras: Vec<u8>,
+    /// The kind and the size of the segments that the frame was joined from, for an extra information of type 1.
+    pub segments: (u8, u16),
 }
+
+/// A frame that the guest sent, and what it left undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The checksum has the sum of the pseudo header (`NETTXF_csum_blank`).
+    pub is_blank: bool,
+    /// The kind and the size of the segments to be made of it.
+    pub segments: Option<(u8, u16)>,
+}
+
+/// A response to a transmit request: its id, or none for an extra information.
+pub type Response = Option<u16>;
+
+/// `NETTXF_csum_blank` with `NETTXF_data_validated`.
+const BLANK: u16 = 3;
+/// `NETIF_RSP_NULL`.
+const NULL: u32 = 1;
 
 /// `NETRXF_more_data`, and `NETTXF_more_data`.
 pub const MORE_DATA: u16 = 4;
@@ -40,10 +59,14 @@ pub struct Backend {
     pub to_guest: VecDeque<Delivery>,
     /// Frames that the guest sent.
     pub from_guest: Vec<Vec<u8>>,
+    /// And what the guest left undone in each.
+    pub left: Vec<Left>,
     /// Pieces of a frame that has not wholly come.
     pieces: Vec<(u32, u16, u16)>,
+    /// Whether the guest takes and sends frames that are joined from segments; none if it may.
+    pub expects_segments: Option<bool>,
     /// Transmit responses that are held back.
-    pub held: VecDeque<u16>,
+    pub held: VecDeque<Response>,
     pub hold_responses: bool,
     /// The status of transmit responses.
     pub tx_status: i16,
@@ -83,6 +106,8 @@ impl Backend {
             port: 0,
             to_guest: VecDeque::new(),
             from_guest: Vec::new(),
+            left: Vec::new(),
+            expects_segments: Some(false),
             pieces: Vec::new(),
             held: VecDeque::new(),
             hold_responses: false,
@@ -170,7 +195,8 @@ impl Backend {
         assert_eq!(self.front("feature-rx-notify"), Some(1));
         assert_eq!(self.front("feature-sg"), Some(1));
         assert_eq!(self.front("feature-no-csum-offload").unwrap_or_default(), 0);
-        assert_eq!(self.front("feature-gso-tcpv4"), None);
+        let takes_segments = self.front("feature-gso-tcpv4") == Some(1);
+        assert_eq!(takes_segments, self.expects_segments.unwrap_or(takes_segments));
     }
 
     /// Maps the rings, if the guest has said where they are.
@@ -207,13 +233,28 @@ impl Backend {
             let (id, size) = (third as u16, (third >> 16) as u16);
             assert!(!self.under_way.contains(&id), "request {id} is under way already");
             self.under_way.push(id);
+            if self.pieces.is_empty() {
+                let blank = flags & BLANK;
+                assert!([0, BLANK].contains(&blank), "flags {flags:#x}");
+                self.left.push(Left { is_blank: blank != 0, segments: None });
+            }
             self.pieces.push((grant, offset, size));
-            assert_eq!(flags & !MORE_DATA, 0);
+            self.held.push_back(Some(id));
+            let known = match self.pieces.len() {
+                1 if self.expects_segments != Some(false) => MORE_DATA | EXTRA_INFO | BLANK,
+                _ => MORE_DATA,
+            };
+            assert_eq!(flags & !known, 0);
+            if flags & EXTRA_INFO != 0 {
+                let [first, second, _] = tx.pop().expect("the extra information is there too");
+                assert_eq!(first & 0xffff, 1, "one extra information about segments");
+                self.left.last_mut().unwrap().segments = Some((second as u8, (first >> 16) as u16));
+                self.held.push_back(None);
+            }
             if flags & MORE_DATA == 0 {
                 let frame = self.gather();
                 self.from_guest.push(frame);
             }
-            self.held.push_back(id);
         }
         self.tx = Some(tx);
         if !self.hold_responses {
@@ -238,9 +279,16 @@ impl Backend {
     pub fn respond(&mut self, most: usize) {
         let Some(mut tx) = self.tx else { return };
         for _ in 0..most.min(self.held.len()) {
-            let id = self.held.pop_front().unwrap();
-            self.under_way.retain(|other| *other != id);
-            tx.push([u32::from(id) | u32::from(self.tx_status.cast_unsigned()) << 16, 0]);
+            let status = u32::from(self.tx_status.cast_unsigned());
+            let response = match self.held.pop_front().unwrap() {
+                Some(id) => {
+                    self.under_way.retain(|other| *other != id);
+                    u32::from(id) | status << 16
+                }
+                // What was in the slot before stays there as the id.
+                None => 0xffff | NULL << 16,
+            };
+            tx.push([response, 0]);
         }
         self.tx = Some(tx);
     }
@@ -286,7 +334,8 @@ impl Backend {
             for (number, kind) in delivery.extras.iter().enumerate().filter(|_| index == 0) {
                 rx.pop().expect("there was room");
                 let more = u32::from(number + 1 < delivery.extras.len());
-                rx.push([u32::from(*kind) | more << 8, 0]);
+                let (of, size) = delivery.segments;
+                rx.push([u32::from(*kind) | more << 8 | u32::from(size) << 16, of.into()]);
             }
         }
         self.rx = Some(rx);

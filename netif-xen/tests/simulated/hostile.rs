@@ -32,6 +32,9 @@ pub struct Happened {
     pub connections: u64,
     pub lies: u64,
     pub in_use: u64,
+    /// Frames that were joined from segments, and that were to be cut.
+    pub joined: u64,
+    pub cut: u64,
 }
 
 /// A frame that was received, in a region that still has it.
@@ -53,8 +56,13 @@ struct Hostile<'n> {
     taken: Vec<Page<'static>>,
     /// Grants that are held on to.
     held: Vec<u32>,
-    /// Transmit requests that were not answered.
-    unanswered: Vec<u16>,
+    /// Transmit requests that were not answered: their ids, and none for an extra information.
+    unanswered: Vec<Option<u16>>,
+    /// The next transmit request is an extra information.
+    awaits_extra: bool,
+    /// Frames that were joined from segments, and that were to be cut.
+    joined: u64,
+    cut: u64,
     /// How rarely something goes wrong.
     patience: u32,
     /// How often it has waited for the guest in vain.
@@ -70,8 +78,11 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
     let world = World::new(PAGES);
     let mut backend = Backend::plug(&world, 0, MAC, None);
     let mut second = Backend::plug(&world, 0, MAC, None);
+    let offloads = numbers().is_some_and(|number| number % 4 != 0);
+    second.expects_segments = None;
     world.while_asleep(move || second.turn());
-    let netfront = Netfront::attach(world.clone(), None, None, world.memory()).unwrap();
+    let netfront =
+        Netfront::attach_with(world.clone(), None, None, offloads, world.memory()).unwrap();
     // From now on its sleeps, while it waits for room to send, are mostly in vain, and sometimes for a lie.
     let (other, mut sleeps) = (world.clone(), 0_u32);
     world.while_asleep(move || {
@@ -93,6 +104,9 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
         taken: Vec::new(),
         held: Vec::new(),
         unanswered: Vec::new(),
+        awaits_extra: false,
+        joined: 0,
+        cut: 0,
         patience: 256,
         waited: 0,
         owes_extra: false,
@@ -166,7 +180,12 @@ impl Hostile<'_> {
         for _ in 0..=self.below(4)? {
             let Some([first, grant, _]) = Self::pop(&mut rx) else { break };
             if std::mem::take(&mut self.owes_extra) && !self.goes_wrong()? {
-                rx.push([[1, 4][self.below(2)? as usize], 0]);
+                let kind = [1, 1, 1, 4][self.below(4)? as usize];
+                let (mut size, mut of) = (1 + self.below(1500)?, 1);
+                if self.goes_wrong()? {
+                    (size, of) = (self.below(0x1_0000)?, self.below(4)?);
+                }
+                rx.push([kind | size << 16, of]);
                 continue;
             }
             let mut id = first & 0xffff;
@@ -176,6 +195,8 @@ impl Hostile<'_> {
             match self.below(16)? {
                 0 => flags |= 4,
                 1 => (flags, self.owes_extra) = (flags | 8, true),
+                // Page after page of one frame.
+                5 | 6 => (flags, offset, status) = (flags | 4, 0, 4096),
                 2 => status = self.below(30)?,
                 3 => status = 0xffff - self.below(3)?,
                 4 => (offset, status) = (0, self.below(4097)?),
@@ -200,7 +221,12 @@ impl Hostile<'_> {
     fn answer_tx(&mut self) -> Option<()> {
         let Some(mut tx) = self.backend.tx else { return Some(()) };
         while let Some([grant, second, third]) = Self::pop(&mut tx) {
-            self.unanswered.push(third as u16);
+            if std::mem::take(&mut self.awaits_extra) {
+                self.unanswered.push(None);
+                continue;
+            }
+            self.awaits_extra = second >> 16 & 8 != 0;
+            self.unanswered.push(Some(third as u16));
             // What it reads is a frame or zeroes, and nothing else of the guest.
             let offset = (second & 0xffff) as usize;
             if let Some(bytes) = self.world.copy_from(grant, offset.min(PAGE_SIZE - 64), 64) {
@@ -214,7 +240,11 @@ impl Hostile<'_> {
                 break;
             }
             let which = self.below(most)? as usize;
-            let mut id = u32::from(self.unanswered.swap_remove(which));
+            let Some(mut id) = self.unanswered.swap_remove(which).map(u32::from) else {
+                // The id of an extra information is anything.
+                tx.push([self.below(0x1_0000)? | 1 << 16, 0]);
+                continue;
+            };
             if self.goes_wrong()? {
                 match self.below(3)? {
                     0 => id = self.below(0x1_0000)?,
@@ -254,7 +284,7 @@ impl Hostile<'_> {
             Some(4) if self.backend.rx.is_none() => {
                 if self.backend.try_to_connect() {
                     self.unanswered.clear();
-                    self.owes_extra = false;
+                    (self.owes_extra, self.awaits_extra) = (false, false);
                 }
                 self.backend.set("state", "4");
             }
@@ -295,7 +325,7 @@ impl Hostile<'_> {
 
     fn write_state(&mut self) -> Option<()> {
         let value = VALUES[self.below(VALUES.len() as u32)? as usize];
-        let key = self.below(12)?;
+        let key = self.below(13)?;
         let number = self.backend.number;
         match key {
             0..6 => self.backend.set("state", value),
@@ -303,6 +333,11 @@ impl Hostile<'_> {
             7 => self.backend.set("mtu", value),
             8 => self.backend.set("feature-sg", value),
             9 => self.backend.set("feature-rx-copy", value),
+            10 => {
+                let keys = ["feature-gso-tcpv4", "feature-no-csum-offload"];
+                let key = keys[self.below(2)? as usize];
+                self.backend.set(key, value);
+            }
             _ => {
                 let key =
                     ["mtu", "mac", "backend", "backend-id", "state", "x"][self.below(6)? as usize];

@@ -1,5 +1,7 @@
 //! What the guest does meanwhile, and how it all ends.
 
+use std::num::NonZeroU16;
+
 use layer::Rx;
 use netif::Netif;
 use rt_xen::Guest;
@@ -17,7 +19,10 @@ impl Hostile<'_> {
         }
         region.reset();
         if let Rx::Item(frame) = self.netfront.receive(region).unwrap() {
-            assert!((14..=65_535).contains(&frame.bytes.len()));
+            // The longest that was joined may have a VLAN tag.
+            let most = if frame.segment_size.is_some() { 65_553 } else { 65_535 };
+            assert!((14..=most).contains(&frame.bytes.len()));
+            self.joined += u64::from(frame.segment_size.is_some());
             assert!(!self.world.is_granted(frame.bytes), "a frame in a page that is granted");
             if let Ok(reply) = region.alloc_slice(&[1_u8; 200]) {
                 assert!(!self.world.is_granted(reply), "memory in a page that is granted");
@@ -32,7 +37,17 @@ impl Hostile<'_> {
             1 => self.below(14)?,
             _ => 14 + self.below(1505)?,
         };
-        self.netfront.transmit(&vec![0xa5; length as usize][..], layer::TxOffload::NONE).unwrap();
+        let tcp = layer::PartialChecksum { start: 34, ..layer::PartialChecksum::TCP };
+        let checksum = (self.below(2)? == 0).then_some(tcp);
+        // 0 is no size.
+        let segment_size = NonZeroU16::new((self.below(4)? * 724) as u16);
+        let length = if segment_size.is_some() { self.below(66_000)? } else { length };
+        let offload = layer::TxOffload { checksum, segment_size };
+        let before = self.count("frames_tx");
+        self.netfront.transmit(&vec![0xa5; length as usize][..], offload).unwrap();
+        if segment_size.is_some() {
+            self.cut += self.count("frames_tx") - before;
+        }
         Some(())
     }
 
@@ -65,18 +80,13 @@ impl Hostile<'_> {
         assert_eq!(left, 0, "grants of a device that is gone");
 
         let mut backend = Backend::plug(&self.world, 9, MAC, None);
+        backend.expects_segments = None;
         for _ in 0..6 {
             backend.turn();
             self.come_to_rest();
         }
         assert!(self.netfront.is_connected(), "{:?}", self.netfront);
-        let count = |name| {
-            let mut value = 0;
-            self.netfront.counters(&mut |counter| {
-                value += counter.value * u64::from(counter.name == name);
-            });
-            value
-        };
+        let count = |name| self.count(name);
         let mut happened = Happened {
             steps: 0,
             frames_rx: count("frames_rx"),
@@ -84,6 +94,8 @@ impl Hostile<'_> {
             connections: count("connections"),
             lies: count("backend_violations"),
             in_use: count("rx_in_use"),
+            joined: self.joined,
+            cut: self.cut,
         };
         for number in 0..100_u8 {
             backend.send(&[number; 60]);
@@ -102,6 +114,14 @@ impl Hostile<'_> {
         drop(regions);
         world.end();
         happened
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        let mut value = 0;
+        self.netfront.counters(&mut |counter| {
+            value += counter.value * u64::from(counter.name == name);
+        });
+        value
     }
 
     /// The guest receives until there is nothing more.
