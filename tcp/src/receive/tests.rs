@@ -5,6 +5,7 @@ use layer::Instant;
 use super::{ranges::MAX_RANGES, *};
 
 mod acks;
+mod cost;
 mod memory;
 mod model;
 mod window;

@@ -19,7 +19,7 @@ pub(crate) use input::Input;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target, by the name that it has in `fuzz`.
-pub(crate) const TARGETS: [(&str, Target); 14] = [
+pub(crate) const TARGETS: [(&str, Target); 15] = [
     ("arguments", arguments::run),
     ("arp", parsers::arp),
     ("ethernet", parsers::ethernet),
