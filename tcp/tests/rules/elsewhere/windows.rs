@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tcp::{Flags, State};
+use tcp::State;
 use testkit::{PathEnd, Quality};
 
 use super::{NEAR, replying};

@@ -4,7 +4,7 @@ use super::with;
 
 /// A segment from port 5000 to port 80, with these flags and options.
 fn segment(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
-    let offset = (20 + options.len() as u8) / 4 << 4;
+    let offset = ((20 + options.len() as u8) / 4) << 4;
     let numbers = [0, 0, 3, 0xe8, 0, 0, 7, 0xd0];
     let rest = [offset, flags, 1, 0, 0, 0, 0, 9];
     with(1, &[&[0x13, 0x88, 0, 80][..], &numbers, &rest, options, payload].concat())
