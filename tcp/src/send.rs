@@ -294,6 +294,12 @@ impl<'p> Sender<'p> {
         self.recovery.is_active()
     }
 
+    /// The slow start threshold in bytes.
+    #[cfg(test)]
+    pub(crate) fn ssthresh(&self) -> u32 {
+        self.congestion.threshold
+    }
+
     /// The congestion window in bytes.
     pub(crate) fn cwnd(&self) -> u32 {
         self.congestion.window

@@ -43,6 +43,10 @@ const INLINE: usize = 2;
 /// How many bytes the blocks have: what size classes and runs of pages give.
 const BLOCKS: [usize; 6] = [496, 2032, 4096, 8192, 16_384, 32_768];
 
+/// The most spans there are.
+#[cfg(test)]
+pub(super) const MOST: usize = BLOCKS[BLOCKS.len() - 1] / size_of::<Span>();
+
 /// Spans one after the other.
 #[derive(Debug)]
 pub(super) struct Spans<'p> {
