@@ -25,7 +25,7 @@ impl Connection<'_> {
 
     /// Takes notice of an ICMP error about something that was sent. One that says that nobody listens ends a connection
     /// that is not established. Any other one is no more than a [`trouble`](Self::trouble), since anybody on the path
-    /// can forge it, and what it tells of may pass (RFC 5461 4, RFC 9293 3.9.2.2).
+    /// can forge it, and what it tells of may pass (RFC 5461 2, RFC 9293 3.9.2.2).
     pub fn on_error(&mut self, problem: Problem) -> Events {
         if is_hard(problem) && matches!(self.state, State::SynSent | State::SynReceived) {
             self.close(Some(Broken::Unreachable(problem)));

@@ -1,4 +1,4 @@
-//! Connections that a peer has begun and not yet acknowledged: SYN-RECEIVED, in little memory (RFC 4987 3.4).
+//! Connections that a peer has begun and not yet acknowledged: SYN-RECEIVED, in little memory (RFC 4987 3.5).
 
 use core::time::Duration;
 

@@ -211,7 +211,7 @@ fn a_soft_error_is_told_and_ends_nothing() {
     }
 }
 
-/// RFC 5461 3.1, RFC 5927 4: a hard error ends a connection that is being opened, and none that is synchronized, since anybody
+/// RFC 5461 2.1, RFC 5927 5.2: a hard error ends a connection that is being opened, and none that is synchronized, since anybody
 /// could forge it (deviates from SHLD-26).
 #[test]
 fn a_hard_error_ends_only_what_is_being_opened() {
