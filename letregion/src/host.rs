@@ -50,6 +50,7 @@ pub fn host_with_tcp<'g>(rt: &mut Rt, config: &Config) -> Result<TcpHost<'g>, Er
 fn below<'g>(rt: &mut Rt, config: &Config, seed: u128) -> Result<Below<'g>, Error> {
     let memory = rt.memory();
     let ethernet = Ethernet::new(Nic::open(rt, config)?);
+    rt.milestone("interface");
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     Ok(Icmp::new(Ipv4::new(arp, seed, memory)?, seed))
 }

@@ -11,6 +11,8 @@ pub use ipv4;
 pub use layer;
 pub use netif;
 pub use network;
+#[cfg(feature = "page")]
+pub use page;
 pub use rt;
 pub use rt_regions;
 pub use tasks;

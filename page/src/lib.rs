@@ -6,6 +6,7 @@
 extern crate std;
 
 mod answer;
+mod bind;
 mod board;
 mod connections;
 mod html;
@@ -18,6 +19,7 @@ mod state;
 mod watch;
 
 pub use answer::{Request, Response};
+pub use bind::bind;
 pub use board::Board;
 pub use html::PAGE;
 pub use watch::Watch;

@@ -55,6 +55,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
             "netif-tap",
             "netif-xen",
             "network",
+            "page",
             "rt",
             "rt-regions",
             "rt-unix",
