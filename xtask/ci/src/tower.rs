@@ -68,7 +68,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 25] = [
+const NOT_PUBLISHED: [&str; 26] = [
     "apps/echo",
     "apps/facfib",
     "apps/kv",
@@ -90,6 +90,7 @@ const NOT_PUBLISHED: [&str; 25] = [
     "rt-regions/bench",
     "tests",
     "tests/guest",
+    "tests/transfer",
     "xtask",
     "xtask/ci",
     "xtask/size",
