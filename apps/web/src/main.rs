@@ -42,7 +42,11 @@ fn web(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
     let mut tcp = Tcp::new(icmp, seed, tasks)?;
     tcp.bind(PORT, async |stream, region| service.serve(stream, region).await)?;
+    #[cfg(feature = "page")]
+    let board = page::bind(rt, &config, "web", &mut tcp)?;
     // For its port of counters: those of all layers and of HTTP.
     let udp = Udp::new(tcp, seed, memory)?.with_service_counters(service.counters());
+    #[cfg(feature = "page")]
+    let udp = page::Watch::new(udp, board)?;
     rt.serve(udp, &config)
 }
