@@ -50,7 +50,8 @@ impl Sender<'_> {
     pub(super) fn most_at_once(&self) -> u32 {
         self.pace().map_or(u32::MAX, |rate| {
             let bytes = u32::try_from(rate * TIME / 1_000_000).unwrap_or(u32::MAX);
-            bytes.max(SEGMENTS * self.mss)
+            let free = (FREE_SEGMENTS * self.mss).saturating_sub(self.outstanding());
+            bytes.max(SEGMENTS * self.mss).max(free)
         })
     }
 
@@ -80,6 +81,8 @@ impl Sender<'_> {
             false => time(SEGMENTS * self.mss).max(TIME * 1000),
         };
         let earliest = Instant::from_nanos(now.as_nanos().saturating_sub(credit));
-        self.pace.until = self.pace.until.max(earliest) + Duration::from_nanos(time(bytes));
+        // A flight begins anew with its first segment.
+        let until = if self.outstanding() == bytes { earliest } else { self.pace.until };
+        self.pace.until = until.max(earliest) + Duration::from_nanos(time(bytes));
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use layer::Instant;
 
-use super::{Sender, Timeout, recovery::Phase, scoreboard::Delivered};
+use super::{Sender, Timeout, pace::Pace, recovery::Phase, scoreboard::Delivered};
 
 /// How many retransmissions or probes in a row remain without an answer: R2 (RFC 9293 3.8.3), 15 minutes and more.
 const MOST_EXPIRED: u8 = 15;
@@ -216,6 +216,7 @@ impl Sender<'_> {
         if mss < old && self.outstanding() > mss {
             // Not a sign of congestion, but nothing of it is in flight, so it is not sent at once.
             self.lose_all(false);
+            self.pace = Pace::new();
             (self.recovery.phase, self.recovery.point) = (Phase::Loss, self.next);
             self.congestion.idle(1, 0, mss);
         }
