@@ -40,6 +40,7 @@ pub fn bind<R: Runtime, I>(
     let insight = rt.insight()?.ok_or_else(|| {
         refused("the platform of this program was built without its feature `page`")
     })?;
+    rt.milestone("page");
     let board = Board::new(name, insight, tcp.connections(), rt.memory())?;
     tcp.bind(port, async move |stream, region| {
         board.serve(stream, region).await;

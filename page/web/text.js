@@ -26,6 +26,7 @@ const sync = (parent, list, markup, update) => {
   parent.kept = new Map();
   list.forEach((item, at) => {
     const key = item.key ?? item[0];
+    if (parent.kept.has(key)) return;
     let row = old.get(key);
     if (!row) {
       const template = document.createElement('template');

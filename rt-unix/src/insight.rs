@@ -5,7 +5,9 @@ mod sampler;
 mod symbols;
 
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
+    collections::HashMap,
     fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -114,14 +116,16 @@ impl Insight for Process {
         let (mut addresses, taken) = sampler::samples();
         let counted = addresses.len() as u64;
         addresses.sort_unstable();
-        let mut places: Vec<(u64, u64)> = Vec::new();
+        // Copies of a generic function have one name.
+        let mut places: HashMap<Cow<'_, str>, u64> = HashMap::new();
         for samples in addresses.chunk_by(|a, b| symbols.start(*a) == symbols.start(*b)) {
-            places.push((samples.len() as u64, samples[0]));
+            *places.entry(symbols.name(samples[0])).or_default() += samples.len() as u64;
         }
-        // Of two with as many samples, the first in memory: so the order does not change without a reason.
-        places.sort_by_key(|(samples, address)| (u64::MAX - samples, *address));
-        for (samples, address) in places.into_iter().take(most) {
-            visit(Place { function: &symbols.name(address), samples });
+        let mut places: Vec<_> = places.into_iter().collect();
+        // Of two with as many samples, the first by name: so the order does not change without a reason.
+        places.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+        for (function, samples) in places.into_iter().take(most) {
+            visit(Place { function: &function, samples });
         }
         Sampling::Timer { period: sampler::PERIOD, taken, counted }
     }

@@ -1,16 +1,18 @@
 //! The names of the functions of this program, from its table of symbols.
 
-use std::{borrow::Cow, fs, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, fs, ops::Range};
 
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
 use super::names;
 
 /// A function: where it is in the memory of the process, and its name as the linker knows it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Symbol {
     range: Range<u64>,
     name: Box<str>,
+    /// The name for a page, once it was asked for.
+    short: OnceCell<String>,
 }
 
 /// Code of a file that is mapped: a library, or the kernel's.
@@ -66,8 +68,9 @@ impl Symbols {
 
     /// The name of the function at an address, or else of its library, or else the address.
     pub(super) fn name(&self, address: u64) -> Cow<'_, str> {
-        if let Some(symbol) = self.function(address) {
-            return names::short(&format!("{:#}", rustc_demangle::demangle(&symbol.name))).into();
+        if let Some(Symbol { name, short, .. }) = self.function(address) {
+            let make = || names::short(&format!("{:#}", rustc_demangle::demangle(name)));
+            return Cow::Borrowed(short.get_or_init(make));
         }
         match self.mapping(address) {
             // Without symbols, all that is known is which program it is.
@@ -88,7 +91,7 @@ fn functions(file: &object::File<'_>, loaded: u64) -> Vec<Symbol> {
         .filter_map(|symbol| {
             let start = symbol.address().wrapping_add(shift);
             let range = start..start.wrapping_add(symbol.size());
-            Some(Symbol { range, name: symbol.name().ok()?.into() })
+            Some(Symbol { range, name: symbol.name().ok()?.into(), short: OnceCell::new() })
         })
         .collect();
     functions.sort_by_key(|symbol| symbol.range.start);
