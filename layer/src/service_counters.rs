@@ -2,7 +2,7 @@
 
 use core::{cell::Cell, fmt};
 
-use crate::{Counter, Setup};
+use crate::{Counter, Setup, split::split};
 
 /// One counter of a service. It counts through a shared reference, because what counts (closures, tasks) shares it.
 #[derive(Debug, Default)]
@@ -30,12 +30,19 @@ impl Count {
 
 /// What a service counts and whether it logs. [`service_counters!`](crate::service_counters) implements it; an array of
 /// references implements it for several services.
-pub trait ServiceCounters: fmt::Debug {
+pub trait ServiceCounters {
     /// Calls `visit` with each counter, in the order in which they are declared.
     fn visit(&self, visit: &mut dyn FnMut(Counter));
 
     /// Turns the log on if `setup` names it, see [`Setup::turn_on`].
     fn configure(&self, setup: &mut Setup<'_>);
+}
+
+// Not of each type by itself: the code that derives make of it would be in every image.
+impl fmt::Debug for dyn ServiceCounters + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceCounters")
+    }
 }
 
 impl ServiceCounters for Option<&dyn ServiceCounters> {
@@ -63,6 +70,20 @@ impl<const N: usize> ServiceCounters for [&dyn ServiceCounters; N] {
         for service in self {
             service.configure(setup);
         }
+    }
+}
+
+/// Shows counts to `visit`, for [`service_counters!`](crate::service_counters). `names` holds their names, with a space
+/// after each. All services share this one copy of the code.
+#[doc(hidden)]
+pub fn visit_counts(
+    layer: &'static str,
+    names: &'static str,
+    counts: &[&Count],
+    visit: &mut dyn FnMut(Counter),
+) {
+    for (name, count) in split(names, b' ').zip(counts) {
+        visit(Counter { layer, name, value: count.get() });
     }
 }
 
@@ -114,11 +135,9 @@ macro_rules! service_counters {
 
         impl $crate::ServiceCounters for $Counters {
             fn visit(&self, visit: &mut dyn FnMut($crate::Counter)) {
-                $(visit($crate::Counter {
-                    layer: $service,
-                    name: ::core::stringify!($name),
-                    value: self.$name.get(),
-                });)*
+                let names = concat!($(stringify!($name), " "),*);
+                let counts = [$(&self.$name),*];
+                $crate::visit_counts($service, names, &counts, visit);
             }
 
             fn configure(&self, setup: &mut $crate::Setup<'_>) {
