@@ -18,11 +18,14 @@ pub struct Tuple {
 
 impl Tuple {
     /// Our address and port.
+    // Many segments need it, and its code is long.
+    #[inline(never)]
     pub fn local(&self) -> SocketAddr {
         SocketAddr::new(self.addresses[0], self.ports[0])
     }
 
     /// The peer's address and port.
+    #[inline(never)]
     pub fn remote(&self) -> SocketAddr {
         SocketAddr::new(self.addresses[1], self.ports[1])
     }
@@ -31,7 +34,7 @@ impl Tuple {
 /// Writes `10.0.0.2:80 10.0.0.1:50000`.
 impl fmt::Display for Tuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.local(), self.remote())
+        write!(f, "{} {}", layer::Endpoint(self.local()), layer::Endpoint(self.remote()))
     }
 }
 

@@ -247,11 +247,12 @@ pub struct ConnectionStats {
 /// retransmitted 0`, in one line.
 impl fmt::Display for ConnectionStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { local, remote, state, received, sent, window, .. } = self;
+        let [local, remote] = [self.local, self.remote].map(layer::Endpoint);
+        let Self { state, received, sent, window, .. } = self;
         let (cwnd, retransmitted) = (self.congestion_window, self.retransmitted);
         write!(f, "connection {local} {remote} {state} received {received} sent {sent}")?;
         if let Some(rtt) = self.rtt {
-            write!(f, " rtt {} us", rtt.as_micros())?;
+            write!(f, " rtt {} us", rtt.as_micros() as u64)?;
         }
         write!(f, " window {window} cwnd {cwnd} retransmitted {retransmitted}")
     }
