@@ -1,11 +1,11 @@
 //! `/fib/{n}`: a Fibonacci number as JSON.
 
-use http::{Answer, ByteStream, Failure, Request, Response};
+use http::Failure;
 use rt_regions::Region;
 
 use crate::{
     budget::{self, Budget},
-    service::JSON,
+    service::Reply,
 };
 
 /// The largest index. Its number has 62,696 digits.
@@ -19,21 +19,19 @@ fn pages(n: u64) -> usize {
     2 * number + (2 * number).max(budget::pages(n * 21 / 100 + 1)) + 2
 }
 
-/// Answers with the Fibonacci number of this index.
-pub(crate) async fn answer<S: ByteStream>(
+/// The Fibonacci number of this index as JSON, in `region`.
+pub(crate) async fn reply<'r>(
     index: &str,
     budget: &Budget,
-    request: Request<'_, S>,
-    response: Response<'_, S>,
-) -> Answer {
+    region: &'r Region<'_>,
+) -> Result<Reply<'r>, Failure> {
     let n = layer::decimal(index.as_bytes(), MOST).ok_or(Failure::Refused(
         400,
         "the index is not a number from 0 to 300000: ask for /fib/2000",
     ))?;
-    let region = request.region();
     let digits = digits(n, budget, region).await?;
     let head = region.format(format_args!("{{\"n\": {n}, \"fibonacci\": \""))?;
-    response.header("Content-Type", JSON).send((head.as_bytes(), (digits, *b"\"}\n"))).await
+    Ok(Reply::json([head.as_bytes(), digits, b"\"}\n"]))
 }
 
 /// The digits of the number.

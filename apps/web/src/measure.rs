@@ -3,7 +3,7 @@
 use http::{Answer, ByteStream, Failure, Request, Response};
 use tasks::yield_now;
 
-use crate::service::JSON;
+use crate::service::Reply;
 
 /// The most bytes that are sent, or taken in a body.
 pub(crate) const MOST: u64 = 1 << 40;
@@ -35,11 +35,8 @@ pub(crate) async fn bytes<S: ByteStream>(
     writer.finish().await
 }
 
-/// Answers with the number of bytes of the body, and their checksum.
-pub(crate) async fn sum<S: ByteStream>(
-    request: Request<'_, S>,
-    response: Response<'_, S>,
-) -> Answer {
+/// The number of bytes of the body, and their checksum, as JSON.
+pub(crate) async fn sum<'r, S: ByteStream>(request: Request<'r, S>) -> Result<Reply<'r>, Failure> {
     let (mut count, mut sum) = (0, Adler32::default());
     let mut look = |bytes: &[u8]| {
         let bytes = &bytes[..bytes.len().min(SLICE)];
@@ -50,10 +47,9 @@ pub(crate) async fn sum<S: ByteStream>(
     while request.receive(&mut look).await? {
         yield_now().await;
     }
-    let sum = sum.value();
-    let reply =
-        request.region().format(format_args!("{{\"bytes\": {count}, \"adler32\": {sum}}}\n"))?;
-    response.header("Content-Type", JSON).send(reply.as_bytes()).await
+    let sum = u64::from(sum.value());
+    let text = format_args!("{{\"bytes\": {count}, \"adler32\": {sum}}}\n");
+    Ok(Reply::json([request.region().format(text)?.as_bytes(), b"", b""]))
 }
 
 /// The checksum of zlib (RFC 1950 8.2): it takes little time, knows the order of the bytes, and most languages have it.

@@ -89,18 +89,41 @@ impl Service {
             Err(Failure::Refused(404, _)) => return http::files(&FILES, request, response).await,
             Err(failure) => return Err(failure),
         };
-        match path {
-            Path::Hello => response.header("Content-Type", TEXT).send(b"hello, world\n").await,
-            Path::Fibonacci => fibonacci::answer(parameter, &self.budget, request, response).await,
-            Path::Sort => sort::answer(&self.budget, request, response).await,
-            Path::Bytes => measure::bytes(parameter, self.block, response).await,
-            Path::Sum => measure::sum(request, response).await,
-        }
+        let reply = match path {
+            Path::Bytes => return measure::bytes(parameter, self.block, response).await,
+            Path::Hello => Reply::text(b"hello, world\n"),
+            Path::Fibonacci => fibonacci::reply(parameter, &self.budget, request.region()).await?,
+            Path::Sort => sort::reply(&self.budget, request).await?,
+            Path::Sum => measure::sum(request).await?,
+        };
+        let response = response.status(reply.status).header("Content-Type", reply.media_type);
+        let [first, second, third] = reply.body;
+        response.send((first, (second, third))).await
     }
 }
 
-/// The media type of text.
-pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+/// A reply that is sent at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply<'r> {
+    status: u16,
+    media_type: &'static str,
+    /// The body, in pieces.
+    body: [&'r [u8]; 3],
+}
 
-/// The media type of JSON.
-pub(crate) const JSON: &str = "application/json";
+impl<'r> Reply<'r> {
+    /// This text.
+    pub(crate) fn text(text: &'r [u8]) -> Self {
+        Self { status: 200, media_type: "text/plain; charset=utf-8", body: [text, b"", b""] }
+    }
+
+    /// This line, which says what is wrong with the request.
+    pub(crate) fn refusal(line: &'r [u8]) -> Self {
+        Self { status: 400, ..Self::text(line) }
+    }
+
+    /// This JSON, in pieces.
+    pub(crate) fn json(body: [&'r [u8]; 3]) -> Self {
+        Self { status: 200, media_type: "application/json", body }
+    }
+}

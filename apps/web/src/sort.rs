@@ -6,12 +6,12 @@ mod heap;
 mod number;
 mod parse;
 
-use http::{Answer, ByteStream, Request, Response};
+use http::{ByteStream, Failure, Request};
 use rt_regions::{Exhausted, Region, RegionVec};
 
 use crate::{
     budget::{self, Budget},
-    service::{JSON, TEXT},
+    service::Reply,
 };
 
 use self::{number::Number, parse::Wrong};
@@ -28,24 +28,19 @@ fn pages(numbers: usize, length: usize) -> usize {
 /// How much work is done before others have their turn, in bytes that are read: some 50 microseconds.
 const SLICE: usize = 16 << 10;
 
-/// Answers with the numbers of the body in order.
-pub(crate) async fn answer<S: ByteStream>(
+/// The numbers of the body in order, or what is wrong with it.
+pub(crate) async fn reply<'r, S: ByteStream>(
     budget: &Budget,
-    request: Request<'_, S>,
-    response: Response<'_, S>,
-) -> Answer {
-    let region = request.region();
+    request: Request<'r, S>,
+) -> Result<Reply<'r>, Failure> {
     let text = request.read_all(MOST).await?;
-    let sorted = {
-        let most = parse::most_numbers(text);
-        let _taken = budget.take(pages(most, text.len()))?;
-        sorted(text, most, region).await?
-    };
-    match sorted {
-        Ok(reply) => response.header("Content-Type", JSON).send(reply).await,
+    let most = parse::most_numbers(text);
+    let _taken = budget.take(pages(most, text.len()))?;
+    match sorted(text, most, request.region()).await? {
+        Ok(sorted) => Ok(Reply::json([sorted, b"", b""])),
         Err(wrong) => {
-            let line = region.format(format_args!("{wrong}\n"))?;
-            response.status(400).header("Content-Type", TEXT).send(line.as_bytes()).await
+            let line = request.region().format(format_args!("{wrong}\n"))?;
+            Ok(Reply::refusal(line.as_bytes()))
         }
     }
 }
