@@ -48,10 +48,10 @@ impl<'c, S: ByteStream> Client<'c, S> {
     /// # Errors
     /// [`ClientError`].
     pub async fn get<'r>(
-        &'r mut self,
+        &mut self,
         target: &str,
         region: &'r Region<'r>,
-    ) -> Result<Reply<'r, S>, ClientError> {
+    ) -> Result<Reply<'_, 'r, S>, ClientError> {
         self.request(Method::Get, target, region).await?.send(b"").await
     }
 
@@ -60,12 +60,12 @@ impl<'c, S: ByteStream> Client<'c, S> {
     /// # Errors
     /// [`ClientError`].
     pub async fn post<'r>(
-        &'r mut self,
+        &mut self,
         target: &str,
         media_type: &str,
         body: impl Payload,
         region: &'r Region<'r>,
-    ) -> Result<Reply<'r, S>, ClientError> {
+    ) -> Result<Reply<'_, 'r, S>, ClientError> {
         let request = self.request(Method::Post, target, region).await?;
         request.header("Content-Type", media_type).send(body).await
     }
@@ -75,11 +75,11 @@ impl<'c, S: ByteStream> Client<'c, S> {
     /// # Errors
     /// The connection is not open any more, the target or the host is not valid, or there is no memory.
     pub async fn request<'r>(
-        &'r mut self,
+        &mut self,
         method: Method,
         target: &str,
         region: &'r Region<'r>,
-    ) -> Result<Outgoing<'r, S>, ClientError> {
+    ) -> Result<Outgoing<'_, 'r, S>, ClientError> {
         if !self.is_open.get() || !self.connection.drain(self.connection.limits.drain).await {
             self.is_open.set(false);
             return Err(ClientError::Closed);
@@ -109,8 +109,8 @@ impl<S> fmt::Debug for Client<'_, S> {
 
 /// A request of which nothing was sent yet.
 #[must_use = "nothing is sent before `send` or `stream`"]
-pub struct Outgoing<'r, S> {
-    client: &'r Client<'r, S>,
+pub struct Outgoing<'a, 'r, S> {
+    client: &'a Client<'a, S>,
     region: &'r Region<'r>,
     fields: RegionVec<'r, u8>,
     fault: Option<Fault>,
@@ -118,7 +118,7 @@ pub struct Outgoing<'r, S> {
     has_body: bool,
 }
 
-impl<'r, S: ByteStream> Outgoing<'r, S> {
+impl<'a, 'r, S: ByteStream> Outgoing<'a, 'r, S> {
     /// This request with one more header. `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are refused when the
     /// request is sent, and so is what is not valid.
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -134,7 +134,7 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn send(self, body: impl Payload) -> Result<Reply<'r, S>, ClientError> {
+    pub async fn send(self, body: impl Payload) -> Result<Reply<'a, 'r, S>, ClientError> {
         let body: &dyn Payload = &body;
         let mut upload = self.begin(Framing::Length(body.len() as u64))?;
         upload.writer.send(body).await.map_err(|fault| upload.client.broken(fault))?;
@@ -145,11 +145,11 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     ///
     /// # Errors
     /// A header is not valid, or there is no memory.
-    pub fn stream(self) -> Result<Upload<'r, S>, ClientError> {
+    pub fn stream(self) -> Result<Upload<'a, 'r, S>, ClientError> {
         self.begin(Framing::Chunked)
     }
 
-    fn begin(mut self, framing: Framing) -> Result<Upload<'r, S>, ClientError> {
+    fn begin(mut self, framing: Framing) -> Result<Upload<'a, 'r, S>, ClientError> {
         if let Some(fault) = self.fault {
             return Err(self.client.error(fault));
         }
@@ -180,7 +180,7 @@ impl<'r, S: ByteStream> Outgoing<'r, S> {
     }
 }
 
-impl<S> fmt::Debug for Outgoing<'_, S> {
+impl<S> fmt::Debug for Outgoing<'_, '_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing").finish_non_exhaustive()
     }
@@ -188,13 +188,13 @@ impl<S> fmt::Debug for Outgoing<'_, S> {
 
 /// A request whose body is sent in pieces.
 #[must_use = "a request that is not finished ends the connection"]
-pub struct Upload<'r, S> {
-    client: &'r Client<'r, S>,
+pub struct Upload<'a, 'r, S> {
+    client: &'a Client<'a, S>,
     region: &'r Region<'r>,
-    writer: Writer<'r, S>,
+    writer: Writer<'a, 'r, S>,
 }
 
-impl<'r, S: ByteStream> Upload<'r, S> {
+impl<'a, 'r, S: ByteStream> Upload<'a, 'r, S> {
     /// Sends a piece of the body; with the first one, the head.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ impl<'r, S: ByteStream> Upload<'r, S> {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn finish(mut self) -> Result<Reply<'r, S>, ClientError> {
+    pub async fn finish(mut self) -> Result<Reply<'a, 'r, S>, ClientError> {
         let Self { client, region, .. } = self;
         self.writer.finish().await.map_err(|fault| client.broken(fault))?;
         let connection = &client.connection;
@@ -240,20 +240,20 @@ impl<'r, S: ByteStream> Upload<'r, S> {
     }
 }
 
-impl<S> fmt::Debug for Upload<'_, S> {
+impl<S> fmt::Debug for Upload<'_, '_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload").finish_non_exhaustive()
     }
 }
 
 /// A reply: its head, which lies in the region that was given, and its body, which is read from the stream.
-pub struct Reply<'r, S> {
-    client: &'r Client<'r, S>,
+pub struct Reply<'a, 'r, S> {
+    client: &'a Client<'a, S>,
     region: &'r Region<'r>,
     head: ReplyHead<'r>,
 }
 
-impl<'r, S: ByteStream> Reply<'r, S> {
+impl<'r, S: ByteStream> Reply<'_, 'r, S> {
     /// The status, from 200 to 599 or what else the server has sent.
     pub fn status(&self) -> u16 {
         self.head.status
@@ -294,7 +294,7 @@ impl<'r, S: ByteStream> Reply<'r, S> {
     }
 }
 
-impl<S> fmt::Debug for Reply<'_, S> {
+impl<S> fmt::Debug for Reply<'_, '_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("status", &self.head.status)

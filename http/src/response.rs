@@ -147,7 +147,7 @@ impl<S> fmt::Debug for Response<'_, S> {
 #[must_use = "a response that is not finished breaks the connection"]
 pub struct BodyWriter<'r, S> {
     exchange: &'r Exchange<'r, S>,
-    writer: Writer<'r, S>,
+    writer: Writer<'r, 'r, S>,
 }
 
 impl<S: ByteStream> BodyWriter<'_, S> {

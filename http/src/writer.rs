@@ -15,8 +15,8 @@ pub(crate) enum Framing {
 }
 
 /// A message, of which the head is sent together with the first piece of the body.
-pub(crate) struct Writer<'r, S> {
-    pub(crate) connection: &'r Connection<'r, S>,
+pub(crate) struct Writer<'c, 'r, S> {
+    pub(crate) connection: &'c Connection<'c, S>,
     pub(crate) start: Start,
     /// The rest of the head, with the empty line.
     pub(crate) fields: RegionVec<'r, u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Writer<'r, S> {
     pub(crate) without_body: bool,
 }
 
-impl<S: ByteStream> Writer<'_, S> {
+impl<S: ByteStream> Writer<'_, '_, S> {
     pub(crate) async fn send(&mut self, piece: &dyn Payload) -> Result<(), Fault> {
         let length = piece.len() as u64;
         if let Framing::Length(left) = &mut self.framing {
