@@ -40,8 +40,9 @@ pub fn all(quick: bool) -> Result<()> {
     })?;
     step("lints of the guests of Xen", || {
         // The guest of the tests apart: it asks for the crate `alloc`, of which a service has nothing.
-        [&["echo", "facfib", "kv", "monte-carlo", "sort"][..], &["guest"]].iter().try_for_each(
-            |packages| {
+        [&["echo", "facfib", "kv", "monte-carlo", "sort", "web"][..], &["guest"]]
+            .iter()
+            .try_for_each(|packages| {
                 let mut command = cargo();
                 // A crate of a guest alone, on which no other crate of the workspace has a say.
                 command.args(["clippy", "--no-default-features", "--features", "xen"]);
@@ -49,8 +50,7 @@ pub fn all(quick: bool) -> Result<()> {
                     command.args(["--package", package]);
                 }
                 succeed(command.args(["--bins", "--", "-D", "warnings"]))
-            },
-        )
+            })
     })?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
     // The crates of the tower call it after what it depends on, the programs after what it does.

@@ -106,7 +106,7 @@ impl Net {
 }
 
 /// Status and body of a reply.
-pub(super) async fn ask(reply: Reply<'_, Stream>) -> (u16, String) {
+pub(super) async fn ask(reply: Reply<'_, '_, Stream>) -> (u16, String) {
     let status = reply.status();
     let body = reply.read_all(1 << 20).await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())
