@@ -305,12 +305,6 @@ impl<'p> Sender<'p> {
         self.congestion.window
     }
 
-    /// The slow start threshold in bytes.
-    #[cfg(test)]
-    pub(crate) fn ssthresh(&self) -> u32 {
-        self.congestion.threshold
-    }
-
     /// The smoothed round-trip time.
     pub(crate) fn srtt(&self) -> Option<Duration> {
         self.rtt.smoothed().map(|micros| Duration::from_micros(micros.into()))
