@@ -84,7 +84,9 @@ pub(crate) struct Inner {
     pub(crate) table: Table,
     pub(crate) deadlines: Deadlines,
     pub(crate) half_open: HalfOpens,
-    pub(crate) time_wait: TimeWaits<'static>,
+    /// Without a destructor, which a `managed` slice has if another crate asks for its feature `alloc`. Its entries are
+    /// lent.
+    pub(crate) time_wait: ManuallyDrop<TimeWaits<'static>>,
     pub(crate) listeners: [Option<Listener>; MAX_LISTENERS],
     pub(crate) buffers: &'static Slabs<'static>,
     pub(crate) hash: TupleHash,
@@ -176,7 +178,7 @@ impl Connections {
             table: Table::new(limits.connections, hash, entries, memory)?,
             deadlines: Deadlines::new(limits.connections, memory)?,
             half_open: HalfOpens::new(memory)?,
-            time_wait: TimeWaits::new(waiting, TIME_WAIT, seed),
+            time_wait: ManuallyDrop::new(TimeWaits::new(waiting, TIME_WAIT, seed)),
             listeners: [const { None }; MAX_LISTENERS],
             buffers: slabs("tcp.buffers", limits.buffers)?,
             hash,
