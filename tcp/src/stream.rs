@@ -27,6 +27,9 @@ use crate::{
 
 pub use self::connect::ConnectError;
 
+/// How long a stream waits for memory before it asks again.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Why a stream could not do what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -259,7 +262,15 @@ impl Stream {
             None => Poll::Ready(Err(StreamError::ShutDown)),
             Some(Err(error)) => Poll::Ready(Err(error)),
             Some(Ok(true)) => Poll::Ready(Ok(())),
-            Some(Ok(false)) => self.wait(context),
+            Some(Ok(false)) => {
+                // If nothing of it is on its way, no acknowledgment makes room: the memory of all buffers is used up.
+                let is_starved = self.with(|entry| entry.connection.all_acknowledged());
+                if is_starved == Some(true) {
+                    let again = self.connections.tasks.sleep(MEMORY_INTERVAL);
+                    let _ = pin!(again).poll(context);
+                }
+                self.wait(context)
+            }
         }
     }
 

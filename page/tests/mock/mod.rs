@@ -137,6 +137,8 @@ impl Mock {
 
     /// The answer to a request, made in a task of the program.
     pub(crate) fn answer(&mut self, method: &str, target: &str, host: Option<&str>) -> Answer {
+        // What is due at this moment is done first, so that nothing moves while the answer is made.
+        while self.client.turn() | self.service.turn() {}
         let [method, target] = [method, target].map(leaked);
         let (host, board) = (host.map(leaked), self.board);
         let answer: &'static Cell<Option<Answer>> = Box::leak(Box::default());

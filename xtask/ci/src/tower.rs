@@ -253,8 +253,8 @@ mod tests {
     fn a_crate_without_a_row_and_one_that_knows_too_much_are_refused() {
         assert_eq!(with("tests", &["testkit", "rt-xen"], false), "fine");
         assert_eq!(with("udp", &["network"], true), "fine");
-        let unknown = with("tcp", &["network"], true);
-        assert!(unknown.starts_with("tcp has no row"), "{unknown}");
+        let unknown = with("sctp", &["network"], true);
+        assert!(unknown.starts_with("sctp has no row"), "{unknown}");
         let unknown = with("apps/nameless", &["network"], false);
         assert!(unknown.starts_with("apps/nameless has no row"), "{unknown}");
         assert_eq!(with("lab", &[], true), "lab is published, and may depend on anything");
