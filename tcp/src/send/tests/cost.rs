@@ -22,19 +22,21 @@ fn each(count: u32, mut run: impl FnMut()) -> f64 {
 #[ignore = "a measurement"]
 fn cost_of_bulk() {
     let bytes = vec![7; 1 << 20];
-    for (name, most, segments) in [("a segment", 1, 2), ("64 KB", 65_536, 64)] {
-        with_sender_at(1, true, |sender| {
+    for (name, rtt, most, segments) in
+        [("a segment", 1, 1, 2), ("a segment, paced", 100, 1, 2), ("64 KB", 1, 65_536, 64)]
+    {
+        with_sender_at(rtt, true, |sender| {
             sender.congestion.window = 400_000;
             sender.congestion.threshold = 400_000;
             let mut now = at(0);
             let rounds = 20_000;
             let all = each(rounds, || {
                 for _ in 0..rounds {
-                    now += Duration::from_micros(10);
+                    now += Duration::from_micros(1000 * rtt);
                     sender.push(&&bytes[..segments * 1000]);
                     while sender.next_segment(now, most, 64).is_some() {}
                     let ack = sender.una() + sender.outstanding().min(segments as u32 * 1000);
-                    let echo = Some(Duration::from_millis(1));
+                    let echo = Some(Duration::from_millis(rtt));
                     let _ = sender.on_ack(now, &Ack { echo, ..ack_of(ack, 1 << 20) });
                 }
             });
