@@ -184,7 +184,7 @@ impl Connection<'_> {
             return first == edge && !segment.flags.contains(Flags::RST);
         }
         let last = first + (length - 1);
-        first.is_before(next) && !last.is_before(next) && next != edge
+        first.is_before(next) && !last.is_before(next)
     }
 
     /// RFC 5961 3.2.
@@ -289,11 +289,8 @@ impl Connection<'_> {
     fn take_data(&mut self, now: Instant, segment: &Segment<'_>) -> Events {
         let fin = segment.flags.contains(Flags::FIN);
         if self.receive.fin_received() {
-            // A FIN that came again: our acknowledgment was lost.
+            // Nothing can follow a FIN.
             self.owed.set(Owed::ACK);
-            if self.state == State::TimeWait {
-                self.wait(now);
-            }
             return Events::NONE;
         }
         if self.is_orphan

@@ -235,6 +235,8 @@ fn a_fin_in_time_wait_begins_it_again() {
         s.after(59_999);
         assert_eq!(s.state(), State::TimeWait);
         // Anything else does not.
+        s.recv("P. 2:12 ack 2");
+        s.sends([". 2 ack 2"]);
         s.recv(". 2 ack 2");
         s.after(1);
         assert_eq!(s.state(), State::Closed);

@@ -61,7 +61,15 @@ fn what_comes_later_is_told_by_a_reset() {
             s.sends(["R. 2 ack 1"]);
         });
     }
-    // But not a duplicate of what was read.
+    // But not what follows its FIN, which is nothing.
+    reach(State::LastAck, |s| {
+        s.orphan();
+        s.recv("P. 2:12 ack 1");
+        s.sends([". 2 ack 2"]);
+        s.recv(". 2 ack 2");
+        assert_eq!((s.state(), s.tcp.broken()), (State::Closed, None));
+    });
+    // Nor a duplicate of what was read.
     established(|s| {
         s.recv("P. 1:11 ack 1");
         s.read(10);

@@ -204,8 +204,13 @@ fn with_a_closed_window_acknowledgments_and_resets_count() {
         assert!(s.events().urgent);
         assert_eq!(s.readable(), 12_288);
         s.sends([". 101 ack 12289 win 0"]);
-        s.recv(". 12289 ack 101");
+        // Or with old bytes before it.
+        s.recv("P. 12000:12300 ack 71");
+        s.sends([". 101 ack 12289 win 0"]);
+        s.recv("P. 12000:12300 ack 101");
         assert!(s.tcp.all_acknowledged());
+        s.sends([". 101 ack 12289 win 0"]);
+        s.recv(". 12289 ack 101");
         s.silent();
         s.recv("R 12288");
         assert_eq!(s.state(), State::Established);
@@ -273,5 +278,11 @@ fn blocks_are_reported_though_there_is_data_to_send() {
         s.write(1_000);
         s.recv("P. 1001:2001 ack 1 <TS 20 1000>");
         s.sends([". 1 ack 1 <sack 1001:2001>", "P. 1:1001 ack 1"]);
+    });
+    // Without blocks, the data is the acknowledgment.
+    established(|s| {
+        s.write(1_000);
+        s.recv("P. 1001:2001 ack 1");
+        s.sends(["P. 1:1001 ack 1"]);
     });
 }
