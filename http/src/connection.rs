@@ -26,6 +26,10 @@ pub(crate) struct Connection<'c, S> {
     waited: Cell<Duration>,
     /// The peer waits for status 100 before it sends the body.
     pub(crate) continue_is_due: Cell<bool>,
+    /// Something of the response was sent, or may have been.
+    pub(crate) has_sent: Cell<bool>,
+    /// The peer may or may not send the body, because a response was begun while it waited for that status.
+    pub(crate) body_is_unsure: Cell<bool>,
     /// Why there was no room in a region.
     pub(crate) memory: Memory,
 }
@@ -40,6 +44,8 @@ impl<'c, S: ByteStream> Connection<'c, S> {
             received: Cell::new(0),
             waited: Cell::new(Duration::ZERO),
             continue_is_due: Cell::new(false),
+            has_sent: Cell::new(false),
+            body_is_unsure: Cell::new(false),
             memory: Memory::default(),
         }
     }
@@ -54,6 +60,9 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         self.body.set(body);
         self.received.set(0);
         self.waited.set(Duration::ZERO);
+        self.continue_is_due.set(false);
+        self.has_sent.set(false);
+        self.body_is_unsure.set(false);
     }
 
     /// From `now` on, the peer has so much time.
@@ -90,6 +99,10 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         fields: &[u8],
         body: &dyn Payload,
     ) -> Result<(), Fault> {
+        if self.continue_is_due.replace(false) {
+            self.body_is_unsure.set(true);
+        }
+        self.has_sent.set(true);
         let payload = ((start, fields), body);
         self.allow(self.stream.now(), self.limits.time_for(payload.len() as u64));
         self.stream.send(payload).await.map_err(|_| Fault::Gone)
@@ -159,6 +172,7 @@ impl<'c, S: ByteStream> Connection<'c, S> {
         }
         if self.continue_is_due.replace(false) {
             self.write(b"", b"HTTP/1.1 100 Continue\r\n\r\n", &[0; 0]).await?;
+            self.has_sent.set(false);
         }
         let start = self.stream.now();
         let time = self.limits.time_for(self.received.get());

@@ -200,7 +200,7 @@ impl Start {
         let limit = exchange.connection.limits.drain;
         // What the client may or may not send after this response; or too much to read it for nothing. A handler that sends
         // its response in pieces may still read.
-        if exchange.connection.continue_is_due.replace(false)
+        if is_whole && exchange.connection.continue_is_due.get()
             || body.ends_with_connection()
             || is_whole && body.known_left().is_some_and(|left| left > limit)
             || framing == Framing::UntilClose

@@ -71,7 +71,7 @@ enum Next {
 pub(crate) enum Progress {
     /// Nothing was sent.
     None,
-    /// A part was sent, or may have been.
+    /// It was made, and a part of it may have been sent.
     Begun,
     /// All of it was sent.
     Whole,
@@ -148,7 +148,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
             if failure.status() == 408 || is_gone && self.connection.is_late() {
                 self.config.count(|counters| &counters.too_slow);
             }
-            if self.progress.get() == Progress::Begun
+            if self.connection.has_sent.get()
                 || is_gone
                 || self.send_failure(&failure).await.is_err()
             {
@@ -168,6 +168,7 @@ impl<'c, S: ByteStream> Exchange<'c, S> {
         }
         let connection = &self.connection;
         let goes_on = !self.close.get()
+            && !connection.body_is_unsure.get()
             && (connection.body.get().is_done() || connection.drain(connection.limits.drain).await);
         if goes_on { Next::Request } else { Next::Close }
     }

@@ -115,6 +115,19 @@ fn a_response_that_is_not_finished_breaks_the_connection() {
     assert_eq!(ended, Ended::Aborted);
 }
 
+/// What was made was not sent yet.
+#[test]
+fn a_response_of_which_nothing_was_sent_gives_way_to_the_failure() {
+    let input = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
+    let (text, ended) = sends(input, async |request, response| {
+        let mut body = response.stream()?;
+        body.send(request.read_all(10).await?).await?;
+        body.finish().await
+    });
+    assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+    assert_eq!(ended, Ended::Shutdown);
+}
+
 /// A value that a client has chosen cannot begin another header or another response.
 #[test]
 fn headers_that_are_not_valid_are_not_sent() {

@@ -5,6 +5,8 @@ mod common;
 use common::{Ended, Event, Fake, serve_with};
 use http::{Config, Method};
 
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
 /// Serves `input`, and returns the statuses of the responses, the whole output, and how the connection ended.
 fn serve(input: &str) -> (Vec<u16>, String, Ended) {
     let fake = Fake::pieces(input.as_bytes(), input.len());
@@ -174,6 +176,25 @@ fn a_client_that_waits_is_told_to_go_on_when_its_body_is_read() {
     // Nobody knows whether what follows is the body or the next request.
     let output = handlers_read(false, &format!("{head}GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
     assert_eq!(output, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n!");
+
+    // A response in pieces is begun before the body is read; its head has not been sent then.
+    let fake = Fake::pieces(format!("{head}xy{GET}").as_bytes(), 10);
+    serve_with(&fake, &Config::new(), async |request, response| {
+        let mut body = response.stream()?;
+        body.send(request.read_all(10).await?).await?;
+        body.finish().await
+    });
+    let expected = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0";
+    assert!(fake.text().starts_with(expected), "{}", fake.text());
+    assert_eq!(fake.text().matches("200 OK").count(), 2);
+    // Here it has been.
+    let fake = Fake::pieces(format!("{head}{GET}").as_bytes(), 10);
+    serve_with(&fake, &Config::new(), async |_, response| {
+        let mut body = response.stream()?;
+        body.send(b"!").await?;
+        body.finish().await
+    });
+    assert_eq!(fake.text().matches("HTTP/1.1 ").count(), 1, "{}", fake.text());
 
     // HTTP/1.0 has no such status, and there is nothing to wait for without a body.
     for input in [
