@@ -265,7 +265,7 @@ pub(crate) fn serve_with<H>(fake: &Fake, config: &Config<'_>, handler: H)
 where
     H: for<'r> AsyncFn(Request<'r, Fake>, Response<'r, Fake>) -> Answer,
 {
-    with_region(24, |region| block_on(http::serve(fake, region, config, handler)));
+    with_region(40, |region| block_on(http::serve(fake, region, config, handler)));
 }
 
 /// Two streams, of which each receives what is sent on the other one.
