@@ -19,6 +19,7 @@ mod xen {
     pub(crate) mod lab;
     pub(crate) mod linux;
     pub(crate) mod log;
+    pub(crate) mod segments;
     pub(crate) mod services;
     pub(crate) mod support;
     pub(crate) mod upgrade;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             weak_entropy_can_be_refused;
         services: domain_files_are_what_xl_reads, the_table_of_requests, five_thousand_entries_are_kept, a_packed_image_serves, peers_find_it_and_it_sleeps, says_where_it_sleeps, memory_that_is_not_there_is_not_used, many_requests_at_once,
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
+        segments: go_both_ways_in_one_piece;
         log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;
         upgrade: a_new_image_takes_over, consoles_are_rotated;
