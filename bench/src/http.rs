@@ -2,7 +2,7 @@
 //!
 //! | request | reply |
 //! |---|---|
-//! | `GET /` | [`LINE`] |
+//! | `GET /hello` | [`LINE`] |
 //! | `GET /bytes/N` | N bytes |
 //! | `POST /sink` | the number of bytes of the body, and a line feed |
 
@@ -126,7 +126,7 @@ impl Conversation {
         let number = |text: &str| text.parse::<u64>().map_err(|_| bad("this is no number"));
         self.closes = is_last;
         match (method, path) {
-            ("GET", "/") => self.reply(LINE),
+            ("GET", "/hello") => self.reply(LINE),
             ("GET", path) if path.starts_with("/bytes/") => {
                 let count = number(path.trim_start_matches("/bytes/"))?;
                 self.start_reply(count);
@@ -188,9 +188,9 @@ mod tests {
 
     #[test]
     fn each_request_has_its_reply_however_it_comes() {
-        let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /sink HTTP/1.1\r\nContent-Length: 5\r\n\r\n\
+        let requests = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\nPOST /sink HTTP/1.1\r\nContent-Length: 5\r\n\r\n\
                          12345GET /bytes/3000 HTTP/1.1\r\n\r\nPOST /sink HTTP/1.1\r\ncontent-length: 0\r\n\r\n\
-                         GET / HTTP/1.1\r\nconnection: Close\r\n\r\n";
+                         GET /hello HTTP/1.1\r\nconnection: Close\r\n\r\n";
         let replies = ["hello, world\n", "5\n", &"x".repeat(3000), "0\n", "hello, world\n"];
         let replies = replies.map(reply).concat();
         let (all, last) = replies.split_at(replies.rfind("\r\n\r\n").unwrap());
@@ -198,7 +198,7 @@ mod tests {
         for step in [1, 7, 50, 10_000] {
             assert_eq!(talk(requests, step), (replies.clone(), true), "{step} bytes at once");
         }
-        assert!(!talk(b"GET / HTTP/1.1\r\n\r\n", 1000).1);
+        assert!(!talk(b"GET /hello HTTP/1.1\r\n\r\n", 1000).1);
         // A body comes before the end.
         let last = b"POST /sink HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
         let (said, closes) = talk(last, 1);
@@ -212,7 +212,7 @@ mod tests {
             b"GET /nothing HTTP/1.1\r\n\r\n",
             b"GET /bytes/x HTTP/1.1\r\n\r\n",
             b"POST /sink HTTP/1.1\r\n\r\n",
-            &[b"GET / HTTP/1.1\r\nA: ", &[b'a'; 9000][..]].concat(),
+            &[b"GET /hello HTTP/1.1\r\nA: ", &[b'a'; 9000][..]].concat(),
         ] {
             assert!(Conversation::default().receive(bytes).is_err(), "{bytes:?}");
         }

@@ -23,9 +23,6 @@ mod open;
 
 /// A service that takes longer for a reply is not made to wait for the next request as well.
 const PROMPT: Duration = Duration::from_micros(20);
-/// How often the device is asked again after a frame before it counts as idle: for about 5 us, which is no
-/// longer than falling asleep and being woken takes.
-const SPIN_READS: u32 = 32;
 /// How often the interface is asked whether it is up, because no event reports that.
 const LINK_INTERVAL: Duration = Duration::from_secs(1);
 /// A TAP device: an Ethernet link to the Linux host that this process runs on.
@@ -43,8 +40,6 @@ pub struct Tap {
     batch: Batch<'static>,
     /// When a frame was last given to be sent.
     last_sent: Duration,
-    /// How many more times the device is asked again.
-    spins_left: u32,
     counters: Counters,
 }
 
@@ -136,7 +131,6 @@ impl Tap {
             self.counters.rx_no_room += 1;
             return Rx::Handled;
         };
-        self.spins_left = SPIN_READS;
         self.counters.frames_rx += 1;
         self.counters.bytes_rx += bytes.len() as u64;
         Rx::Item(RxFrame { bytes, checksums, segment_size })
@@ -212,21 +206,14 @@ impl Netif for Tap {
     }
 
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        loop {
-            let received = match self.level {
-                OffloadLevel::None => self.receive_plain(region)?,
-                _ if self.incoming.is_empty() => {
-                    // The last one was not answered.
-                    self.flush()?;
-                    self.receive_with_header(region)?
-                }
-                _ => self.next_of_many(region),
-            };
-            match received {
-                // After a frame, the next one often comes sooner than the process could have fallen asleep.
-                Rx::Idle if self.spins_left > 0 => self.spins_left -= 1,
-                received => return Ok(received),
+        match self.level {
+            OffloadLevel::None => self.receive_plain(region),
+            _ if self.incoming.is_empty() => {
+                // The last one was not answered.
+                self.flush()?;
+                self.receive_with_header(region)
             }
+            _ => Ok(self.next_of_many(region)),
         }
     }
 

@@ -89,6 +89,23 @@ fn the_event_ends_a_wait_that_goes_on_and_one_that_begins() {
 }
 
 #[test]
+fn after_a_packet_the_device_is_asked_again_some_times_before_the_process_sleeps() {
+    let (mut rt, (event, _writer)) = (rt(), event());
+    for _ in 0..2 {
+        rt.packet_served(rt.now());
+        let start = rt.now();
+        let mut waits = 0;
+        while rt.now() < start + SHORT {
+            assert_eq!(rt.wait(&event, Some(start + SHORT)).unwrap(), Wake::Continue);
+            waits += 1;
+        }
+        // The last one sleeps.
+        assert_eq!(waits, 33);
+        assert!(rt.now() - start < LONG);
+    }
+}
+
+#[test]
 fn nothing_is_asked_without_a_signal() {
     assert_eq!(rt().pending_request(), Wake::Continue);
 }

@@ -63,7 +63,8 @@ pub trait Runtime {
         self.tasks()?.spawn(name, service)
     }
 
-    /// Sleeps until `event` happens, `deadline` comes, or the program is asked for something.
+    /// Sleeps until `event` happens, `deadline` comes, or the program is asked for something. It may return earlier: soon
+    /// after a packet, a platform may have the device asked again before it sleeps.
     ///
     /// # Errors
     /// The platform cannot wait on the event: it is broken.

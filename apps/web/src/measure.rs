@@ -1,4 +1,4 @@
-//! Paths to measure and test a connection with: `/bytes/{count}` and `/sum`.
+//! Paths to measure and test a connection with: `/bytes/{count}`, `/sum` and `/sink`.
 
 use adler2::Adler32;
 use http::{Answer, ByteStream, Failure, Request, Response};
@@ -34,6 +34,17 @@ pub(crate) async fn bytes<S: ByteStream>(
         left -= length;
     }
     writer.finish().await
+}
+
+/// The number of bytes of the body, in a line. Nothing looks at them.
+pub(crate) async fn sink<'r, S: ByteStream>(request: Request<'r, S>) -> Result<Reply<'r>, Failure> {
+    let mut count = 0;
+    let mut look = |bytes: &[u8]| {
+        count += bytes.len() as u64;
+        bytes.len()
+    };
+    while request.receive(&mut look).await? {}
+    Ok(Reply::text(request.region().format(format_args!("{count}\n"))?.as_bytes()))
 }
 
 /// The number of bytes of the body, and their checksum (Adler-32, RFC 1950 8.2), as JSON.

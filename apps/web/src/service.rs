@@ -22,14 +22,16 @@ enum Path {
     Sort,
     Bytes,
     Sum,
+    Sink,
 }
 
-const ROUTES: [Route<Path>; 5] = [
+const ROUTES: [Route<Path>; 6] = [
     Route::get("/hello", Path::Hello),
     Route::get("/fib/{n}", Path::Fibonacci),
     Route::post("/sort", Path::Sort),
     Route::get("/bytes/{count}", Path::Bytes),
     Route::post("/sum", Path::Sum),
+    Route::post("/sink", Path::Sink),
 ];
 
 /// What all connections share. It lies in the program's memory.
@@ -95,6 +97,7 @@ impl Service {
             Path::Fibonacci => fibonacci::reply(parameter, &self.budget, request.region()).await?,
             Path::Sort => sort::reply(&self.budget, request).await?,
             Path::Sum => measure::sum(request).await?,
+            Path::Sink => measure::sink(request).await?,
         };
         let response = response.status(reply.status).header("Content-Type", reply.media_type);
         let [first, second, third] = reply.body;

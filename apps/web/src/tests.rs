@@ -153,6 +153,11 @@ fn bodies_are_summed_up() {
     assert_eq!(in_chunks, (200, expected));
     let empty = net.talk(async move |client, region| post(client, "/sum", b"", region).await);
     assert_eq!(empty, (200, "{\"bytes\": 0, \"adler32\": 1}\n".into()));
+    for (length, expected) in [(0, "0\n"), (400_000, "400000\n")] {
+        let body = &body[..length];
+        let reply = net.talk(async move |client, region| post(client, "/sink", body, region).await);
+        assert_eq!(reply, (200, expected.into()));
+    }
 }
 
 #[test]

@@ -124,7 +124,6 @@ impl Tap {
             incoming: Incoming::new(incoming, mtu),
             batch: Batch::new(batch, level, mtu),
             last_sent: Duration::ZERO,
-            spins_left: 0,
             counters: Counters::default(),
         })
     }

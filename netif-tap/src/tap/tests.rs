@@ -49,20 +49,6 @@ fn a_frame_goes_into_the_region_and_takes_no_more_of_it_than_its_length() {
 }
 
 #[test]
-fn after_a_frame_the_device_is_asked_again_so_often_and_then_once() {
-    let (mut tap, peer) = link();
-    let region = region(1);
-    for _ in 0..2 {
-        let Rx::Idle = tap.receive(region).unwrap() else { panic!("nothing was sent") };
-        assert_eq!(tap.spins_left, 0);
-        io::write(&peer, &frame(60)).unwrap();
-        assert!(tap.receive(region).unwrap().item().is_some());
-        assert_eq!(tap.spins_left, SPIN_READS);
-        let Rx::Idle = tap.receive(region).unwrap() else { panic!("one frame was sent") };
-    }
-}
-
-#[test]
 fn a_frame_that_is_too_long_is_dropped_and_counted_and_the_next_one_is_received() {
     let (mut tap, peer) = link();
     let region = region(1);

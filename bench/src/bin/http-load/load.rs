@@ -90,7 +90,7 @@ impl Load {
             Mode::Post => {
                 let head =
                     format!("POST {path} HTTP/1.1\r\nHost: {to}\r\nContent-Length: {body}\r\n\r\n");
-                vec![Request { head: head.into_bytes(), body, reply: None }, get("/")]
+                vec![Request { head: head.into_bytes(), body, reply: None }, get("/hello")]
             }
         };
         let mut room = vec![0; PIECE];

@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=15_000))]
     idle: u64,
     /// What is asked for: its reply is always the same
-    #[arg(long, default_value = "/")]
+    #[arg(long, default_value = "/hello")]
     path: String,
     /// The length of a body in bytes, where one is sent
     #[arg(long, default_value_t = 0)]
@@ -58,7 +58,7 @@ pub(crate) enum Mode {
     KeepAlive,
     /// GET, each on a connection of its own
     Close,
-    /// POST with a body, and then GET / on the same connection, so that the body has been read
+    /// POST with a body, and then GET /hello on the same connection, so that the body has been read
     Post,
 }
 

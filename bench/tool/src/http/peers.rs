@@ -207,7 +207,7 @@ http {
     server {
         listen 8080 backlog=4096;
         root .;
-        location = / { return 200 'hello, world\\n'; }
+        location = /hello { return 200 'hello, world\\n'; }
         location = /sink { return 200 'taken\\n'; }
     }
 }
