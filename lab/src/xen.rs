@@ -28,7 +28,8 @@ mod settings;
 pub use self::{
     bridge::Bridge,
     console::{Console, Decode, plain, with_log, with_places},
-    domain::{Domain, Ended, Started},
+    domain::{Domain, Ended, Question, Started},
+    initramfs::static_program,
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,

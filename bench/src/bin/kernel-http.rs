@@ -40,6 +40,7 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
     listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
+    eprintln!("serving");
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
     let mut connections: HashMap<u64, Connection> = HashMap::new();

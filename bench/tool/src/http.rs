@@ -4,6 +4,7 @@ mod peers;
 mod sample;
 mod setting;
 mod table;
+pub mod xen;
 
 use std::{fs, time::Duration};
 

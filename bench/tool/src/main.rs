@@ -62,8 +62,8 @@ struct Bench {
     /// On Xen: do not try with how little memory the guests serve, which takes most of the time
     #[arg(long)]
     skip_memory: bool,
-    /// HTTP over TCP, beside the kernel's own, nginx and smoltcp
-    #[arg(long, conflicts_with_all = ["on", "size", "window", "skip_memory"])]
+    /// HTTP over TCP, beside the kernel's own, nginx and smoltcp; on Xen, beside a Linux guest
+    #[arg(long, conflicts_with_all = ["size", "window", "skip_memory"])]
     http: bool,
     /// One round of a few settings, so short that only the replies are checked
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
@@ -87,11 +87,17 @@ impl Bench {
         let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);
         if self.http {
-            lab::prepare()?;
-            return http::run(&match quick {
+            let plan = match quick {
                 true => http::HttpPlan::quick(),
                 false => http::HttpPlan { time, rounds, peers, quick },
-            });
+            };
+            return match on {
+                Platform::Unix => lab::prepare().and_then(|()| http::run(&plan)),
+                Platform::Xen => {
+                    ensure!(plan.peers.is_empty(), "--peer is for --on unix; on Xen there are two");
+                    http::xen::on_xen(&plan)
+                }
+            };
         }
         match on {
             Platform::Unix => {

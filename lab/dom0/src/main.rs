@@ -18,9 +18,14 @@ fn main() -> ExitCode {
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let result: Result<()> = match args[..] {
         ["agent", device] => agent::serve(device),
-        ["start", to, program, ref args @ ..] => start::serve(to, program, args),
+        ["start", to, program, ref args @ ..] => start::serve(to, start::by_udp, program, args),
+        ["start-http", to, program, ref args @ ..] => {
+            start::serve(to, start::by_http, program, args)
+        }
         _ => {
-            eprintln!("usage: dom0 agent DEVICE | dom0 start ADDRESS:PORT PROGRAM ARGUMENTS…");
+            eprintln!(
+                "usage: dom0 agent DEVICE | dom0 start[-http] ADDRESS:PORT PROGRAM ARGUMENTS…"
+            );
             return ExitCode::from(2);
         }
     };

@@ -60,6 +60,25 @@ pub struct Started {
     pub replied: Duration,
 }
 
+/// How a guest is asked whether it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// By a datagram that it returns.
+    Udp,
+    /// For `/hello`.
+    Http,
+}
+
+impl Question {
+    /// What `dom0` is told.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Udp => "start",
+            Self::Http => "start-http",
+        }
+    }
+}
+
 impl Started {
     /// Reads what `dom0 start` prints.
     fn read(said: &str) -> Option<Self> {
@@ -104,6 +123,7 @@ impl<'m> Domain<'m> {
         machine: &'m Machine,
         settings: &Settings<'_>,
         to: SocketAddrV4,
+        by: Question,
     ) -> Result<(Self, Started)> {
         // A guest that nobody knows is asked for once a second, and the time of that is not its own.
         let address = to.ip().to_string();
@@ -116,7 +136,7 @@ impl<'m> Domain<'m> {
             plain(),
             |_| (),
             |path| {
-                let args = ["start", &to.to_string(), "xl", "create", path];
+                let args = [by.command(), &to.to_string(), "xl", "create", path];
                 let said = machine.succeed_within("dom0", &args, CREATE_WITHIN)?;
                 Started::read(&said).with_context(|| format!("dom0 start says: {said}"))
             },

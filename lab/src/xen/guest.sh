@@ -1,5 +1,5 @@
 #!/bin/sh
-# The init of the Linux guest: an address, and a UDP service that returns what it gets. The kernel
+# The init of the Linux guest: an address, and a service, whose program is named. The kernel
 # passes the arguments that follow "--" on its command line.
 
 export PATH=/bin
@@ -12,12 +12,13 @@ mount -t devtmpfs dev /dev
 for argument; do
     case $argument in
     --ipv4=*) address=${argument#--ipv4=} ;;
+    --program=*) program=${argument#--program=} ;;
     # Its interface stays: nothing looks for another one, which takes processor time.
     --interface-stays) stays=yes ;;
     esac
 done
 
-# Room for 64 datagrams of any size that wait to be read.
+# Room for 64 datagrams of any size that wait to be read, and for connections that follow each other.
 echo 8388608 >/proc/sys/net/core/rmem_max
 echo 8388608 >/proc/sys/net/core/rmem_default
 
@@ -43,6 +44,6 @@ while [ -z "$stays" ] && usleep 200000; do
     fi
 done &
 
-linux-echo 8080
+"$program" 8080
 echo "the service ended with status $?"
 poweroff -f

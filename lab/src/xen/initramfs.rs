@@ -32,7 +32,7 @@ pub(super) const VIF_SCRIPT: &str = "/etc/xen/vif";
 
 /// That of dom0: not compressed, since what unpacks it is emulated.
 pub(super) fn of_dom0(packages: &Packages) -> Result<Vec<u8>> {
-    let mut archive = base(packages, "dom0")?;
+    let mut archive = base(packages, "dom0", "dom0")?;
     let root = packages.root();
     for path in XEN_TOOLS {
         archive.program(root, path)?;
@@ -51,23 +51,23 @@ pub(super) fn of_dom0(packages: &Packages) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-/// That of the Linux guest.
-pub(super) fn of_guest(packages: &Packages) -> Result<Vec<u8>> {
-    let mut archive = base(packages, "linux-echo")?;
+/// That of the Linux guest, which runs this program of this package.
+pub(super) fn of_guest(packages: &Packages, package: &str, program: &str) -> Result<Vec<u8>> {
+    let mut archive = base(packages, package, program)?;
     modules(&mut archive, packages, &GUEST_MODULES)?;
     archive.file("init", include_bytes!("guest.sh"))?;
     archive.finish()
 }
 
 /// What both have: folders, a shell, a program of our own.
-fn base(packages: &Packages, program: &str) -> Result<Archive> {
+fn base(packages: &Packages, package: &str, program: &str) -> Result<Archive> {
     let mut archive = Archive::default();
     for folder in FOLDERS {
         archive.folder(folder)?;
     }
     archive.file("bin/busybox", &read(&packages.root().join("bin/busybox"))?)?;
     archive.link("bin/sh", "busybox")?;
-    archive.file(&format!("bin/{program}"), &read(&build(program)?)?)?;
+    archive.file(&format!("bin/{program}"), &read(&static_program(package, program)?)?)?;
     Ok(archive)
 }
 
@@ -82,14 +82,19 @@ fn loader(packages: &Packages) -> PathBuf {
     packages.root().join("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
 }
 
-/// Builds this program of the package `dom0`, statically: it is to run where there is no library.
-fn build(name: &str) -> Result<PathBuf> {
+/// Builds this program of this package of the workspace, statically: it is to run where there is no library, in dom0 or in
+/// a Linux guest.
+///
+/// # Errors
+/// It does not build, or there is none of this name.
+pub fn static_program(package: &str, name: &str) -> Result<PathBuf> {
     let mut command = cargo::cargo();
-    command.args(["rustc", "--quiet", "--release", "--package", "dom0", "--bin", name]);
+    command.args(["rustc", "--quiet", "--release", "--package", package, "--bin", name]);
     let linked = ["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"];
     let programs = cargo::programs(command.arg(cargo::MESSAGES).args(linked))?;
-    let program =
-        programs.get(name).with_context(|| format!("the package dom0 has no program {name}"))?;
+    let program = programs
+        .get(name)
+        .with_context(|| format!("the package {package} has no program {name}"))?;
     ensure!(program.is_file(), "{} is missing", program.display());
     Ok(program.clone())
 }

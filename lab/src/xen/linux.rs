@@ -10,8 +10,8 @@ use super::{
     settings::{Settings, Vif},
 };
 
-/// What the guest is made of: the kernel of dom0, busybox, and a UDP service on port 8080 that returns
-/// what it gets. It says `serving` on its console when it does.
+/// What the guest is made of: the kernel of dom0, busybox, and a service on port 8080: one of UDP that returns
+/// what it gets, or another program. It says `serving` on its console when it does.
 #[derive(Debug)]
 pub struct Linux {
     kernel: Vec<u8>,
@@ -26,11 +26,27 @@ impl Linux {
     /// # Errors
     /// A part of it cannot be read or built.
     pub fn new(machine: &Machine, arguments: &str) -> Result<Self> {
+        Self::with_program(machine, arguments, "dom0", "linux-echo")
+    }
+
+    /// With this program of this package of the workspace as its service. It is called with the number of the port, and
+    /// says `serving` on standard output.
+    ///
+    /// # Errors
+    /// Those of [`Linux::new`].
+    pub fn with_program(
+        machine: &Machine,
+        arguments: &str,
+        package: &str,
+        program: &str,
+    ) -> Result<Self> {
         Ok(Self {
             kernel: read(&machine.packages().linux())?,
-            ramdisk: initramfs::of_guest(machine.packages())?,
+            ramdisk: initramfs::of_guest(machine.packages(), package, program)?,
             // What follows the two hyphens is for its init.
-            command_line: format!("console=hvc0 quiet panic=1 rdinit=/init -- {arguments}"),
+            command_line: format!(
+                "console=hvc0 quiet panic=1 rdinit=/init -- {arguments} --program={program}"
+            ),
         })
     }
 

@@ -54,6 +54,13 @@ pub struct Ran {
     pub stderr: String,
 }
 
+impl Ran {
+    /// Whether the program ended by itself, with status 0.
+    pub fn is_success(&self) -> bool {
+        self.end == End::Status(0)
+    }
+}
+
 impl Machine {
     /// Fetches what is missing, starts the machine and waits until its dom0 is ready. What it does is
     /// told to `progress`, in a few words each.

@@ -26,6 +26,8 @@ use crate::{
 const GREET_WITHIN: Duration = Duration::from_secs(5);
 /// How long any other reply may take.
 const REPLY_WITHIN: Duration = Duration::from_secs(10);
+/// How long it sleeps at once, if it does.
+const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// How many bytes are read at once.
 const PIECE: usize = 1 << 18;
 /// How many events are taken at once.
@@ -107,11 +109,11 @@ impl Load {
         Ok(load)
     }
 
-    /// Asks for so long.
+    /// Asks for so long; `sleeps` says whether it sleeps while there is nothing to do.
     ///
     /// # Errors
     /// A reply is wrong or does not come.
-    pub(crate) fn run(&mut self, time: Duration) -> Result<()> {
+    pub(crate) fn run(&mut self, time: Duration, sleeps: bool) -> Result<()> {
         let end = Instant::now() + time;
         let mut events = Vec::with_capacity(EVENTS);
         let mut looked = Instant::now();
@@ -120,9 +122,8 @@ impl Load {
             if now >= end {
                 return Ok(());
             }
-            // It has a core to itself and never sleeps: who is measured would pay for waking it.
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&Timespec::default()))
-            {
+            let patience = if sleeps { NAP } else { Timespec::default() };
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }

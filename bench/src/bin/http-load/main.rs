@@ -46,9 +46,10 @@ struct Arguments {
     /// For how long, in milliseconds; a fifth of it comes before, unmeasured
     #[arg(long)]
     milliseconds: u64,
-    /// The number of the process that serves
+    /// The number of the process that serves, if it is one of this machine: its use of the processor and its memory are
+    /// told, which are 0 otherwise
     #[arg(long)]
-    server: u32,
+    server: Option<u32>,
 }
 
 /// What a request is.
@@ -71,25 +72,29 @@ fn main() -> Result<()> {
     let distance = || cores.map(Cores::distance).transpose().context("cannot use two cores");
     let before = distance()?;
     if let Some(cores) = cores {
-        usage::pin_all(server, cores.server)?;
+        server.map(|server| usage::pin_all(server, cores.server)).transpose()?;
         usage::pin_all(std::process::id(), cores.load)?;
     }
-    let first = usage::resident(server)?;
+    let resident = || server.map_or(Ok(0), usage::resident);
+    let first = resident()?;
     let kept = load::idle(to, &path, idle)?;
     if idle > 0 {
         thread::sleep(SETTLE);
     }
-    let with_idle = usage::resident(server)?;
+    let with_idle = resident()?;
     let mut load = Load::new(to, mode, &path, body, connections)?;
-    load.run(time / 5)?;
+    // With a core to itself it never sleeps: who is measured would pay for waking it.
+    let sleeps = cores.is_none();
+    load.run(time / 5, sleeps)?;
     load.forget();
-    let usage = |of: u32| Usage::of(of);
-    let (server_before, load_before) = (usage(server)?, usage(std::process::id())?);
+    let of_server = || server.map_or_else(|| Ok(Usage::default()), Usage::of);
+    let of_load = || Usage::of(std::process::id());
+    let (server_before, load_before) = (of_server()?, of_load()?);
     let start = Instant::now();
-    load.run(time)?;
+    load.run(time, sleeps)?;
     let elapsed = start.elapsed();
-    let of_server = usage(server)?.since(&server_before);
-    let of_load = usage(std::process::id())?.since(&load_before);
+    let of_server = of_server()?.since(&server_before);
+    let of_load = of_load()?.since(&load_before);
     drop(kept);
     let counts = load.counts();
     let after = distance()?;

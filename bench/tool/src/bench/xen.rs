@@ -3,8 +3,8 @@
 //! Both are guests of the same machine and are there at the same time, and only one of them is asked at a time. The
 //! load comes from dom0, over the bridge and the network back end.
 
-mod guests;
-mod report;
+pub(crate) mod guests;
+pub(crate) mod report;
 
 use std::{fs, time::Duration};
 
@@ -17,11 +17,11 @@ use self::{
 use super::{Setting, machine, repeated};
 use lab::{
     cargo,
-    xen::{Domain, Load, Machine, plain},
+    xen::{Domain, Load, Machine, Question, plain},
 };
 
 /// How long a guest may take until it serves. Linux takes 20 seconds on a busy machine, all emulated.
-const SERVING_WITHIN: Duration = Duration::from_secs(120);
+pub(crate) const SERVING_WITHIN: Duration = Duration::from_secs(120);
 /// How long a guest may take that has perhaps too little memory to serve at all.
 const TRIED_WITHIN: Duration = Duration::from_secs(90);
 /// How long a reply may take before its request counts as lost.
@@ -109,7 +109,8 @@ fn measure(machine: &Machine, plan: &XenPlan, report: &mut Report) -> Result<()>
         for peer in &PEERS {
             eprintln!("start {number} of {}: {}", plan.starts, peer.name);
             let settings = guests.settings(peer, peer.memory);
-            let (domain, started) = Domain::create_timed(machine, &settings, peer.to)?;
+            let (domain, started) =
+                Domain::create_timed(machine, &settings, peer.to, Question::Udp)?;
             report.start(peer.name, started);
             domain.destroy()?;
         }
@@ -155,7 +156,8 @@ fn load(machine: &Machine, plan: &XenPlan, guests: &Guests, report: &mut Report)
                 });
                 let loaded = loaded.with_context(|| what.clone())?;
                 ensure!(loaded.wrong == 0, "{what}: {} replies were wrong", loaded.wrong);
-                report.load(setting, peer.name, loaded);
+                let what = format!("{size} bytes, {window} outstanding: requests/s");
+                report.load(&what, peer.name, loaded.into());
             }
         }
     }
@@ -195,7 +197,7 @@ fn serves(machine: &Machine, guests: &Guests, peer: &Peer, memory: u32) -> Resul
 }
 
 /// On what figures are measured.
-fn describe(machine: &Machine) -> Result<String> {
+pub(crate) fn describe(machine: &Machine) -> Result<String> {
     let info = machine.succeed("xl", &["info"])?;
     let line = |name: &str| {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));

@@ -49,7 +49,7 @@ impl Sample {
     }
 
     /// Reads what a load prints.
-    fn read(line: &str) -> Result<Self> {
+    pub(super) fn read(line: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(line).context("the load prints no JSON")?;
         let number = |name: &str| {
             value[name].as_u64().with_context(|| format!("the load says nothing of {name}"))

@@ -14,9 +14,9 @@ use lab::{
 };
 
 /// The name of ours.
-pub(super) const OURS: &str = "letregion";
+pub(crate) const OURS: &str = "letregion";
 /// The name of the other.
-pub(super) const LINUX: &str = "Linux";
+pub(crate) const LINUX: &str = "Linux";
 
 /// A guest that echoes UDP datagrams.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use super::{
-    super::{Setting, table::Spread},
+    super::table::Spread,
     guests::{LINUX, OURS},
 };
 use lab::{
@@ -11,10 +11,30 @@ use lab::{
     xen::{Loaded, Started},
 };
 
+/// What came of a load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figure {
+    /// How many of something in a second.
+    pub(crate) rate: f64,
+    /// The times from a request to its reply: the median, and what 99 of 100 came within.
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    /// How many had no reply.
+    pub(crate) lost: u64,
+}
+
+impl From<Loaded> for Figure {
+    fn from(loaded: Loaded) -> Self {
+        let Loaded { replies, elapsed, p50, p99, lost, .. } = loaded;
+        let rate = f64::from(replies) / elapsed.as_secs_f64().max(1e-6);
+        Self { rate, p50, p99, lost: lost.into() }
+    }
+}
+
 /// What was measured of one guest.
 #[derive(Debug, Default)]
 struct Measured {
-    loads: Vec<(Setting, Loaded)>,
+    loads: Vec<(String, Figure)>,
     starts: Vec<Started>,
     /// What it was given, and the least that it serves with, if that was tried, in MiB.
     memory: u32,
@@ -25,7 +45,7 @@ struct Measured {
 
 /// What was measured.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(crate) struct Report {
     machine: String,
     ours: Measured,
     linux: Measured,
@@ -41,24 +61,25 @@ struct Row {
 }
 
 impl Report {
-    pub(super) fn new(machine: String) -> Self {
+    pub(crate) fn new(machine: String) -> Self {
         Self { machine, ours: Measured::default(), linux: Measured::default() }
     }
 
-    pub(super) fn load(&mut self, setting: Setting, guest: &str, loaded: Loaded) {
-        self.of(guest).loads.push((setting, loaded));
+    /// `what` says what was asked, and what is counted.
+    pub(crate) fn load(&mut self, what: &str, guest: &str, figure: Figure) {
+        self.of(guest).loads.push((what.to_owned(), figure));
     }
 
-    pub(super) fn start(&mut self, guest: &str, started: Started) {
+    pub(crate) fn start(&mut self, guest: &str, started: Started) {
         self.of(guest).starts.push(started);
     }
 
-    pub(super) fn memory(&mut self, guest: &str, given: u32, least: Option<u32>) {
+    pub(crate) fn memory(&mut self, guest: &str, given: u32, least: Option<u32>) {
         let of = self.of(guest);
         (of.memory, of.least_memory) = (given, least);
     }
 
-    pub(super) fn size(&mut self, guest: &str, bytes: u64) {
+    pub(crate) fn size(&mut self, guest: &str, bytes: u64) {
         self.of(guest).size = bytes;
     }
 
@@ -67,7 +88,7 @@ impl Report {
     }
 
     /// The machine, the table in Markdown, and where ours is not ahead.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let rows = self.rows();
         let mut text = format!(
             "{}\n\n| | {OURS} | {LINUX} | {OURS} is better by a factor of |\n|---|--:|--:|--:|\n",
@@ -90,21 +111,21 @@ impl Report {
 
     fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut settings: Vec<Setting> = Vec::new();
-        for (setting, _) in &self.ours.loads {
-            if !settings.contains(setting) {
-                settings.push(*setting);
+        let mut loads: Vec<&str> = Vec::new();
+        for (what, _) in &self.ours.loads {
+            if !loads.contains(&&**what) {
+                loads.push(what);
             }
         }
-        for Setting { size, window } in settings {
-            let taken = |of: &Measured| -> Vec<Loaded> {
-                let is_it = |(it, _): &&(Setting, _)| *it == Setting { size, window };
-                of.loads.iter().filter(is_it).map(|(_, loaded)| *loaded).collect()
+        for what in loads {
+            let taken = |of: &Measured| -> Vec<Figure> {
+                let of_it = of.loads.iter().filter(|(it, _)| it == what);
+                of_it.map(|(_, figure)| *figure).collect()
             };
             let (ours, linux) = (taken(&self.ours), taken(&self.linux));
-            let ratios = ours.iter().zip(&linux).map(|(ours, linux)| rate(ours) / rate(linux));
+            let ratios = ours.iter().zip(&linux).map(|(ours, linux)| ours.rate / linux.rate);
             rows.push(Row {
-                what: format!("{size} bytes, {window} outstanding: requests/s (p50, p99 in ms)"),
+                what: format!("{what} (p50, p99 in ms)"),
                 factor: Spread::of(ratios).unwrap_or_default(),
                 ours: replies(&ours),
                 linux: replies(&linux),
@@ -142,23 +163,21 @@ impl Report {
     }
 }
 
-/// Replies a second.
-fn rate(loaded: &Loaded) -> f64 {
-    f64::from(loaded.replies) / loaded.elapsed.as_secs_f64().max(1e-6)
-}
-
 /// The medians of rate and times, and what was lost.
-fn replies(taken: &[Loaded]) -> String {
-    let median = |of: fn(&Loaded) -> f64| {
+fn replies(taken: &[Figure]) -> String {
+    let median = |of: fn(&Figure) -> f64| {
         Spread::of(taken.iter().map(of)).map_or(0.0, |spread| spread.median)
     };
     let (p50, p99) = (
-        median(|loaded| loaded.p50.as_secs_f64() * 1e3),
-        median(|loaded| loaded.p99.as_secs_f64() * 1e3),
+        median(|figure| figure.p50.as_secs_f64() * 1e3),
+        median(|figure| figure.p99.as_secs_f64() * 1e3),
     );
-    let lost: u32 = taken.iter().map(|loaded| loaded.lost).sum();
+    let rate = median(|figure| figure.rate);
+    // Of few, a tenth matters.
+    let rate = if rate < 100.0 { format!("{rate:.1}") } else { grouped(rate.round() as u64) };
+    let lost: u64 = taken.iter().map(|figure| figure.lost).sum();
     let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
-    format!("{} ({p50:.1}, {p99:.1}){lost}", grouped(median(rate).round() as u64))
+    format!("{rate} ({p50:.1}, {p99:.1}){lost}")
 }
 
 fn seconds(times: &[f64]) -> String {
@@ -170,7 +189,7 @@ fn seconds(times: &[f64]) -> String {
 mod tests {
     use super::*;
 
-    const SETTING: Setting = Setting { size: 64, window: 16 };
+    const LOAD: &str = "64 bytes, 16 outstanding: requests/s";
 
     fn report(ours: &[u32], linux: &[u32]) -> Report {
         let mut report = Report::new("a machine".into());
@@ -185,7 +204,7 @@ mod tests {
                     p99: Duration::from_millis(3),
                     ..Loaded::default()
                 };
-                report.load(SETTING, guest, loaded);
+                report.load(LOAD, guest, loaded.into());
             }
             let time = Duration::from_secs(seconds);
             report.start(guest, Started { created: time, replied: time });
