@@ -18,9 +18,9 @@ impl<'p> Budget<'p> {
         self.cap = u32::try_from(pages).unwrap_or(u32::MAX);
     }
 
-    /// The cap of this budget alone, in pages.
+    /// The least cap of the budgets of the tree, in pages.
     pub(crate) fn cap(&self) -> usize {
-        self.cap as usize
+        self.ancestors().map(|budget| budget.cap).min().unwrap_or(self.cap) as usize
     }
 
     fn ancestors(&self) -> impl Iterator<Item = &Budget<'p>> {

@@ -10,7 +10,7 @@ use core::{alloc::Layout, cell::Cell, fmt, panic::Location, ptr::NonNull};
 
 use self::classes::{CLASS_COUNT, SIZES, class_of};
 use crate::{
-    Exhausted, Limit, Pool,
+    Exhausted, Limit, Pool, Region,
     budget::Budget,
     pool::{Chain, NONE},
     region::POISON,
@@ -89,10 +89,29 @@ impl<'p> Slabs<'p> {
     /// No blocks yet, and no page. `name` is what errors and counters call them, as those of a region.
     #[track_caller]
     pub fn new(pool: &'p Pool<'p>, name: &'static str) -> Self {
-        let label = pool.label(name, Location::caller());
+        Self::open(pool, name, Location::caller(), Budget::unlimited(None))
+    }
+
+    /// No blocks yet, and no page. Their pages count against the cap of `region` as well, as those of its
+    /// [children](Region::child) do.
+    ///
+    /// # Errors
+    /// [`Exhausted`]: a finite region has no pages.
+    #[track_caller]
+    pub fn below(region: &'p Region<'p>, name: &'static str) -> Result<Self, Exhausted> {
+        let (pool, place) = (region.require_pool()?, Location::caller());
+        Ok(Self::open(pool, name, place, Budget::unlimited(Some(&region.budget))))
+    }
+
+    fn open(
+        pool: &'p Pool<'p>,
+        name: &'static str,
+        place: &'static Location<'static>,
+        budget: Budget<'p>,
+    ) -> Self {
+        let label = pool.label(name, place);
         label.open();
         let with_room = [const { Cell::new(NONE) }; CLASS_COUNT];
-        let budget = Budget::unlimited(None);
         let (pages, kept) = (Cell::new(0), Cell::new(0));
         Self { pool, label, budget, pages, most_kept: 0, kept, name, with_room }
     }

@@ -13,7 +13,7 @@ use core::{
 };
 
 use layer::{Counter, Instant};
-use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, Task, kept_wakes};
+use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region, Slabs, Task, kept_wakes};
 
 pub use self::poll::PollTasks;
 use crate::{
@@ -41,8 +41,9 @@ layer::counters! {
 
 /// The tasks of a program. It lies in the program's memory, like everything that a task may share with others.
 ///
-/// A task is an async function whose future lies in a region of its own. The program's loop polls it when what it waits
-/// for is there: a datagram, a moment, a turn to go on computing. A task that waits costs the loop nothing.
+/// A task is an async function with a region of its own. The program's loop polls it when what it waits for is there: a
+/// datagram, a moment, a turn to go on computing. A task that waits costs the loop nothing, and as much memory as its
+/// future and some 170 bytes: its region takes a page when something is allocated in it.
 ///
 /// All of it is single-threaded. A waker of the standard library works too, but the loop notices it only in its next
 /// turn. Neither the tasks nor a [`TaskRef`] moves to another thread:
@@ -69,6 +70,8 @@ pub struct Tasks {
     pool: &'static Pool<'static>,
     /// The parent of the regions of all tasks, whose cap is that of all tasks together.
     regions: &'static Region<'static>,
+    /// Where their futures lie, below the same cap.
+    futures: &'static Slabs<'static>,
     now: Cell<Instant>,
     current: Link,
     woken: Queue,
@@ -148,10 +151,13 @@ impl Tasks {
         let pool = memory.require_pool()?;
         let regions = Region::new(pool, "tasks").with_cap(bytes);
         let regions: &'static Region<'static> = memory.alloc(ManuallyDrop::new(regions))?;
+        let futures: &'static Slabs<'static> =
+            memory.alloc(ManuallyDrop::new(Slabs::below(regions, "tasks")?))?;
         let tasks = memory.alloc(Self {
             memory,
             pool,
             regions,
+            futures,
             now: Cell::new(Instant::ZERO),
             current: Cell::new(None),
             woken: Queue::new(),
@@ -206,9 +212,9 @@ impl Tasks {
         self.counters.set(counters);
     }
 
-    /// Starts a task: calls `service` with a region of its own, called `name`, and moves the future that it returns into
-    /// that region. The task is polled first in the next turn of the loop. When it ends, its region ends. If it ends with
-    /// an error, the loop prints a line that begins with `name`.
+    /// Starts a task: calls `service` with a region of its own, called `name`, and keeps the future that it returns. The
+    /// task is polled first in the next turn of the loop. When it ends, its region ends. If it ends with an error, the
+    /// loop prints a line that begins with `name`.
     ///
     /// The region cannot be emptied while the task lives, so a task that goes on for ever allocates in a
     /// [child](Region::child), which it resets.
@@ -243,14 +249,15 @@ impl Tasks {
         if self.is_closed.get() {
             return Err(SpawnError::Closed);
         }
-        let started =
-            self.take_slot().and_then(|slot| match Task::new(self.regions.child(name), service) {
+        let started = self.take_slot().and_then(|slot| {
+            match Task::new_in(self.futures, self.regions.child(name), service) {
                 Ok(task) => Ok(self.start(slot, task)),
                 Err(error) => {
                     self.retire(slot);
                     Err(error)
                 }
-            });
+            }
+        });
         if started.is_err() {
             self.count(|counters| counters.not_spawned += 1);
         }
