@@ -148,6 +148,19 @@ impl<'p> Slabs<'p> {
         }
     }
 
+    /// How many bytes of pages a value of so many bytes takes: its share of a page with others of its size class, or
+    /// pages of its own.
+    pub const fn share_of(size: usize) -> usize {
+        let mut class = 0;
+        while class < CLASS_COUNT {
+            if size <= SIZES[class] as usize {
+                return PAGE_SIZE.div_ceil(blocks(class) as usize);
+            }
+            class += 1;
+        }
+        size.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE
+    }
+
     /// The name they were made with.
     pub fn name(&self) -> &'static str {
         self.name

@@ -88,8 +88,8 @@ fn no_turn_looks_at_ten_thousand_that_sleep() {
     settle(tasks, Instant::ZERO);
     let polls = || tasks.stats().polls as usize;
     assert_eq!((polls(), tasks.len()), (count, count));
-    // A page each, and their slots.
-    let (pages, most) = (free - tasks.pool().free_pages(), count + count * 136 / PAGE_SIZE + 1);
+    // Their futures share pages; and their slots.
+    let (pages, most) = (free - tasks.pool().free_pages(), count * (320 + 136) / PAGE_SIZE + 2);
     assert!(pages <= most, "{pages} pages, {most} are enough");
     tasks
         .spawn("busy", async move |_| {
@@ -299,14 +299,15 @@ fn all_tasks_together_have_a_cap() {
             Err(error) => break error,
         }
     };
-    assert_eq!(spawned, 8);
+    // Each takes less than 300 bytes.
+    assert!((8 * PAGE_SIZE / 300..8 * PAGE_SIZE / 200).contains(&spawned), "{spawned}");
     assert!(matches!(error, SpawnError::Exhausted(e) if e.limit == Limit::Cap), "{error:?}");
     assert_eq!(tasks.stats().not_spawned, 1);
     let region = memory.pool().unwrap().free_pages();
     assert!(region > 50, "packets still have room: {region}");
     tasks.close();
     // What could not be started has left nothing behind.
-    assert_eq!(tasks.stats().ended, 8);
+    assert_eq!(tasks.stats().ended, spawned as u64);
 }
 
 #[test]

@@ -9,20 +9,18 @@ mod state;
 mod timers;
 mod trouble;
 
-use core::time::Duration;
-
 use layer::Instant;
 use network::Problem;
 
 use crate::{Seq, receive::Receiver, send::Sender, time_wait::Closed};
 
-pub(crate) use self::trouble::is_hard;
 pub use self::{
     events::Events,
     output::Emitted,
     start::{Handshake, Local},
     state::{Broken, State, Trouble},
 };
+pub(crate) use self::{timers::NEVER, trouble::is_hard};
 
 /// Flags of a connection, in one byte.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,13 +94,14 @@ pub struct Connection<'p> {
     peer_urgent: Option<Seq>,
     our_urgent: Option<Seq>,
     /// When the SYN is sent once more, or the connection ends that has no other reason to (FIN-WAIT-2, TIME-WAIT, and an
-    /// orphan that does not get on).
-    timer: Option<Instant>,
+    /// orphan that does not get on); or [`NEVER`].
+    timer: Instant,
     /// When the last segment came that was acceptable.
     last_heard: Instant,
-    /// When a challenge ACK was sent last.
-    last_challenge: Option<Instant>,
-    keepalive: Option<Duration>,
+    /// No challenge ACK is sent before this moment.
+    next_challenge: Instant,
+    /// In milliseconds; 0: none.
+    keepalive: u32,
     /// SND.UNA of an orphan when it was looked at last.
     orphan_una: Seq,
     /// The last ICMP error, if nothing came from the peer since.
@@ -182,7 +181,7 @@ impl<'p> Connection<'p> {
     fn close(&mut self, broken: Option<Broken>) {
         self.state = State::Closed;
         self.owed = Owed::default();
-        self.timer = None;
+        self.timer = NEVER;
         self.broken = self.broken.or(broken);
     }
 

@@ -94,7 +94,8 @@ impl<I> Tcp<I> {
     /// The layer over `network`. The services are tasks among `tasks`. The secret `seed` is where initial sequence
     /// numbers come from; other layers may share it, see [`layer::seed_for`].
     ///
-    /// All buffers together take half of the pool at most.
+    /// All buffers together take half of the pool at most. There are as many connections at most as fit into the other
+    /// half while they wait, some 3 KiB each. The line that says where the tower serves has both numbers.
     ///
     /// # Errors
     /// There is no memory for the tables.
@@ -341,8 +342,11 @@ impl<I: Network> Layer for Tcp<I> {
             layer::format_number(f, word, listener.port.into())?;
             word = " ";
         }
+        let limits = inner.limits;
         drop(inner);
-        self.network.describe(f)
+        self.network.describe(f)?;
+        layer::format_number(f, ", tcp connections at most ", limits.connections as u64)?;
+        layer::format_number(f, ", KiB of their buffers ", limits.buffers as u64 >> 10)
     }
 }
 

@@ -21,6 +21,7 @@ use rt_regions::Exhausted;
 
 use crate::{
     Broken, CongestionControl, Connections, State, Trouble,
+    connection::NEVER,
     connections::{Entry, Id},
     tuple::Tuple,
 };
@@ -146,7 +147,7 @@ impl Stream {
     /// Lets whatever waits for bytes or room end with [`StreamError::TimedOut`] at this moment. It holds until it is set
     /// again; `None`, the default, waits for ever.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.with(|entry| entry.deadline = deadline);
+        self.with(|entry| entry.deadline = deadline.unwrap_or(NEVER));
     }
 
     /// Sends small amounts of data at once, instead of waiting until those before are acknowledged (Nagle's algorithm,
@@ -297,7 +298,7 @@ impl Stream {
 
     /// Waits for whoever wakes this task, but not longer than the deadline.
     fn wait<T>(&self, context: &mut Context<'_>) -> Poll<Result<T, StreamError>> {
-        if let Some(deadline) = self.with(|entry| entry.deadline).flatten()
+        if let Some(deadline) = self.with(|entry| entry.deadline).filter(|&at| at != NEVER)
             && pin!(self.connections.tasks.sleep_until(deadline)).poll(context).is_ready()
         {
             return Poll::Ready(Err(StreamError::TimedOut));

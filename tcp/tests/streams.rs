@@ -20,7 +20,7 @@ fn bind_echo(pair: &mut Pair) {
         .bind(80, async |stream, region| {
             let mut request = region.child("request");
             loop {
-                request.reset();
+                request.release();
                 let Some(bytes) = stream
                     .receive(|bytes| (bytes.len(), Some(request.alloc_slice(bytes).map(|b| &*b))))
                     .await?

@@ -20,6 +20,7 @@ mod linux {
     pub(crate) mod command;
     pub(crate) mod container;
     pub(crate) mod datagrams;
+    pub(crate) mod idle;
     pub(crate) mod memory;
     pub(crate) mod neighbours;
     pub(crate) mod offloads;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
             a_static_build_serves;
         datagrams: pi_is_pi, sixteen_large_replies_in_flight,
             a_host_that_is_not_there_delays_nobody;
+        idle: ten_thousand_connections_take_45_megabytes;
         memory: a_thousand_requests_take_no_more_pages,
             a_request_that_runs_out_is_told_so, the_least_pool_serves;
         neighbours: a_forgery_takes_no_client_away, a_forgery_in_advance_takes_no_client_away,

@@ -11,7 +11,8 @@ const CHUNK: usize = 16 << 10;
 pub(crate) async fn echo(stream: &Stream, region: &Region<'static>) -> Result<(), TaskError> {
     let mut chunk = region.child("echo.chunk");
     loop {
-        chunk.reset();
+        // A connection that waits holds no page.
+        chunk.release();
         let received = stream.receive(|bytes| {
             let bytes = &bytes[..bytes.len().min(CHUNK)];
             (bytes.len(), Some(chunk.alloc_slice(bytes).map(|copied| &*copied)))

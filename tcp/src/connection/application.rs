@@ -150,9 +150,9 @@ impl<'p> Connection<'p> {
         match self.state {
             State::FinWait1 | State::Closing | State::LastAck => {
                 self.orphan_una = self.send.una();
-                self.timer = Some(now + timers::ORPHAN_PATIENCE);
+                self.timer = now + timers::ORPHAN_PATIENCE;
             }
-            State::FinWait2 => self.timer = Some(now + timers::FIN_WAIT_2),
+            State::FinWait2 => self.timer = now + timers::FIN_WAIT_2,
             _ => {}
         }
     }
@@ -174,9 +174,10 @@ impl<'p> Connection<'p> {
     }
 
     /// Asks the peer whether it is still there when nothing came for `after`; nine times, 75 seconds apart, then the
-    /// connection is broken (RFC 9293 3.8.4). `None`, the default, never asks.
+    /// connection is broken (RFC 9293 3.8.4). It is rounded to milliseconds. `None`, the default, never asks.
     pub fn set_keepalive(&mut self, after: Option<Duration>) {
-        self.keepalive = after;
+        let millis = |after: Duration| u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        self.keepalive = after.map_or(0, |after| millis(after).max(1));
         if self.is_established() {
             self.tries = 0;
         }

@@ -54,7 +54,7 @@ impl Connection<'_> {
         if !acknowledges {
             // Both open (RFC 9293 3.5, figure 7).
             self.state = State::SynReceived;
-            (self.timer, self.tries) = (None, 0);
+            (self.timer, self.tries) = (timers::NEVER, 0);
             self.owed.set(Owed::SYN);
             return Events::NONE;
         }
@@ -206,14 +206,11 @@ impl Connection<'_> {
     /// Tells the peer by an acknowledgment where we are. One without data, as an attacker can send many of, is answered
     /// at times only, so that two hosts never answer each other for ever.
     fn challenge(&mut self, now: Instant, limited: bool) {
-        if limited
-            && let Some(last) = self.last_challenge
-            && now.since(last) < CHALLENGE_INTERVAL
-        {
-            return;
-        }
         if limited {
-            self.last_challenge = Some(now);
+            if now < self.next_challenge {
+                return;
+            }
+            self.next_challenge = now + CHALLENGE_INTERVAL;
         }
         self.owed.set(Owed::ACK);
     }
@@ -262,7 +259,8 @@ impl Connection<'_> {
                 State::FinWait1 => {
                     self.state = State::FinWait2;
                     // A peer that never ends holds nothing of an application that is gone.
-                    self.timer = self.is_orphan.then(|| now + timers::FIN_WAIT_2);
+                    self.timer =
+                        if self.is_orphan { now + timers::FIN_WAIT_2 } else { timers::NEVER };
                 }
                 State::Closing => self.wait(now),
                 State::LastAck => {
@@ -320,7 +318,7 @@ impl Connection<'_> {
     /// Begins TIME-WAIT, or begins it again.
     fn wait(&mut self, now: Instant) {
         self.state = State::TimeWait;
-        self.timer = Some(now + TIME_WAIT);
+        self.timer = now + TIME_WAIT;
     }
 }
 

@@ -1,5 +1,7 @@
 //! The segments that a connection sends.
 
+use core::time::Duration;
+
 use layer::Instant;
 
 use super::{Connection, Owed, State, timers};
@@ -154,8 +156,8 @@ impl Connection<'_> {
             sack: SackBlocks::NONE,
         };
         // It runs already if the peer's SYN came again.
-        if self.timer.is_none() {
-            self.timer = Some(now + self.syn_timeout());
+        if self.timer == timers::NEVER {
+            self.timer = now + self.syn_timeout();
             self.tries = self.tries.saturating_add(1);
         }
         // The window of a SYN is not shifted (RFC 7323 2.2).
@@ -184,7 +186,8 @@ impl Connection<'_> {
         if self.state == State::Closed {
             return None;
         }
-        let mut deadline = Instant::earliest(self.timer, self.keepalive_deadline());
+        let timer = (self.timer != timers::NEVER).then_some(self.timer);
+        let mut deadline = Instant::earliest(timer, self.keepalive_deadline());
         if self.is_established() {
             deadline = Instant::earliest(deadline, self.send.deadline());
             deadline = Instant::earliest(deadline, self.receive.ack_deadline());
@@ -193,12 +196,15 @@ impl Connection<'_> {
     }
 
     pub(super) fn keepalive_deadline(&self) -> Option<Instant> {
-        let after =
-            self.keepalive.filter(|_| self.is_established() && self.state != State::TimeWait)?;
         // While data is on its way, its own timer tells (RFC 9293 3.8.4).
-        self.send
-            .is_empty()
-            .then(|| self.last_heard + after + timers::KEEPALIVE_INTERVAL * u32::from(self.tries))
+        let is_on = self.keepalive > 0
+            && self.is_established()
+            && self.state != State::TimeWait
+            && self.send.is_empty();
+        is_on.then(|| {
+            let after = Duration::from_millis(self.keepalive.into());
+            self.last_heard + after + timers::KEEPALIVE_INTERVAL * u32::from(self.tries)
+        })
     }
 }
 

@@ -123,10 +123,10 @@ impl<'p> Connection<'p> {
             last_ack: irs + 1,
             peer_urgent: None,
             our_urgent: None,
-            timer: None,
+            timer: timers::NEVER,
             last_heard: now,
-            last_challenge: None,
-            keepalive: None,
+            next_challenge: Instant::ZERO,
+            keepalive: 0,
             orphan_una: local.iss,
             error: None,
             broken: None,
@@ -160,7 +160,7 @@ impl<'p> Connection<'p> {
         was_lost: bool,
     ) {
         self.state = if self.send.is_finished() { State::FinWait1 } else { State::Established };
-        (self.timer, self.tries) = (None, 0);
+        (self.timer, self.tries) = (timers::NEVER, 0);
         let window = u32::from(segment.window) << scale;
         self.max_window = window;
         let mss = self.data_mss();
@@ -176,10 +176,8 @@ impl<'p> Connection<'p> {
     /// How long our SYN took to be acknowledged, if it was sent only once (RFC 6298 3, Karn's algorithm), or if a timestamp
     /// tells which one it was.
     pub(super) fn handshake_rtt(&self, now: Instant, segment: &Segment<'_>) -> Option<Duration> {
-        if !self.syn_was_lost
-            && let Some(timer) = self.timer
-        {
-            return timers::FIRST_TIMEOUT.checked_sub(timer.since(now));
+        if !self.syn_was_lost && self.timer != timers::NEVER {
+            return timers::FIRST_TIMEOUT.checked_sub(self.timer.since(now));
         }
         let timestamps = segment.options.timestamps.filter(|_| self.has_timestamps)?;
         self.echoed(now, timestamps.echo)

@@ -7,6 +7,9 @@ use layer::Instant;
 use super::{Connection, Events, Owed, State, trouble::R1};
 use crate::{connection::start::DEFAULT_MSS, send::Timeout};
 
+/// No moment.
+pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
 /// The first time until a SYN is sent again (RFC 6298 2.1).
 pub(super) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -35,8 +38,8 @@ impl Connection<'_> {
     /// Does what is due at [`deadline`](Self::deadline). It may be called at any time.
     pub fn on_deadline(&mut self, now: Instant) -> Events {
         let mut events = Events::default();
-        if self.timer.is_some_and(|timer| timer <= now) {
-            self.timer = None;
+        if self.timer <= now {
+            self.timer = NEVER;
             events = self.on_timer(now);
         }
         if !self.is_established() {
@@ -89,7 +92,7 @@ impl Connection<'_> {
             _ if self.orphan_una == self.send.una() => self.time_out(),
             _ => {
                 self.orphan_una = self.send.una();
-                self.timer = Some(now + ORPHAN_PATIENCE);
+                self.timer = now + ORPHAN_PATIENCE;
                 Events::default()
             }
         }

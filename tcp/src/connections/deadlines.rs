@@ -16,6 +16,9 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
+    /// What each connection takes, in bytes.
+    pub(crate) const BYTES_EACH: usize = size_of::<(Instant, Option<Id>)>();
+
     pub(crate) fn new(limit: usize, memory: &'static Region<'static>) -> Result<Self, Exhausted> {
         let heap = memory.alloc_slice_with(limit, |_| (Instant::ZERO, None))?;
         Ok(Self { heap, len: 0 })

@@ -27,6 +27,16 @@ const MAX_LISTENERS: usize = 16;
 /// The most bytes that one connection buffers in one direction.
 const LARGEST_BUFFER: usize = 4 << 20;
 
+/// What is reckoned for the task of a connection that waits, in bytes: its slot, and a block for a future of 1,800 bytes.
+const TASK: usize = 128 + Slabs::share_of(2000);
+
+/// What a connection that waits takes in the pool, in bytes: its entry, its places in the tables, and its task.
+const CONNECTION: usize = Slabs::share_of(size_of::<Entry>())
+    + Table::BYTES_EACH
+    + Deadlines::BYTES_EACH
+    + size_of::<TimeWaitEntry>()
+    + TASK;
+
 /// A connection and who waits for it.
 pub(crate) struct Entry {
     pub(crate) tuple: Tuple,
@@ -34,8 +44,8 @@ pub(crate) struct Entry {
     /// The tasks that wait for something to read, and for room to send.
     pub(crate) reader: Option<TaskRef>,
     pub(crate) writer: Option<TaskRef>,
-    /// When the stream does not wait any longer.
-    pub(crate) deadline: Option<Instant>,
+    /// When the stream does not wait any longer, or [`NEVER`](crate::connection::NEVER).
+    pub(crate) deadline: Instant,
     /// Whether a stream refers to it.
     pub(crate) has_stream: bool,
     /// Whether a task was started for it. If there was no room for one, the peer is not told: it asks again.
@@ -67,14 +77,14 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The bounds in a pool of so many pages: half of it for buffers; a connection for each page and a half of the
-    /// three quarters that tasks may have.
+    /// The bounds in a pool of so many pages: half of it for buffers, and as many connections as fit into the other half
+    /// while they wait.
     fn of_pages(pages: usize) -> Self {
-        let buffers = pages / 2 * PAGE_SIZE;
+        let half = pages / 2 * PAGE_SIZE;
         Self {
-            connections: (pages / 2).clamp(16, 1 << 20),
-            buffers,
-            buffer: 1 << (buffers / 8).clamp(16 << 10, LARGEST_BUFFER).ilog2(),
+            connections: (half / CONNECTION).clamp(16, 1 << 20),
+            buffers: half,
+            buffer: 1 << (half / 8).clamp(16 << 10, LARGEST_BUFFER).ilog2(),
         }
     }
 }
@@ -169,9 +179,8 @@ impl Connections {
         };
         let keyed = KeyedHash::new(seed_for(*b"tcp ", seed));
         let hash = TupleHash::new(keyed);
-        // Room for each of them, in blocks that are a little larger.
-        let entry = size_of::<Entry>().next_multiple_of(64) + 64;
-        let entries = slabs("tcp.connections", limits.connections * entry)?;
+        let room = limits.connections * Slabs::share_of(size_of::<Entry>());
+        let entries = slabs("tcp.connections", room)?;
         // In TIME-WAIT there may be as many again: they take little.
         let waiting = memory.alloc_slice_with(limits.connections, |_| TimeWaitEntry::default())?;
         let inner = Inner {

@@ -44,6 +44,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// What each connection takes of the tables at most, in bytes. The index has four places for it at most.
+    pub(crate) const BYTES_EACH: usize = size_of::<Place>() + 4 * size_of::<u32>();
+
     /// Room for `limit` connections.
     pub(crate) fn new(
         limit: usize,

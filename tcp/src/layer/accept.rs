@@ -6,7 +6,7 @@ use network::Network;
 use super::{Tcp, half_open::answer_to, transmit::control};
 use crate::{
     Flags, Options, Segment, Seq, Stream, Timestamps,
-    connection::{Connection, Emitted, Handshake, clock},
+    connection::{Connection, Emitted, Handshake, NEVER, clock},
     connections::{Entry, HalfOpen, Inner, Marks, agreed, answer_timestamps},
     cookie::Cookies,
     time_wait::{Closed, TimeWaitAnswer},
@@ -170,7 +170,7 @@ impl<I: Network> Tcp<I> {
                 connection,
                 reader: None,
                 writer: None,
-                deadline: None,
+                deadline: NEVER,
                 has_stream: true,
                 is_served: false,
                 is_starting: false,

@@ -13,7 +13,7 @@ use layer::Instant;
 use super::Stream;
 use crate::{
     Broken, Connections, Seq, State,
-    connection::Connection,
+    connection::{Connection, NEVER},
     connections::{Entry, Id, Marks},
     tuple::Tuple,
 };
@@ -118,7 +118,7 @@ impl Connections {
             connection,
             reader: None,
             writer: None,
-            deadline: None,
+            deadline: NEVER,
             has_stream: true,
             is_served: true,
             is_starting: true,

@@ -21,7 +21,8 @@ impl Stream {
     {
         let mut request_region = region.child("tcp.request");
         loop {
-            request_region.reset();
+            // A connection that waits holds no page.
+            request_region.release();
             let request = self
                 .receive(|bytes| match framing(bytes) {
                     Some(length) => {
