@@ -315,7 +315,7 @@ fn blocks_of_many_tasks_do_not_meet() {
         .unwrap()
     }
     let makers = [make::<1>, make::<90>, make::<400>, make::<900>, make::<1900>, make::<5000>];
-    let steps = if cfg!(miri) { 150 } else { 20_000 };
+    let steps = if cfg!(miri) { 60 } else { 20_000 };
     with_home(2048, 2048, |home| {
         let (mut tasks, mut random) = (Vec::new(), 7_u32);
         for step in 0..steps {

@@ -151,8 +151,9 @@ impl Tasks {
         let pool = memory.require_pool()?;
         let regions = Region::new(pool, "tasks").with_cap(bytes);
         let regions: &'static Region<'static> = memory.alloc(ManuallyDrop::new(regions))?;
-        let futures: &'static Slabs<'static> =
-            memory.alloc(ManuallyDrop::new(Slabs::below(regions, "tasks")?))?;
+        // With a page for the next one, where tasks come and go one after the other.
+        let futures = Slabs::below(regions, "tasks")?.with_kept_pages(1);
+        let futures: &'static Slabs<'static> = memory.alloc(ManuallyDrop::new(futures))?;
         let tasks = memory.alloc(Self {
             memory,
             pool,
@@ -230,7 +231,8 @@ impl Tasks {
     {
         self.launch(name, async move |region| {
             if let Err(error) = service(region).await {
-                self.failed(name, error);
+                // It is called so.
+                self.failed(region.name(), error);
             }
         })
     }

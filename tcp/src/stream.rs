@@ -100,13 +100,18 @@ const ECN: u8 = 0x03;
 /// ```
 pub struct Stream {
     connections: &'static Connections,
+    /// The entry of the connection stays as long as the stream. It has what else is to be known, so that the future of a
+    /// service is small.
     id: Id,
-    tuple: Tuple,
 }
 
 impl Stream {
-    pub(crate) fn new(connections: &'static Connections, id: Id, tuple: Tuple) -> Self {
-        Self { connections, id, tuple }
+    pub(crate) fn new(connections: &'static Connections, id: Id) -> Self {
+        Self { connections, id }
+    }
+
+    fn tuple(&self) -> Tuple {
+        self.with(|entry| entry.tuple).unwrap_or(Tuple::UNSPECIFIED)
     }
 
     /// All connections, to open more, and the tasks, to start more.
@@ -116,12 +121,12 @@ impl Stream {
 
     /// The peer's address and port.
     pub fn peer(&self) -> SocketAddr {
-        self.tuple.remote()
+        self.tuple().remote()
     }
 
     /// Our address and port.
     pub fn local(&self) -> SocketAddr {
-        self.tuple.local()
+        self.tuple().local()
     }
 
     /// The state of the connection.
@@ -328,6 +333,6 @@ impl Drop for Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("tuple", &self.tuple).finish_non_exhaustive()
+        f.debug_struct("Stream").field("id", &self.id).finish_non_exhaustive()
     }
 }

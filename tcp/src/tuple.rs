@@ -2,7 +2,7 @@
 
 use core::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use layer::KeyedHash;
@@ -17,6 +17,10 @@ pub struct Tuple {
 }
 
 impl Tuple {
+    /// No connection's.
+    pub(crate) const UNSPECIFIED: Self =
+        Self { addresses: [IpAddr::V4(Ipv4Addr::UNSPECIFIED); 2], ports: [0; 2] };
+
     /// Our address and port.
     // Many segments need it, and its code is long.
     #[inline(never)]

@@ -184,5 +184,6 @@ impl PollTasks for Tasks {
                 self.retire(slot);
             }
         }
+        self.futures.give_kept();
     }
 }

@@ -26,7 +26,6 @@ where
 {
     fn open(&'static self, stream: Stream) -> Result<(), SpawnError> {
         let tasks = stream.connections().tasks();
-        let port = stream.local().port();
         tasks.spawn("tcp.connection", async move |region| {
             match (self.0)(&stream, region).await {
                 Ok(()) => Ok(()),
@@ -34,6 +33,7 @@ where
                 Err(_) if stream.broken().is_some() => Ok(()),
                 Err(error) => {
                     stream.abort();
+                    let port = stream.local().port();
                     Err(TaskError::new(format_args!("port {port}: {error}")))
                 }
             }

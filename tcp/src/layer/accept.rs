@@ -178,7 +178,7 @@ impl<I: Network> Tcp<I> {
             };
             (opener, inner.table.insert(entry, true))
         };
-        let started = id.filter(|&id| opener.open(Stream::new(connections, id, *tuple)).is_ok());
+        let started = id.filter(|&id| opener.open(Stream::new(connections, id)).is_ok());
         let Some(id) = started else {
             connections.count(|counters| counters.no_room += 1);
             return Ok(false);

@@ -80,7 +80,7 @@ impl Connections {
         }
         let tuple = Tuple { addresses: [source, peer.ip()], ports: [0, peer.port()] };
         let id = self.begin(self.tasks.now(), tuple).ok_or(ConnectError::TooMany)?;
-        let mut stream = Stream::new(self, id, tuple);
+        let stream = Stream::new(self, id);
         poll_fn(|_| {
             let done = stream.with(|entry| match entry.connection.state() {
                 _ if entry.is_starting => None,
@@ -90,7 +90,7 @@ impl Connections {
                     None if entry.tuple.ports[0] == 0 => ConnectError::NoRoute(peer),
                     None => ConnectError::NoPort,
                 })),
-                _ => Some(Ok(entry.tuple)),
+                _ => Some(Ok(())),
             });
             match done {
                 Some(Some(result)) => Poll::Ready(result),
@@ -102,10 +102,7 @@ impl Connections {
             }
         })
         .await
-        .map(|tuple| {
-            stream.tuple = tuple;
-            stream
-        })
+        .map(|()| stream)
     }
 
     /// A connection that the layer begins in its next turn.
