@@ -20,6 +20,9 @@ const PORT: u16 = 8080;
 /// How many connections wait.
 const CONNECTIONS: usize = 10_000;
 
+/// After how many new ones each of them has an exchange, so that none waits for a minute, which ends it.
+const PORTION: usize = 2_000;
+
 /// The most that all of the process may have in memory, in KiB: 45 MB.
 const MOST: usize = 45_000_000 >> 10;
 
@@ -58,10 +61,11 @@ pub(crate) fn ten_thousand_connections_take_45_megabytes() {
         let alone = round_trips(&mut active);
         let (free, resident) = (free_pages(&mut service), resident(&service));
         let mut waiting = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut client = connect(lab);
-            exchange(&mut client);
-            waiting.push(client);
+        for _ in 0..CONNECTIONS / PORTION {
+            for _ in 0..PORTION {
+                waiting.push(connect(lab));
+            }
+            waiting.iter_mut().chain([&mut active]).for_each(exchange);
         }
         let among = round_trips(&mut active);
         let (pages, all) = (free - free_pages(&mut service), self::resident(&service));
