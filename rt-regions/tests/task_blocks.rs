@@ -324,7 +324,7 @@ fn blocks_of_many_tasks_do_not_meet() {
             match random >> 30 {
                 0 if !tasks.is_empty() => drop(tasks.swap_remove(choice % tasks.len())),
                 1 if tasks.len() < 50 => {
-                    tasks.push(makers[choice % makers.len()](home, step as u8))
+                    tasks.push(makers[choice % makers.len()](home, step as u8));
                 }
                 2 | 3 if !tasks.is_empty() => {
                     let length = tasks.len();
