@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo test -p tests --test bad_network -- --ignored
-//! BAD_NETWORK_ROUNDS=1 cargo test -p tests --test bad_network -- --ignored 'row: 1 ms'
+//! BAD_NETWORK_ROUNDS=1 BAD_NETWORK_MEGABYTES=20 cargo test -p tests --test bad_network -- --ignored 'row: 1 ms'
 //! ```
 
 #![forbid(unsafe_code)]

@@ -25,12 +25,19 @@ pub(crate) struct Contestant {
 }
 
 /// All of them. The first is the one that others are compared with.
-pub(crate) const CONTESTANTS: [Contestant; 2] = [
+pub(crate) const CONTESTANTS: [Contestant; 3] = [
     Contestant {
         name: "Linux, CUBIC",
         package: "transfer",
         args: &["--ipv4=10.0.0.3/24", "--congestion-control=cubic"],
         elsewhere: Some(3),
+        congestion_control: "cubic",
+    },
+    Contestant {
+        name: "letregion",
+        package: "transfer-service",
+        args: &[],
+        elsewhere: None,
         congestion_control: "cubic",
     },
     Contestant {

@@ -68,7 +68,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 26] = [
+const NOT_PUBLISHED: [&str; 27] = [
     "apps/echo",
     "apps/facfib",
     "apps/kv",
@@ -91,6 +91,7 @@ const NOT_PUBLISHED: [&str; 26] = [
     "tests",
     "tests/guest",
     "tests/transfer",
+    "tests/transfer/service",
     "xtask",
     "xtask/ci",
     "xtask/size",
