@@ -118,6 +118,12 @@ impl<'p> Receiver<'p> {
         self.window.set_shift(shift);
     }
 
+    /// Whether [`on_rtt`](Self::on_rtt) is of use, since the window may still grow.
+    #[inline]
+    pub fn wants_rtt(&self) -> bool {
+        self.window.is_growing()
+    }
+
     /// A measurement of the round-trip time, for the growth of the window. The more there are, the better it follows
     /// the path.
     pub fn on_rtt(&mut self, rtt: Duration) {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use tcp::{Broken, ConnectError, State, StreamError};
 use testkit::Quality;
@@ -168,4 +168,54 @@ fn a_function_answers_lines() {
         replies
     });
     assert_eq!(replies, Some(*b"3\n6\n0\n5\n"));
+}
+
+/// The handshake takes 2 ms, and what follows 100: a window that is as large as what is read in 2 ms holds the peer back for
+/// ever.
+#[test]
+fn a_window_grows_on_a_path_that_became_longer() {
+    const LENGTH: usize = 10_000_000;
+    // 25 MB/s, and no loss.
+    let path = |milliseconds| Quality {
+        delay: Duration::from_millis(milliseconds),
+        rate: 25_000_000,
+        queue: 4 << 20,
+        ..Quality::PERFECT
+    };
+    let mut pair = Pair::new(path(1), 1);
+    let counter = || -> &'static Cell<usize> { Box::leak(Box::new(Cell::new(0))) };
+    let (opened, received) = (counter(), counter());
+    pair.server
+        .tower
+        .bind(80, async move |stream, _| {
+            opened.set(1);
+            let all = stream.receive(|bytes| {
+                received.set(received.get() + bytes.len());
+                (bytes.len(), None::<()>)
+            });
+            all.await?;
+            Ok(())
+        })
+        .unwrap();
+    let connections = pair.connections();
+    pair.tasks[0]
+        .spawn("client", async move |_| {
+            let stream = connections.connect(server()).await?;
+            stream.sleep(Duration::from_millis(10)).await;
+            let chunk = [7; 10_000];
+            for _ in 0..LENGTH / chunk.len() {
+                stream.send(&chunk[..]).await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    pair.run(SECOND, || opened.get() == 1);
+    for end in [pair.client.tower.network(), pair.server.tower.network()] {
+        end.set_quality(path(50));
+    }
+    let start = pair.now();
+    pair.run(60 * SECOND, || received.get() == LENGTH);
+    let took = pair.now().since(start);
+    // Of the 768 KiB that the window has at most, 7.8 MB/s come.
+    assert!(received.get() == LENGTH && took < 3 * SECOND, "{} bytes in {took:?}", received.get());
 }

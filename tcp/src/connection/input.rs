@@ -299,6 +299,7 @@ impl Connection<'_> {
             self.abort();
             return Events::CLOSED;
         }
+        self.measure_peer(now, segment);
         let arrival = self.receive.on_data(now, segment.seq, segment.payload, fin, segment.joined);
         if arrival.ack == AckNeed::Now {
             self.owed.set(Owed::ACK);
@@ -313,6 +314,20 @@ impl Connection<'_> {
             }
         }
         Events { readable: arrival.new_bytes > 0 || arrival.fin, ..Events::NONE }
+    }
+
+    /// Measures the round-trip time of a peer that sends, by the timestamp that its data echoes: that of an
+    /// acknowledgment which let it send (RFC 7323 4.1). Data that does not fill a segment may have waited for its
+    /// application. Ticks are milliseconds; less than one counts as one, so that the window is rather too large.
+    fn measure_peer(&mut self, now: Instant, segment: &Segment<'_>) {
+        if self.has_timestamps
+            && self.receive.wants_rtt()
+            && segment.payload.len() >= self.data_mss() as usize
+            && let Some(timestamps) = segment.options.timestamps
+            && let Some(rtt) = self.echoed(now, timestamps.echo)
+        {
+            self.receive.on_rtt(rtt.max(Duration::from_millis(1)));
+        }
     }
 
     /// Begins TIME-WAIT, or begins it again.

@@ -115,6 +115,12 @@ impl Window {
         offer >= promised.saturating_mul(2) && offer >= promised.saturating_add(self.step())
     }
 
+    /// Whether the window may still grow.
+    #[inline]
+    pub(super) fn is_growing(&self) -> bool {
+        self.size < self.limit
+    }
+
     pub(super) fn on_rtt(&mut self, rtt: Duration) {
         let sample = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).max(1);
         self.rtt = match self.rtt {
@@ -128,7 +134,7 @@ impl Window {
     /// when all of a window was read: it is by then, though a slow sender takes longer.
     #[inline]
     pub(super) fn tune(&mut self, now: Instant, reader: Seq) {
-        if self.size == self.limit {
+        if !self.is_growing() {
             return;
         }
         let read = reader - self.mark;

@@ -10,7 +10,7 @@ use crate::Seq;
 impl<'p> Sender<'p> {
     /// What is to be sent now: lost data first, then new data, as far as the windows allow. `most` is how many bytes of
     /// data it may have: a segment, or more, which is cut below into segments of [`ToSend::segment_size`]. `room` is how
-    /// many packets the interface takes. What is returned counts as sent. It is asked until it returns `None`: after each
+    /// many packets the interface takes, and each of these segments is one. What is returned counts as sent. It is asked until it returns `None`: after each
     /// acknowledgment, each deadline, and when there is something new to send or more room.
     pub(crate) fn next_segment(
         &mut self,
@@ -21,7 +21,8 @@ impl<'p> Sender<'p> {
         if self.mss == 0 {
             return None;
         }
-        let most = u32::try_from(most).unwrap_or(u32::MAX).max(self.mss);
+        let fits = u32::try_from(room).unwrap_or(u32::MAX).saturating_mul(self.mss);
+        let most = u32::try_from(most).unwrap_or(u32::MAX).min(fits).max(self.mss);
         let most = most.min(self.most_at_once());
         let most = most - most % self.mss;
         self.do_not_wait();

@@ -36,7 +36,8 @@ pub(crate) const CONTESTANTS: [Contestant; 3] = [
     Contestant {
         name: "letregion",
         package: "transfer-service",
-        args: &[],
+        // As Linux has them on the bridge.
+        args: &["--offloads=on"],
         elsewhere: None,
         congestion_control: "cubic",
     },

@@ -21,6 +21,19 @@ fn it_sends_the_initial_window_and_then_what_is_acknowledged() {
     });
 }
 
+/// Each segment that the interface cuts takes a place in its queue: none is dropped there.
+#[test]
+fn a_super_segment_is_no_larger_than_there_is_room_for() {
+    with_sender_at(1, true, |sender| {
+        sender.push(&&[7; 50_000][..]);
+        for (room, length) in [(3, 3000), (1, 1000), (usize::MAX, 6000)] {
+            let segment = sender.next_segment(at(0), 65_000, room).expect("the window is open");
+            assert_eq!(segment.data.0.len() + segment.data.1.len(), length, "room for {room}");
+        }
+        assert_eq!(sender.next_segment(at(0), 65_000, 0), None);
+    });
+}
+
 #[test]
 fn a_super_segment_is_cut_to_whole_segments() {
     with_sender_at(1, true, |sender| {

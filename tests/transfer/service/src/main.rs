@@ -2,7 +2,9 @@
 #![cfg_attr(not(test), no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use letregion::{Config, Error, Rt, Runtime as _, rt_regions::Region, tasks::TaskError, tcp::Stream};
+use letregion::{
+    Config, Error, Rt, Runtime as _, rt_regions::Region, tasks::TaskError, tcp::Stream,
+};
 use transfer::{Content, Digest, REQUEST_LEN, Request, SINK, SOURCE};
 
 letregion::main!(transfer_service);
