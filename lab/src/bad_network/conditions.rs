@@ -70,7 +70,7 @@ pub struct Conditions {
     pub delay: Duration,
     /// How many are lost, by chance.
     pub lost: Share,
-    /// How many that follow are lost with each that is lost by chance.
+    /// How many that follow are lost with each that is lost by chance, unless they come more than 10 ms later.
     pub burst: u16,
     /// How many come twice.
     pub duplicated: Share,

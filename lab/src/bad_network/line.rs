@@ -14,6 +14,9 @@ use super::conditions::{Conditions, Counts, Share};
 const ETHERNET: usize = 14;
 /// The type of IPv4 in it.
 const IPV4: [u8; 2] = [8, 0];
+/// A burst of losses ends when nothing was sent for so long: what is lost on a real link in a row is lost in a short time. A
+/// retransmission that comes a timeout later is not in it.
+const BURST_GAP: Duration = Duration::from_millis(10);
 /// As many frames that came out are kept, for those that go in.
 const SPARE: usize = 4096;
 
@@ -25,8 +28,9 @@ pub(super) struct Line {
     counts: Counts,
     /// When the last bit of what waits is sent.
     busy_until: Option<Instant>,
-    /// How many of the next frames are lost with the one before.
+    /// How many of the next frames are lost with the one before, and when that was.
     losing: u16,
+    lost_at: Option<Instant>,
     underway: BinaryHeap<Reverse<Underway>>,
     /// How many frames were put underway; of two that are due at once the first comes first.
     next: u64,
@@ -49,6 +53,7 @@ impl Line {
             counts: Counts::default(),
             busy_until: None,
             losing: 0,
+            lost_at: None,
             underway: BinaryHeap::new(),
             next: 0,
             spare: Vec::new(),
@@ -94,13 +99,11 @@ impl Line {
         if frame.get(12..ETHERNET) != Some(&IPV4[..]) {
             return self.send(now, Duration::ZERO, delay, frame, None);
         }
-        if self.losing > 0 {
-            self.losing -= 1;
-            self.counts.lost += 1;
-            return;
-        }
-        if happens(0, lost) {
-            self.losing = burst;
+        let is_over = |at: Instant| now.saturating_duration_since(at) > BURST_GAP;
+        let in_burst = self.losing > 0 && !self.lost_at.is_some_and(is_over);
+        if in_burst || happens(0, lost) {
+            self.losing = if in_burst { self.losing - 1 } else { burst };
+            self.lost_at = Some(now);
             self.counts.lost += 1;
             return;
         }
@@ -260,6 +263,18 @@ mod tests {
         assert!((1350..1650).contains(&counts.duplicated), "{counts:?}");
         frames_of_more.dedup();
         assert_eq!(frames, frames_of_more);
+    }
+
+    #[test]
+    fn a_burst_is_over_after_a_pause() {
+        let conditions = Conditions { lost: Share::percent(100), burst: 9, ..Conditions::PERFECT };
+        let (start, mut line) = (Instant::now(), Line::new(conditions, 7));
+        line.push(start, &frame(0));
+        line.push(start + BURST_GAP, &frame(1));
+        assert_eq!((line.losing, line.counts().lost), (8, 2));
+        // Chance decides again, and finds that it is lost.
+        line.push(start + 3 * BURST_GAP, &frame(2));
+        assert_eq!((line.losing, line.counts().lost), (9, 3));
     }
 
     #[test]
