@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let mut trials = trials! { bad_network =>
         link: a_delay_is_a_delay, a_rate_is_kept, chance_takes_its_share,
             many_frames_pass, whole_frames_pass;
-        transfers: what_comes_is_what_was_sent;
+        transfers: what_comes_is_what_was_sent, what_is_late_is_not_lost;
     };
     trials.extend(bad_network::rows::ROWS.iter().map(|row| {
         let measure = || bad_network::transfers::row(row);
