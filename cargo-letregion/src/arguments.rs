@@ -40,6 +40,9 @@ pub(crate) enum Command {
 pub(crate) struct New {
     /// The name of the package, and of the folder that is made
     pub(crate) name: String,
+    /// Make a service on HTTP, with a route, a file and a test, instead of one on UDP
+    #[arg(long)]
+    pub(crate) http: bool,
     /// Depend on the letregion in this folder [default: the one that this tool was built from]
     #[arg(long, value_name = "DIR", conflicts_with = "git")]
     pub(crate) path: Option<PathBuf>,
@@ -75,10 +78,10 @@ pub(crate) struct Run {
     on: Platform,
     #[command(flatten)]
     request: Request,
-    /// The UDP port that the requests go to
+    /// The port that the requests go to: on UDP, or on TCP if the service has it there alone
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Let other programs of this machine reach a UDP port of the service at 127.0.0.1; `8000:8080` if it is to be
+    /// Let other programs of this machine reach a port of the service at 127.0.0.1, on UDP and on TCP; `8000:8080` if it is to be
     /// another there. May be given several times
     #[arg(short = 'p', long = "forward", value_name = "PORT")]
     forward: Vec<Forward>,

@@ -10,8 +10,32 @@ use lab::cargo::{self, FACADE};
 
 use crate::arguments::New;
 
-/// What it says and does until somebody changes it: an echo.
-const MAIN: &str = include_str!("new/main.rs.txt");
+/// What a service is until somebody changes it: the files in `src`, the features of letregion that it needs, what it does,
+/// and a request to try.
+struct Template {
+    files: &'static [(&'static str, &'static str)],
+    features: &'static str,
+    does: &'static str,
+    request: &'static str,
+}
+
+/// One on UDP, which returns what it is sent.
+const ECHO: Template = Template {
+    files: &[("main.rs", include_str!("new/main.rs.txt"))],
+    features: "",
+    does: "a service that returns what it is sent",
+    request: "hello",
+};
+/// One on HTTP.
+const HTTP: Template = Template {
+    files: &[
+        ("main.rs", include_str!("new/http/main.rs.txt")),
+        ("index.html", include_str!("new/http/index.html")),
+    ],
+    features: ", features = [\"http\"]",
+    does: "an HTTP service with a route, a file and a test",
+    request: "/double/21",
+};
 /// What no package can be called: what a program finds by this name is something else.
 const TAKEN: [&str; 8] =
     ["alloc", "build", "core", "deps", "examples", "incremental", "std", "test"];
@@ -33,13 +57,14 @@ const LONGEST_NAME: usize = 64;
 /// be written.
 pub(crate) fn make(arguments: &New) -> Result<()> {
     let name = &arguments.name;
+    let Template { files, features, does, request } = if arguments.http { &HTTP } else { &ECHO };
     check_name(name)?;
     let dependency = dependency(arguments)?;
     let folder = Path::new(name);
     let here = env::current_dir().context("the current folder is gone")?;
     let apart = if is_in_a_workspace(&here) { "\n[workspace]\n" } else { "" };
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[dependencies]\n{FACADE} = {{ {dependency} }}\n{apart}"
+        "[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[dependencies]\n{FACADE} = {{ {dependency}{features} }}\n{apart}"
     );
     fs::create_dir(folder).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -49,18 +74,22 @@ pub(crate) fn make(arguments: &New) -> Result<()> {
     })?;
     write(&folder.join("Cargo.toml"), &manifest)?;
     fs::create_dir(folder.join("src")).context("cannot make the folder src")?;
-    write(&folder.join("src/main.rs"), MAIN)?;
+    for (file, content) in *files {
+        write(&folder.join("src").join(file), content)?;
+    }
     // The versions of other people's crates that this tool was tested with; cargo takes out what is not needed.
     let lock = cargo::root().join("Cargo.lock");
     if lock.is_file() {
         fs::copy(&lock, folder.join("Cargo.lock"))
             .with_context(|| format!("cannot copy {}", lock.display()))?;
     }
+    let sources: Vec<_> = files.iter().map(|(file, _)| format!("src/{file}")).collect();
     eprintln!(
-        "made {name}: Cargo.toml and src/main.rs, a service that returns what it is sent\n\n  \
+        "made {name}: Cargo.toml, {}: {does}\n\n  \
            cd {name}\n  \
-           cargo letregion run --request hello\n  \
-           cargo letregion run --on xen --request hello"
+           cargo letregion run --request {request}\n  \
+           cargo letregion run --on xen --request {request}",
+        sources.join(", ")
     );
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::fs;
 
 use lab::cargo;
 
+use super::folder::PUBLISHED;
+
 /// One thing to do, or to look at.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -35,6 +37,13 @@ pub(crate) fn steps(by_git: bool) -> Vec<Step> {
                 }
             }
             "sh git" if by_git => steps.extend(typed(&block)),
+            // Beside the first package, which shows both ways.
+            "sh http" => steps.extend(typed(&block).map(|step| match step {
+                Step::Type(line) if by_git && line.starts_with("cargo letregion new") => {
+                    Step::Type(format!("{line} --git {PUBLISHED}"))
+                }
+                step => step,
+            })),
             "text" => steps.push(Step::Expect(text)),
             "rust,ignore" => steps.push(Step::Show(text + "\n")),
             "rust replace" => steps.push(Step::Replace(text)),
