@@ -33,6 +33,7 @@ pub use self::{
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,
+    qemu::HostPort,
     settings::{Settings, Vif},
 };
 pub use dom0::protocol::{Ask, Asked, End, Load, Loaded, Trouble};

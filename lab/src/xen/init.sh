@@ -48,6 +48,11 @@ brctl addbr xenbr0
 ip link set lo up
 ip addr add 10.0.0.1/24 dev xenbr0
 ip link set xenbr0 up
+# The way from the host, where there is one.
+if [ -e /sys/class/net/eth0 ]; then
+    brctl addif xenbr0 eth0
+    ip link set eth0 up
+fi
 
 # QEMU calls the port "agent"; with devtmpfs alone there is no link of that name.
 port=

@@ -17,7 +17,7 @@ use super::{
     initramfs,
     log::Log,
     packages::Packages,
-    qemu::{self, Qemu},
+    qemu::{self, HostPort, Qemu},
 };
 use crate::{cargo, folder::Folder, interrupt, tools};
 
@@ -68,7 +68,15 @@ impl Machine {
     /// # Errors
     /// QEMU or a package cannot be had, or dom0 is not ready within three minutes: with the last lines
     /// of its console.
-    pub fn boot(mut progress: impl FnMut(&str)) -> Result<Self> {
+    pub fn boot(progress: impl FnMut(&str)) -> Result<Self> {
+        Self::boot_with(&[], progress)
+    }
+
+    /// Starts a machine whose guests are reached at ports of this machine too.
+    ///
+    /// # Errors
+    /// Those of [`Machine::boot`]; another program has one of the ports.
+    pub fn boot_with(ports: &[HostPort], mut progress: impl FnMut(&str)) -> Result<Self> {
         let needed = [tools::QEMU, tools::SETPRIV, tools::APT, tools::DPKG];
         let missing: Vec<_> = needed.into_iter().filter(|tool| !tool.is_installed()).collect();
         ensure!(missing.is_empty(), tools::remedy(&missing));
@@ -80,7 +88,7 @@ impl Machine {
 
         progress("starting Xen in QEMU");
         let start = Instant::now();
-        let (qemu, to, from) = Qemu::start(folder.path(), log.path())?;
+        let (qemu, to, from) = Qemu::start(folder.path(), log.path(), ports)?;
         let (agent, greeted) = Agent::new(to, from);
         let mut seen = 0;
         let greeting = loop {

@@ -46,8 +46,9 @@ const PACKAGES: [&str; 22] = [
     KERNEL,
 ];
 /// The kernel modules that are kept, in the order in which they have to be loaded: the bridge, Xen's
-/// devices, the back end of the network, and the device through which `lab` talks to the agent.
-pub(super) const DOM0_MODULES: [&str; 15] = [
+/// devices, the back end of the network, the device through which `lab` talks to the agent, and the network interface of the
+/// ports of this machine.
+pub(super) const DOM0_MODULES: [&str; 18] = [
     "llc",
     "stp",
     "bridge",
@@ -63,6 +64,9 @@ pub(super) const DOM0_MODULES: [&str; 15] = [
     "virtio_pci_modern_dev",
     "virtio_pci",
     "virtio_console",
+    "failover",
+    "net_failover",
+    "virtio_net",
 ];
 /// The modules of the Linux guest.
 pub(super) const GUEST_MODULES: [&str; 1] = ["xen-netfront"];

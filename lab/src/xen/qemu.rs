@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    net::SocketAddrV4,
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio},
@@ -33,8 +34,21 @@ const LINUX: &str = "console=hvc0 quiet panic=1 rdinit=/init";
 pub(super) const XEN_FILE: &str = "xen";
 pub(super) const LINUX_FILE: &str = "linux";
 pub(super) const INITRAMFS_FILE: &str = "initramfs";
+/// What of this machine is in the network of the guests, if they are to be reached from it: QEMU, with an address of its own.
+/// They reach nothing there.
+const HOST_NETWORK: &str = "user,id=host,ipv6=off,restrict=on,net=10.0.0.0/24,host=10.0.0.254,dns=10.0.0.253,dhcpstart=10.0.0.240";
 /// What QEMU itself complains about.
 const COMPLAINTS: &str = "qemu.log";
+
+/// A port of a guest, from 10.0.0.2 to 10.0.0.239, that programs of this machine reach: QEMU takes connections of TCP at a port
+/// of 127.0.0.1, and makes them anew on the bridge of the guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// The port of 127.0.0.1. None may listen on it.
+    pub host: u16,
+    /// The guest, and its port.
+    pub guest: SocketAddrV4,
+}
 
 /// A running QEMU.
 #[derive(Debug)]
@@ -47,15 +61,20 @@ pub(super) struct Qemu {
 
 impl Qemu {
     /// Starts it with the files of `folder`, and returns it with the two ends of the agent's port.
-    pub(super) fn start(folder: &Path, log: &Path) -> Result<(Self, ChildStdin, ChildStdout)> {
+    pub(super) fn start(
+        folder: &Path,
+        log: &Path,
+        ports: &[HostPort],
+    ) -> Result<(Self, ChildStdin, ChildStdout)> {
         let (life, ended) = mpsc::channel();
         let (pipes, started) = mpsc::sync_channel(1);
         let end = Arc::<OnceLock<String>>::default();
         let owner = thread::spawn({
             let (folder, log, end) = (folder.to_owned(), log.to_owned(), Arc::clone(&end));
+            let ports = ports.to_owned();
             // One thread starts the process and lives as long as it: the kernel ends the process
             // when the thread that started it ends.
-            move || match start(&folder, &log) {
+            move || match start(&folder, &log, &ports) {
                 Err(error) => _ = pipes.send(Err(error)),
                 Ok((mut child, stdin, stdout)) => {
                     _ = pipes.send(Ok((stdin, stdout)));
@@ -87,7 +106,11 @@ impl Drop for Qemu {
     }
 }
 
-fn start(folder: &Path, log: &Path) -> Result<(Child, ChildStdin, ChildStdout)> {
+fn start(
+    folder: &Path,
+    log: &Path,
+    ports: &[HostPort],
+) -> Result<(Child, ChildStdin, ChildStdout)> {
     let complaints = File::create(folder.join(COMPLAINTS))?;
     let mut command = tools::SETPRIV.command();
     command.args(["--pdeathsig", "KILL", "--", tools::QEMU.name]);
@@ -103,6 +126,14 @@ fn start(folder: &Path, log: &Path) -> Result<(Child, ChildStdin, ChildStdout)> 
     command.arg("-chardev").arg(format!("file,id=log,path={log}")).args(["-serial", "chardev:log"]);
     command.args(["-chardev", "stdio,id=agent,signal=off", "-device", "virtio-serial-pci"]);
     command.args(["-device", "virtserialport,chardev=agent,name=agent"]);
+    if !ports.is_empty() {
+        let mut host = HOST_NETWORK.to_owned();
+        for HostPort { host: port, guest } in ports {
+            let forward = format!(",hostfwd=tcp:127.0.0.1:{port}-{}:{}", guest.ip(), guest.port());
+            host.push_str(&forward);
+        }
+        command.arg("-netdev").arg(host).args(["-device", "virtio-net-pci,netdev=host,romfile="]);
+    }
     let mut child = command
         .current_dir(folder)
         // Ctrl-C is for us; we end it.
