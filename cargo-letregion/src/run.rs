@@ -4,6 +4,7 @@ mod forward;
 mod listen;
 mod prompt;
 mod summary;
+mod transport;
 mod unix;
 mod xen;
 
@@ -16,17 +17,17 @@ use std::{
 use anyhow::{Context as _, Result};
 use lab::{Network, cargo::Service, check_length};
 
-use self::prompt::Lines;
 pub(crate) use self::{
     forward::Forward,
     unix::on_unix,
     xen::{Guest, GuestOptions, LINUX, on_xen},
 };
+use self::{prompt::Lines, transport::Transport};
 
 /// What is done with a service, wherever it runs.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// The UDP port that requests go to.
+    /// The port that requests go to.
     pub(crate) port: u16,
     /// The one request; without it, the terminal is served.
     pub(crate) request: Option<Vec<u8>>,
@@ -55,7 +56,7 @@ impl Options {
         if self.logs() { &["log"] } else { &[] }
     }
 
-    /// Checks that the request fits a datagram.
+    /// Checks that the request is not too long: on TCP too, there are better ways to send more than fits a datagram.
     fn check(&self) -> Result<()> {
         self.request.as_deref().map_or(Ok(()), check_length)
     }
@@ -65,14 +66,39 @@ impl Options {
 #[derive(Debug)]
 struct Reply {
     bytes: Vec<u8>,
-    /// From the request to the reply.
+    /// The line of status before it, if it came over HTTP.
+    status: Option<String>,
+    /// From the request to the end of the reply.
     after: Duration,
+}
+
+impl Reply {
+    /// One that came in a datagram.
+    fn of_datagram(bytes: Vec<u8>, after: Duration) -> Self {
+        Self { bytes, status: None, after }
+    }
+
+    /// One that came on a connection.
+    fn of_connection(bytes: &[u8], after: Duration) -> Self {
+        let (status, body) = transport::split(bytes);
+        Self { bytes: body.to_vec(), status, after }
+    }
+
+    /// Says its status to people, unless that is 200.
+    fn tell_status(&self) {
+        if let Some(status) = self.status.as_deref().filter(|status| !status.contains(" 200")) {
+            eprintln!("{status}");
+        }
+    }
 }
 
 /// A running service, wherever it runs.
 trait Answer {
-    /// Sends one request to a port in one datagram and returns the reply. The error says why there is
-    /// none.
+    /// Over what it serves this port.
+    fn transport(&self, port: u16) -> Transport;
+
+    /// Sends one request to a port, in one datagram or on a connection of its own, and returns the reply. The error says
+    /// why there is none.
     fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply>;
 
     /// Whether it has ended.
@@ -95,6 +121,7 @@ fn serve(
 ) -> Result<()> {
     let Some(request) = &options.request else { return converse(answer, name, service, options) };
     let reply = answer.ask(options.port, request)?;
+    reply.tell_status();
     let mut out = io::stdout().lock();
     let mut write = || {
         out.write_all(&reply.bytes)?;
@@ -104,14 +131,16 @@ fn serve(
         out.flush()
     };
     write().context("cannot write the reply")?;
-    tell(answer, request, &reply);
+    tell(answer, options.port, request, &reply);
     Ok(())
 }
 
 /// Says what came of a request, to people.
-fn tell(answer: &impl Answer, request: &[u8], reply: &Reply) {
+fn tell(answer: &impl Answer, port: u16, request: &[u8], reply: &Reply) {
     if io::stdout().is_terminal() {
-        eprintln!("{}", summary::of(answer.network(), request, reply));
+        let in_datagrams = answer.transport(port) == Transport::Udp;
+        let network = in_datagrams.then(|| answer.network());
+        eprintln!("{}", summary::of(network, request, reply));
     }
 }
 
@@ -124,20 +153,23 @@ fn converse(
 ) -> Result<()> {
     eprintln!("\n{name} serves at {}", answer.way_in(options.port));
     for forward in &options.forward {
-        eprintln!("{forward}");
+        let (_, port) = forward.ports();
+        eprintln!("{}", forward.way_in(answer.transport(port)));
     }
-    eprintln!("Here, each line is a request; end with Ctrl-D or Ctrl-C.\n");
+    let help = answer.transport(options.port).help();
+    eprintln!("Here, {help}; end with Ctrl-D or Ctrl-C.\n");
     let lines = Lines::open(name, service)?;
     let mut out = io::stdout().lock();
     while let Some(request) = lines.next() {
         match answer.ask(options.port, &request) {
             Ok(reply) => {
+                reply.tell_status();
                 out.write_all(&reply.bytes)?;
                 if !reply.bytes.ends_with(b"\n") {
                     out.write_all(b"\n")?;
                 }
                 out.flush()?;
-                tell(answer, &request, &reply);
+                tell(answer, options.port, &request, &reply);
             }
             Err(error) if answer.has_ended()? => return Err(error),
             Err(error) => eprintln!("{error:#}"),

@@ -1,13 +1,13 @@
-//! UDP ports of this machine, 127.0.0.1, that lead to a service in a network of its own.
+//! Ports of this machine, 127.0.0.1, that lead to a service in a network of its own: on UDP, and on TCP.
 
 use std::{
-    fmt,
     io::{self, ErrorKind},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     num::NonZeroU16,
     os::fd::AsFd as _,
     str::FromStr,
     sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -17,6 +17,8 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
+
+use super::transport::Transport;
 
 /// How many clients of a port are known at a time. The one that has been silent for longest is forgotten for a new one.
 const CLIENTS: usize = 64;
@@ -46,10 +48,17 @@ impl FromStr for Forward {
     }
 }
 
-impl fmt::Display for Forward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, service } = self;
-        write!(f, "On this machine, UDP port {service} is port {host}: nc -u 127.0.0.1 {host}")
+impl Forward {
+    /// How the service is reached from this machine, if it has the port on this transport.
+    pub(super) fn way_in(self, transport: Transport) -> String {
+        let (Self { host, service }, name) = (self, transport.name());
+        let command = transport.command(Ipv4Addr::LOCALHOST, host);
+        format!("On this machine, {name} port {service} is port {host}: {command}")
+    }
+
+    /// The port of 127.0.0.1, and that of the service.
+    pub(super) fn ports(self) -> (u16, u16) {
+        (self.host, self.service)
     }
 }
 
@@ -57,24 +66,76 @@ impl fmt::Display for Forward {
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) socket: UdpSocket,
+    /// What takes connections, if we do.
+    listener: Option<TcpListener>,
     /// The port of the service.
     pub(super) port: u16,
 }
 
-/// Opens the ports, in the network where this thread is: before it goes to that of the service.
+/// Opens the ports, in the network where this thread is: before it goes to that of the service. Those of TCP only if
+/// `with_tcp`.
 ///
 /// # Errors
 /// Another program has one of them, or this user may not have it.
-pub(super) fn open(forwards: &[Forward]) -> Result<Vec<Door>> {
+pub(super) fn open(forwards: &[Forward], with_tcp: bool) -> Result<Vec<Door>> {
     let open = |forward: &Forward| {
-        let Forward { host, service } = *forward;
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, host)).with_context(|| {
-            format!("cannot open UDP port {host} of 127.0.0.1; for another one: -p OTHER:{service}")
-        })?;
+        let (host, service) = forward.ports();
+        let failed = |name| {
+            format!(
+                "cannot open {name} port {host} of 127.0.0.1; for another one: -p OTHER:{service}"
+            )
+        };
+        let at = (Ipv4Addr::LOCALHOST, host);
+        let socket = UdpSocket::bind(at).with_context(|| failed("UDP"))?;
         socket.set_nonblocking(true)?;
-        Ok(Door { socket, port: service })
+        let listen = || -> io::Result<_> {
+            let listener = TcpListener::bind(at)?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        };
+        let listener = with_tcp.then(listen).transpose().with_context(|| failed("TCP"))?;
+        Ok(Door { socket, listener, port: service })
     };
     forwards.iter().map(open).collect()
+}
+
+/// Takes connections at this door until `is_over`, and carries bytes both ways between each and the service at `to`, in whose
+/// network this thread is.
+///
+/// # Errors
+/// The operating system cannot wait, or cannot take from the door.
+pub(super) fn relay_connections(door: &Door, to: Ipv4Addr, is_over: &AtomicBool) -> Result<()> {
+    let Some(listener) = &door.listener else { return Ok(()) };
+    let to = SocketAddrV4::new(to, door.port);
+    while !is_over.load(Ordering::Relaxed) {
+        let mut ready = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::from(TICK)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("cannot wait for connections"),
+        }
+        let client = match listener.accept() {
+            Ok((client, _)) => client,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error).context("cannot take a connection at 127.0.0.1"),
+        };
+        client.set_nonblocking(false)?;
+        // Without the service, the connection ends here.
+        let Ok(service) = TcpStream::connect(to) else { continue };
+        let ends = [(client.try_clone()?, service.try_clone()?), (service, client)];
+        // They end with the connection, or with this process.
+        for (from, to) in ends {
+            thread::spawn(move || carry(from, to));
+        }
+    }
+    Ok(())
+}
+
+/// Carries bytes one way until their end, and that too.
+fn carry(mut from: TcpStream, mut to: TcpStream) {
+    if io::copy(&mut from, &mut to).is_err() {
+        let _ = from.shutdown(Shutdown::Both);
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 /// Somebody at a door, and the socket that is theirs in the network of the service.
@@ -155,7 +216,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(TICK as u64);
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::io::{Read as _, Write as _};
 
     use super::*;
 
@@ -177,7 +238,7 @@ mod tests {
         let port = service.local_addr().unwrap().port();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
-        let door = Door { socket, port };
+        let door = Door { socket, listener: None, port };
         let at = door.socket.local_addr().unwrap();
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -199,12 +260,47 @@ mod tests {
         });
     }
 
+    /// Connections at the same time, each with bytes and an end in both directions.
+    #[test]
+    fn connections_are_carried_both_ways() {
+        let service = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = service.local_addr().unwrap().port();
+        let door = open(&[Forward { host: 0, service: port }], true).unwrap().remove(0);
+        let at = door.listener.as_ref().unwrap().local_addr().unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let relay = scope.spawn(|| relay_connections(&door, Ipv4Addr::LOCALHOST, &is_over));
+            let mut clients = [0, 1].map(|_| TcpStream::connect(at).unwrap());
+            for (number, client) in clients.iter_mut().enumerate() {
+                client.write_all(&[number as u8; 100_000]).unwrap();
+                client.shutdown(Shutdown::Write).unwrap();
+            }
+            for _ in 0..clients.len() {
+                let (mut connection, _) = service.accept().unwrap();
+                let mut request = Vec::new();
+                connection.read_to_end(&mut request).unwrap();
+                connection.write_all(&request[..50_000]).unwrap();
+            }
+            for (number, client) in clients.iter_mut().enumerate() {
+                let mut reply = Vec::new();
+                client.read_to_end(&mut reply).unwrap();
+                assert_eq!(reply, [number as u8; 50_000]);
+            }
+            is_over.store(true, Ordering::Relaxed);
+            relay.join().unwrap().unwrap();
+        });
+    }
+
     #[test]
     fn a_port_that_is_taken_is_named() {
-        let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let error = open(&[Forward { host: port, service: 8080 }]).unwrap_err();
-        let error = format!("{error:#}");
-        assert!(error.contains(&port.to_string()) && error.contains("-p OTHER:8080"), "{error}");
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for (taken, name) in [(udp.local_addr(), "UDP"), (tcp.local_addr(), "TCP")] {
+            let port = taken.unwrap().port();
+            let error = open(&[Forward { host: port, service: 8080 }], true).unwrap_err();
+            let error = format!("{error:#}");
+            let words = format!("{name} port {port}");
+            assert!(error.contains(&words) && error.contains("-p OTHER:8080"), "{error}");
+        }
     }
 }

@@ -6,8 +6,9 @@ use lab::{Network, grouped};
 
 use super::Reply;
 
-/// The line: `60,000 bytes in 41 fragments, there and back in 0.4 ms, the same`.
-pub(super) fn of(network: &Network, request: &[u8], reply: &Reply) -> String {
+/// The line: `60,000 bytes in 41 fragments, there and back in 0.4 ms, the same`. Datagrams go through a network; what went
+/// over a connection has no fragments.
+pub(super) fn of(network: Option<&Network>, request: &[u8], reply: &Reply) -> String {
     let time = milliseconds(reply.after);
     let (there, back) = (size(network, request.len()), size(network, reply.bytes.len()));
     if *request == *reply.bytes {
@@ -20,12 +21,12 @@ pub(super) fn of(network: &Network, request: &[u8], reply: &Reply) -> String {
 }
 
 /// A payload, and in how many fragments it goes if it does not go whole.
-fn size(network: &Network, length: usize) -> String {
+fn size(network: Option<&Network>, length: usize) -> String {
     let bytes = match length {
         1 => "1 byte".to_owned(),
         _ => format!("{} bytes", grouped(length as u64)),
     };
-    match network.fragments(length) {
+    match network.map_or(1, |network| network.fragments(length)) {
         1 => bytes,
         fragments => format!("{bytes} in {fragments} fragments"),
     }
@@ -46,8 +47,8 @@ mod tests {
     use super::*;
 
     fn line(request: &[u8], reply: &[u8], micros: u64) -> String {
-        let reply = Reply { bytes: reply.to_vec(), after: Duration::from_micros(micros) };
-        of(&Network::default(), request, &reply)
+        let reply = Reply::of_datagram(reply.to_vec(), Duration::from_micros(micros));
+        of(Some(&Network::default()), request, &reply)
     }
 
     #[test]
@@ -63,5 +64,13 @@ mod tests {
             "2 bytes there, 19 bytes back, in 150 ms"
         );
         assert_eq!(line(b"", b"x", 99), "0 bytes there, 1 byte back, in 0.10 ms");
+    }
+
+    #[test]
+    fn a_connection_has_no_fragments() {
+        let reply =
+            b"HTTP/1.1 200 OK\r\n\r\n".iter().chain(&[b'3'; 60_000]).copied().collect::<Vec<_>>();
+        let reply = Reply::of_connection(&reply, Duration::from_millis(3));
+        assert_eq!(of(None, b"/pi", &reply), "3 bytes there, 60,000 bytes back, in 3.0 ms");
     }
 }

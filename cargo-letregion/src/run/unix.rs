@@ -1,18 +1,25 @@
 //! A service as a Linux process.
 
 use std::{
+    net::SocketAddrV4,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Instant,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use lab::{
     Lab, Network, Service,
     cargo::{self, Build, Platform, Profile},
+    interrupt,
 };
 
-use super::{Answer, Options, Reply, forward, listen::Listener, serve};
+use super::{
+    Answer, Options, Reply, forward,
+    listen::Listener,
+    serve,
+    transport::{self, Transport},
+};
 
 /// Builds the service with this profile and runs it in a network of its own as a Linux process. With a request: sends it
 /// and writes the reply, and nothing else, to standard output. Without: serves the terminal, until its input ends or
@@ -25,7 +32,7 @@ pub(crate) fn on_unix(service: &cargo::Service, profile: Profile, options: &Opti
     options.check()?;
     let build = Build { features: options.features(), ..Build::new(Platform::Unix, profile) };
     let program = service.build(&build)?;
-    let doors = forward::open(&options.forward)?;
+    let doors = forward::open(&options.forward, true)?;
     let args = options.args();
     lab::in_namespace(Network::of_arguments(&args), |lab| {
         let listener = Listener::new(true);
@@ -38,7 +45,12 @@ pub(crate) fn on_unix(service: &cargo::Service, profile: Profile, options: &Opti
                 let is_over = &is_over;
                 scope.spawn(move || {
                     if let Err(error) = forward::relay(door, address, is_over) {
-                        eprintln!("port {}: {error:#}", door.port);
+                        eprintln!("UDP port {}: {error:#}", door.port);
+                    }
+                });
+                scope.spawn(move || {
+                    if let Err(error) = forward::relay_connections(door, address, is_over) {
+                        eprintln!("TCP port {}: {error:#}", door.port);
                     }
                 });
             }
@@ -63,10 +75,26 @@ struct Process<'lab> {
 }
 
 impl Answer for Process<'_> {
+    fn transport(&self, port: u16) -> Transport {
+        Transport::of(port, &self.service.lines())
+    }
+
     fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply> {
-        let sent = Instant::now();
-        let bytes = self.service.ask(self.lab, port, request)?;
-        Ok(Reply { bytes, after: sent.elapsed() })
+        let (address, sent) = (self.lab.network().service, Instant::now());
+        if self.transport(port) == Transport::Udp {
+            let bytes = self.service.ask(self.lab, port, request)?;
+            return Ok(Reply::of_datagram(bytes, sent.elapsed()));
+        }
+        let message = transport::message(request, address);
+        let watch = || {
+            if let Some(status) = self.service.ended()? {
+                bail!("no reply: the service ended ({status})");
+            }
+            ensure!(!interrupt::pressed(), "no reply: interrupted");
+            Ok(())
+        };
+        let bytes = transport::exchange(SocketAddrV4::new(address, port), &message, watch)?;
+        Ok(Reply::of_connection(&bytes, sent.elapsed()))
     }
 
     fn has_ended(&mut self) -> Result<bool> {
@@ -79,10 +107,12 @@ impl Answer for Process<'_> {
 
     fn way_in(&self, port: u16) -> String {
         let (enter, address) = (self.service.way_in(), self.lab.network().service);
+        let transport = self.transport(port);
+        let (name, command) = (transport.name(), transport.command(address, port));
         format!(
-            "{address}, UDP port {port}, in a network of its own. From another terminal:\n  \
+            "{address}, {name} port {port}, in a network of its own. From another terminal:\n  \
                {enter} ping {address}\n  \
-               {enter} nc -u {address} {port}"
+               {enter} {command}"
         )
     }
 }

@@ -14,8 +14,8 @@ use lab::{
     cargo::{Build, Platform, Profile, Service},
     check_length, interrupt, is_given, is_serving,
     xen::{
-        Ask, Decode, Domain, Ended, Linux, Machine, Settings, Trouble, Vif, plain, with_log,
-        with_places,
+        Ask, Decode, Domain, End, Ended, HostPort, Linux, Machine, Settings, Trouble, Vif, plain,
+        with_log, with_places,
     },
 };
 
@@ -24,6 +24,7 @@ use super::{
     forward::{self, Door, LOOK},
     listen::Listener,
     serve,
+    transport::{self, Transport},
 };
 
 /// The name of the Linux guest.
@@ -32,6 +33,9 @@ pub(crate) const LINUX: &str = "linux";
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// How often the guest itself is looked at while a reply is waited for.
 const WATCH: Duration = Duration::from_millis(500);
+/// The files of dom0 with a request on TCP and its reply.
+const REQUEST: &str = "/tmp/request";
+const REPLY: &str = "/tmp/reply";
 /// How many requests that come to a port of this machine are in dom0 at a time.
 const WORKERS: usize = 8;
 
@@ -80,7 +84,7 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
     let args = options.args();
     let network = Network::of_arguments(&args);
     let command_line = command_line(&network, &args)?;
-    let doors = forward::open(&options.forward)?;
+    let doors = forward::open(&options.forward, false)?;
     for door in &doors {
         door.socket.set_nonblocking(false)?;
         door.socket.set_read_timeout(Some(LOOK))?;
@@ -89,7 +93,14 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
     let program = guest.service().map(|service| service.build(&build)).transpose()?;
     // From here on there is something to clean up.
     interrupt::listen()?;
-    let machine = Machine::boot(|progress| eprintln!("{progress}"))?;
+    // QEMU takes the connections.
+    let ports = options.forward.iter().map(|forward| {
+        let (host, port) = forward.ports();
+        HostPort { host, guest: SocketAddrV4::new(network.service, port) }
+    });
+    let is_reached = network == Network::default();
+    let ports: Vec<_> = ports.filter(|_| is_reached).collect();
+    let machine = Machine::boot_with(&ports, |progress| eprintln!("{progress}"))?;
     if network != Network::default() {
         machine.set_address(network.host, network.prefix)?;
     }
@@ -204,10 +215,38 @@ struct Running<'m> {
     network: Network,
 }
 
+impl Running<'_> {
+    /// Has dom0 send a message on a connection of its own, and returns all that comes until the end of that.
+    fn exchange(&self, port: u16, message: Vec<u8>) -> Result<Reply> {
+        let address = self.network.service;
+        self.machine.write(REQUEST, message)?;
+        let script = format!("nc {address} {port} <{REQUEST} >{REPLY}");
+        let sent = Instant::now();
+        let ran = self.machine.run_within("sh", &["-c", &script], REPLY_WITHIN)?;
+        let after = sent.elapsed();
+        match ran.end {
+            End::Status(0) => Ok(Reply::of_connection(&self.machine.read(REPLY)?, after)),
+            End::Limit => bail!(
+                "the reply does not end within {} seconds; {}",
+                REPLY_WITHIN.as_secs(),
+                self.domain.last_words()
+            ),
+            _ => bail!("no reply: {}; {}", ran.stderr.trim(), self.domain.last_words()),
+        }
+    }
+}
+
 impl Answer for Running<'_> {
+    fn transport(&self, port: u16) -> Transport {
+        Transport::of(port, &self.domain.console().lines())
+    }
+
     fn ask(&mut self, port: u16, request: &[u8]) -> Result<Reply> {
         check_length(request)?;
         let address = self.network.service;
+        if self.transport(port) == Transport::Tcp {
+            return self.exchange(port, transport::message(request, address));
+        }
         let ask = ask(SocketAddrV4::new(address, port), request.len());
         let mut looked = Instant::now();
         let watch = || {
@@ -222,7 +261,7 @@ impl Answer for Running<'_> {
         };
         let (asked, reply) = self.machine.ask_watching(&ask, request, None, watch)?;
         match asked.trouble {
-            None if asked.lost == 0 => Ok(Reply { bytes: reply, after: asked.elapsed }),
+            None if asked.lost == 0 => Ok(Reply::of_datagram(reply, asked.elapsed)),
             None => bail!(
                 "no reply within {} seconds, though the guest is running; {}",
                 REPLY_WITHIN.as_secs(),
@@ -246,11 +285,12 @@ impl Answer for Running<'_> {
 
     fn way_in(&self, port: u16) -> String {
         format!(
-            "{}, UDP port {port}, as a guest of Xen. From another terminal, what the guest writes, and \
+            "{}, {} port {port}, as a guest of Xen. From another terminal, what the guest writes, and \
              what Xen and dom0 do:\n  \
                tail -F {}\n  \
                tail -F {}",
             self.network.service,
+            self.transport(port).name(),
             self.domain.console().file().display(),
             self.machine.log().display()
         )
