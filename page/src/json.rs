@@ -1,8 +1,15 @@
 //! A writer of JSON (RFC 8259).
 
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    mem,
+};
+
+use crate::escape::escape;
 
 /// Writes JSON into a text, with the commas between the values.
+///
+/// The image of a guest has each of these functions once, or it would be some thousand bytes larger.
 pub(crate) struct Json<'w> {
     out: &'w mut dyn Write,
     /// Whether there is a value before the next one.
@@ -14,40 +21,43 @@ impl<'w> Json<'w> {
         Self { out, has_value: false }
     }
 
-    fn separate(&mut self) -> fmt::Result {
-        if self.has_value { self.out.write_str(",") } else { Ok(()) }
-    }
-
-    fn value(&mut self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> fmt::Result {
-        self.separate()?;
-        self.has_value = true;
-        write(self.out)
+    /// Begins a value with this text.
+    #[inline(never)]
+    fn begin(&mut self, text: &str) -> fmt::Result {
+        if mem::replace(&mut self.has_value, true) {
+            self.out.write_str(",")?;
+        }
+        self.out.write_str(text)
     }
 
     /// The name of the next value, in an object. It has no character that has to be escaped.
+    #[inline(never)]
     pub(crate) fn key(&mut self, name: &str) -> fmt::Result {
-        self.value(|out| write!(out, "\"{name}\":"))?;
+        self.begin("\"")?;
         self.has_value = false;
-        Ok(())
+        self.out.write_str(name)?;
+        self.out.write_str("\":")
     }
 
+    #[inline(never)]
     pub(crate) fn number(&mut self, number: u64) -> fmt::Result {
-        self.value(|out| write!(out, "{number}"))
+        self.begin("")?;
+        write!(self.out, "{number}")
     }
 
     pub(crate) fn null(&mut self) -> fmt::Result {
-        self.value(|out| out.write_str("null"))
+        self.begin("null")
     }
 
-    pub(crate) fn text(&mut self, text: impl fmt::Display) -> fmt::Result {
-        self.value(|out| {
-            out.write_str("\"")?;
-            write!(Escaped(out), "{text}")?;
-            out.write_str("\"")
-        })
+    #[inline(never)]
+    pub(crate) fn text(&mut self, text: &dyn fmt::Display) -> fmt::Result {
+        self.begin("\"")?;
+        write!(Escaped(self.out), "{text}")?;
+        self.out.write_str("\"")
     }
 
     /// A key with a number.
+    #[inline(never)]
     pub(crate) fn entry(&mut self, name: &str, number: u64) -> fmt::Result {
         self.key(name)?;
         self.number(number)
@@ -58,25 +68,16 @@ impl<'w> Json<'w> {
         &mut self,
         fill: impl FnOnce(&mut Json<'_>) -> fmt::Result,
     ) -> fmt::Result {
-        self.between("{", "}", fill)
+        self.begin("{")?;
+        fill(&mut Json::new(self.out))?;
+        self.out.write_str("}")
     }
 
     /// An array; `fill` writes its values.
     pub(crate) fn array(&mut self, fill: impl FnOnce(&mut Json<'_>) -> fmt::Result) -> fmt::Result {
-        self.between("[", "]", fill)
-    }
-
-    fn between(
-        &mut self,
-        open: &str,
-        close: &str,
-        fill: impl FnOnce(&mut Json<'_>) -> fmt::Result,
-    ) -> fmt::Result {
-        self.value(|out| {
-            out.write_str(open)?;
-            fill(&mut Json::new(out))?;
-            out.write_str(close)
-        })
+        self.begin("[")?;
+        fill(&mut Json::new(self.out))?;
+        self.out.write_str("]")
     }
 }
 
@@ -85,16 +86,17 @@ struct Escaped<'w>(&'w mut dyn Write);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c < ' ') {
-            let (plain, special) = rest.split_at(at);
-            self.0.write_str(plain)?;
-            // One byte, because it is ASCII.
-            let (byte, after) = special.split_at(1);
-            write!(self.0, "\\u{:04x}", byte.as_bytes()[0])?;
-            rest = after;
-        }
-        self.0.write_str(rest)
+        escape(
+            self.0,
+            text,
+            |byte| matches!(byte, b'"' | b'\\' | ..b' '),
+            |out, byte| {
+                let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+                out.write_str("\\u00")?;
+                out.write_char(digit(byte >> 4))?;
+                out.write_char(digit(byte))
+            },
+        )
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
                     json.object(|json| json.entry("c", 0))
                 })?;
                 json.key("d")?;
-                json.text("e")
+                json.text(&"e")
             })
         });
         assert_eq!(text, r#"{"a":1,"b":[18446744073709551615,null,[],{"c":0}],"d":"e"}"#);
@@ -132,11 +134,11 @@ mod tests {
     #[test]
     fn what_ends_a_string_or_is_a_control_character_is_escaped() {
         assert_eq!(
-            json(|json| json.text("\"ä\\\n\u{1f}x\"")),
+            json(|json| json.text(&"\"ä\\\n\u{1f}x\"")),
             r#""\u0022ä\u005c\u000a\u001fx\u0022""#
         );
-        assert_eq!(json(|json| json.text("")), r#""""#);
-        assert_eq!(json(|json| json.text(format_args!("{}\t{}", 1, 2))), r#""1\u00092""#);
+        assert_eq!(json(|json| json.text(&"")), r#""""#);
+        assert_eq!(json(|json| json.text(&format_args!("{}\t{}", 1, 2))), r#""1\u00092""#);
     }
 
     #[test]
@@ -147,6 +149,6 @@ mod tests {
                 Err(fmt::Error)
             }
         }
-        assert!(Json::new(&mut Full).text("x").is_err());
+        assert!(Json::new(&mut Full).text(&"x").is_err());
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod bind;
 mod board;
 mod connections;
+mod escape;
 mod html;
 mod json;
 mod metrics;

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use layer::Counter;
 use rt::insight::Activity;
 
-use crate::{Board, state::numbers};
+use crate::{Board, escape::escape, state::numbers};
 
 /// The help texts of counters that every program has; of others, the name of the counter is all that is known.
 const HELP: [(&str, &str); 8] = [
@@ -36,15 +36,16 @@ pub(crate) fn write(board: &Board, out: &mut dyn Write) -> fmt::Result {
     pool(board, out)?;
     regions(board, out)?;
     times(board, out)?;
-    head(out, "up", "gauge", "Whether the service answered with its counters.")?;
+    head(out, &"up", "gauge", &"Whether the service answered with its counters.")?;
     writeln!(out, "letregion_up 1")
 }
 
+#[inline(never)]
 fn head(
     out: &mut dyn Write,
-    name: impl fmt::Display,
+    name: &dyn fmt::Display,
     kind: &str,
-    help: impl fmt::Display,
+    help: &dyn fmt::Display,
 ) -> fmt::Result {
     writeln!(out, "# HELP letregion_{name} {help}\n# TYPE letregion_{name} {kind}")
 }
@@ -61,7 +62,7 @@ fn counters(board: &Board, out: &mut dyn Write) -> fmt::Result {
             Some((_, help)) => f.write_str(help),
             None => write!(f, "The counter {name} of a layer."),
         });
-        head(out, format_args!("{name}_total"), "counter", help)?;
+        head(out, &format_args!("{name}_total"), "counter", &help)?;
         for (at, counter) in counters.iter().enumerate().skip(index) {
             let is_same = |other: Counter| (other.layer, other.name) == (counter.layer, name);
             // A value is given once, even if two services have one name.
@@ -88,15 +89,15 @@ fn pool(board: &Board, out: &mut dyn Write) -> fmt::Result {
             pool.most_pages_used(),
         ),
     ] {
-        head(out, name, "gauge", help)?;
-        writeln!(out, "letregion_{name} {value}")?;
+        head(out, &name, "gauge", &help)?;
+        writeln!(out, "letregion_{name} {}", value as u64)?;
     }
     Ok(())
 }
 
 fn regions(board: &Board, out: &mut dyn Write) -> fmt::Result {
     for (number, name, kind, help) in REGION {
-        head(out, format_args!("region_{name}"), kind, help)?;
+        head(out, &format_args!("region_{name}"), kind, &help)?;
         for region in board.pool.labels() {
             let (label, numbers) = (Label(region.name()), numbers(region));
             let value = numbers.iter().find(|(known, _)| *known == number);
@@ -110,10 +111,10 @@ fn regions(board: &Board, out: &mut dyn Write) -> fmt::Result {
 /// How long each activity took, in seconds.
 fn times(board: &Board, out: &mut dyn Write) -> fmt::Result {
     let (times, now) = (board.insight.times(), board.at.get());
-    head(out, "activity_seconds_total", "counter", "What the program's time went to.")?;
+    head(out, &"activity_seconds_total", "counter", &"What the program's time went to.")?;
     for activity in Activity::ALL {
         let (name, taken) = (activity.name(), times.taken(activity, now));
-        let (seconds, micros) = (taken.as_secs(), taken.subsec_micros());
+        let (seconds, micros) = (taken.as_secs(), u64::from(taken.subsec_micros()));
         writeln!(
             out,
             "letregion_activity_seconds_total{{activity=\"{name}\"}} {seconds}.{micros:06}"
@@ -127,12 +128,18 @@ struct Label(&'static str);
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '\\' => f.write_str("\\\\"),
-            '"' => f.write_str("\\\""),
-            '\n' => f.write_str("\\n"),
-            c => f.write_char(c),
-        })
+        escape(
+            f,
+            self.0,
+            |byte| matches!(byte, b'\\' | b'"' | b'\n'),
+            |out, byte| {
+                out.write_str(match byte {
+                    b'\n' => "\\n",
+                    b'"' => "\\\"",
+                    _ => "\\\\",
+                })
+            },
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use layer::Counter;
+use layer::{Counter, Endpoint};
 use rt::insight::{Activity, Sampling};
 use rt_regions::{Owners, PAGE_SIZE, RegionStats};
 
@@ -25,11 +25,11 @@ pub(crate) fn write(
     Json::new(out).object(|json| {
         let now = board.at.get();
         json.key("name")?;
-        json.text(board.name)?;
+        json.text(&board.name)?;
         json.key("platform")?;
-        json.text(board.insight.platform())?;
+        json.text(&board.insight.platform())?;
         json.key("serving")?;
-        board.with_place(|place| json.text(place.trim_start()))?;
+        board.with_place(|place| json.text(&place.strip_prefix(' ').unwrap_or(place)))?;
         json.entry("now", now.as_nanos() / 1000)?;
         json.entry("started", board.insight.started().as_nanos() / 1000)?;
         json.key("boot")?;
@@ -74,7 +74,7 @@ fn boot(board: &Board, json: &mut Json<'_>) -> fmt::Result {
     board.insight.milestones(&mut |name, after| {
         if result.is_ok() {
             result = json.array(|json| {
-                json.text(name)?;
+                json.text(&name)?;
                 json.number(micros(after))
             });
         }
@@ -112,13 +112,13 @@ pub(crate) fn numbers(region: &RegionStats) -> [(&'static str, u64); 9] {
 
 fn region(label: &RegionStats, json: &mut Json<'_>) -> fmt::Result {
     json.key("name")?;
-    json.text(label.name())?;
+    json.text(&label.name())?;
     for (name, value) in numbers(label) {
         json.entry(name, value)?;
     }
     json.key("place")?;
     match label.place() {
-        Some(place) => json.text(format_args!("{}:{}", place.file(), place.line())),
+        Some(place) => json.text(&format_args!("{}:{}", place.file(), u64::from(place.line()))),
         None => json.null(),
     }
 }
@@ -168,8 +168,8 @@ fn connections(table: &Table<'_>, json: &mut Json<'_>) -> fmt::Result {
                     json.key(name)?;
                     json.text(text)
                 };
-                text("local", &row.local)?;
-                text("remote", &row.remote)?;
+                text("local", &Endpoint(row.local))?;
+                text("remote", &Endpoint(row.remote))?;
                 text("state", &row.state)?;
                 json.entry("received", row.received)?;
                 json.entry("sent", row.sent)?;
@@ -195,7 +195,7 @@ fn places(board: &Board, json: &mut Json<'_>) -> fmt::Result {
         sampling = board.insight.places(PLACES, &mut |place| {
             if result.is_ok() {
                 result = json.array(|json| {
-                    json.text(place.function)?;
+                    json.text(&place.function)?;
                     json.number(place.samples)
                 });
             }
@@ -205,7 +205,7 @@ fn places(board: &Board, json: &mut Json<'_>) -> fmt::Result {
     match sampling {
         Sampling::None(reason) => {
             json.key("reason")?;
-            json.text(reason)
+            json.text(&reason)
         }
         Sampling::Timer { period, taken, counted } => {
             json.entry("period", micros(period))?;
@@ -226,7 +226,7 @@ fn log(board: &Board, first: u64, json: &mut Json<'_>) -> fmt::Result {
                 result = json.array(|json| {
                     json.number(line.number)?;
                     json.number(line.at.as_nanos() / 1000)?;
-                    json.text(line.text)
+                    json.text(&line.text)
                 });
             }
         });
