@@ -108,7 +108,7 @@ rows! {
             config.tower.probe_at_start = true;
             Ok(())
         };
-    "--offloads" "=on|off         let the interface fill in checksums and cut packets (off)",
+    "--offloads" "=on|off         let the interface do checksums and cut packets (off; some services: on)",
         "on or off", |config, value| {
             config.offloads = value == "on";
             if config.offloads || value == "off" { Ok(()) } else { Err("") }
@@ -177,10 +177,18 @@ impl<'a> Settings<'a> {
     /// message names the argument and says what would be right.
     #[inline(never)]
     pub fn from_args(args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let mut config = Settings::default();
-        arguments::read(&mut config, &mut args.into_iter(), &mut NoneOfItsOwn)?;
-        config.check()?;
-        Ok(config)
+        Settings::default().with_args(args)
+    }
+
+    /// Reads the arguments over these settings, which stay where an argument is not given.
+    ///
+    /// # Errors
+    /// Those of [`from_args`](Self::from_args).
+    #[inline]
+    pub fn with_args(mut self, args: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        arguments::read(&mut self, &mut args.into_iter(), &mut NoneOfItsOwn)?;
+        self.check()?;
+        Ok(self)
     }
 
     /// Reads arguments of the program's own among the others, see [`arguments!`](crate::arguments).

@@ -34,7 +34,8 @@ cfg_if! {
 platform::main!(web);
 
 fn web(rt: &mut platform::Rt) -> Result<(), platform::Error> {
-    let config = Config::from_args(rt.args())?;
+    // Bodies are long: what the interface can do, it does, unless `--offloads=off` is given.
+    let config = Config { offloads: true, ..Config::default() }.with_args(rt.args())?;
     let (memory, seed, tasks) = (rt.memory(), rt.seed()?, rt.tasks()?);
     let service = Service::new(tasks, (rt.now(), rt.wall_time()))?;
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);

@@ -33,6 +33,9 @@ fn both_spellings_are_read() {
     assert_eq!((probe.tower.probe_at_start, probe.ipv4.prefix()), (true, 16));
     assert!(read(&["--offloads", "on"]).unwrap().offloads);
     assert_eq!(read(&["--offloads=off"]).unwrap(), Config::default());
+    let on = Config { offloads: true, ..Config::default() };
+    assert_eq!(on.with_args(["--offloads=off"]).unwrap(), Config::default());
+    assert_eq!(on.with_args([]).unwrap(), on);
     let networks = "10.0.0.0/8,192.0.2.7/32";
     let args = ["--clients", networks, "--stats-from=192.0.2.0/24", "--stats-port=1"];
     let Setup { clients, counters_from, .. } = read(&args).unwrap().tower;
