@@ -48,6 +48,8 @@ const GUEST: [&str; 7] = [
     "-Wl,--icf=all",
     "-Tletregion-xen.ld",
 ];
+/// Where the code of a guest is, is known when it is compiled: one that could be anywhere is larger.
+const GUEST_CODE: &str = "-Crelocation-model=static";
 /// How a Linux process with a log is linked: the texts have the addresses from 1 on, and nothing is moved.
 const LOGGING: [&str; 2] = ["-no-pie", "-Tletregion-log.ld"];
 
@@ -152,6 +154,9 @@ impl Service {
         }
         if !link.is_empty() {
             command.arg("--").args(link.iter().map(|argument| format!("-Clink-arg={argument}")));
+        }
+        if build.platform == Platform::Xen {
+            command.arg(GUEST_CODE);
         }
         let found = programs(&mut command)?.remove(&self.program);
         found.with_context(|| format!("{} has no program {}", self.name, self.program))
