@@ -4,6 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "nothing is pointed at here")]
+#[path = "browser/chromium.rs"]
+mod chromium;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/trial.rs"]
@@ -23,6 +26,7 @@ mod xen {
     pub(crate) mod services;
     pub(crate) mod support;
     pub(crate) mod upgrade;
+    pub(crate) mod web;
 }
 
 use std::process::ExitCode;
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         services: domain_files_are_what_xl_reads, the_table_of_requests, five_thousand_entries_are_kept, a_packed_image_serves, peers_find_it_and_it_sleeps, says_where_it_sleeps, memory_that_is_not_there_is_not_used, many_requests_at_once,
             twenty_starts_leave_nothing_behind, its_network_goes_and_comes_under_load;
         segments: go_both_ways_in_one_piece;
+        web: its_site_and_its_page_in_4_mib;
         log: says_in_words_what_the_layers_do;
         linux: answers_and_leaves_nothing_behind;
         upgrade: a_new_image_takes_over, consoles_are_rotated;
