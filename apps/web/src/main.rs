@@ -39,6 +39,7 @@ fn web(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let (memory, seed, tasks) = (rt.memory(), rt.seed()?, rt.tasks()?);
     let service = Service::new(tasks, (rt.now(), rt.wall_time()))?;
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
+    rt.milestone("interface");
     let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
     let mut tcp = Tcp::new(icmp, seed, tasks)?;
