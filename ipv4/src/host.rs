@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 use ethernet::Link;
 use layer::{Instant, KeyedHash, TableHash};
+use network::Protocol;
 use rt_regions::{Exhausted, Region};
 
 use crate::{
@@ -81,9 +82,16 @@ impl<'g> Host<'g> {
         self.reassembly.next_deadline()
     }
 
-    /// Records that packets to `destination` must not be larger than `mtu` bytes, header included (RFC 1191).
-    pub fn packet_too_big(&mut self, now: Instant, destination: Ipv4Addr, mtu: u32) {
-        let noted = self.paths.note(now, destination, mtu as usize);
+    /// Records that packets of `protocol` to `destination` must not be larger than `mtu` bytes, header included (RFC
+    /// 1191).
+    pub fn packet_too_big(
+        &mut self,
+        now: Instant,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        mtu: u32,
+    ) {
+        let noted = self.paths.note(now, destination, protocol, mtu as usize);
         self.counters.small_mtus += u64::from(noted.below_floor);
         self.counters.paths_displaced += u64::from(noted.displaced);
     }

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use ethernet::{EtherType, Neighbours};
 use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup};
-use network::{Delivery, Network, Outgoing, Packet, Problem, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
@@ -174,9 +174,9 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
         if destination.is_ipv4() { MAX_PACKET_LEN - HEADER_LEN } else { 0 }
     }
 
-    fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize {
+    fn path_mtu(&self, now: Instant, destination: IpAddr, protocol: Protocol) -> usize {
         match destination {
-            IpAddr::V4(destination) => self.host.path_mtu(now, &self.link, destination),
+            IpAddr::V4(destination) => self.host.path_mtu(now, &self.link, destination, protocol),
             IpAddr::V6(_) => 0,
         }
     }
@@ -210,9 +210,9 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
         Ok(())
     }
 
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32) {
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, protocol: Protocol, mtu: u32) {
         if let IpAddr::V4(destination) = destination {
-            self.host.packet_too_big(now, destination, mtu);
+            self.host.packet_too_big(now, destination, protocol, mtu);
         }
     }
 }

@@ -4,10 +4,15 @@
 //! updates look at 8 places, whatever the table holds. If all places of a set are taken, the path that expires first is
 //! displaced. Until that path would have expired, any destination without an entry may be the displaced one. So packets
 //! to such destinations have no DF, and routers can fragment them (RFC 1191 3).
+//!
+//! Half of the sets are for TCP, and half for all others. TCP confirms an error by the sequence number that it quotes (RFC
+//! 5927 7). UDP has only the port to go by, which is no secret. So what UDP believes neither lowers nor displaces a path of
+//! TCP.
 
 use core::{net::Ipv4Addr, time::Duration};
 
 use layer::{IPV4_MIN_MTU, Instant, TableHash};
+use network::Protocol;
 use rt_regions::{Exhausted, Region};
 
 mod ids;
@@ -49,12 +54,12 @@ impl Row {
         Self { until: Instant::ZERO, destination: Ipv4Addr::UNSPECIFIED, mtu: 0, counter: 0 };
 }
 
-/// The known path MTUs. An attacker who knows a bound port can forge them. So they only ever make packets smaller,
-/// never below [`FLOOR`], and not for long.
+/// The known path MTUs. An attacker who knows a bound port of UDP can forge those of UDP. So they only ever make packets
+/// smaller, never below [`FLOOR`], and not for long.
 #[derive(Debug)]
 pub(crate) struct Paths<'g> {
     hash: TableHash,
-    /// The rows; their number is a power of two, at least 8.
+    /// The rows; their number is a power of two, at least 16.
     rows: &'g mut [Row],
     /// When the last known path expires. Most hosts never learn of any path.
     latest: Instant,
@@ -94,16 +99,22 @@ impl<'g> Paths<'g> {
         Ok(Self::with_rows(hash, region.alloc_slice_with(rows, |_| Row::EMPTY)?))
     }
 
-    /// An empty table in `rows`, which are empty; their number is a power of two, at least 8.
+    /// An empty table in `rows`, which are empty; their number is a power of two, at least 16.
     const fn with_rows(hash: TableHash, rows: &'g mut [Row]) -> Self {
         Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
     }
 
-    /// Records that packets of more than `mtu` bytes do not reach `destination`. An MTU that would make packets larger
-    /// is not believed (RFC 1191 3).
-    pub(crate) fn note(&mut self, now: Instant, destination: Ipv4Addr, mtu: usize) -> Noted {
+    /// Records that packets of `protocol` with more than `mtu` bytes do not reach `destination`. An MTU that would make
+    /// packets larger is not believed (RFC 1191 3).
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        mtu: usize,
+    ) -> Noted {
         let mut noted = Noted::default();
-        let index = self.find(destination);
+        let index = self.find(destination, protocol);
         if let Some(row) = self.rows.get_mut(index)
             && mtu >= IPV4_MIN_MTU
         {
@@ -124,19 +135,31 @@ impl<'g> Paths<'g> {
         noted
     }
 
-    /// The MTU to use for the path to `destination`, whose first link has an MTU of `link` bytes.
+    /// The MTU to use for packets of `protocol` on the path to `destination`, whose first link has an MTU of `link` bytes.
     #[inline]
-    pub(crate) fn mtu(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
+    pub(crate) fn mtu(
+        &self,
+        now: Instant,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        link: usize,
+    ) -> PathMtu {
         if now < self.latest {
-            self.known(now, destination, link)
+            self.known(now, destination, protocol, link)
         } else {
             PathMtu { mtu: link, routers_fragment: false }
         }
     }
 
     #[inline(never)]
-    fn known(&self, now: Instant, destination: Ipv4Addr, link: usize) -> PathMtu {
-        match self.rows.get(self.find(destination)) {
+    fn known(
+        &self,
+        now: Instant,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        link: usize,
+    ) -> PathMtu {
+        match self.rows.get(self.find(destination, protocol)) {
             Some(row) if row.destination == destination && now < row.until => PathMtu {
                 mtu: usize::from(row.mtu.max(FLOOR)).min(link),
                 routers_fragment: row.mtu < FLOOR,
@@ -147,9 +170,11 @@ impl<'g> Paths<'g> {
 
     /// The index of the path to `destination`, or of the path that it would displace.
     #[inline(never)]
-    fn find(&self, destination: Ipv4Addr) -> usize {
+    fn find(&self, destination: Ipv4Addr, protocol: Protocol) -> usize {
         let hash = self.hash.hash(destination.to_bits()) as usize;
-        let first = hash & self.rows.len().wrapping_sub(WAYS);
+        // Every second set is one of TCP.
+        let first = hash & self.rows.len().wrapping_sub(2 * WAYS)
+            | usize::from(protocol == Protocol::TCP) * WAYS;
         let (mut found, mut least) = (first, u64::MAX);
         for (index, row) in self.rows.iter().enumerate().skip(first).take(WAYS) {
             if row.destination == destination {

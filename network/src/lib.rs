@@ -37,9 +37,9 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// if need be. It is 0 for an address of a family that the network does not carry.
     fn max_payload(&self, destination: IpAddr) -> usize;
 
-    /// The length in bytes, header included, of the longest packet that reaches `destination` without fragmentation, as
-    /// far as is known at `now`.
-    fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize;
+    /// The length in bytes, header included, of the longest packet of `protocol` that reaches `destination` without
+    /// fragmentation, as far as is known at `now`.
+    fn path_mtu(&self, now: Instant, destination: IpAddr, protocol: Protocol) -> usize;
 
     /// How many unfragmented packets can be sent before the interface drops one, as far as it knows. A TCP segment that
     /// the interface cuts counts as one packet for each segment that comes of it.
@@ -76,12 +76,14 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
         problem: Problem,
     ) -> Result<(), Self::Error>;
 
-    /// Records that packets to `destination` must not be larger than `mtu` bytes, header included (RFC 1191). A layer
-    /// that has no use for this ignores it.
+    /// Records that packets of `protocol` to `destination` must not be larger than `mtu` bytes, header included (RFC
+    /// 1191). A layer that has no use for this ignores it.
     ///
     /// The transport calls this on [`Problem::TooBig`] if it can have sent the packet that the error quotes. Anybody
-    /// can forge such an error about other packets.
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32);
+    /// can forge such an error about other packets. How sure a transport can be depends on the protocol: TCP knows the
+    /// numbers that are on their way (RFC 5927 7), UDP only its ports. So what one protocol believes of a path does not
+    /// hold for another one.
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, protocol: Protocol, mtu: u32);
 }
 
 /// Implements the methods of [`Network`], except `send_error`, by forwarding them to the network `I` in the named
@@ -101,8 +103,13 @@ macro_rules! forward {
             self.$below.max_payload(destination)
         }
 
-        fn path_mtu(&self, now: $crate::layer::Instant, destination: ::core::net::IpAddr) -> usize {
-            self.$below.path_mtu(now, destination)
+        fn path_mtu(
+            &self,
+            now: $crate::layer::Instant,
+            destination: ::core::net::IpAddr,
+            protocol: $crate::Protocol,
+        ) -> usize {
+            self.$below.path_mtu(now, destination, protocol)
         }
 
         fn room(&self) -> usize {
@@ -126,9 +133,10 @@ macro_rules! forward {
             &mut self,
             now: $crate::layer::Instant,
             destination: ::core::net::IpAddr,
+            protocol: $crate::Protocol,
             mtu: u32,
         ) {
-            self.$below.packet_too_big(now, destination, mtu);
+            self.$below.packet_too_big(now, destination, protocol, mtu);
         }
     };
 }

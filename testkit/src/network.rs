@@ -8,7 +8,7 @@ use std::{
 };
 
 use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup};
-use network::{Delivery, Network, Outgoing, Packet, Problem, SendError, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::Region;
 
 use crate::bytes_of;
@@ -135,7 +135,7 @@ impl Network for FakeNetwork {
         if self.source_for(destination).is_some() { self.max_payload } else { 0 }
     }
 
-    fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
+    fn path_mtu(&self, _: Instant, _: IpAddr, _: Protocol) -> usize {
         self.path_mtu
     }
 
@@ -181,7 +181,7 @@ impl Network for FakeNetwork {
         Ok(())
     }
 
-    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, mtu: u32) {
+    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, _: Protocol, mtu: u32) {
         self.too_big.push((destination, mtu));
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use layer::{Counter, Instant, Layer, Offloads, Payload, Rx, Setup};
-use network::{Delivery, Network, Outgoing, Packet, Problem, SendError, Sent};
+use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, SendError, Sent};
 use rt_regions::Region;
 
 use crate::{Random, bytes_of};
@@ -262,7 +262,7 @@ impl Network for PathEnd {
         if self.source_for(destination).is_some() { 65_515 } else { 0 }
     }
 
-    fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
+    fn path_mtu(&self, _: Instant, _: IpAddr, _: Protocol) -> usize {
         self.mtu
     }
 
@@ -302,7 +302,7 @@ impl Network for PathEnd {
         Ok(())
     }
 
-    fn packet_too_big(&mut self, _: Instant, _: IpAddr, mtu: u32) {
+    fn packet_too_big(&mut self, _: Instant, _: IpAddr, _: Protocol, mtu: u32) {
         self.mtu = self.mtu.min(mtu as usize);
     }
 }

@@ -11,6 +11,8 @@ mod namespace;
 mod table;
 #[path = "common/trial.rs"]
 mod trial;
+#[path = "common/watched.rs"]
+mod watched;
 
 mod tcp_attacks {
     pub(crate) mod bed;

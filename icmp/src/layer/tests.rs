@@ -109,7 +109,7 @@ fn the_layer_below_is_asked_for_what_it_knows() {
     assert_eq!(layer.max_payload(PEER), 65_515);
     assert_eq!(layer.event(), 7);
     assert_eq!(layer.next_deadline(), Some(Instant::from_millis(9)));
-    layer.packet_too_big(NOW, PEER, 1400);
+    layer.packet_too_big(NOW, PEER, Protocol::UDP, 1400);
     let outgoing = Outgoing::new(PEER, Protocol::UDP);
     assert_eq!(layer.send(NOW, &outgoing, b"data"), Ok(Sent::Queued));
     assert_eq!(layer.network().too_big, [(PEER, 1400)]);

@@ -120,15 +120,16 @@ impl Host<'_> {
         Ok(Sent::Queued)
     }
 
-    /// The length in bytes of the largest packet that reaches `destination` over `link` without fragmentation, as far
-    /// as is known.
+    /// The length in bytes of the largest packet of `protocol` that reaches `destination` over `link` without
+    /// fragmentation, as far as is known.
     pub fn path_mtu(
         &self,
         now: Instant,
         link: &impl Neighbours<Ipv4Addr, Address = Cidr>,
         destination: Ipv4Addr,
+        protocol: Protocol,
     ) -> usize {
-        self.paths.mtu(now, destination, Below::of(link).mtu).mtu
+        self.paths.mtu(now, destination, protocol, Below::of(link).mtu).mtu
     }
 
     /// Decides how a packet with a payload of `length` bytes is sent.
@@ -159,7 +160,8 @@ impl Host<'_> {
             Location::Host if is_unicast(destination) && destination != ours => Some(destination),
             _ => self.route(below.ours, destination)?,
         };
-        let PathMtu { mtu, routers_fragment } = self.paths.mtu(now, destination, below.mtu);
+        let PathMtu { mtu, routers_fragment } = 
+            self.paths.mtu(now, destination, outgoing.protocol, below.mtu);
         // If the path MTU may be below the length of the packet, routers may fragment (RFC 1191 3).
         let routers_fragment = routers_fragment || outgoing.routers_fragment;
         let fits = HEADER_LEN + length <= mtu;

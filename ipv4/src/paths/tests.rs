@@ -30,13 +30,17 @@ fn with_places(places: usize, test: impl FnOnce(&mut Paths<'_>)) {
 }
 
 fn mtu(paths: &Paths<'_>, now: Instant, destination: Ipv4Addr) -> PathMtu {
-    paths.mtu(now, destination, 1500)
+    paths.mtu(now, destination, Protocol::UDP, 1500)
+}
+
+fn note(paths: &mut Paths<'_>, now: Instant, destination: Ipv4Addr, mtu: usize) -> Noted {
+    paths.note(now, destination, Protocol::UDP, mtu)
 }
 
 #[test]
 fn a_path_is_remembered_for_a_while() {
     with_places(64, |paths| {
-        paths.note(Instant::ZERO, host(1), 1400);
+        note(paths, Instant::ZERO, host(1), 1400);
         assert_eq!(mtu(paths, Instant::ZERO, host(1)), takes(1400));
         assert_eq!(mtu(paths, Instant::ZERO, host(2)), takes(1500));
         let end = Instant::ZERO + HOLDS;
@@ -65,12 +69,12 @@ fn packets_are_made_for_no_less_than_the_floor() {
         .enumerate()
         {
             let expected = Noted { below_floor, displaced: false };
-            assert_eq!(paths.note(Instant::ZERO, host(1), noted), expected, "{number}");
+            assert_eq!(note(paths, Instant::ZERO, host(1), noted), expected, "{number}");
             assert_eq!(mtu(paths, Instant::ZERO, host(1)), known, "{number}");
         }
         let end = Instant::ZERO + HOLDS;
         assert_eq!(mtu(paths, end, host(1)), takes(1500));
-        assert_eq!(paths.note(end, host(1), 552), Noted::default());
+        assert_eq!(note(paths, end, host(1), 552), Noted::default());
         assert_eq!(mtu(paths, end, host(1)), takes(552));
     });
 }
@@ -78,14 +82,14 @@ fn packets_are_made_for_no_less_than_the_floor() {
 #[test]
 fn a_path_never_grows_before_its_time_is_over() {
     with_places(64, |paths| {
-        paths.note(Instant::ZERO, host(1), 1000);
+        note(paths, Instant::ZERO, host(1), 1000);
         let later = Instant::from_millis(300_000);
-        paths.note(later, host(1), 1400);
+        note(paths, later, host(1), 1400);
         assert_eq!(mtu(paths, later, host(1)), takes(1000));
         let end = Instant::ZERO + HOLDS;
         assert_eq!(mtu(paths, end, host(1)), takes(1500), "nor does it hold longer");
-        paths.note(later, host(1), 600);
-        paths.note(later + HOLDS, host(1), 1400);
+        note(paths, later, host(1), 600);
+        note(paths, later + HOLDS, host(1), 1400);
         assert_eq!(mtu(paths, later + HOLDS, host(1)), takes(1400));
     });
 }
@@ -93,11 +97,11 @@ fn a_path_never_grows_before_its_time_is_over() {
 #[test]
 fn a_link_that_takes_less_counts() {
     with_places(64, |paths| {
-        let mtu = |paths: &Paths<'_>, link| paths.mtu(Instant::ZERO, host(1), link);
+        let mtu = |paths: &Paths<'_>, link| paths.mtu(Instant::ZERO, host(1), Protocol::UDP, link);
         assert_eq!(mtu(paths, 1500), takes(1500));
-        paths.note(Instant::ZERO, host(1), 1400);
+        note(paths, Instant::ZERO, host(1), 1400);
         assert_eq!((mtu(paths, 1500), mtu(paths, 1000)), (takes(1400), takes(1000)));
-        paths.note(Instant::ZERO, host(1), 68);
+        note(paths, Instant::ZERO, host(1), 68);
         assert_eq!(mtu(paths, 1500), LESS);
         assert_eq!(mtu(paths, 300), PathMtu { mtu: 300, routers_fragment: true });
     });
@@ -109,7 +113,7 @@ fn no_path_is_forgotten_without_consequence() {
     for (places, hosts) in [(64, 17), (64, 64), (64, 10_000), (4096, 4096), (4096, 10_000)] {
         with_places(places, |paths| {
             let displaced = (0..hosts)
-                .filter(|&number| paths.note(Instant::ZERO, far(number), 1400).displaced)
+                .filter(|&number| note(paths, Instant::ZERO, far(number), 1400).displaced)
                 .count();
             let seen: Vec<_> =
                 (0..hosts).map(|number| mtu(paths, Instant::ZERO, far(number))).collect();
@@ -127,13 +131,13 @@ fn no_path_is_forgotten_without_consequence() {
 
 #[test]
 fn what_gives_way_is_over_first_and_its_consequence_ends_with_it() {
-    with_places(WAYS, |paths| {
+    with_places(2 * WAYS, |paths| {
         let second = |number: u32| Instant::from_millis(u64::from(number) * 1000);
         for number in 0..WAYS as u32 {
-            assert!(!paths.note(second(number), far(number), 1400).displaced);
+            assert!(!note(paths, second(number), far(number), 1400).displaced);
         }
         assert_eq!(mtu(paths, second(10), host(1)), takes(1500));
-        assert!(paths.note(second(10), far(100), 1400).displaced);
+        assert!(note(paths, second(10), far(100), 1400).displaced);
         assert_eq!(mtu(paths, second(10), far(0)), FORGOTTEN);
         assert!((1..WAYS as u32).all(|number| mtu(paths, second(10), far(number)) == takes(1400)));
         // Others are still known then.
@@ -141,14 +145,35 @@ fn what_gives_way_is_over_first_and_its_consequence_ends_with_it() {
         assert_eq!(mtu(paths, second(600), host(1)), takes(1500));
         assert_eq!(mtu(paths, second(600), far(1)), takes(1400));
         // Where a time is over, nobody gives way.
-        assert!(!paths.note(second(601), far(101), 1400).displaced);
+        assert!(!note(paths, second(601), far(101), 1400).displaced);
     });
 }
 
 #[test]
 fn without_places_nothing_is_known() {
     with_places(0, |paths| {
-        assert_eq!(paths.note(Instant::ZERO, host(1), 1000), Noted::default());
+        assert_eq!(note(paths, Instant::ZERO, host(1), 1000), Noted::default());
         assert_eq!(mtu(paths, Instant::ZERO, host(1)), takes(1500));
+    });
+}
+
+/// What anybody can forge of UDP is not believed of TCP, and takes no place away from it; nor the other way round.
+#[test]
+fn tcp_has_paths_of_its_own() {
+    with_places(64, |paths| {
+        let seen = |paths: &Paths<'_>, host: Ipv4Addr| {
+            [Protocol::UDP, Protocol::ICMP, Protocol::TCP]
+                .map(|protocol| paths.mtu(Instant::ZERO, host, protocol, 1500).mtu)
+        };
+        paths.note(Instant::ZERO, host(1), Protocol::UDP, 600);
+        assert_eq!(seen(paths, host(1)), [600, 600, 1500]);
+        paths.note(Instant::ZERO, host(1), Protocol::TCP, 1400);
+        assert_eq!(seen(paths, host(1)), [600, 600, 1400]);
+        paths.note(Instant::ZERO, host(2), Protocol::TCP, 700);
+        assert_eq!(seen(paths, host(2)), [1500, 1500, 700]);
+        for number in 0..10_000 {
+            paths.note(Instant::ZERO, far(number), Protocol::UDP, 600);
+        }
+        assert_eq!([seen(paths, host(1))[2], seen(paths, host(2))[2]], [1400, 700]);
     });
 }

@@ -1,7 +1,7 @@
 //! Segments that belong to no connection: those that open one, those that come late, and those of strangers.
 
 use layer::Instant;
-use network::Network;
+use network::{Network, Protocol};
 
 use super::{Tcp, half_open::answer_to, transmit::control};
 use crate::{
@@ -20,7 +20,7 @@ impl<I: Network> Tcp<I> {
     /// The longest segment that the path to the peer carries, in bytes without options.
     pub(super) fn path_mss(&self, now: Instant, tuple: &Tuple) -> u16 {
         let headers = HEADERS[usize::from(tuple.addresses[1].is_ipv6())];
-        let mtu = self.network.path_mtu(now, tuple.addresses[1]);
+        let mtu = self.network.path_mtu(now, tuple.addresses[1], Protocol::TCP);
         mtu.saturating_sub(headers).clamp(1, u16::MAX.into()) as u16
     }
 

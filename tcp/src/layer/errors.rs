@@ -1,7 +1,7 @@
 //! ICMP errors about segments of ours.
 
 use layer::Instant;
-use network::{IcmpError, Network, Problem};
+use network::{IcmpError, Network, Problem, Protocol};
 
 use super::Tcp;
 use crate::{
@@ -40,7 +40,7 @@ impl<I: Network> Tcp<I> {
             }
         };
         if let Problem::TooBig(mtu) = error.problem {
-            self.network.packet_too_big(now, tuple.addresses[1], mtu);
+            self.network.packet_too_big(now, tuple.addresses[1], Protocol::TCP, mtu);
         }
         let mut inner = connections.inner.borrow_mut();
         if let Problem::TooBig(_) = error.problem {

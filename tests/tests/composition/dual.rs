@@ -86,10 +86,10 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
         self.four.max_payload(destination).max(self.six.max_payload(destination))
     }
 
-    fn path_mtu(&self, now: Instant, destination: IpAddr) -> usize {
+    fn path_mtu(&self, now: Instant, destination: IpAddr, protocol: Protocol) -> usize {
         match destination {
-            IpAddr::V4(_) => self.four.path_mtu(now, destination),
-            IpAddr::V6(_) => self.six.path_mtu(now, destination),
+            IpAddr::V4(_) => self.four.path_mtu(now, destination, protocol),
+            IpAddr::V6(_) => self.six.path_mtu(now, destination, protocol),
         }
     }
 
@@ -119,8 +119,8 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
         of!(self, packet.source, network => network.send_error(now, packet, problem))
     }
 
-    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, mtu: u32) {
-        of!(self, destination, network => network.packet_too_big(now, destination, mtu));
+    fn packet_too_big(&mut self, now: Instant, destination: IpAddr, protocol: Protocol, mtu: u32) {
+        of!(self, destination, network => network.packet_too_big(now, destination, protocol, mtu));
     }
 }
 

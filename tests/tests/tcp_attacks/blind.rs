@@ -12,7 +12,8 @@ use lab::{
     soak::{attacks::tcp::Flow, tcp::Segment},
 };
 
-use super::bed::{EVIL, SILENCE, SOON, Watched, counter, echo, server, with};
+use super::bed::{NEAR, counter, echo, server, with};
+use crate::watched::{EVIL, SILENCE, SOON, Watched};
 
 /// As far as can be from any window.
 const FAR: u32 = 1 << 30;
@@ -25,7 +26,7 @@ fn with_connection<T: Send>(test: impl FnOnce(&mut Watched, Told) -> T + Send) -
     with(Conditions::PERFECT, |bad| {
         let to = server(bad);
         let told = echo(to.1);
-        bad.near(|| test(&mut Watched::open(to), told)).expect("the namespace is there")
+        bad.near(|| test(&mut Watched::open(NEAR, to), told)).expect("the namespace is there")
     })
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn the_word_of_a_router_takes_a_number_under_way() {
             while stream.write_all(&[7; 1 << 16]).is_ok() {}
         });
         bad.near(|| {
-            let mut watched = Watched::open(to);
+            let mut watched = Watched::open(NEAR, to);
             let mut stream: TcpStream = watched.stream.try_clone().expect("it can be");
             thread::spawn(move || while matches!(stream.read(&mut [0; 1 << 16]), Ok(1..)) {});
             let Flow { victim, peer, .. } = watched.flow;

@@ -10,7 +10,8 @@ use lab::{
     },
 };
 
-use super::bed::{EVIL, EVIL_MAC, NEAR, SILENCE, SOON, server, with};
+use super::bed::{NEAR, server, with};
+use crate::watched::{EVIL, EVIL_MAC, SILENCE, SOON};
 
 /// The smallest segments that Linux sends by itself, whatever is asked for (CVE-2019-11479).
 const SMALLEST: u16 = 48;

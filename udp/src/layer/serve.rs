@@ -206,7 +206,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
         self.counters.icmp_errors += 1;
         if let Problem::TooBig(mtu) = problem {
             if self.is_bound(header.source_port.get()) {
-                self.network.packet_too_big(now, packet.destination, mtu);
+                self.network.packet_too_big(now, packet.destination, Protocol::UDP, mtu);
             } else {
                 self.counters.paths_unconfirmed += 1;
             }

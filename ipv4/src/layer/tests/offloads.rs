@@ -90,7 +90,7 @@ fn what_is_cut_here_is_complete() {
         (ALL, complete),
     ] {
         with_offloads(offloads, |wire, mut host| {
-            host.packet_too_big(Instant::ZERO, FAR.into(), 600);
+            host.packet_too_big(Instant::ZERO, FAR.into(), Protocol::UDP, 600);
             let mut payload = [7; 8200];
             payload[6..8].copy_from_slice(&[1, 2]);
             assert_eq!(host.send(Instant::ZERO, &outgoing, &payload[..]), Ok(Sent::Queued));

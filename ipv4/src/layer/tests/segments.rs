@@ -81,7 +81,7 @@ fn a_segment_that_fits_is_atomic() {
 fn a_small_path_mtu_is_that_of_each_segment() {
     with_offloads(TCP, |wire, mut host| {
         for (mtu, size, dont_fragment) in [(600, 560, true), (68, 512, false)] {
-            host.packet_too_big(Instant::ZERO, FAR.into(), mtu);
+            host.packet_too_big(Instant::ZERO, FAR.into(), Protocol::TCP, mtu);
             let sent = host.send(Instant::ZERO, &segments(FAR, size), [7; 8200]);
             assert_eq!(sent, Ok(Sent::Queued));
             let (header, offload) = one(wire, &[7; 8200]);
@@ -97,7 +97,7 @@ fn a_small_path_mtu_is_that_of_each_segment() {
 #[test]
 fn segments_that_do_not_fit_the_path_are_refused() {
     with_offloads(TCP, |wire, mut host| {
-        host.packet_too_big(Instant::ZERO, FAR.into(), 600);
+        host.packet_too_big(Instant::ZERO, FAR.into(), Protocol::TCP, 600);
         let too_long = |length, most| Ok(Sent::NotSent(SendError::TooLong { length, most }));
         for (destination, size, most) in [(PEER, 1461, 1480), (FAR, 561, 580), (PEER, 65_535, 1480)]
         {

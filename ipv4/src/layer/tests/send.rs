@@ -209,7 +209,7 @@ fn ttl_zero_is_never_sent() {
 #[test]
 fn a_smaller_path_mtu_makes_fragments_without_df() {
     with_host(|wire, mut host, _| {
-        host.packet_too_big(Instant::ZERO, PEER.into(), 600);
+        host.packet_too_big(Instant::ZERO, PEER.into(), Protocol::UDP, 600);
         assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 1000]), Ok(Sent::Queued));
         let all = sent(wire);
         assert_eq!(all.iter().map(|(.., p)| p.len()).collect::<Vec<_>>(), [576, 424]);
@@ -217,6 +217,22 @@ fn a_smaller_path_mtu_makes_fragments_without_df() {
         let other = Ipv4Addr::new(10, 0, 0, 9);
         assert_eq!(host.send(Instant::ZERO, &to(other), [1; 1000]), Ok(Sent::Queued));
         assert_eq!(sent(wire).len(), 1);
+    });
+}
+
+/// Anybody can forge what lowers a path of UDP.
+#[test]
+fn what_udp_believes_of_a_path_does_not_hold_for_tcp() {
+    with_host(|wire, mut host, _| {
+        let tcp = Outgoing::new(PEER.into(), Protocol::TCP);
+        host.packet_too_big(Instant::ZERO, PEER.into(), Protocol::UDP, 600);
+        let path = |host: &Host<'_>, protocol| host.path_mtu(Instant::ZERO, PEER.into(), protocol);
+        assert_eq!((path(&host, Protocol::UDP), path(&host, Protocol::TCP)), (600, 1500));
+        assert_eq!(host.send(Instant::ZERO, &tcp, [1; 1480]), Ok(Sent::Queued));
+        let [(_, header, payload)] = &sent(wire)[..] else { panic!("one packet") };
+        assert!(header.dont_fragment() && payload.len() == 1480);
+        host.packet_too_big(Instant::ZERO, PEER.into(), Protocol::TCP, 1000);
+        assert_eq!((path(&host, Protocol::UDP), path(&host, Protocol::TCP)), (600, 1000));
     });
 }
 
@@ -238,7 +254,7 @@ fn no_path_is_lost_where_there_are_many() {
                     && header.dont_fragment()
                     && payload.len() > 1380
                 {
-                    host.packet_too_big(Instant::ZERO, clients(number).into(), 1400);
+                    host.packet_too_big(Instant::ZERO, clients(number).into(), Protocol::UDP, 1400);
                 }
             }
             assert_eq!(host.stats().paths_displaced > 0, displaced);
@@ -279,7 +295,7 @@ fn what_routers_may_fragment_has_no_df_and_a_number_of_its_own() {
 fn a_path_mtu_below_the_floor_lets_routers_fragment() {
     with_host(|wire, mut host, _| {
         let lengths = |wire: &Wire| sent(wire).iter().map(|(.., p)| p.len()).collect::<Vec<_>>();
-        host.packet_too_big(Instant::ZERO, PEER.into(), 68);
+        host.packet_too_big(Instant::ZERO, PEER.into(), Protocol::UDP, 68);
         assert_eq!(host.stats().small_mtus, 1);
         assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 1000]), Ok(Sent::Queued));
         assert_eq!(lengths(wire), [528, 472]);
@@ -299,13 +315,13 @@ fn a_path_mtu_below_the_floor_lets_routers_fragment() {
         assert_eq!(host.send(Instant::ZERO, &whole, [1; 533]), Ok(Sent::NotSent(refused)));
         // 552 itself is believed as it is, and so is the link where that takes less.
         let other = Ipv4Addr::new(10, 0, 0, 9);
-        host.packet_too_big(Instant::ZERO, other.into(), 552);
+        host.packet_too_big(Instant::ZERO, other.into(), Protocol::UDP, 552);
         assert_eq!(host.stats().small_mtus, 1);
         assert_eq!(host.send(Instant::ZERO, &to(other), [1; 532]), Ok(Sent::Queued));
         assert!(sent(wire)[0].1.dont_fragment());
     });
     with_mtu(300, |wire, mut host, _| {
-        host.packet_too_big(Instant::ZERO, PEER.into(), 100);
+        host.packet_too_big(Instant::ZERO, PEER.into(), Protocol::UDP, 100);
         assert_eq!(host.send(Instant::ZERO, &to(PEER), [1; 532]), Ok(Sent::Queued));
         assert!(
             sent(wire)

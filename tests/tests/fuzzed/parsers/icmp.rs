@@ -77,7 +77,7 @@ impl Network for Once<'_> {
         65_515
     }
 
-    fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
+    fn path_mtu(&self, _: Instant, _: IpAddr, _: Protocol) -> usize {
         1500
     }
 
@@ -95,7 +95,7 @@ impl Network for Once<'_> {
         panic!("that is what Icmp is for")
     }
 
-    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, mtu: u32) {
+    fn packet_too_big(&mut self, _: Instant, destination: IpAddr, _: Protocol, mtu: u32) {
         self.paths.push((destination, mtu));
     }
 }

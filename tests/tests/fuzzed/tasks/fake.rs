@@ -132,7 +132,7 @@ impl Network for Fake {
         65_515
     }
 
-    fn path_mtu(&self, _: Instant, _: IpAddr) -> usize {
+    fn path_mtu(&self, _: Instant, _: IpAddr, _: Protocol) -> usize {
         1500
     }
 
@@ -168,5 +168,5 @@ impl Network for Fake {
         Ok(())
     }
 
-    fn packet_too_big(&mut self, _: Instant, _: IpAddr, _: u32) {}
+    fn packet_too_big(&mut self, _: Instant, _: IpAddr, _: Protocol, _: u32) {}
 }

@@ -134,7 +134,7 @@ fn other_transports_send_through_this_one() {
         let outgoing = Outgoing::new(PEER, Protocol::TCP);
         assert_eq!(Network::send(&mut udp, NOW, &outgoing, b"segment"), Ok(Sent::Queued));
         udp.send_error(NOW, &packet(&REQUEST), Problem::PortUnreachable).unwrap();
-        udp.packet_too_big(NOW, PEER, 1400);
+        udp.packet_too_big(NOW, PEER, Protocol::UDP, 1400);
         assert_eq!(
             (udp.source_for(PEER), udp.max_payload(PEER), udp.event()),
             (Some(OURS), 65_515, 7)

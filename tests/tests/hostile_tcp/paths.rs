@@ -1,0 +1,105 @@
+//! Forged words of routers: that a packet was too big (RFC 1191, RFC 5927 7).
+
+use std::time::Duration;
+
+use lab::soak::{
+    attacks,
+    puppet::{Puppet, Talk},
+    tcp::{ACK, MSS, PSH, RST, Segment, option},
+};
+use testkit::Random;
+
+use super::bed::{Victim, interface, with_echo};
+use crate::watched::{EVIL, EVIL_MAC, SOON};
+
+/// The largest segments on a link with an MTU of 1500, in bytes.
+const LARGEST: usize = 1460;
+/// How much is said: more than a segment holds.
+const LENGTH: usize = 4 * LARGEST;
+
+/// A puppet of the host's own address would be answered by Linux, so it is one of the attacker's.
+fn open(victim: &Victim<'_>) -> (Puppet, Talk) {
+    let mut puppet = Puppet::open(&interface(), EVIL_MAC, EVIL).expect("it may");
+    let options = option(MSS, &(LARGEST as u16).to_be_bytes());
+    let talk = puppet.connect(victim.place(), 40_000, options).expect("it is answered");
+    (puppet, talk)
+}
+
+/// Says something, and looks at the segments in which it is said again. None of them is acknowledged before the last.
+fn echoed(puppet: &mut Puppet, talk: &mut Talk) -> Vec<usize> {
+    for _ in 0..LENGTH / LARGEST {
+        let segment = talk.segment(ACK | PSH);
+        puppet.send(&talk.flow, &segment, &[7; LARGEST]).expect("it is sent");
+        talk.next = talk.next.wrapping_add(LARGEST as u32);
+    }
+    heard(puppet, talk)
+}
+
+/// The lengths of the segments that are sent from the first byte on that is not acknowledged, until all have come.
+fn heard(puppet: &mut Puppet, talk: &Talk) -> Vec<usize> {
+    let (mut lengths, mut next) = (Vec::new(), talk.expected);
+    while next.wrapping_sub(talk.expected) < LENGTH as u32 {
+        let (segment, payload) = puppet.receive(SOON).expect("it stays").expect("it is sent");
+        if segment.sequence == next && !payload.is_empty() {
+            next = segment.end(payload.len());
+            lengths.push(payload.len());
+        }
+    }
+    lengths
+}
+
+fn acknowledge(puppet: &Puppet, talk: &mut Talk) {
+    talk.expected = talk.expected.wrapping_add(LENGTH as u32);
+    puppet.send(&talk.flow, &talk.segment(ACK), &[]).expect("it is sent");
+}
+
+pub(crate) fn a_forged_word_about_tcp_changes_nothing() {
+    with_echo(|victim| {
+        let (mut puppet, mut talk) = open(victim);
+        assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
+        // Of what is acknowledged, of what was not sent yet, and of anything.
+        let (first, length) = (talk.expected, LENGTH as u32);
+        for wrong in [first.wrapping_sub(1), first.wrapping_add(length), first ^ 1 << 31] {
+            let forged = talk.flow.fragmentation_needed(EVIL, wrong, 700);
+            puppet.wire().send(&forged).expect("it is sent");
+        }
+        victim.site.wait().expect("it answers");
+        assert_eq!(victim.counter("tcp.icmp_errors_unconfirmed"), 3);
+        acknowledge(&puppet, &mut talk);
+        assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
+        // Who knows what is on its way is believed, and that is sent again in smaller segments.
+        let known = talk.flow.fragmentation_needed(EVIL, talk.expected, 700);
+        puppet.wire().send(&known).expect("it is sent");
+        let again = heard(&mut puppet, &talk);
+        assert!(again.iter().all(|length| *length <= 660), "{again:?}");
+        let reset = Segment { flags: RST, ..talk.segment(RST) };
+        puppet.send(&talk.flow, &reset, &[]).expect("it is sent");
+    });
+}
+
+/// A datagram of the port of echo to the attacker's address is what anybody can say that it was sent. UDP believes it, and
+/// TCP on the same path does not.
+pub(crate) fn a_forged_word_about_udp_changes_nothing_of_tcp() {
+    with_echo(|victim| {
+        let (mut puppet, mut talk) = open(victim);
+        assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
+        acknowledge(&puppet, &mut talk);
+        let forged = attacks::all().into_iter().find(|it| it.name == "icmp_path_mtu_forged");
+        let mut target = *victim.site.target();
+        target.host = EVIL;
+        let forged = (forged.expect("there is such an attack").frames)(&target, &mut Random::new(1));
+        victim.site.send(&forged).expect("they are sent");
+        assert!(victim.counter("ipv4.small_mtus") > 100, "UDP does not believe it");
+        // On the connection that is there, and on one that is opened now, which is told of no smaller segments.
+        assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
+        acknowledge(&puppet, &mut talk);
+        puppet.send(&talk.flow, &talk.segment(RST), &[]).expect("it is sent");
+        let options = option(MSS, &(LARGEST as u16).to_be_bytes());
+        let mut talk = puppet.connect(victim.place(), 40_001, options).expect("it is answered");
+        assert_eq!(talk.answer.option(MSS), Some(&(LARGEST as u16).to_be_bytes()[..]));
+        assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
+        puppet.send(&talk.flow, &talk.segment(RST), &[]).expect("it is sent");
+        victim.assert_free(victim.free(), Duration::from_secs(1));
+        assert_eq!(victim.counter("ipv4.fragmented"), 0);
+    });
+}

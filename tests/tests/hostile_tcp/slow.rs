@@ -1,0 +1,138 @@
+//! Clients that are slow on purpose ("slowloris"): with the head of a request, with its body, or in reading the response.
+
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::{SocketAddrV4, TcpStream},
+    os::fd::AsRawFd as _,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::tools;
+use nix::sys::{
+    resource::{Resource, getrlimit, setrlimit},
+    socket::{
+        AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
+    },
+};
+
+use super::bed::{LIMIT, Victim, ask_web, interface, source, with_web};
+
+/// How many clients there are, and how many addresses they have.
+const CLIENTS: usize = 10_000;
+const SOURCES: u8 = 10;
+/// What a client has room for that does not read, in bytes: as little as Linux allows.
+const ROOM: usize = 1;
+/// How long the service lets them (README of http): 10 seconds for a head; for a body or what is sent, a second more for each
+/// KiB that comes.
+const ENDED_WITHIN: Duration = Duration::from_secs(40);
+/// How often they send another byte.
+const DRIP: Duration = Duration::from_secs(3);
+
+/// What a client does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Head,
+    Body,
+    Reader,
+}
+
+impl Kind {
+    fn of(number: usize) -> Self {
+        [Self::Head, Self::Body, Self::Reader, Self::Head][number % 4]
+    }
+
+    /// What it begins with.
+    fn beginning(self) -> &'static [u8] {
+        match self {
+            Self::Head => b"GET /hello HTTP/1.1\r\nHost: a\r\nX: ",
+            Self::Body => b"POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+            Self::Reader => b"GET /bytes/1000000000 HTTP/1.1\r\nHost: a\r\n\r\n",
+        }
+    }
+}
+
+pub(crate) fn thousands_of_slow_clients_delay_nobody() {
+    // Each takes a file of this process.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("it can be asked");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("it may be as many as may be");
+    let clients = CLIENTS.min((most as usize).saturating_sub(500));
+    with_web(&["--memory=256M"], |victim| {
+        for number in 0..SOURCES {
+            let address = format!("{}/16", source(number));
+            let mut ip = tools::command("ip");
+            succeed(ip.args(["address", "add", &address, "dev", &interface()]));
+        }
+        let (_, to) = victim.place();
+        ask_web(to);
+        let before = victim.free();
+        let ((ended, most_held), slowest) =
+            victim.serve_while(ask_web, || attack(victim, to, clients, before));
+        println!(
+            "{clients} slow clients were cut off within {ended:.1?} and held {most_held} pages; the slowest answer: \
+             {slowest:.1?}"
+        );
+        assert!(slowest < LIMIT, "a good client waited {slowest:?}");
+        victim.assert_free(before, Duration::from_secs(20));
+    });
+}
+
+/// Connects all of them and has them be slow until all are cut off. Returns how long that took, and the most pages held.
+fn attack(victim: &Victim<'_>, to: SocketAddrV4, count: usize, before: u64) -> (Duration, u64) {
+    let mut clients: Vec<_> = (0..count)
+        .map(|number| {
+            let kind = Kind::of(number);
+            let stream = open(to, number, kind);
+            (&stream).write_all(kind.beginning()).expect("there is room");
+            stream.set_nonblocking(true).expect("it can be set");
+            (kind, stream)
+        })
+        .collect();
+    assert_eq!(victim.counter("tcp.no_room"), 0);
+    let (start, mut most) = (Instant::now(), 0);
+    while !clients.is_empty() {
+        most = most.max(before - victim.free());
+        let last = Instant::now();
+        clients.retain_mut(|(kind, stream)| !is_cut_off(*kind, stream));
+        let left = clients.len();
+        assert!(start.elapsed() < ENDED_WITHIN, "{left} slow clients are still connected");
+        thread::sleep(DRIP.saturating_sub(last.elapsed()));
+    }
+    (start.elapsed(), most)
+}
+
+/// Sends one byte more, if it is a sender; says whether the service has ended the connection.
+fn is_cut_off(kind: Kind, stream: &mut TcpStream) -> bool {
+    if kind == Kind::Reader {
+        // It does not read. A reset is an error of the socket, which is asked for.
+        return stream.take_error().expect("it can be asked").is_some();
+    }
+    if let Err(error) = stream.write(b"x")
+        && error.kind() != ErrorKind::WouldBlock
+    {
+        return true;
+    }
+    match stream.read(&mut [0; 512]) {
+        // The end, or an answer with what is wrong, behind which it ends.
+        Ok(_) => true,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
+/// A connection from one of the addresses.
+fn open(to: SocketAddrV4, number: usize, kind: Kind) -> TcpStream {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).expect("a socket");
+    if kind == Kind::Reader {
+        setsockopt(&socket, sockopt::RcvBuf, &ROOM).expect("it can be set");
+    }
+    let from = SocketAddrV4::new(source((number % usize::from(SOURCES)) as u8), 0);
+    bind(socket.as_raw_fd(), &SockaddrIn::from(from)).expect("it is an address of ours");
+    connect(socket.as_raw_fd(), &SockaddrIn::from(to)).expect("there is room for it");
+    TcpStream::from(socket)
+}
+
+fn succeed(command: &mut Command) {
+    tools::succeed(command).unwrap_or_else(|error| panic!("{error:#}"));
+}
