@@ -7,7 +7,7 @@ use ::soak::site::{Place, Site};
 use anyhow::Result;
 use netif::MacAddr;
 
-pub use ::soak::{attacks, frames, listing, puppet, site, tcp, wire};
+pub use ::soak::{attacks, frames, listing, puppet, site, streams, tcp, wire};
 
 use crate::{Lab, Network, Service, quiet};
 

@@ -1,4 +1,4 @@
-//! The page of a service in a browser: headless Chromium, which is told what to do over a pipe.
+//! The page of a service, and the site of `web`, in a browser: headless Chromium, which is told what to do over a pipe.
 //!
 //! Each test runs in a network namespace of its own, so the browser reaches nothing but the service. What it looked like is
 //! in `target/browser` afterwards, as pictures.
@@ -18,6 +18,7 @@ mod trial;
 
 mod browser {
     pub(crate) mod in_memory;
+    pub(crate) mod site;
 }
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let mut trials = trials! { browser =>
         in_memory: everything_is_shown, numbers_move_and_nothing_jumps, every_text_is_legible, a_phone_has_room,
             tables_are_sorted, what_is_pointed_at_is_told, a_program_that_is_gone_is_told;
+        site: every_page_is_shown, the_forms_work;
     };
     if !CHROMIUM.is_installed() {
         eprintln!("skipped: {}", remedy(&[CHROMIUM]));

@@ -9,6 +9,7 @@ pub mod puppet;
 mod requests;
 mod rounds;
 pub mod site;
+pub mod streams;
 mod tally;
 pub mod tcp;
 pub mod wire;

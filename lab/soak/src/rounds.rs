@@ -63,6 +63,8 @@ pub struct Round {
     pub bad: Tally,
     /// Others attacked.
     pub attacked: Tally,
+    /// On TCP, with nobody in the way and under attack ([`streams`](crate::streams)).
+    pub tcp: Tally,
     /// How many frames the attack had.
     pub attack_frames: u64,
     /// How many frames the service has received since it was started.
@@ -73,8 +75,9 @@ pub struct Round {
 
 impl Round {
     /// The replies, with the names of the networks under which they came.
-    pub fn tallies(&self) -> [(&'static str, &Tally); 3] {
-        [("quiet", &self.quiet), ("bad", &self.bad), ("attacked", &self.attacked)]
+    pub fn tallies(&self) -> [(&'static str, &Tally); 4] {
+        let Self { quiet, bad, attacked, tcp, .. } = self;
+        [("quiet", quiet), ("bad", bad), ("attacked", attacked), ("tcp", tcp)]
     }
 }
 

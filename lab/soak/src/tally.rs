@@ -23,6 +23,12 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Whether nothing was asked.
+    pub fn is_empty(&self) -> bool {
+        let Self { times, missing, lost, wrong, .. } = self;
+        times.is_empty() && *missing + *lost + *wrong == 0
+    }
+
     pub(crate) fn right(&mut self, time: Duration) {
         self.times.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
     }
@@ -52,6 +58,7 @@ mod tests {
     #[test]
     fn replies_are_counted_and_a_few_described() {
         let mut tally = Tally::default();
+        assert!(tally.is_empty());
         tally.right(Duration::from_millis(2));
         tally.right(Duration::MAX);
         for number in 0..10 {

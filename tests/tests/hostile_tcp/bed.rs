@@ -110,10 +110,10 @@ impl Victim<'_> {
     }
 
     /// Asks again and again while `attack` runs; returns what came of it, and how long the slowest answer took.
-    pub(crate) fn serve_while<T: Send>(
+    pub(crate) fn serve_while<T>(
         &self,
         ask: impl Fn(SocketAddrV4) -> Duration + Sync,
-        attack: impl FnOnce() -> T + Send,
+        attack: impl FnOnce() -> T,
     ) -> (T, Duration) {
         let (over, (_, to)) = (AtomicBool::new(false), self.place());
         thread::scope(|scope| {

@@ -34,16 +34,16 @@ pub(crate) const fn tool(name: &'static str, package: &'static str) -> Tool {
 
 pub(crate) const CURL: Tool = tool("curl", "curl");
 
-/// Calls `test` with `web` in a network of its own, which then has to end well.
-pub(crate) fn with_web<T: Send>(args: &[&str], test: impl FnOnce(&Lab) -> T + Send) -> T {
+/// Calls `test` with `web` in a network of its own, which then has to end well. These clients are there then.
+pub(crate) fn with_web<T: Send>(clients: &[Tool], args: &[&str], test: impl FnOnce(&Lab) -> T + Send) -> T {
     static WEB: OnceLock<PathBuf> = OnceLock::new();
-    with(WEB.get_or_init(|| built("web", &[])), args, test)
+    with(clients, WEB.get_or_init(|| built("web", &[])), args, test)
 }
 
-/// Calls `test` with `echo --tcp` in a network of its own, which then has to end well.
-pub(crate) fn with_echo<T: Send>(test: impl FnOnce(&Lab) -> T + Send) -> T {
+/// Calls `test` with `echo --tcp` in a network of its own, which then has to end well. These clients are there then.
+pub(crate) fn with_echo<T: Send>(clients: &[Tool], test: impl FnOnce(&Lab) -> T + Send) -> T {
     static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    with(ECHO.get_or_init(|| built("echo", &["tcp"])), &["--tcp"], test)
+    with(clients, ECHO.get_or_init(|| built("echo", &["tcp"])), &["--tcp"], test)
 }
 
 fn built(app: &str, features: &[&str]) -> PathBuf {
@@ -51,12 +51,14 @@ fn built(app: &str, features: &[&str]) -> PathBuf {
     built.expect("it has a program")
 }
 
-/// Calls `test` with this service in a network of its own.
+/// Calls `test` with this service in a network of its own, from where no package can be fetched.
 pub(crate) fn with<T: Send>(
+    clients: &[Tool],
     program: &Path,
     args: &[&str],
     test: impl FnOnce(&Lab) -> T + Send,
 ) -> T {
+    clients.iter().for_each(|client| drop(find(client)));
     let stats = format!("--stats-port={STATS_PORT}");
     let said = Arc::<Mutex<Vec<String>>>::default();
     let keep = {

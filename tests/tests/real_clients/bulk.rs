@@ -103,7 +103,7 @@ fn assert_nothing_wrong(lab: &Lab) {
 }
 
 fn download(args: &[&str]) {
-    with_web(args, |lab| {
+    with_web(&[CURL, SS], args, |lab| {
         let mut command = client(&CURL);
         command.args(["-sS", "-o", "/dev/null", &format!("{URL}/bytes/1000000000000")]);
         let ended = Ended(command.spawn().expect("curl is there"));
@@ -116,7 +116,7 @@ fn download(args: &[&str]) {
 }
 
 fn upload(args: &[&str]) {
-    with_web(args, |lab| {
+    with_web(&[CURL, SS], args, |lab| {
         let mut command = client(&CURL);
         command.args(["-sS", "-X", "POST", "-T", "-", &format!("{URL}/sum")]);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("curl is there");

@@ -54,7 +54,7 @@ pub(crate) fn a_repository_is_cloned() {
     let served = original.path().join(".git");
     let program = env::current_exe().expect("this program has a path");
     let argument = format!("{FOLDER}{}", served.display());
-    with(&program, &[&argument], |_| {
+    with(&[], &program, &[&argument], |_| {
         let clone = clone.path().join("clone");
         let mut command = git(original.path());
         command.args(["clone", "--quiet", &format!("{URL}/")]).arg(&clone);

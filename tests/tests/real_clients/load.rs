@@ -30,15 +30,15 @@ fn ab(lab: &Lab, args: &[&str], requests: u64) -> u64 {
 }
 
 pub(crate) fn ab_with_connections_that_stay() {
-    with_web(&[], |lab| assert!(ab(lab, &["-k"], 10_000) < 100));
+    with_web(&[AB], &[], |lab| assert!(ab(lab, &["-k"], 10_000) < 100));
 }
 
 pub(crate) fn ab_with_a_connection_for_each_request() {
-    with_web(&[], |lab| assert!(ab(lab, &[], 5_000) >= 5_000));
+    with_web(&[AB], &[], |lab| assert!(ab(lab, &[], 5_000) >= 5_000));
 }
 
 pub(crate) fn wrk() {
-    with_web(&[], |_| {
+    with_web(&[WRK], &[], |_| {
         let mut command = client(&WRK);
         command.args(["-t1", "-c", AT_ONCE, "-d2s"]);
         let text = succeed(command.arg(format!("{URL}/hello"))).out();

@@ -9,7 +9,7 @@ const SOCAT: Tool = tool("socat", "socat");
 
 /// It shuts its side down at the end of its input (`-N`), and hears the rest.
 pub(crate) fn netcat_says_when_it_has_said_all() {
-    with_echo(|_| {
+    with_echo(&[NETCAT], |_| {
         for length in [0, 1, 100_000, 10_000_000] {
             let bytes = pattern(length);
             let mut command = client(&NETCAT);
@@ -22,7 +22,7 @@ pub(crate) fn netcat_says_when_it_has_said_all() {
 
 /// Pipelining (RFC 9112 9.3.2): all answers come, in the order of the requests; the last one says that it is the last.
 pub(crate) fn netcat_asks_all_at_once() {
-    with_web(&[], |_| {
+    with_web(&[NETCAT], &[], |_| {
         let mut text = String::new();
         for n in 0..90 {
             text += &format!("GET /fib/{n} HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -45,7 +45,7 @@ pub(crate) fn netcat_asks_all_at_once() {
 
 /// A long stream both ways at once.
 pub(crate) fn socat_both_ways() {
-    with_echo(|_| {
+    with_echo(&[SOCAT], |_| {
         let bytes = pattern(50_000_000);
         let mut command = client(&SOCAT);
         command.args(["-t", "60", "-b", "65536", "-", &format!("TCP4:{ADDRESS}:{PORT}")]);

@@ -9,7 +9,7 @@ use super::bed::{URL, client, folder, pattern, site, succeed, tool, with_web};
 const WGET: Tool = tool("wget", "wget");
 
 pub(crate) fn mirrors_the_site() {
-    with_web(&[], |_| {
+    with_web(&[WGET], &[], |_| {
         let folder = folder();
         let mut command = client(&WGET);
         command.args(["--no-verbose", "--tries=1", "--timeout=30", "--mirror", "--no-parent"]);
@@ -26,7 +26,7 @@ pub(crate) fn mirrors_the_site() {
 }
 
 pub(crate) fn goes_on_where_it_was() {
-    with_web(&[], |_| {
+    with_web(&[WGET], &[], |_| {
         let folder = folder();
         let file = folder.path().join("icon.svg");
         let icon = &site()["icon.svg"];

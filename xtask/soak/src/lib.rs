@@ -16,7 +16,10 @@ use lab::{
     cargo,
     soak::{STATS_PORT, network, start},
 };
-use soak::Pace;
+use soak::{
+    Pace, Round,
+    streams::{self, Streams},
+};
 
 use self::{outcome::Outcome, progress::Progress};
 
@@ -30,20 +33,31 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// The last lines of a service that ended too early.
 const LAST_LINES: usize = 20;
 
+/// The service that answers on TCP alone: it has no port of UDP to ask at.
+const WEB: &str = "web";
+
 /// Runs all services as Linux processes, each in a network of its own, attacks and asks them as `plan` says,
 /// tells on standard error how far it is, and prints the verdicts. [`lab::prepare`] comes first.
 ///
 /// # Errors
 /// A service does not build, or start, or ends; or the verdict is FAIL, and why.
 pub fn on_unix(plan: &Plan) -> Result<()> {
-    let programs = cargo::build(&tests::apps(), &[])?;
+    let mut programs = cargo::build(&tests::apps(), &[])?;
+    programs.extend(cargo::build(&["echo"], &["tcp"])?);
+    programs.extend(cargo::build(&[WEB], &[])?);
+    let mut apps = tests::apps();
+    apps.push(WEB);
     let progress = Progress::new(*plan, Pace::default());
     progress.stop_on_interrupt()?;
-    all(&progress, |app| in_lab(app, &programs, &progress))
+    all(&progress, &apps, |app| in_lab(app, &programs, &progress))
 }
 
-/// Runs all services, each on a thread of its own, and prints the verdicts.
-fn all(progress: &Progress, run: impl Fn(&'static str) -> Result<Outcome> + Sync) -> Result<()> {
+/// Runs these services, each on a thread of its own, and prints the verdicts.
+fn all(
+    progress: &Progress,
+    apps: &[&'static str],
+    run: impl Fn(&'static str) -> Result<Outcome> + Sync,
+) -> Result<()> {
     let outcomes = thread::scope(|scope| {
         let soak = |app| {
             let run = &run;
@@ -57,7 +71,7 @@ fn all(progress: &Progress, run: impl Fn(&'static str) -> Result<Outcome> + Sync
                 outcome
             })
         };
-        let running: Vec<_> = tests::apps().into_iter().map(soak).collect();
+        let running: Vec<_> = apps.iter().copied().map(soak).collect();
         while progress.ended.load(Ordering::Relaxed) < running.len() {
             thread::park_timeout(Duration::from_millis(100));
             progress.tell(TELL_EVERY);
@@ -80,9 +94,20 @@ fn in_lab(
     progress: &Progress,
 ) -> Result<Outcome> {
     let program = programs.get(app).with_context(|| format!("{app} has no program"))?;
+    let (args, streams): (&[&str], _) = match app {
+        "echo" => (&["--tcp"], Some(Streams::Echo)),
+        WEB => (&[], Some(Streams::Web)),
+        _ => (&[], None),
+    };
     lab::in_namespace(network(), |lab| {
-        let (service, site) = start(lab, program, &[], |_| ())?;
-        let outcome = progress.run(app, |plan, _| soak::run(&site, plan));
+        let (service, site) = start(lab, program, args, |_| ())?;
+        let outcome = progress.run(app, |plan, _| {
+            let mut round = if app == WEB { Round::default() } else { soak::run(&site, plan)? };
+            if let Some(streams) = streams {
+                streams::run(&site, streams, plan, &mut round)?;
+            }
+            Ok(round)
+        });
         let (status, mut lines) = service.stop()?;
         lines.drain(..lines.len().saturating_sub(LAST_LINES));
         ensure!(status.success(), "it ended badly ({status}): {}", lines.join("\n"));

@@ -95,7 +95,7 @@ impl Outcome {
     pub(crate) fn add(&mut self, round: &Round, attack: &str, nanos: u64) -> Result<()> {
         self.attacks += 1;
         self.attack_frames += round.attack_frames;
-        for (network, tally) in round.tallies() {
+        for (network, tally) in round.tallies().into_iter().filter(|(_, it)| !it.is_empty()) {
             // An attack comes last in its round.
             let last = if network == "attacked" { attack } else { &self.last_attack };
             let when = format!("round {}, the last attack being {last}", self.attacks);

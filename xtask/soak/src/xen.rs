@@ -75,7 +75,7 @@ fn run(
     memory: u32,
 ) -> Result<()> {
     let apps = tests::apps();
-    all(progress, |app| {
+    all(progress, &apps, |app| {
         let path = images.get(app).with_context(|| format!("{app} has no program"))?;
         let number = apps.iter().zip(1..).find(|(one, _)| **one == app).map_or(0, |(_, it)| it);
         let image = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
