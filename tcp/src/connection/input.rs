@@ -89,8 +89,11 @@ impl Connection<'_> {
         };
         let flags = segment.flags;
         let is_reset = flags.contains(Flags::RST);
+        // Data whose acknowledgment was lost comes again until it is answered. Of an attacker, a SYN is as little worth as
+        // a segment without data.
+        let is_limited = is_syn || segment.is_empty();
         if !is_reset && self.is_too_old(now, segment) {
-            self.challenge(now, segment.is_empty());
+            self.challenge(now, is_limited);
             return Events::NONE;
         }
         if !self.is_acceptable(segment) {
@@ -106,7 +109,7 @@ impl Connection<'_> {
                     // A duplicate, which is reported as one (RFC 2883 4).
                     self.receive.on_data(now, segment.seq, segment.payload, false, 1);
                 }
-                self.challenge(now, segment.is_empty());
+                self.challenge(now, is_limited);
             }
             return Events::NONE;
         }
@@ -131,7 +134,8 @@ impl Connection<'_> {
             (events.established, events.writable) = (true, true);
         }
         if !self.is_plausible(segment.ack) {
-            self.challenge(now, segment.is_empty());
+            // No peer acknowledges what was not sent (RFC 5961 5.2).
+            self.challenge(now, true);
             return events;
         }
         (self.last_heard, self.error, self.tries) = (now, None, 0);

@@ -93,6 +93,9 @@ fn challenges_are_limited_on_each_connection() {
             for _ in 0..1_000 {
                 one.recv("R 500");
                 one.recv("S 900");
+                one.recv("S 300000000");
+                one.recv("S 4000000000");
+                one.recv("P. 1:11 ack 4000");
                 one.recv(". 1 ack 4000");
             }
             one.sends([". 1 ack 1"]);

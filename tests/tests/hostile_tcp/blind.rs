@@ -12,8 +12,8 @@ const STEP: u32 = 1 << 16;
 const CHALLENGES: u64 = 2;
 
 /// Attacks a connection with frames that are made from the numbers that are next in both directions; it has to be there
-/// afterwards, and strangers have to be answered seldom.
-fn survives(frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send) {
+/// afterwards, and strangers have to be answered seldom: `most` segments beside the challenges.
+fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send) {
     with_echo(|victim| {
         let mut watched = Watched::open(&interface(), victim.place());
         let said = watched.talk("one").expect("nobody disturbs");
@@ -28,7 +28,7 @@ fn survives(frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send) {
         let seconds = start.elapsed().as_secs() + 1;
         println!("{} frames in {:.1?}: {sent} segments sent", frames.len(), start.elapsed());
         // What is said four times is said again, and acknowledged.
-        assert!(sent <= 4 * 3 + CHALLENGES * seconds + 1, "{sent} segments in {seconds} seconds");
+        assert!(sent <= 4 * 3 + CHALLENGES * seconds + 1 + most, "{sent} segments in {seconds} seconds");
         assert_eq!(victim.counter("tcp.resets_rx"), 0);
         assert!(victim.free() + 2 >= free, "{} pages are free of {free}", victim.free());
         std::thread::sleep(SILENCE + Duration::from_millis(300));
@@ -38,16 +38,18 @@ fn survives(frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send) {
 
 pub(crate) fn resets_end_nothing() {
     // Never the number itself.
-    survives(|watched, next, _| watched.flow.resets(next.wrapping_add(7), STEP, FRAMES));
+    survives(0, |watched, next, _| watched.flow.resets(next.wrapping_add(7), STEP, FRAMES));
 }
 
 pub(crate) fn requests_end_nothing() {
-    survives(|watched, next, _| watched.flow.syns(next, STEP, FRAMES));
+    survives(0, |watched, next, _| watched.flow.syns(next, STEP, FRAMES));
 }
 
 /// With the number of the next byte, and any acknowledgment that is not within what was sent lately (RFC 5961 5).
 pub(crate) fn data_of_strangers_is_not_taken() {
-    survives(|watched, next, acknowledgment| {
+    // Data out of the window may be what a peer sends again whose acknowledgment was lost, so it is answered, as by Linux; many
+    // with one segment.
+    survives(FRAMES as u64 / 2, |watched, next, acknowledgment| {
         let guess = |number: u32| {
             let wrong = acknowledgment.wrapping_add(1 + number * STEP);
             watched.flow.data(next, 1, 1, wrong, b"evil")
@@ -59,7 +61,7 @@ pub(crate) fn data_of_strangers_is_not_taken() {
 }
 
 pub(crate) fn acknowledgments_of_strangers_change_nothing() {
-    survives(|watched, next, acknowledgment| {
+    survives(0, |watched, next, acknowledgment| {
         let first = acknowledgment.wrapping_add(1);
         watched.flow.acknowledgments(next, first, STEP, FRAMES)
     });

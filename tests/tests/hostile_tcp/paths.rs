@@ -1,7 +1,5 @@
 //! Forged words of routers: that a packet was too big (RFC 1191, RFC 5927 7).
 
-use std::time::Duration;
-
 use lab::soak::{
     attacks,
     puppet::{Puppet, Talk},
@@ -70,8 +68,13 @@ pub(crate) fn a_forged_word_about_tcp_changes_nothing() {
         // Who knows what is on its way is believed, and that is sent again in smaller segments.
         let known = talk.flow.fragmentation_needed(EVIL, talk.expected, 700);
         puppet.wire().send(&known).expect("it is sent");
-        let again = heard(&mut puppet, &talk);
-        assert!(again.iter().all(|length| *length <= 660), "{again:?}");
+        let again = loop {
+            let (segment, payload) = puppet.receive(SOON).expect("it stays").expect("it is sent");
+            if segment.sequence == talk.expected && payload.len() < LARGEST {
+                break payload.len();
+            }
+        };
+        assert!((1..=660).contains(&again), "{again} bytes on a path of 700");
         let reset = Segment { flags: RST, ..talk.segment(RST) };
         puppet.send(&talk.flow, &reset, &[]).expect("it is sent");
     });
@@ -99,7 +102,5 @@ pub(crate) fn a_forged_word_about_udp_changes_nothing_of_tcp() {
         assert_eq!(talk.answer.option(MSS), Some(&(LARGEST as u16).to_be_bytes()[..]));
         assert_eq!(echoed(&mut puppet, &mut talk), [LARGEST; 4]);
         puppet.send(&talk.flow, &talk.segment(RST), &[]).expect("it is sent");
-        victim.assert_free(victim.free(), Duration::from_secs(1));
-        assert_eq!(victim.counter("ipv4.fragmented"), 0);
     });
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, OnceLock},
     thread,
 };
@@ -13,6 +13,10 @@ use lab::{
     Lab, Network, Service, cargo,
     debian::Program,
     tools::{self, Tool},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 use tempfile::TempDir;
 
@@ -105,6 +109,18 @@ pub(crate) fn client(tool: &Tool) -> Command {
     // What it says is read below.
     command.env("LC_ALL", "C").stdin(Stdio::null());
     command
+}
+
+/// A client that is ended with this value, in the way that `timeout` passes on.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Ok(id) = i32::try_from(self.0.id()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+        let _ = self.0.wait();
+    }
 }
 
 /// What the command says, if it ends well.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::TcpStream,
-    process::{Child, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use lab::{
     tools::{IP, Tool, succeed as do_quietly},
 };
 
-use super::bed::{CURL, client, counter, feed, folder, pattern, site, succeed, sum, tool, with_web};
+use super::bed::{Ended, CURL, client, counter, feed, folder, pattern, site, succeed, sum, tool, with_web};
 
 const NGINX: Tool = tool("nginx", "nginx");
 
@@ -52,16 +52,6 @@ http {
     }
 }
 ";
-
-/// A program that is ended with this value.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn with_nginx(test: impl FnOnce(&Lab) + Send) {
     with_web(&[CURL, NGINX], &[], |lab| {
