@@ -141,17 +141,6 @@ pub(crate) fn ask_web(to: SocketAddrV4) -> Duration {
     start.elapsed()
 }
 
-/// Has `echo` say something again on a connection of its own; says how long it took.
-pub(crate) fn ask_echo(to: SocketAddrV4) -> Duration {
-    let start = Instant::now();
-    let mut stream = connect(to).expect("the good client is served");
-    stream.write_all(b"hello").expect("it can send");
-    let mut heard = [0; 5];
-    stream.read_exact(&mut heard).expect("the good client is answered");
-    assert_eq!(&heard, b"hello");
-    start.elapsed()
-}
-
 /// A connection of the good client, who waits for long: how long is looked at.
 pub(crate) fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&SocketAddr::V4(to), 20 * LIMIT)?;

@@ -32,7 +32,11 @@ fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> +
         assert_eq!(victim.counter("tcp.resets_rx"), 0);
         assert!(victim.free() + 2 >= free, "{} pages are free of {free}", victim.free());
         std::thread::sleep(SILENCE + Duration::from_millis(300));
-        watched.talk("to the end").expect("the connection is there");
+        let said = watched.talk("to the end").expect("the connection is there");
+        // A reset in the window asks whether it is meant (RFC 5961 3.2).
+        watched.attack(&watched.flow.resets(said.end(10).wrapping_add(100), 1, 1));
+        assert!(watched.is_answered(), "a reset in the window is not challenged");
+        watched.talk("still").expect("the connection is there");
     });
 }
 
