@@ -160,7 +160,7 @@ impl Host<'_> {
             Location::Host if is_unicast(destination) && destination != ours => Some(destination),
             _ => self.route(below.ours, destination)?,
         };
-        let PathMtu { mtu, routers_fragment } = 
+        let PathMtu { mtu, routers_fragment } =
             self.paths.mtu(now, destination, outgoing.protocol, below.mtu);
         // If the path MTU may be below the length of the packet, routers may fragment (RFC 1191 3).
         let routers_fragment = routers_fragment || outgoing.routers_fragment;

@@ -46,7 +46,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// # Errors
 /// Sockets fail; the service does not say what it holds.
 pub fn run(site: &Site, streams: Streams, plan: &RoundPlan, round: &mut Round) -> Result<()> {
-    let mut clients = Clients { site, streams, random: Random::new(plan.seed), patience: plan.pace.patience };
+    let mut clients =
+        Clients { site, streams, random: Random::new(plan.seed), patience: plan.pace.patience };
     let start = Instant::now();
     while start.elapsed() < plan.pace.quiet {
         clients.come_and_go(&mut round.tcp)?;
@@ -121,7 +122,11 @@ impl Clients<'_> {
         let mut heard = vec![0; length];
         stream.write_all(&bytes)?;
         stream.read_exact(&mut heard)?;
-        if heard == bytes { Ok(()) } else { Err(Wrong::Other(format!("tcp: other {length} bytes"))) }
+        if heard == bytes {
+            Ok(())
+        } else {
+            Err(Wrong::Other(format!("tcp: other {length} bytes")))
+        }
     }
 
     fn ask_web(&mut self, stream: &mut TcpStream) -> Result<(), Wrong> {
@@ -138,7 +143,8 @@ impl Clients<'_> {
             _ => {
                 let body = "[3, -1.5, 2e6]";
                 let length = body.len();
-                let head = format!("POST /sort HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+                let head =
+                    format!("POST /sort HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
                 ((head + body).into(), b"[-1.5,3,2e6]\n".to_vec())
             }
         };

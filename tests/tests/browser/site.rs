@@ -38,12 +38,15 @@ fn assert_clean(browser: &mut Chromium) -> Result<()> {
 pub(crate) fn every_page_is_shown() {
     with_web(|| {
         for (look, name) in [(Look::LIGHT, "light"), (Look::DARK, "dark"), (Look::PHONE, "phone")] {
-            for (path, page) in [("/", "index"), ("/unikernel.html", "unikernel"), ("/tower.html", "tower")] {
+            for (path, page) in
+                [("/", "index"), ("/unikernel.html", "unikernel"), ("/tower.html", "tower")]
+            {
                 let mut browser = Chromium::open(&format!("{URL}{path}"), look)?;
                 browser.wait_for("document.readyState === 'complete'")?;
                 ensure!(browser.evaluate("document.styleSheets.length")? == 1);
                 ensure!(browser.evaluate("document.images[0].naturalWidth > 0")? == true);
-                let (width, room) = (browser.evaluate("document.documentElement.scrollWidth")?, look.size.0);
+                let (width, room) =
+                    (browser.evaluate("document.documentElement.scrollWidth")?, look.size.0);
                 ensure!(width.as_u64() <= Some(room.into()), "{page}, {name}: {width} pixels");
                 browser.picture(&format!("site-{page}-{name}"))?;
                 assert_clean(&mut browser)?;
@@ -57,7 +60,8 @@ pub(crate) fn the_forms_work() {
     with_web(|| {
         let mut browser = Chromium::open(&format!("{URL}/"), Look::LIGHT)?;
         // The first number is computed at once: F(2000) has 418 digits.
-        let output = |id: &str| format!("document.getElementById('{id}').nextElementSibling.textContent");
+        let output =
+            |id: &str| format!("document.getElementById('{id}').nextElementSibling.textContent");
         browser.wait_for(&format!("{}.startsWith('418 digits')", output("fib")))?;
         browser.evaluate(
             "(() => { const form = document.getElementById('fib'); form.elements[0].value = '90'; form.requestSubmit(); })()",
@@ -66,9 +70,14 @@ pub(crate) fn the_forms_work() {
         browser.evaluate("document.getElementById('sort').requestSubmit()")?;
         browser.wait_for(&format!("{}.endsWith('[-1.5, 0.07, 3, 2e6]')", output("sort")))?;
         browser.evaluate("document.getElementById('speed').requestSubmit()")?;
-        browser.wait_for(&format!("/^down: \\d+ MB.s.*up: \\d+ MB.s$/.test({})", output("speed")))?;
+        browser
+            .wait_for(&format!("/^down: \\d+ MB.s.*up: \\d+ MB.s$/.test({})", output("speed")))?;
         let terminal = browser.evaluate("document.querySelector('pre').textContent")?;
-        ensure!(terminal.as_str().is_some_and(|text| text.contains("curl http://10.0.0.2:8080/fib/2000")));
+        ensure!(
+            terminal
+                .as_str()
+                .is_some_and(|text| text.contains("curl http://10.0.0.2:8080/fib/2000"))
+        );
         browser.picture("site-forms")?;
         assert_clean(&mut browser)?;
         // What goes wrong is told.

@@ -104,7 +104,8 @@ impl Victim<'_> {
         let path = format!("/proc/{}/stat", self.service.id());
         let stat = fs::read_to_string(path).expect("it runs");
         let (_, fields) = stat.rsplit_once(") ").expect("a name comes first");
-        let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0));
+        let ticks =
+            fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0));
         // A hundred in a second.
         Duration::from_millis(ticks.sum::<u64>() * 10)
     }

@@ -19,7 +19,8 @@ fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> +
         let said = watched.talk("one").expect("nobody disturbs");
         let frames = frames(&watched, said.end(3), said.acknowledgment.wrapping_add(3));
         assert!(frames.len() >= FRAMES);
-        let (free, sent, start) = (victim.free(), victim.counter("tcp.segments_tx"), Instant::now());
+        let (free, sent, start) =
+            (victim.free(), victim.counter("tcp.segments_tx"), Instant::now());
         for batch in frames.chunks(FRAMES / 4) {
             victim.site.send(batch).expect("the interface stays");
             watched.talk("still there").expect("the connection is there");
@@ -28,7 +29,10 @@ fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> +
         let seconds = start.elapsed().as_secs() + 1;
         println!("{} frames in {:.1?}: {sent} segments sent", frames.len(), start.elapsed());
         // What is said four times is said again, and acknowledged.
-        assert!(sent <= 4 * 3 + CHALLENGES * seconds + 1 + most, "{sent} segments in {seconds} seconds");
+        assert!(
+            sent <= 4 * 3 + CHALLENGES * seconds + 1 + most,
+            "{sent} segments in {seconds} seconds"
+        );
         assert_eq!(victim.counter("tcp.resets_rx"), 0);
         assert!(victim.free() + 2 >= free, "{} pages are free of {free}", victim.free());
         std::thread::sleep(SILENCE + Duration::from_millis(300));

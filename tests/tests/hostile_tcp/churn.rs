@@ -84,7 +84,8 @@ fn churn(count: usize, connection: impl Fn(SocketAddrV4, usize) + Sync) {
 /// The free pages when the last connections are over.
 fn settled(victim: &Victim<'_>) -> u64 {
     let (start, mut last) = (Instant::now(), (victim.free(), Instant::now()));
-    while last.1.elapsed() < Duration::from_millis(400) && start.elapsed() < Duration::from_secs(10) {
+    while last.1.elapsed() < Duration::from_millis(400) && start.elapsed() < Duration::from_secs(10)
+    {
         thread::sleep(Duration::from_millis(50));
         let free = victim.free();
         if free != last.0 {

@@ -15,6 +15,7 @@ pub(crate) fn a_good_client_is_served() {
     with_web(&[], |victim| {
         let (_, to) = victim.place();
         ask_web(to);
+        victim.site.settle().expect("it answers");
         let (target, before) = (victim.site.target(), victim.free());
         let flood = || {
             let (mut random, start) = (Random::new(1), Instant::now());

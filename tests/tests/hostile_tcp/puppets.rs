@@ -76,7 +76,7 @@ pub(crate) fn small_segments_with_holes_cost_little() {
         }
         let (end, segments) = drain(&mut puppet, &talk, longest);
         let under_way = end.wrapping_sub(talk.expected);
-        assert!(segments > 1000, "{segments} segments are under way");
+        assert!(segments > 100, "{segments} segments are under way");
         // Now every acknowledgment says that three other small pieces have come, anywhere among them.
         let (mut random, computed, held) = (Random::new(1), victim.computed(), victim.free());
         const ACKNOWLEDGMENTS: u32 = 20_000;
@@ -116,8 +116,8 @@ pub(crate) fn what_was_never_sent_is_not_acknowledged() {
         let (mut puppet, mut talk) = ask(victim, 41_001, 1460, MUCH);
         let (end, _) = drain(&mut puppet, &talk, 1460);
         let first_window = end.wrapping_sub(talk.expected);
-        // Ten segments, and probes (RFC 6928, RFC 8985 7).
-        assert!((1..=12 * 1460).contains(&first_window), "{first_window} bytes");
+        // Ten segments; a probe, and two behind a timeout, where nothing is acknowledged (RFC 6928, RFC 8985 7, RFC 5682).
+        assert!((1..=13 * 1460).contains(&first_window), "{first_window} bytes");
         for ahead in [1, 1460, 1 << 16, 1 << 24] {
             let acknowledgment = end.wrapping_add(ahead);
             let optimistic = Segment { acknowledgment, ..talk.segment(ACK) };
@@ -184,7 +184,9 @@ pub(crate) fn who_never_ends_holds_little() {
         let begun = before - victim.free();
         thread::sleep(Duration::from_secs(4));
         let held = before - victim.free();
-        println!("{CLIENTS} connections that the client does not end hold {begun} pages, and then {held}");
+        println!(
+            "{CLIENTS} connections that the client does not end hold {begun} pages, and then {held}"
+        );
         // About half a kilobyte each (README of tcp).
         assert!(held <= u64::from(CLIENTS) / 4, "{held} pages for {CLIENTS} connections");
         assert!(ask_web(victim.place().1) < SOON);

@@ -39,7 +39,11 @@ pub(crate) const fn tool(name: &'static str, package: &'static str) -> Tool {
 pub(crate) const CURL: Tool = tool("curl", "curl");
 
 /// Calls `test` with `web` in a network of its own, which then has to end well. These clients are there then.
-pub(crate) fn with_web<T: Send>(clients: &[Tool], args: &[&str], test: impl FnOnce(&Lab) -> T + Send) -> T {
+pub(crate) fn with_web<T: Send>(
+    clients: &[Tool],
+    args: &[&str],
+    test: impl FnOnce(&Lab) -> T + Send,
+) -> T {
     static WEB: OnceLock<PathBuf> = OnceLock::new();
     with(clients, WEB.get_or_init(|| built("web", &[])), args, test)
 }

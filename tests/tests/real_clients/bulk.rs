@@ -10,7 +10,7 @@ use std::{
 
 use lab::{Lab, tools::Tool};
 
-use super::bed::{Ended, ADDRESS, CURL, PORT, URL, client, counters, succeed, tool, with_web};
+use super::bed::{ADDRESS, CURL, Ended, PORT, URL, client, counters, succeed, tool, with_web};
 
 const SS: Tool = tool("ss", "iproute2");
 
@@ -27,7 +27,8 @@ struct Connection {
 impl Connection {
     fn now() -> Option<Self> {
         let filter = [&*format!("dst {ADDRESS}:{PORT}")];
-        let text = succeed(client(&SS).args(["-tinoHO", "state", "established"]).args(filter)).out();
+        let text =
+            succeed(client(&SS).args(["-tinoHO", "state", "established"]).args(filter)).out();
         let mut lines = text.lines();
         let line = lines.next()?.to_owned();
         assert!(lines.next().is_none(), "there are others: {text}");
@@ -72,7 +73,8 @@ impl Connection {
         // Linux' scale of the peer and of its own (RFC 7323 2).
         let scales = self.value("wscale").and_then(|value| value.split_once(','));
         let (theirs, ours) = scales.unwrap_or_else(|| panic!("no window scale: {text}"));
-        let is_scale = |scale: &str| scale.parse::<u8>().is_ok_and(|scale| (1..=14).contains(&scale));
+        let is_scale =
+            |scale: &str| scale.parse::<u8>().is_ok_and(|scale| (1..=14).contains(&scale));
         assert!(is_scale(theirs) && is_scale(ours), "{text}");
         // An MTU of 1500 without two headers and the option of timestamps.
         assert_eq!((self.number("mss"), self.number("pmtu")), (1448, 1500), "{text}");

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::bed::{CURL, Said, URL, client, feed, folder, pattern, run, site, succeed, sum, with_web};
+use super::bed::{
+    CURL, Said, URL, client, feed, folder, pattern, run, site, succeed, sum, with_web,
+};
 
 fn curl(args: &[&str]) -> Said {
     succeed(client(&CURL).args(["--silent", "--show-error", "--max-time", "60"]).args(args))

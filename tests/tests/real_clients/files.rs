@@ -52,7 +52,8 @@ fn add(folder: &Path, path: &str, files: &mut Vec<File>) {
 }
 
 fn service(rt: &mut Rt, files: &'static [File]) -> Result<(), Error> {
-    let own = rt::arguments! { "--folder" "=PATH   the files to serve", "a folder", |_folder| true; };
+    let own =
+        rt::arguments! { "--folder" "=PATH   the files to serve", "a folder", |_folder| true; };
     let config = Config::with_arguments(own).from_args(rt.args())?;
     let (memory, seed, tasks) = (rt.memory(), rt.seed()?, rt.tasks()?);
     let arp = Arp::new(Ethernet::new(Tap::open(rt, &config)?), config.ipv4, seed, memory)?;

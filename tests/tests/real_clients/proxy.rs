@@ -13,7 +13,9 @@ use lab::{
     tools::{IP, Tool, succeed as do_quietly},
 };
 
-use super::bed::{Ended, CURL, client, counter, feed, folder, pattern, site, succeed, sum, tool, with_web};
+use super::bed::{
+    CURL, Ended, client, counter, feed, folder, pattern, site, succeed, sum, tool, with_web,
+};
 
 const NGINX: Tool = tool("nginx", "nginx");
 

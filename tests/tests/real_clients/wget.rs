@@ -20,7 +20,8 @@ pub(crate) fn mirrors_the_site() {
             let name = entry.file_name().into_string().expect("names are text");
             (name, fs::read(entry.path()).expect("it is a file"))
         };
-        let came: BTreeMap<_, _> = folder.path().read_dir().expect("it is there").map(file).collect();
+        let came: BTreeMap<_, _> =
+            folder.path().read_dir().expect("it is there").map(file).collect();
         assert_eq!(came, site());
     });
 }
