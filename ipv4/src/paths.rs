@@ -173,8 +173,8 @@ impl<'g> Paths<'g> {
     fn find(&self, destination: Ipv4Addr, protocol: Protocol) -> usize {
         let hash = self.hash.hash(destination.to_bits()) as usize;
         // Every second set is one of TCP.
-        let first = hash & self.rows.len().wrapping_sub(2 * WAYS)
-            | usize::from(protocol == Protocol::TCP) * WAYS;
+        let first = (hash & self.rows.len().wrapping_sub(2 * WAYS))
+            | (usize::from(protocol == Protocol::TCP) * WAYS);
         let (mut found, mut least) = (first, u64::MAX);
         for (index, row) in self.rows.iter().enumerate().skip(first).take(WAYS) {
             if row.destination == destination {

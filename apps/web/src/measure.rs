@@ -36,31 +36,30 @@ pub(crate) async fn bytes<S: ByteStream>(
     writer.finish().await
 }
 
-/// The number of bytes of the body, in a line. Nothing looks at them.
-pub(crate) async fn sink<'r, S: ByteStream>(request: Request<'r, S>) -> Result<Reply<'r>, Failure> {
-    let mut count = 0;
-    let mut look = |bytes: &[u8]| {
-        count += bytes.len() as u64;
-        bytes.len()
-    };
-    while request.receive(&mut look).await? {}
-    Ok(Reply::text(request.region().format(format_args!("{count}\n"))?.as_bytes()))
-}
-
-/// The number of bytes of the body, and their checksum (Adler-32, RFC 1950 8.2), as JSON.
-pub(crate) async fn sum<'r, S: ByteStream>(request: Request<'r, S>) -> Result<Reply<'r>, Failure> {
+/// The number of bytes of the body, in a line; or, if they are summed up, with their checksum (Adler-32, RFC 1950 8.2), as
+/// JSON. Otherwise nothing looks at them.
+pub(crate) async fn body<'r, S: ByteStream>(
+    request: Request<'r, S>,
+    sums: bool,
+) -> Result<Reply<'r>, Failure> {
     // It takes little time, knows the order of the bytes, and most languages have it.
     let (mut count, mut sum) = (0, Adler32::new());
     let mut look = |bytes: &[u8]| {
         let bytes = &bytes[..bytes.len().min(SLICE)];
-        sum.write_slice(bytes);
+        if sums {
+            sum.write_slice(bytes);
+        }
         count += bytes.len() as u64;
         bytes.len()
     };
     while request.receive(&mut look).await? {
         yield_now().await;
     }
+    let region = request.region();
+    if !sums {
+        return Ok(Reply::text(region.format(format_args!("{count}\n"))?.as_bytes()));
+    }
     let sum = u64::from(sum.checksum());
-    let text = format_args!("{{\"bytes\": {count}, \"adler32\": {sum}}}\n");
-    Ok(Reply::json([request.region().format(text)?.as_bytes(), b"", b""]))
+    let text = region.format(format_args!("{{\"bytes\": {count}, \"adler32\": {sum}}}\n"))?;
+    Ok(Reply::json([text.as_bytes(), b"", b""]))
 }

@@ -96,8 +96,7 @@ impl Service {
             Path::Hello => Reply::text(b"hello, world\n"),
             Path::Fibonacci => fibonacci::reply(parameter, &self.budget, request.region()).await?,
             Path::Sort => sort::reply(&self.budget, request).await?,
-            Path::Sum => measure::sum(request).await?,
-            Path::Sink => measure::sink(request).await?,
+            Path::Sum | Path::Sink => measure::body(request, matches!(path, Path::Sum)).await?,
         };
         let response = response.status(reply.status).header("Content-Type", reply.media_type);
         let [first, second, third] = reply.body;

@@ -113,11 +113,9 @@ fn is_cut_off(kind: Kind, stream: &mut TcpStream) -> bool {
     {
         return true;
     }
-    match stream.read(&mut [0; 512]) {
-        // The end, or an answer with what is wrong, behind which it ends.
-        Ok(_) => true,
-        Err(error) => error.kind() != ErrorKind::WouldBlock,
-    }
+    // The end, or an answer with what is wrong, behind which it ends.
+    let read = stream.read(&mut [0; 512]);
+    read.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_length| true)
 }
 
 /// A connection from one of the addresses.

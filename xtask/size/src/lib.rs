@@ -29,7 +29,7 @@ pub struct Held {
 /// and the page.
 pub const HELD: [Held; 2] = [
     Held { name: "echo", stripped: 100 << 10, packed: 64 << 10 },
-    Held { name: "web", stripped: 288 << 10, packed: 160 << 10 },
+    Held { name: "web", stripped: 288 << 10, packed: 161 << 10 },
 ];
 
 /// Builds the image of one service, prints how large it is, stripped and [`packed`], and what takes the room in it.
