@@ -78,13 +78,14 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// The bounds in a pool of so many pages: half of it for buffers, and as many connections as fit into the other half
-    /// while they wait.
+    /// while they wait. One buffer has an eighth of that half, or a little more: a pool of a power of two has a few pages
+    /// less, which do not halve it.
     fn of_pages(pages: usize) -> Self {
         let half = pages / 2 * PAGE_SIZE;
         Self {
             connections: (half / CONNECTION).clamp(16, 1 << 20),
             buffers: half,
-            buffer: 1 << (half / 8).clamp(16 << 10, LARGEST_BUFFER).ilog2(),
+            buffer: 1 << (half / 7).clamp(16 << 10, LARGEST_BUFFER).ilog2(),
         }
     }
 }
@@ -283,6 +284,20 @@ impl ConnectionStats {
             window: sender.window(),
             congestion_window: sender.cwnd(),
             retransmitted: sender.retransmitted(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_pool_itself_takes_does_not_halve_the_buffers() {
+        for (mib, kib) in [(64, 4096), (16, 1024), (4, 256), (1, 64)] {
+            // The tables of a pool take some pages of it.
+            let pages = (mib << 20) / PAGE_SIZE;
+            assert_eq!(Limits::of_pages(pages - pages / 64).buffer, kib << 10, "{mib} MiB");
         }
     }
 }

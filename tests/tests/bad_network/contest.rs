@@ -36,9 +36,8 @@ pub(crate) const CONTESTANTS: [Contestant; 3] = [
     Contestant {
         name: "letregion",
         package: "transfer-service",
-        // Offloads as Linux has them on the bridge, and memory for windows of 3 MiB: of 64 MiB a little is taken for tables,
-        // and an eighth of half of the rest is less than 4 MiB.
-        args: &["--offloads=on", "--memory=128M"],
+        // As Linux has them on the bridge.
+        args: &["--offloads=on"],
         elsewhere: None,
         congestion_control: "cubic",
     },
