@@ -171,6 +171,12 @@ impl<'p> Slabs<'p> {
         self.pages.get() as usize
     }
 
+    /// How many more pages can be held: below the caps, and of those that are free in the pool.
+    pub fn room(&self) -> usize {
+        let (used, cap) = self.budget.tightest();
+        cap.saturating_sub(used).min(self.pool.free_pages())
+    }
+
     /// Memory for `layout`, which is the caller's until it is given back by [`deallocate`](Self::deallocate).
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {

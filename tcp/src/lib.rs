@@ -18,6 +18,7 @@ mod rtt;
 mod segment;
 mod send;
 mod seq;
+mod share;
 mod stream;
 mod time_wait;
 mod tuple;

@@ -263,6 +263,13 @@ impl<'p> Sender<'p> {
         self.next
     }
 
+    /// The number of a segment without data that the peer accepts: that of the next byte, or the edge of the window if a
+    /// probe, or a window that shrank, has left more behind it (RFC 9293 3.10.7.4).
+    pub(crate) fn acceptable(&self) -> Seq {
+        let (next, edge) = (self.next(), self.una() + self.window());
+        if edge.is_before(next) { edge } else { next }
+    }
+
     /// SND.WND in bytes.
     pub(crate) fn window(&self) -> u32 {
         self.window

@@ -29,7 +29,7 @@ use crate::{
 pub use self::connect::ConnectError;
 
 /// How long a stream waits for memory before it asks again.
-const MEMORY_INTERVAL: Duration = Duration::from_millis(10);
+const MEMORY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a stream could not do what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,7 +61,7 @@ impl Connection<'_> {
         let mss = self.data_mss() as usize;
         let options = self.usual_options(now);
         let (scale, urgent) = (self.our_scale, self.our_urgent);
-        let seq = self.send.next();
+        let seq = self.send.acceptable();
         // A pointer counts from the number of its segment: a segment that has one is not cut by others.
         let most = if urgent.is_some() { mss } else { most.max(mss) };
         let segment = match self.send.next_segment(now, most, room) {
@@ -106,7 +106,7 @@ impl Connection<'_> {
         self.receive.advertised(u32::from(window) << self.our_scale);
         self.last_ack = ack;
         self.owed.take(Owed::ACK | Owed::URGENT);
-        let seq = self.send.next();
+        let seq = self.send.acceptable();
         let urgent = pointer(self.our_urgent, seq);
         let flags = if urgent > 0 { Flags::ACK.with(Flags::URG) } else { Flags::ACK };
         Emitted { options, urgent, ..bare(seq, ack, flags, window) }
@@ -118,7 +118,7 @@ impl Connection<'_> {
             self.owed = Owed::default();
             let flags = Flags::RST.with(Flags::ACK);
             let options = self.usual_options(now);
-            let reset = bare(self.send.next(), self.receive.next(), flags, 0);
+            let reset = bare(self.send.acceptable(), self.receive.next(), flags, 0);
             return Some(Emitted { options, ..reset });
         }
         if self.owed.take(Owed::SYN) {

@@ -5,6 +5,7 @@ use core::fmt;
 use rt_regions::{PAGE_SIZE, SlabBox, Slabs};
 
 use super::work;
+use crate::share::share;
 
 /// The most bytes that a buffer can have: the largest run of pages.
 const LARGEST: u32 = (1024 * PAGE_SIZE) as u32;
@@ -115,7 +116,7 @@ impl<'p> Buffer<'p> {
     /// Appends what it has room for from the beginning of `bytes`, if it has no memory now. Returns how many bytes were
     /// taken.
     pub(super) fn begin(&mut self, bytes: &[u8]) -> u32 {
-        let bytes = &bytes[..bytes.len().min(self.limit as usize)];
+        let bytes = &bytes[..bytes.len().min(self.limit as usize).min(share(self.slabs, 0))];
         // Exactly as long, so that nothing is written twice and a short message takes little. If there is no run of
         // pages for it, there may be a page for a part.
         let first = [bytes.len(), bytes.len().min(PAGE_SIZE)]
@@ -165,10 +166,13 @@ impl<'p> Buffer<'p> {
         }
     }
 
-    /// Moves the first `used` bytes into a buffer of `length` bytes, unless it has this length already or there is no
-    /// memory. Returns whether it moved.
+    /// Moves the first `used` bytes into a buffer of `length` bytes, unless it has this length already, or that is more than
+    /// its [`share`], or there is no memory. Returns whether it moved.
     fn move_to(&mut self, length: u32, used: u32) -> bool {
-        if length == self.capacity() {
+        let capacity = self.capacity();
+        if length == capacity
+            || length > capacity && length as usize > share(self.slabs, capacity as usize)
+        {
             return false;
         }
         let Ok(mut larger) = self.slabs.alloc_default::<u8>(length as usize) else { return false };

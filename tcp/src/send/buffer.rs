@@ -5,6 +5,8 @@ use core::fmt;
 use layer::Payload;
 use rt_regions::{SlabBox, Slabs};
 
+use crate::share::share;
+
 /// The smallest buffer in bytes.
 const SMALLEST: usize = 512;
 
@@ -59,10 +61,11 @@ impl<'p> Buffer<'p> {
         taken
     }
 
-    /// Grows to `needed` bytes or more; less if there is no memory.
+    /// Grows to `needed` bytes or more; less if there is no memory, or that is more than its [`share`].
     #[cold]
     fn grow(&mut self, needed: usize) {
-        let mut size = needed.next_power_of_two().max(SMALLEST);
+        let most = 1 << share(self.slabs, self.capacity()).ilog2();
+        let mut size = needed.next_power_of_two().max(SMALLEST).min(most);
         while size > self.capacity() && size >= SMALLEST {
             if let Ok(mut larger) = self.slabs.alloc_default(size) {
                 let (first, second) = self.slices(0, self.len);
@@ -148,15 +151,18 @@ mod tests {
 
     #[test]
     fn without_memory_it_takes_what_there_is_room_for() {
-        with_pool(8, |pool| {
-            let slabs = Slabs::new(pool, "tcp.buffers").with_cap(3 * 4096);
+        with_pool(40, |pool| {
+            let slabs = Slabs::new(pool, "tcp.buffers").with_cap(32 * 4096);
             let mut buffer = Buffer::new(&slabs);
-            assert_eq!(buffer.push(&&[7; 20_000][..], usize::MAX), 8192);
+            // Half of what is left beside a reserve.
+            assert_eq!(buffer.push(&&[7; 60_000][..], usize::MAX), 32_768);
             assert_eq!(buffer.push(&&[7; 1][..], usize::MAX), 0);
             buffer.consume(100);
             assert_eq!(buffer.push(&&[9; 200][..], usize::MAX), 100);
             let mut other = Buffer::new(&slabs);
-            assert_eq!(other.push(&&[1; 9000][..], usize::MAX), 4096);
+            // Six pages, of which no power of two is larger than four.
+            assert_eq!(other.push(&&[1; 60_000][..], usize::MAX), 16_384);
+            let _held = [16, 4].map(|pages| slabs.alloc_default::<u8>(pages * 4096).unwrap());
             assert_eq!(Buffer::new(&slabs).push(&&[1; 1][..], usize::MAX), 0);
         });
     }

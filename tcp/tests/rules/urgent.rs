@@ -164,7 +164,7 @@ fn urgent_data_is_announced_through_a_closed_window() {
         s.sends_next(["U. 1:2 ack 1 urg 300"]);
         s.recv("P. 1:101 ack 1");
         // Any acknowledgment says it.
-        s.sends(["U. 2 ack 101 urg 299"]);
+        s.sends(["U. 1 ack 101 urg 300"]);
         s.read(100);
         s.tcp.abort();
         s.take();

@@ -76,7 +76,8 @@ fn probes_that_are_not_answered_end_the_connection() {
         for _ in 0..15 {
             s.sends_next([". 101:102 ack 1"]);
         }
-        s.sends_next(["R. 102 ack 1"]);
+        // The peer would not take the number behind the probe, which is beyond its window (RFC 9293 3.10.7.4).
+        s.sends_next(["R. 101 ack 1"]);
         assert_eq!(s.state(), State::Closed);
     });
 }
@@ -212,9 +213,9 @@ fn two_closed_windows_do_not_answer_each_other_for_ever() {
         s.sends_next([". 101:102 ack 12289 win 0"]);
         s.recv(". 12289 ack 101");
         s.silent();
-        // Both open.
+        // Both open. The number is one that a peer with a closed window takes (RFC 9293 3.10.7.4).
         s.read(12_288);
-        s.sends([". 102 ack 12289 win 12288"]);
+        s.sends([". 101 ack 12289 win 12288"]);
         s.window = 10_000;
         s.recv(". 12289 ack 101");
         s.sends(["P. 101:201 ack 12289"]);

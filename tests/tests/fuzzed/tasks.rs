@@ -209,7 +209,8 @@ impl Program {
                 "packet" | "udp.service" => (1, 1),
                 "udp.ports" => (3, 1),
                 "udp.inboxes" | "udp.requests" | "udp.outbox" => (2, 1),
-                "tasks" => (0, 1),
+                // A page is kept for the next one; the region of all, and what lies in it.
+                "tasks" => (1, 2),
                 _ => (0, 0),
             };
             assert!(label.pages() <= most && label.live() <= live, "left behind: {label}");

@@ -20,6 +20,8 @@ const CONNECTIONS: usize = 100_000;
 const MILLION: usize = 1_000_000;
 /// How many clients connect at once.
 const THREADS: usize = 2;
+/// How many pages the slots of the most connections that were there at once may take: they are never given back.
+const SLOTS: u64 = 2;
 /// How many parts memory is looked at after.
 const PARTS: usize = 4;
 
@@ -75,7 +77,9 @@ fn churn(count: usize, connection: impl Fn(SocketAddrV4, usize) + Sync) {
         }
         let rate = count as f64 / start.elapsed().as_secs_f64();
         println!("{count} connections, {rate:.0} in a second; free pages: {before}, {free:?}");
-        assert!(free.iter().all(|free| *free == before), "{before} pages were free, then {free:?}");
+        let is_flat = free.iter().all(|free| free + SLOTS >= before);
+        assert!(is_flat, "{before} pages were free, then {free:?}");
+        assert_eq!(free[PARTS - 2], free[PARTS - 1], "{free:?}");
         assert!(victim.counter("tcp.accepted") >= count as u64);
         assert_eq!(victim.counter("tcp.no_room"), 0);
     });

@@ -18,6 +18,8 @@ use crate::watched::{EVIL, EVIL_MAC, SILENCE, SOON};
 const SCALE: u8 = 7;
 /// The least data in a segment: an MSS of 48 without the option of timestamps, which is not used.
 const SMALLEST: u16 = 48;
+/// The checksums are right when the puppet sees them, and not left to the interface.
+const PLAIN: &[&str] = &["--offloads=off"];
 /// What is asked for: more than is ever read.
 const MUCH: &[u8] = b"GET /bytes/1000000000 HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -59,7 +61,7 @@ fn drain(puppet: &mut Puppet, talk: &Talk, longest: usize) -> (u32, usize) {
 /// CVE-2019-11477 to 11479: segments of a few bytes, of which thousands are under way, and acknowledgments with holes in
 /// between. What they cost is looked at: memory, and the time for each acknowledgment.
 pub(crate) fn small_segments_with_holes_cost_little() {
-    with_web(&[], |victim| {
+    with_web(PLAIN, |victim| {
         ask_web(victim.place().1);
         let before = victim.free();
         let (mut puppet, mut talk) = ask(victim, 41_000, SMALLEST, MUCH);
@@ -112,7 +114,7 @@ pub(crate) fn small_segments_with_holes_cost_little() {
 /// Optimistic acknowledgments (RFC 9293 3.10.7.4: of what was not sent yet): they are answered, and nothing is sent
 /// faster or left out.
 pub(crate) fn what_was_never_sent_is_not_acknowledged() {
-    with_web(&[], |victim| {
+    with_web(PLAIN, |victim| {
         let (mut puppet, mut talk) = ask(victim, 41_001, 1460, MUCH);
         let (end, _) = drain(&mut puppet, &talk, 1460);
         let first_window = end.wrapping_sub(talk.expected);
@@ -125,20 +127,22 @@ pub(crate) fn what_was_never_sent_is_not_acknowledged() {
                 puppet.send(&talk.flow, &optimistic, &[]).expect("it is sent");
             }
             let (now, _) = drain(&mut puppet, &talk, 1460);
-            assert_eq!(now, end, "bytes that nobody has acknowledged make room");
+            // Only what was sent before comes again.
+            let more = now.wrapping_sub(end) as i32;
+            assert!(more <= 0, "acknowledged before it was sent, {more} bytes more make room");
         }
         // What is acknowledged as it should be goes on.
         talk.expected = end;
         puppet.send(&talk.flow, &talk.segment(ACK), &[]).expect("it is sent");
         let (more, _) = drain(&mut puppet, &talk, 1460);
-        assert!(more.wrapping_sub(end) > first_window, "it does not go on");
+        assert!((more.wrapping_sub(end) as i32) > 0, "it does not go on");
         puppet.send(&talk.flow, &talk.segment(RST), &[]).expect("it is sent");
     });
 }
 
 /// RFC 3465: a segment that is acknowledged byte by byte opens the window by one segment, and not by 1,460.
 pub(crate) fn pieces_of_an_acknowledgment_count_once() {
-    with_web(&[], |victim| {
+    with_web(PLAIN, |victim| {
         let (mut puppet, mut talk) = ask(victim, 41_002, 1460, MUCH);
         let mut end = talk.expected;
         while end.wrapping_sub(talk.expected) < 10 * 1460 {
@@ -165,7 +169,7 @@ pub(crate) fn pieces_of_an_acknowledgment_count_once() {
 /// two seconds (README of http), and what is left is the state of the connection, for a minute (FIN-WAIT-2).
 pub(crate) fn who_never_ends_holds_little() {
     const CLIENTS: u16 = 400;
-    with_web(&[], |victim| {
+    with_web(PLAIN, |victim| {
         ask_web(victim.place().1);
         let before = victim.free();
         let mut puppet = Puppet::open(&interface(), EVIL_MAC, EVIL).expect("it may");

@@ -96,18 +96,20 @@ pub(crate) fn the_first_reply_does_not_wait_for_the_last() {
             (0..700_u32).map(|at| format!("{} ", at.wrapping_mul(2_654_435_761) >> 16 & 7));
         let (socket, request) = (connect(lab, PORT), digits.collect::<String>());
         let one = ask(&socket, &request);
-        let started = Instant::now();
-        ask(&socket, &request);
-        let alone = started.elapsed();
-        let started = Instant::now();
-        send_segments(&socket, request.repeat(40).as_bytes(), request.len());
-        assert!(receive(&socket) == one);
-        let first = started.elapsed();
-        for _ in 1..40 {
+        let mut times = Vec::new();
+        // On a busy machine either process may have to wait before it runs.
+        let is_prompt = (0..20).any(|_| {
+            let started = Instant::now();
+            send_segments(&socket, request.repeat(40).as_bytes(), request.len());
             assert!(receive(&socket) == one);
-        }
-        let last = started.elapsed();
-        assert!(first < last / 4, "{alone:?} alone, the first after {first:?}, the last {last:?}");
+            let first = started.elapsed();
+            for _ in 1..40 {
+                assert!(receive(&socket) == one);
+            }
+            times.push((first, started.elapsed()));
+            first < started.elapsed() / 4
+        });
+        assert!(is_prompt, "the first replies and the last ones: {times:?}");
     });
 }
 

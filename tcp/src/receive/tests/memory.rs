@@ -93,7 +93,7 @@ fn a_buffer_doubles_moves_down_and_goes() {
 /// A peer that sends one byte at the end of the window gets no buffer for the rest of it; one that has sent much gets it.
 #[test]
 fn data_out_of_order_takes_memory_in_proportion_to_what_was_in_order() {
-    with_pool(64, |pool| {
+    with_pool(256, |pool| {
         let slabs = Slabs::new(pool, "buffers");
         let mut receiver = new(&slabs, 1 << 20);
         let arrival = send(&mut receiver, Seq(7) + 60_000, 1);
@@ -175,7 +175,7 @@ fn without_memory_nothing_is_lost_that_was_acknowledged() {
     });
 }
 
-/// A joined segment is taken in part if there is only a page left.
+/// A joined segment is taken in part if its buffer may not have more: half of what is left beside a reserve.
 #[test]
 fn a_part_is_taken_if_there_is_memory_for_a_part() {
     with_pool(40, |pool| {
@@ -185,13 +185,10 @@ fn a_part_is_taken_if_there_is_memory_for_a_part() {
         assert_eq!((arrival.new_bytes, arrival.ack), (PAGE, AckNeed::Now));
         check_content(&receiver);
         let next = receiver.next();
-        // A buffer of two pages, while there is the one of one page.
-        assert_eq!(send(&mut receiver, next, 3 * PAGE).new_bytes, 0);
-        assert_eq!(send(&mut receiver, next, PAGE).new_bytes, PAGE);
-        assert_eq!(send(&mut receiver, next + PAGE, 100).new_bytes, 0);
+        assert_eq!(send(&mut receiver, next, 100).new_bytes, 0);
         receiver.consume(10);
         // Less than a quarter was consumed: without memory it moves down all the same.
-        assert_eq!(send(&mut receiver, next + PAGE, 100).new_bytes, 10);
+        assert_eq!(send(&mut receiver, next, 100).new_bytes, 10);
         check_content(&receiver);
     });
 }
