@@ -59,6 +59,7 @@ pub(crate) fn every_page_is_shown() {
 pub(crate) fn the_forms_work() {
     with_web(|| {
         let mut browser = Chromium::open(&format!("{URL}/"), Look::LIGHT)?;
+        browser.wait_for("document.querySelector('output') !== null")?;
         // The first number is computed at once: F(2000) has 418 digits.
         let output =
             |id: &str| format!("document.getElementById('{id}').nextElementSibling.textContent");

@@ -27,8 +27,8 @@ const ROOM: usize = 1;
 /// How long the service lets them (README of http): 10 seconds for a head; for a body or what is sent, a second more for each
 /// KiB that comes.
 const ENDED_WITHIN: Duration = Duration::from_secs(40);
-/// The pages of so many tasks' slots of 100 bytes, which are never given back (README of tasks).
-const SLOTS: u64 = CLIENTS as u64 * 100 / 4096 + 4;
+/// The pages of so many slots of 107 bytes, which are never given back (README of tasks).
+const SLOTS: u64 = CLIENTS as u64 * 107 / 4096 + 8;
 /// How often they send another byte.
 const DRIP: Duration = Duration::from_secs(3);
 

@@ -138,7 +138,7 @@ fn a_refusal_costs_one_request_or_one_start_wherever_it_is() {
         net.close();
         if done {
             println!("{number} allocations were refused in turn: {costs:#?}");
-            for region in ["udp.task", "udp.request", "udp.requests", "udp.inboxes", "udp.outbox"] {
+            for region in ["tasks", "udp.request", "udp.requests", "udp.inboxes", "udp.outbox"] {
                 assert!(costs.keys().any(|(name, _)| *name == region), "{region}: {costs:#?}");
             }
             return;
