@@ -50,7 +50,12 @@ enum Kind {
 /// All of them, in the order in which they take turns.
 const PEERS: [Peer; 5] = [
     Peer { name: KERNEL, kind: Kind::BehindVeth("kernel-http"), args: &["8080"], must_work: true },
-    Peer { name: "letregion", kind: Kind::Service("web"), args: &[], must_work: true },
+    Peer {
+        name: "letregion",
+        kind: Kind::Service("web"),
+        args: &["--offloads=off"],
+        must_work: true,
+    },
     Peer {
         name: "letregion-offloads",
         kind: Kind::Service("web"),
