@@ -16,6 +16,7 @@ use nix::{
 use testkit::Random;
 
 use crate::{
+    STRANGERS,
     attacks::tcp::{Flow, syn_flood},
     rounds::{Round, RoundPlan},
     site::Site,
@@ -163,7 +164,7 @@ impl Clients<'_> {
         let victim = self.server();
         let flow = Flow { victim_mac: target.mac, victim, peer, mac: target.host_mac };
         let (first, step) = (self.random.bits() as u32, u32::MAX / FRAMES as u32);
-        let mut frames = syn_flood(&target, target.port, FRAMES, &mut self.random);
+        let mut frames = syn_flood(&target, target.port, STRANGERS, &mut self.random);
         // A reset with the right number would end it, as it should.
         frames.extend(flow.syns(first, step, FRAMES));
         frames.extend(flow.data(first, step, FRAMES, first, b"evil"));
