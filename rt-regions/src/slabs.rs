@@ -148,19 +148,6 @@ impl<'p> Slabs<'p> {
         }
     }
 
-    /// How many bytes of pages a value of so many bytes takes: its share of a page with others of its size class, or
-    /// pages of its own.
-    pub const fn share_of(size: usize) -> usize {
-        let mut class = 0;
-        while class < CLASS_COUNT {
-            if size <= SIZES[class] as usize {
-                return PAGE_SIZE.div_ceil(blocks(class) as usize);
-            }
-            class += 1;
-        }
-        size.div_ceil(PAGE_SIZE).next_power_of_two() * PAGE_SIZE
-    }
-
     /// The name they were made with.
     pub fn name(&self) -> &'static str {
         self.name
@@ -204,7 +191,7 @@ impl<'p> Slabs<'p> {
             Some(class) => unsafe { self.give_block(place, class) },
             None => {
                 let run = self.pool.page_of(place);
-                self.give_run(run, run_class(layout));
+                self.give_run(run, run_class(layout.size()));
             }
         }
     }
@@ -330,12 +317,12 @@ impl<'p> Slabs<'p> {
         if layout.size() > LARGEST || layout.align() > PAGE_SIZE {
             return Err(self.exhausted(layout.size(), Limit::Size));
         }
-        Ok(self.pool.address(self.take_pages(run_class(layout), layout.size())?))
+        Ok(self.pool.address(self.take_pages(run_class(layout.size()), layout.size())?))
     }
 
     /// Whether there would be room for this if nothing else were held.
     pub(crate) fn could_hold(&self, layout: Layout) -> bool {
-        let pages = 1 << run_class(layout);
+        let pages = 1 << run_class(layout.size());
         layout.size() <= LARGEST && pages <= self.budget.cap().min(self.pool.pages())
     }
 
@@ -391,9 +378,9 @@ impl<'p> Slabs<'p> {
     }
 }
 
-/// The class of the run of pages for what is larger than a block.
-fn run_class(layout: Layout) -> usize {
-    layout.size().div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize
+/// The class of the run of pages for so many bytes, which are more than a block has.
+const fn run_class(size: usize) -> usize {
+    size.div_ceil(PAGE_SIZE).next_power_of_two().trailing_zeros() as usize
 }
 
 impl Drop for Slabs<'_> {

@@ -190,9 +190,7 @@ impl<'g, T> Task<'g, T> {
     where
         S: AsyncFnOnce(&Region<'static>) -> T + 'g,
     {
-        // SAFETY: `service` accepts a reference of any lifetime, so it can be kept only in the future.
-        let live = unsafe { Live::new(region, None, move |region| service(region)) }?;
-        Ok(Self { live: Some(live), keeps_wakers: false })
+        Self::place(None, region, service)
     }
 
     /// As [`new`](Self::new), but the future lies in a block of `slabs`, together with some 170 bytes for the region. A
@@ -228,8 +226,19 @@ impl<'g, T> Task<'g, T> {
     where
         S: AsyncFnOnce(&Region<'static>) -> T + 'g,
     {
+        Self::place(Some(slabs), region, service)
+    }
+
+    fn place<S>(
+        slabs: Option<&'static Slabs<'static>>,
+        region: Region<'static>,
+        service: S,
+    ) -> Result<Self, Exhausted>
+    where
+        S: AsyncFnOnce(&Region<'static>) -> T + 'g,
+    {
         // SAFETY: `service` accepts a reference of any lifetime, so it can be kept only in the future.
-        let live = unsafe { Live::new(region, Some(slabs), move |region| service(region)) }?;
+        let live = unsafe { Live::new(region, slabs, move |region| service(region)) }?;
         Ok(Self { live: Some(live), keeps_wakers: false })
     }
 

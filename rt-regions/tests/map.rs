@@ -3,6 +3,8 @@
 mod common;
 #[path = "map/model.rs"]
 mod model;
+#[path = "common/panics.rs"]
+mod panics;
 #[path = "map/unwinding.rs"]
 mod unwinding;
 

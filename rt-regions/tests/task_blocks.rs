@@ -1,16 +1,17 @@
 //! What a user of the crate relies on: many tasks that wait share pages.
 
+#[path = "common/panics.rs"]
+mod panics;
 #[path = "common/static_pool.rs"]
 mod static_pool;
 
 use std::{
     cell::{Cell, RefCell},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     task::Poll,
-    thread,
 };
 
+use panics::{Bomb, Dud, burst, bursts};
 use rt_regions::{Limit, PAGE_SIZE, Polled, Pool, Region, Slabs, Task};
 use static_pool::{WAITING, lend_as_static, wait, with_pool};
 
@@ -55,36 +56,6 @@ fn with_home(pages: usize, cap: usize, test: impl FnOnce(Home)) {
         // SAFETY: the slabs and the tasks are gone, and nobody else had the region.
         unsafe { lend_as_static(Box::new(all), use_region) };
     });
-}
-
-/// Counts that it was dropped.
-struct Dud(Rc<Cell<u32>>);
-
-impl Drop for Dud {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
-    }
-}
-
-/// Panics when it is dropped, unless there is a panic already.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            burst();
-        }
-    }
-}
-
-fn burst() -> ! {
-    resume_unwind(Box::new("planned"))
-}
-
-/// Calls `work`, which panics as planned.
-fn bursts<R>(work: impl FnOnce() -> R) {
-    let payload = catch_unwind(AssertUnwindSafe(work)).map(drop).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"planned"), "another panic");
 }
 
 #[test]

@@ -1,53 +1,24 @@
 //! What a user of the crate relies on: a task is a future in a region of its own.
 
+#[path = "common/panics.rs"]
+mod panics;
 #[path = "common/static_pool.rs"]
 mod static_pool;
 
 use std::{
     cell::Cell,
     mem::ManuallyDrop,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    thread,
 };
 
+use panics::{Bomb, Dud, burst, bursts};
 use rt_regions::{Exhausted, Finite, Limit, PAGE_SIZE, Polled, Region, RegionVec, Task};
 use static_pool::{WAITING, lend_as_static, wait, with_pool};
 
 const DONE: Polled<()> = Polled { result: Poll::Ready(()), woken: false };
-
-/// Counts that it was dropped.
-struct Dud(Rc<Cell<u32>>);
-
-impl Drop for Dud {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
-    }
-}
-
-/// Panics when it is dropped, unless there is a panic already.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            burst();
-        }
-    }
-}
-
-/// Panics, without a message that somebody might look into.
-fn burst() -> ! {
-    resume_unwind(Box::new("planned"))
-}
-
-/// Calls `work`, which panics as planned.
-fn bursts<R>(work: impl FnOnce() -> R) {
-    let payload = catch_unwind(AssertUnwindSafe(work)).map(drop).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"planned"), "another panic");
-}
 
 #[test]
 fn what_a_future_allocates_lies_in_the_region_that_it_lies_in() {

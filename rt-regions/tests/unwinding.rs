@@ -1,15 +1,13 @@
 //! What a user of the crate relies on: a destructor or a closure that panics leaves nothing half done.
 
 mod common;
+#[path = "common/panics.rs"]
+mod panics;
 
-use std::{
-    cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    rc::Rc,
-    thread::panicking,
-};
+use std::{cell::Cell, rc::Rc, thread::panicking};
 
 use common::{is_full_of, with_pool};
+use panics::{Dud, burst, bursts};
 use rt_regions::{
     ChunkQueue, Exhausted, Finite, PAGE_SIZE, Page, Pool, Region, RegionBox, RegionVec, StorageMode,
 };
@@ -24,26 +22,6 @@ impl Drop for Bomb {
             burst();
         }
     }
-}
-
-/// Counts that it was dropped.
-struct Dud(Rc<Cell<u32>>);
-
-impl Drop for Dud {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
-    }
-}
-
-/// Panics, without a message that somebody might look into.
-fn burst() -> ! {
-    resume_unwind(Box::new("planned"))
-}
-
-/// Calls `work`, which panics.
-fn bursts<R>(work: impl FnOnce() -> R) {
-    let payload = catch_unwind(AssertUnwindSafe(work)).map(drop).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"planned"), "another panic");
 }
 
 /// A bomb between two duds; how many of them were dropped.

@@ -2,6 +2,9 @@
 
 use core::alloc::Layout;
 
+use super::{Slabs, blocks, run_class};
+use crate::PAGE_SIZE;
+
 /// How many classes there are.
 pub(super) const CLASS_COUNT: usize = 20;
 
@@ -46,6 +49,19 @@ pub(super) fn class_of(layout: Layout) -> Option<usize> {
     CLASS_OF.get(size.div_ceil(ALIGN)).map(|&class| usize::from(class))
 }
 
+impl Slabs<'_> {
+    /// How many bytes of pages a value of so many bytes takes: its share of a page with others of its size class, or
+    /// pages of its own.
+    pub const fn share_of(size: usize) -> usize {
+        let units = size.div_ceil(ALIGN);
+        if units < CLASS_OF.len() {
+            PAGE_SIZE.div_ceil(blocks(CLASS_OF[units] as usize) as usize)
+        } else {
+            PAGE_SIZE << run_class(size)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +74,8 @@ mod tests {
             assert!(class == 0 || usize::from(SIZES[class - 1]) < size, "{size}");
         }
         assert_eq!(class_of(Layout::from_size_align(2033, 1).unwrap()), None);
+        let shares = [1, 816, 1009, 2032, 2033, 4097, 8193].map(Slabs::share_of);
+        assert_eq!(shares, [17, 820, 1366, 2048, 4096, 8192, 16_384]);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use std::{
     cell::Cell,
     hash::{Hash, Hasher},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
 use rt_regions::{Eviction, PAGE_SIZE, RegionMap, Slabs};
 
-use super::{Secret, with_pool};
+use super::{
+    Secret,
+    panics::{burst, bursts},
+    with_pool,
+};
 
 thread_local! {
     /// Whether comparing keys panics.
@@ -22,7 +25,7 @@ struct Key(u32);
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         if ARMED.get() {
-            resume_unwind(Box::new("planned"));
+            burst();
         }
         self.0 == other.0
     }
@@ -46,14 +49,9 @@ impl Drop for Value<'_> {
     fn drop(&mut self) {
         self.dropped.set(self.dropped.get() + 1);
         if self.bomb && !std::thread::panicking() {
-            resume_unwind(Box::new("planned"));
+            burst();
         }
     }
-}
-
-fn bursts<R>(work: impl FnOnce() -> R) {
-    let payload = catch_unwind(AssertUnwindSafe(work)).map(drop).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"planned"), "another panic");
 }
 
 #[test]
