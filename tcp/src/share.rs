@@ -5,16 +5,14 @@ use rt_regions::{PAGE_SIZE, Slabs};
 /// What each buffer may have as long as there is any memory, in bytes: half of a page, and more than a segment of an Ethernet.
 const LEAST: usize = 2032;
 
-/// The most bytes that a buffer may grow to which has `own` bytes: half of what it and the free memory are together, or
-/// [`LEAST`]. The last half of all memory is left for buffers of [`LEAST`].
+/// The most bytes that a buffer may grow to which has `own` bytes: half of what it has and of what is free above a reserve, or
+/// [`LEAST`]. The reserve is half of all memory, and is left for buffers of [`LEAST`].
 ///
 /// So peers that keep their buffers full, however many they are, and in whatever order they come, leave something for those
 /// that come later.
 pub(crate) fn share(slabs: &Slabs<'_>, own: usize) -> usize {
-    let (room, pages) = (slabs.room(), slabs.pages());
-    let reserve = usize::midpoint(room, pages);
-    let spare = room.saturating_sub(reserve);
-    if spare == 0 { LEAST } else { ((spare * PAGE_SIZE + own) / 2).max(LEAST) }
+    let above_reserve = slabs.room().saturating_sub(slabs.pages()).div_ceil(2);
+    ((above_reserve * PAGE_SIZE + own) / 2).max(LEAST)
 }
 
 #[cfg(test)]

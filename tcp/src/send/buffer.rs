@@ -160,7 +160,6 @@ mod tests {
             buffer.consume(100);
             assert_eq!(buffer.push(&&[9; 200][..], usize::MAX), 100);
             let mut other = Buffer::new(&slabs);
-            // Six pages, of which no power of two is larger than four.
             assert_eq!(other.push(&&[1; 60_000][..], usize::MAX), 16_384);
             let _held = [16, 4].map(|pages| slabs.alloc_default::<u8>(pages * 4096).unwrap());
             assert_eq!(Buffer::new(&slabs).push(&&[1; 1][..], usize::MAX), 0);

@@ -10,8 +10,9 @@ use crate::Seq;
 impl<'p> Sender<'p> {
     /// What is to be sent now: lost data first, then new data, as far as the windows allow. `most` is how many bytes of
     /// data it may have: a segment, or more, which is cut below into segments of [`ToSend::segment_size`]. `room` is how
-    /// many packets the interface takes, and each of these segments is one. What is returned counts as sent. It is asked until it returns `None`: after each
-    /// acknowledgment, each deadline, and when there is something new to send or more room.
+    /// many packets the interface takes, and each of these segments is one. What is returned counts as sent. It is asked
+    /// until it returns `None`: after each acknowledgment, each deadline, and when there is something new to send or more
+    /// room.
     pub(crate) fn next_segment(
         &mut self,
         now: Instant,
