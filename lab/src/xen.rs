@@ -24,16 +24,18 @@ mod qemu;
 #[cfg(feature = "soak")]
 mod rounds;
 mod settings;
+mod started;
 
 pub use self::{
     bridge::Bridge,
     console::{Console, Decode, plain, with_log, with_places},
-    domain::{Domain, Ended, Question, Started},
+    domain::{Domain, Ended},
     initramfs::static_program,
     linux::Linux,
     machine::{Machine, Ran},
     packages::Packages,
     qemu::HostPort,
     settings::{Settings, Vif},
+    started::{Question, Started},
 };
 pub use dom0::protocol::{Ask, Asked, End, Load, Loaded, Trouble};

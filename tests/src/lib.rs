@@ -3,6 +3,7 @@
 
 mod content;
 mod exchanges;
+mod files;
 
 /// The examples of the documents that are for people who write services.
 #[cfg(doctest)]
@@ -17,3 +18,4 @@ mod documents {
 
 pub use content::Content;
 pub use exchanges::{Exchange, PI, Reply, apps, exchanges};
+pub use files::raise_file_limit;

@@ -11,6 +11,8 @@ mod chromium;
 mod mock;
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/program.rs"]
+mod program;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/trial.rs"]

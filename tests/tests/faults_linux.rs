@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "common/echo.rs"]
-mod echo;
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/program.rs"]
+mod program;
+#[path = "common/site.rs"]
+mod site;
 #[path = "common/trial.rs"]
 mod trial;
 
@@ -44,7 +46,7 @@ fn with_service(test: impl FnOnce(&mut Service<'_>, &Site) + Send) {
     let served = |site: &Site, seed| {
         site.serve_good_client(seed).unwrap_or_else(|error| panic!("{error:#}"));
     };
-    echo::with_service(|service, site| {
+    site::with_site(&program::program("echo", &[]), &[], |service, site| {
         served(site, 1);
         test(service, site);
         served(site, 2);

@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "common/echo.rs"]
-mod echo;
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/program.rs"]
+mod program;
+#[path = "common/site.rs"]
+mod site;
 #[path = "common/trial.rs"]
 mod trial;
 

@@ -8,6 +8,10 @@
 
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/program.rs"]
+mod program;
+#[path = "common/site.rs"]
+mod site;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/trial.rs"]

@@ -7,6 +7,8 @@
 
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/program.rs"]
+mod program;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/trial.rs"]

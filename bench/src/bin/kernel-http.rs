@@ -36,7 +36,7 @@ struct Connection {
 
 fn main() -> Result<()> {
     let port = env::args().nth(1).context("expected a port")?.parse()?;
-    bench::raise_file_limit()?;
+    tests::raise_file_limit()?;
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
     listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;

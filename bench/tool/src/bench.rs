@@ -8,7 +8,11 @@ mod sample;
 mod table;
 pub mod xen;
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use lab::{Lab, Network, cargo, tools};
@@ -112,12 +116,23 @@ pub fn run(plan: &Plan) -> Result<()> {
 fn write(results: &Results) -> Result<()> {
     let machine = machine::describe();
     let table = format!("{machine}\n\n{}", results.table());
-    println!("{table}");
-    let folder = cargo::target_folder()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    write_to(&folder.join("bench.md"), &table)?;
+    publish("bench.md", &table)?;
+    let folder = folder()?;
     write_to(&folder.join("bench.csv"), &record::write(results, &machine)?)?;
     write_to(&folder.join("bench.svg"), &picture::draw(&results.rows(), &machine)?)
+}
+
+/// Prints a table, and writes it to this file in `target/bench`.
+pub(crate) fn publish(file: &str, table: &str) -> Result<()> {
+    println!("{table}");
+    write_to(&folder()?.join(file), table)
+}
+
+/// The folder of all that is measured.
+fn folder() -> Result<PathBuf> {
+    let folder = cargo::target_folder()?.join("bench");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 fn write_to(file: &Path, content: &str) -> Result<()> {

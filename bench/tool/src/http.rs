@@ -9,10 +9,10 @@ pub mod xen;
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
-use lab::{Lab, Network, cargo, tools};
+use lab::{Lab, Network, tools};
 
 use self::{peers::Peers, sample::Sample, setting::Setting, table::Results};
-use crate::bench::{machine, repeated};
+use crate::bench::{machine, publish, repeated};
 
 /// As many frames as the device may have waiting: the windows of 64 connections.
 const QUEUE: u32 = 4000;
@@ -58,14 +58,7 @@ pub fn run(plan: &HttpPlan) -> Result<()> {
     if results.is_empty() {
         return measured;
     }
-    let text = format!("{}\n\n{}", machine::describe(), results.table());
-    println!("{text}");
-    let folder = cargo::target_folder()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("http.md");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("written: {}", path.display());
-    measured
+    publish("http.md", &format!("{}\n\n{}", machine::describe(), results.table())).and(measured)
 }
 
 /// Makes room for as many frames as are on their way at once, and for as many connections as follow each other.

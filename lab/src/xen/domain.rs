@@ -13,6 +13,7 @@ use super::{
     console::{Console, Decode, plain},
     machine::Machine,
     settings::{Settings, Vif, file},
+    started::{Question, Started},
 };
 
 /// How often it is asked whether a guest has ended.
@@ -48,43 +49,6 @@ impl fmt::Display for Ended {
             Self::Other(reason) => write!(f, "it shut down with the reason {reason}"),
             Self::Destroyed => f.write_str("it was destroyed"),
         }
-    }
-}
-
-/// How long a guest took to start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Started {
-    /// What `xl create` took.
-    pub created: Duration,
-    /// From the start of `xl create` to the guest's first reply.
-    pub replied: Duration,
-}
-
-/// How a guest is asked whether it serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// By a datagram that it returns.
-    Udp,
-    /// For `/hello`.
-    Http,
-}
-
-impl Question {
-    /// What `dom0` is told.
-    fn command(self) -> &'static str {
-        match self {
-            Self::Udp => "start",
-            Self::Http => "start-http",
-        }
-    }
-}
-
-impl Started {
-    /// Reads what `dom0 start` prints.
-    fn read(said: &str) -> Option<Self> {
-        let (created, replied) = said.trim().split_once(' ')?;
-        let time = |text: &str| Some(Duration::from_micros(text.parse().ok()?));
-        Some(Self { created: time(created)?, replied: time(replied)? })
     }
 }
 

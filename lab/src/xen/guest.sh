@@ -18,7 +18,7 @@ for argument; do
     esac
 done
 
-# Room for 64 datagrams of any size that wait to be read, and for connections that follow each other.
+# Room for 64 datagrams of any size that wait to be read.
 echo 8388608 >/proc/sys/net/core/rmem_max
 echo 8388608 >/proc/sys/net/core/rmem_default
 

@@ -30,7 +30,7 @@ impl Linux {
     }
 
     /// With this program of this package of the workspace as its service. It is called with the number of the port, and
-    /// says `serving` on standard output.
+    /// says `serving`.
     ///
     /// # Errors
     /// Those of [`Linux::new`].

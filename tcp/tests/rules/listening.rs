@@ -242,7 +242,7 @@ fn an_old_duplicate_syn_is_recovered_from() {
     assert_eq!(net.count(), 1);
 }
 
-/// The same, but the new SYN comes before the reset: it is questioned first.
+/// RFC 9293 3.5, figure 8, but the new SYN comes before the reset of the old one: it is questioned first.
 #[test]
 fn an_old_duplicate_syn_with_a_new_one_behind_it_is_recovered_from() {
     let (mut net, mut peer) = (listening(), Peer::new(5000));

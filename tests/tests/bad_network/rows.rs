@@ -40,7 +40,7 @@ const fn reordering(percent: u32, held_for: u64, delay: u64) -> Conditions {
 }
 
 impl Row {
-    /// The same conditions both ways.
+    /// A network with the same conditions both ways.
     const fn new(name: &'static str, conditions: Conditions) -> Self {
         Self::each_way(name, [conditions; 2])
     }

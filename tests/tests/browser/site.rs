@@ -1,19 +1,18 @@
 //! The site of the service `web`, from the service itself.
 
-use std::{path::PathBuf, sync::OnceLock};
-
 use anyhow::{Result, ensure};
-use lab::{Network, Service, cargo};
+use lab::{Network, Service};
 
-use crate::chromium::{Chromium, Look};
+use crate::{
+    chromium::{Chromium, Look},
+    program::program,
+};
 
 const URL: &str = "http://10.0.0.2:8080";
 
 /// Calls `test` with the service in a network of its own, which then has to end well.
 fn with_web(test: impl FnOnce() -> Result<()> + Send) {
-    static WEB: OnceLock<PathBuf> = OnceLock::new();
-    let build = || cargo::build(&["web"], &[]).expect("web builds").remove("web");
-    let program = WEB.get_or_init(|| build().expect("it has a program"));
+    let program = program("web", &[]);
     lab::in_namespace(Network::default(), |lab| {
         let service = Service::start(lab, program, [""; 0], |_| ())?;
         test()?;

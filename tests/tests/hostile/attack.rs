@@ -8,11 +8,11 @@ use lab::soak::{
     site::Site,
 };
 
-use crate::echo;
+use crate::{program::program, site};
 
 /// Calls `test` with a service that nobody else asks, which then has to end well.
 pub(crate) fn with_site(test: impl FnOnce(&Site) + Send) {
-    echo::with_service(|_, site| test(site));
+    site::with_site(&program("echo", &[]), &[], |_, site| test(site));
 }
 
 /// What the regions hold, in a state that does not depend on what was before.

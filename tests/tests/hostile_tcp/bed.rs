@@ -4,19 +4,17 @@ use std::{
     fs,
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
-    path::{Path, PathBuf},
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use lab::{
-    Service, cargo,
+    Service,
     soak::{self, frames::Mac, site::Site},
 };
+
+use crate::{program::program, site::with_site};
 
 /// The pages that are kept for the next task and its connection, and those of a few more slots than there were before.
 pub(crate) const KEPT: u64 = 3;
@@ -36,31 +34,13 @@ pub(crate) struct Victim<'v> {
 
 /// Calls `test` with `web`, which then has to end well.
 pub(crate) fn with_web(args: &[&str], test: impl FnOnce(&Victim<'_>) + Send) {
-    static WEB: OnceLock<PathBuf> = OnceLock::new();
-    with(WEB.get_or_init(|| built("web", &[])), args, test);
+    with_site(&program("web", &[]), args, |service, site| test(&Victim { service, site }));
 }
 
 /// Calls `test` with `echo --tcp`, which then has to end well.
 pub(crate) fn with_echo(test: impl FnOnce(&Victim<'_>) + Send) {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    with(ECHO.get_or_init(|| built("echo", &["tcp"])), &["--tcp"], test);
-}
-
-fn built(app: &str, features: &[&str]) -> PathBuf {
-    let built = cargo::build(&[app], features).expect("the service builds").remove(app);
-    built.expect("it has a program")
-}
-
-fn with(program: &Path, args: &[&str], test: impl FnOnce(&Victim<'_>) + Send) {
-    lab::in_namespace(soak::network(), |lab| {
-        let (service, site) = soak::start(lab, program, args, |_| ())?;
-        test(&Victim { service: &service, site: &site });
-        let (status, lines) = service.stop()?;
-        assert!(status.success(), "{status}: {lines:#?}");
-        anyhow::Ok(())
-    })
-    .and_then(|result| result)
-    .unwrap_or_else(|error| panic!("{error:#}"));
+    let program = program("echo", &["tcp"]);
+    with_site(&program, &["--tcp"], |service, site| test(&Victim { service, site }));
 }
 
 /// The interface of the attackers.

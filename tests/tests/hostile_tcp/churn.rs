@@ -107,7 +107,7 @@ pub(crate) fn connections_that_are_reset_leave_nothing() {
     churn(CONNECTIONS / 5, reset);
 }
 
-/// As above, and for longer.
+/// A million connections, of which a tenth is reset, leave no page.
 pub(crate) fn a_million() {
     churn(MILLION, |to, number| if number % 10 == 0 { reset(to, number) } else { asked(to) });
 }

@@ -10,11 +10,8 @@ use std::{
 };
 
 use lab::tools;
-use nix::sys::{
-    resource::{Resource, getrlimit, setrlimit},
-    socket::{
-        AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
-    },
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
 };
 
 use super::bed::{LIMIT, Victim, ask_web, interface, source, with_web};
@@ -57,8 +54,7 @@ impl Kind {
 
 pub(crate) fn thousands_of_slow_clients_delay_nobody() {
     // Each takes a file of this process.
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("it can be asked");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("it may be as many as may be");
+    let most = tests::raise_file_limit().expect("it may be as many as may be");
     let clients = CLIENTS.min((most as usize).saturating_sub(500));
     with_web(&["--memory=256M"], |victim| {
         // All of them send at once: what the kernel's own queue has no room for would be lost before it is seen.
@@ -88,7 +84,7 @@ pub(crate) fn thousands_of_slow_clients_delay_nobody() {
 /// Connects all of them and has them be slow until those that send are cut off. Those that do not read have a second for each
 /// KiB that their kernels took, and go then. Returns how long that took, and the most pages held.
 fn attack(victim: &Victim<'_>, to: SocketAddrV4, count: usize, before: u64) -> (Duration, u64) {
-    let mut clients: Vec<_> = (0..count)
+    let (_readers, mut clients): (Vec<_>, Vec<_>) = (0..count)
         .map(|number| {
             let kind = Kind::of(number);
             let stream = open(to, number, kind);
@@ -96,11 +92,9 @@ fn attack(victim: &Victim<'_>, to: SocketAddrV4, count: usize, before: u64) -> (
             stream.set_nonblocking(true).expect("it can be set");
             (kind, stream)
         })
-        .collect();
+        .partition(|(kind, _)| *kind == Kind::Reader);
     assert_eq!(victim.counter("tcp.no_room"), 0);
     let (start, mut most) = (Instant::now(), 0);
-    let (_readers, mut clients): (Vec<_>, Vec<_>) =
-        clients.drain(..).partition(|(kind, _)| *kind == Kind::Reader);
     while !clients.is_empty() {
         most = most.max(before.saturating_sub(victim.free()));
         let last = Instant::now();

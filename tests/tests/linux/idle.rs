@@ -4,16 +4,13 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddrV4, TcpStream},
-    path::PathBuf,
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use lab::{Lab, Service, Signal, cargo};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use lab::{Lab, Service};
 
-use super::support::in_lab;
+use super::{memory, support::with_service};
 
 const PORT: u16 = 8080;
 
@@ -35,22 +32,11 @@ const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: web\r\n\r\n";
 /// The end of its response.
 const END: &[u8] = b"hello, world\n";
 
-/// The web service, built for release.
-fn program() -> &'static PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        cargo::build(&["web"], &[]).expect("the service builds").remove("web").expect("a program")
-    })
-}
-
 pub(crate) fn ten_thousand_connections_take_45_megabytes() {
     // A socket each.
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("it can be raised");
+    let most = tests::raise_file_limit().expect("it can be raised");
     assert!(most > CONNECTIONS as u64 + 100, "this process may have {most} files: see ulimit -Hn");
-    in_lab(|lab| {
-        let mut service =
-            Service::start(lab, program(), ["--memory=64M"], |_| ()).expect("it serves");
+    with_service("web", &["--memory=64M"], |lab, service| {
         let said = service.lines().join("\n");
         let caps = ", tcp connections at most ";
         let cap = said.split_once(caps).expect("it says how many connections there may be").1;
@@ -59,7 +45,7 @@ pub(crate) fn ten_thousand_connections_take_45_megabytes() {
 
         let mut active = connect(lab);
         let alone = round_trips(&mut active);
-        let (free, resident) = (free_pages(&mut service), resident(&service));
+        let (free, resident) = (free_pages(service), resident(service));
         let mut waiting = Vec::new();
         for _ in 0..CONNECTIONS / PORTION {
             for _ in 0..PORTION {
@@ -68,7 +54,7 @@ pub(crate) fn ten_thousand_connections_take_45_megabytes() {
             waiting.iter_mut().chain([&mut active]).for_each(exchange);
         }
         let among = round_trips(&mut active);
-        let (pages, all) = (free - free_pages(&mut service), self::resident(&service));
+        let (pages, all) = (free - free_pages(service), self::resident(service));
         let each = pages * 4096 / CONNECTIONS;
         println!(
             "{CONNECTIONS} connections that wait: {all} KiB resident, {resident} without them; {pages} pages, \
@@ -91,13 +77,11 @@ pub(crate) fn ten_thousand_connections_take_45_megabytes() {
         drop(waiting);
         let end = Instant::now() + Duration::from_secs(30);
         let places = CONNECTIONS * 112 / 4096 + 32;
-        while free_pages(&mut service) + places < free {
+        while free_pages(service) + places < free {
             assert!(Instant::now() < end, "pages are left behind");
             thread::sleep(Duration::from_millis(500));
         }
         exchange(&mut active);
-        let (status, lines) = service.stop().expect("it ends");
-        assert!(status.success(), "{status}: {lines:#?}");
     });
 }
 
@@ -146,12 +130,6 @@ fn resident(service: &Service<'_>) -> usize {
 
 /// How many pages of the pool are free.
 fn free_pages(service: &mut Service<'_>) -> usize {
-    let from = service.lines().len();
-    service.signal(Signal::SIGUSR1).expect("it runs");
-    let line = service
-        .wait_for_line(from, Duration::from_secs(5), |line| line.starts_with("pool "))
-        .expect("it reports its pool");
-    let words: Vec<_> = line.split_whitespace().collect();
-    let free = words.iter().position(|word| *word == "free").expect("the free pages");
-    words[free + 1].parse().expect("a number")
+    let line = memory::free_pages(service);
+    line.rsplit(' ').next().and_then(|free| free.parse().ok()).expect("it ends with a number")
 }

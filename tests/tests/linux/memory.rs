@@ -66,7 +66,7 @@ pub(crate) fn the_least_pool_serves() {
 }
 
 /// The words before `most used` of the line of the pool.
-fn free_pages(service: &mut Service<'_>) -> String {
+pub(crate) fn free_pages(service: &mut Service<'_>) -> String {
     let pool = pages(service).swap_remove(0);
     pool.split_once(" most").expect("the line ends with the most that was used").0.into()
 }

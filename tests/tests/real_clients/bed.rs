@@ -3,9 +3,9 @@
 use std::{
     collections::BTreeMap,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -20,11 +20,13 @@ use nix::{
 };
 use tempfile::TempDir;
 
+use crate::program::program;
+
 /// Where the services are.
 pub(crate) const ADDRESS: &str = "10.0.0.2";
 /// The port of both.
 pub(crate) const PORT: u16 = 8080;
-/// The same as the beginning of a URL.
+/// What a URL of a service begins with: address and port.
 pub(crate) const URL: &str = "http://10.0.0.2:8080";
 /// The port of the counters, over UDP.
 const STATS_PORT: u16 = 9100;
@@ -44,19 +46,12 @@ pub(crate) fn with_web<T: Send>(
     args: &[&str],
     test: impl FnOnce(&Lab) -> T + Send,
 ) -> T {
-    static WEB: OnceLock<PathBuf> = OnceLock::new();
-    with(clients, WEB.get_or_init(|| built("web", &[])), args, test)
+    with(clients, &program("web", &[]), args, test)
 }
 
 /// Calls `test` with `echo --tcp` in a network of its own, which then has to end well. These clients are there then.
 pub(crate) fn with_echo<T: Send>(clients: &[Tool], test: impl FnOnce(&Lab) -> T + Send) -> T {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    with(clients, ECHO.get_or_init(|| built("echo", &["tcp"])), &["--tcp"], test)
-}
-
-fn built(app: &str, features: &[&str]) -> PathBuf {
-    let built = cargo::build(&[app], features).expect("the service builds").remove(app);
-    built.expect("it has a program")
+    with(clients, &program("echo", &["tcp"]), &["--tcp"], test)
 }
 
 /// Calls `test` with this service in a network of its own, from where no package can be fetched.

@@ -4,13 +4,11 @@ use std::{fs, time::Duration};
 
 use lab::{
     cargo,
-    xen::{Domain, Ended, Machine, Settings, Vif, plain},
+    xen::{Ended, Machine, Settings, Vif},
 };
 
-use super::support::{machine, requests};
+use super::support::{machine, requests, serving};
 
-/// How long a guest may take until it serves, on a busy machine too.
-const SERVING_WITHIN: Duration = Duration::from_secs(60);
 /// How long the bytes may take to the guest and back: everything is emulated.
 const TRANSFER_WITHIN: Duration = Duration::from_secs(120);
 /// How many bytes go to the guest and back. They fit the send buffer of dom0's end, whose `nc` does not read while it
@@ -53,11 +51,7 @@ pub(crate) fn go_both_ways_in_one_piece() {
             restart: false,
             more: "",
         };
-        let domain = Domain::create(&machine, &settings, plain(), |_| ())
-            .unwrap_or_else(|error| panic!("{error:#}"));
-        domain
-            .wait_for_line(0, SERVING_WITHIN, lab::is_serving)
-            .unwrap_or_else(|error| panic!("{error:#}"));
+        let domain = serving(&machine, &settings);
         let script = TRANSFER.replace("BYTES", &BYTES.to_string());
         let ran = machine.run_within("sh", &["-c", &script], TRANSFER_WITHIN).unwrap();
         assert_eq!(ran.stdout.trim(), BYTES.to_string(), "{ran:?}");

@@ -14,15 +14,13 @@ use std::{
 
 use lab::{
     cargo, image,
-    xen::{Ask, Domain, Ended, Machine, Settings, Vif, plain},
+    xen::{Ask, Domain, Ended, Machine, Settings, Vif},
 };
 use testkit::Random;
 use tests::{Exchange, Reply, apps, exchanges};
 
-use super::support::{PORT, machine, requests};
+use super::support::{PORT, SERVING_WITHIN, machine, requests, serving, wait_until_serving};
 
-/// How long a guest may take until it serves, on a busy machine too.
-const SERVING_WITHIN: Duration = Duration::from_secs(60);
 /// The memory of a guest in MiB.
 const MEMORY: u32 = 2;
 
@@ -58,20 +56,11 @@ fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &
         restart: true,
         more,
     };
-    let domain = Domain::create(&machine, &settings, plain(), |_| ())
-        .unwrap_or_else(|error| panic!("{app}: {error:#}"));
-    serving(&domain, 0);
+    let domain = serving(&machine, &settings);
     test(&machine, &domain);
     let ended = domain.shutdown().unwrap_or_else(|error| panic!("{app}: {error:#}"));
     assert_eq!(ended, Ended::Poweroff, "{app}");
     assert_eq!(machine.leftovers().unwrap(), [""; 0], "{app}");
-}
-
-/// Waits until the guest serves, from line number `from` of its console on.
-fn serving(domain: &Domain<'_>, from: usize) {
-    domain
-        .wait_for_line(from, SERVING_WITHIN, lab::is_serving)
-        .unwrap_or_else(|error| panic!("{}: {error:#}", domain.name()));
 }
 
 /// Asks once and returns the reply.
@@ -272,7 +261,7 @@ pub(crate) fn twenty_starts_leave_nothing_behind() {
         for start in 1..=20 {
             let from = domain.console().lines().len();
             domain.reboot().unwrap_or_else(|error| panic!("start {start}: {error:#}"));
-            serving(domain, from);
+            wait_until_serving(domain, from);
             assert_eq!(ask(machine, PORT, b"again"), b"again");
         }
         // One domain, with what one has.

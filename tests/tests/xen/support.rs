@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use lab::xen::{Ask, Machine};
+use lab::xen::{Ask, Domain, Machine, Settings, plain};
 
 /// Where the guests are.
 pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// The port of most services.
 pub(crate) const PORT: u16 = 8080;
+/// How long a guest may take until it serves: everything is emulated.
+pub(crate) const SERVING_WITHIN: Duration = Duration::from_secs(60);
 /// How long a reply may take, on a busy machine too.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,21 @@ pub(crate) fn boot() -> Machine {
 /// Ends the machine that the tests share.
 pub(crate) fn end() {
     MACHINE.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
+/// A guest that serves.
+pub(crate) fn serving<'m>(machine: &'m Machine, settings: &Settings<'_>) -> Domain<'m> {
+    let domain = Domain::create(machine, settings, plain(), |_| ())
+        .unwrap_or_else(|error| panic!("{}: {error:#}", settings.name));
+    wait_until_serving(&domain, 0);
+    domain
+}
+
+/// Waits until the guest serves, from line number `from` of its console on.
+pub(crate) fn wait_until_serving(domain: &Domain<'_>, from: usize) {
+    domain
+        .wait_for_line(from, SERVING_WITHIN, lab::is_serving)
+        .unwrap_or_else(|error| panic!("{}: {error:#}", domain.name()));
 }
 
 /// Asks a guest's port this often, `window` requests at a time.

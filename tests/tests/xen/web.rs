@@ -12,11 +12,11 @@ use std::{
 use lab::{
     cargo, image,
     tools::{CHROMIUM, remedy},
-    xen::{Domain, Ended, HostPort, Machine, Settings, Vif, plain},
+    xen::{Ended, HostPort, Machine, Settings, Vif},
 };
 use serde_json::Value;
 
-use super::support::{GUEST, PORT, requests};
+use super::support::{GUEST, PORT, requests, serving};
 use crate::chromium::{Chromium, Look};
 
 /// The memory of the guest in MiB.
@@ -27,8 +27,7 @@ const PAGE_PORT: u16 = 9090;
 const CONNECTIONS: usize = 100;
 /// How many pages the tables of connections take once they were that many.
 const MOST_KEPT: u64 = 16;
-/// How long a guest may take until it serves, a conversation, and memory until it is back: everything is emulated.
-const SERVING_WITHIN: Duration = Duration::from_secs(60);
+/// How long a conversation may take, and memory until it is back: everything is emulated.
 const TALK_WITHIN: Duration = Duration::from_secs(120);
 const FREE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -146,11 +145,7 @@ pub(crate) fn its_site_and_its_page_in_4_mib() {
         restart: false,
         more: "",
     };
-    let domain = Domain::create(&machine, &settings, plain(), |_| ())
-        .unwrap_or_else(|error| panic!("{error:#}"));
-    domain
-        .wait_for_line(0, SERVING_WITHIN, lab::is_serving)
-        .unwrap_or_else(|error| panic!("{error:#}"));
+    let domain = serving(&machine, &settings);
     for line in domain.console().lines() {
         println!("{line}");
     }

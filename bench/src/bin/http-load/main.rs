@@ -67,7 +67,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let Arguments { to, mode, connections, idle, path, body, server, .. } = arguments;
     let time = Duration::from_millis(arguments.milliseconds);
-    bench::raise_file_limit().context("cannot open many sockets")?;
+    tests::raise_file_limit().context("cannot open many sockets")?;
     let cores = Cores::choose().context("cannot ask for the cores")?;
     let distance = || cores.map(Cores::distance).transpose().context("cannot use two cores");
     let before = distance()?;

@@ -5,23 +5,22 @@
 
 pub(crate) mod guests;
 pub(crate) mod report;
+pub(crate) mod turns;
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use self::{
     guests::{Guests, PEERS, Peer},
-    report::Report,
+    report::{Figure, Report},
+    turns::Guest,
 };
-use super::{Setting, machine, repeated};
-use lab::{
-    cargo,
-    xen::{Domain, Load, Machine, Question, plain},
-};
+use super::{Setting, machine, publish, repeated};
+use lab::xen::{Domain, Load, Machine, Question, plain};
 
 /// How long a guest may take until it serves. Linux takes 20 seconds on a busy machine, all emulated.
-pub(crate) const SERVING_WITHIN: Duration = Duration::from_secs(120);
+const SERVING_WITHIN: Duration = Duration::from_secs(120);
 /// How long a guest may take that has perhaps too little memory to serve at all.
 const TRIED_WITHIN: Duration = Duration::from_secs(90);
 /// How long a reply may take before its request counts as lost.
@@ -77,14 +76,7 @@ pub fn on_xen(plan: &XenPlan) -> Result<()> {
     let machine = Machine::boot(|progress| eprintln!("{progress}"))?;
     let mut report = Report::new(describe(&machine)?);
     let measured = measure(&machine, plan, &mut report);
-    let text = report.text();
-    println!("{text}");
-    let folder = cargo::target_folder()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("xen.md");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("written: {}", path.display());
-    measured
+    publish("xen.md", &report.text()).and(measured)
 }
 
 /// Measures echo and the Linux guest on a machine that has no other guest: replies and their times, the time of a
@@ -104,17 +96,20 @@ fn measure(machine: &Machine, plan: &XenPlan, report: &mut Report) -> Result<()>
     for peer in &PEERS {
         report.size(peer.name, guests.size(peer)?);
     }
-    load(machine, plan, &guests, report)?;
-    for number in 1..=plan.starts {
-        for peer in &PEERS {
-            eprintln!("start {number} of {}: {}", plan.starts, peer.name);
-            let settings = guests.settings(peer, peer.memory);
-            let (domain, started) =
-                Domain::create_timed(machine, &settings, peer.to, Question::Udp)?;
-            report.start(peer.name, started);
-            domain.destroy()?;
-        }
-    }
+    let as_given = PEERS.map(|peer| Guest {
+        name: peer.name,
+        to: peer.to,
+        question: Question::Udp,
+        settings: guests.settings(&peer, peer.memory),
+    });
+    let loads = plan.settings().map(|setting| {
+        let Setting { size, window } = setting;
+        (format!("{size} bytes, {window} outstanding: requests/s"), setting)
+    });
+    let loads: Vec<_> = loads.collect();
+    let take = |guest: &Guest<'_>, setting, what: &str| load(machine, plan, guest, setting, what);
+    turns::in_turn(machine, &as_given, (&loads, plan.rounds), take, report)?;
+    turns::starts(machine, &as_given, plan.starts, report)?;
     for peer in &PEERS {
         let least = match plan.least_memory {
             true => Some(least_memory(machine, &guests, peer)?),
@@ -125,43 +120,29 @@ fn measure(machine: &Machine, plan: &XenPlan, report: &mut Report) -> Result<()>
     Ok(())
 }
 
-/// Every setting, so many rounds of it, each guest in each.
-fn load(machine: &Machine, plan: &XenPlan, guests: &Guests, report: &mut Report) -> Result<()> {
-    let mut domains = Vec::new();
-    for peer in &PEERS {
-        eprintln!("starting {}", peer.name);
-        let settings = guests.settings(peer, peer.memory);
-        let domain = Domain::create(machine, &settings, plain(), |_| ())?;
-        domain.wait_for_line(0, SERVING_WITHIN, lab::is_serving)?;
-        domains.push(domain);
-    }
-    for setting in plan.settings() {
-        let Setting { size, window } = setting;
-        eprintln!("{size} bytes, {window} outstanding: {} rounds", plan.rounds);
-        for round in 0..plan.rounds {
-            // The one that was last is first in the next round.
-            let turn = |number: usize| PEERS[(number + round as usize) % PEERS.len()];
-            for peer in (0..PEERS.len()).map(turn) {
-                let what = format!("{}, {size} bytes, {window} outstanding", peer.name);
-                let loaded = repeated(&what, || {
-                    let loaded = machine.load(&Load {
-                        to: peer.to,
-                        length: size,
-                        window,
-                        time: plan.time,
-                        limit: REPLY_WITHIN,
-                    })?;
-                    ensure!(loaded.replies > 0, "no reply");
-                    Ok(loaded)
-                });
-                let loaded = loaded.with_context(|| what.clone())?;
-                ensure!(loaded.wrong == 0, "{what}: {} replies were wrong", loaded.wrong);
-                let what = format!("{size} bytes, {window} outstanding: requests/s");
-                report.load(&what, peer.name, loaded.into());
-            }
-        }
-    }
-    domains.into_iter().try_for_each(Domain::destroy)
+/// Puts a guest under load.
+fn load(
+    machine: &Machine,
+    plan: &XenPlan,
+    guest: &Guest<'_>,
+    Setting { size, window }: Setting,
+    what: &str,
+) -> Result<Figure> {
+    let what = format!("{}, {what}", guest.name);
+    let loaded = repeated(&what, || {
+        let loaded = machine.load(&Load {
+            to: guest.to,
+            length: size,
+            window,
+            time: plan.time,
+            limit: REPLY_WITHIN,
+        })?;
+        ensure!(loaded.replies > 0, "no reply");
+        Ok(loaded)
+    });
+    let loaded = loaded.with_context(|| what.clone())?;
+    ensure!(loaded.wrong == 0, "{what}: {} replies were wrong", loaded.wrong);
+    Ok(loaded.into())
 }
 
 /// The least memory, in MiB, with which this guest starts and serves, provided that it does with more.

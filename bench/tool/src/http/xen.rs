@@ -12,16 +12,17 @@ use std::{
 use anyhow::{Context, Result};
 use lab::{
     cargo, image,
-    xen::{Domain, Linux, Machine, Question, Settings, Vif, plain, static_program},
+    xen::{Linux, Machine, Question, Settings, Vif, static_program},
 };
 
 use super::{HttpPlan, sample::Sample, setting::Setting};
 use crate::bench::{
-    repeated,
+    publish, repeated,
     xen::{
-        SERVING_WITHIN, describe,
+        describe,
         guests::{LINUX, OURS},
         report::{Figure, Report},
+        turns::{self, Guest},
     },
 };
 
@@ -33,15 +34,6 @@ const LEAST_TIME: Duration = Duration::from_secs(2);
 const LOAD_ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// How often each guest is started to see how long it takes.
 const STARTS: u32 = 3;
-
-/// A guest that serves HTTP.
-struct Peer<'a> {
-    name: &'static str,
-    to: SocketAddrV4,
-    settings: Settings<'a>,
-    /// What has to be there to start it, in bytes: our image without its symbols; kernel and initramfs.
-    size: u64,
-}
 
 /// Boots a Xen, measures there replies and their times, connections, bytes in bulk, the time of a start, memory and the
 /// size of the image, prints the table, and writes it to `target/bench/http-xen.md`.
@@ -75,88 +67,57 @@ pub fn on_xen(plan: &HttpPlan) -> Result<()> {
         more: "",
     };
     let theirs = Settings { vif: vif(2), restart: false, ..linux.settings("linux") };
-    let size = theirs.kernel.len() + theirs.ramdisk.map_or(0, <[u8]>::len);
     let at = |last| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 8080);
-    let peers = [
-        Peer { name: OURS, to: at(2), size: image::stripped(&image)?.len() as u64, settings: ours },
-        Peer { name: LINUX, to: at(3), size: size as u64, settings: theirs },
+    // What has to be there to start it: our image without its symbols; kernel and initramfs.
+    let sizes = [
+        image::stripped(&image)?.len(),
+        theirs.kernel.len() + theirs.ramdisk.map_or(0, <[u8]>::len),
+    ];
+    let question = Question::Http;
+    let guests = [
+        Guest { name: OURS, to: at(2), question, settings: ours },
+        Guest { name: LINUX, to: at(3), question, settings: theirs },
     ];
     let mut report = Report::new(describe(&machine)?);
-    let measured = measure(&machine, plan, &peers, &mut report);
-    let text = report.text();
-    println!("{text}");
-    let folder = cargo::target_folder()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("http-xen.md");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("written: {}", path.display());
-    measured
+    for (Guest { name, settings, .. }, size) in guests.iter().zip(sizes) {
+        report.size(name, size as u64);
+        report.memory(name, settings.memory, None);
+    }
+    let measured = measure(&machine, plan, &guests, &mut report);
+    publish("http-xen.md", &report.text()).and(measured)
 }
 
-/// Puts all that is measured into a report.
+/// Every setting but those of idle connections, and starts.
 fn measure(
     machine: &Machine,
     plan: &HttpPlan,
-    peers: &[Peer<'_>; 2],
+    guests: &[Guest<'_>],
     report: &mut Report,
 ) -> Result<()> {
-    for peer in peers {
-        report.size(peer.name, peer.size);
-        report.memory(peer.name, peer.settings.memory, None);
-    }
-    load(machine, plan, peers, report)?;
-    for number in 1..=if plan.quick { 1 } else { STARTS } {
-        for peer in peers {
-            eprintln!("start {number}: {}", peer.name);
-            let (domain, started) =
-                Domain::create_timed(machine, &peer.settings, peer.to, Question::Http)?;
-            report.start(peer.name, started);
-            domain.destroy()?;
-        }
-    }
-    Ok(())
-}
-
-/// Every setting, so many rounds of it, each guest in each.
-fn load(
-    machine: &Machine,
-    plan: &HttpPlan,
-    peers: &[Peer<'_>; 2],
-    report: &mut Report,
-) -> Result<()> {
-    let mut domains = Vec::new();
-    for peer in peers {
-        eprintln!("starting {}", peer.name);
-        let domain = Domain::create(machine, &peer.settings, plain(), |_| ())?;
-        domain.wait_for_line(0, SERVING_WITHIN, lab::is_serving)?;
-        domains.push(domain);
-    }
-    for setting in plan.settings().iter().filter(|setting| !matches!(setting, Setting::Idle(_))) {
+    let loads = plan.settings().iter().filter_map(|setting| {
         let unit = match setting {
             Setting::BulkOut | Setting::BulkIn => "MB/s",
             Setting::Close(_) => "connections/s",
-            Setting::KeepAlive(_) | Setting::Idle(_) => "requests/s",
+            Setting::KeepAlive(_) => "requests/s",
+            Setting::Idle(_) => return None,
         };
-        let what = format!("{setting}: {unit}");
-        for round in 0..plan.rounds as usize {
-            // The one that was last is first in the next round.
-            for peer in (0..peers.len()).map(|number| &peers[(number + round) % peers.len()]) {
-                eprintln!("{what}, round {}: {}", round + 1, peer.name);
-                let of = format!("{}, {what}", peer.name);
-                let sample =
-                    repeated(&of, || take(machine, peer.to, *setting, plan.time.max(LEAST_TIME)));
-                let sample = sample.with_context(|| of.clone())?;
-                let figure = Figure {
-                    rate: sample.rate(*setting),
-                    p50: Duration::from_nanos(sample.p50),
-                    p99: Duration::from_nanos(sample.p99),
-                    lost: sample.failed,
-                };
-                report.load(&what, peer.name, figure);
-            }
-        }
-    }
-    domains.into_iter().try_for_each(Domain::destroy)
+        Some((format!("{setting}: {unit}"), *setting))
+    });
+    let loads: Vec<_> = loads.collect();
+    let time = plan.time.max(LEAST_TIME);
+    let load = |guest: &Guest<'_>, setting, what: &str| {
+        let what = format!("{}, {what}", guest.name);
+        let sample = repeated(&what, || take(machine, guest.to, setting, time));
+        let sample = sample.with_context(|| what.clone())?;
+        Ok(Figure {
+            rate: sample.rate(setting),
+            p50: Duration::from_nanos(sample.p50),
+            p99: Duration::from_nanos(sample.p99),
+            lost: sample.failed,
+        })
+    };
+    turns::in_turn(machine, guests, (&loads, plan.rounds), load, report)?;
+    turns::starts(machine, guests, if plan.quick { 1 } else { STARTS }, report)
 }
 
 /// Puts a guest under load from dom0.
