@@ -1,9 +1,9 @@
 //! The image of a guest as it is installed: stripped, and packed.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use flate2::{Compression, write::GzEncoder};
+use zopfli::{Format, Options};
 
 use crate::tools;
 
@@ -28,12 +28,13 @@ pub fn stripped(image: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The image as `gzip -9` packs it. Xen's tools start such a file as it is: they unpack it before they load it.
+/// The image in the format of gzip, a few per cent smaller than `gzip -9` makes it. Xen's tools start such a file as it is: they
+/// unpack it before they load it.
 ///
 /// # Errors
 /// None is known: it is written to memory.
 pub fn packed(image: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(image)?;
-    Ok(encoder.finish()?)
+    let mut packed = Vec::new();
+    zopfli::compress(Options::default(), Format::Gzip, image, &mut packed)?;
+    Ok(packed)
 }

@@ -28,8 +28,8 @@ pub struct Held {
 /// The services whose images must not grow: what every service has, and next to nothing else; and one with TCP, HTTP, a site
 /// and the page.
 pub const HELD: [Held; 2] = [
-    Held { name: "echo", stripped: 100 << 10, packed: 64 << 10 },
-    Held { name: "web", stripped: 288 << 10, packed: 161 << 10 },
+    Held { name: "echo", stripped: 100 << 10, packed: 60_000 },
+    Held { name: "web", stripped: 288 << 10, packed: 160_000 },
 ];
 
 /// Builds the image of one service, prints how large it is, stripped and [`packed`], and what takes the room in it.
