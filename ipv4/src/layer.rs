@@ -4,7 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use ethernet::{EtherType, Neighbours};
-use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup};
+use layer::{Cidr, Instant, Layer, Location, Offloads, Payload, Rx, Setup, is_unicast};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Exhausted, Region};
 
@@ -161,6 +161,17 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
     #[inline]
     fn is_ours(&self, address: IpAddr) -> bool {
         self.source_for(address) == Some(address)
+    }
+
+    fn is_unicast(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => {
+                let location = self.link.address().locate(address);
+                is_unicast(address) && matches!(location, Location::Host | Location::Outside)
+            }
+            // For IPv6 there is no way, which is another reason.
+            IpAddr::V6(_) => true,
+        }
     }
 
     #[inline]

@@ -29,6 +29,15 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// Whether `address` is one of our own host addresses. Multicast and broadcast addresses are not.
     fn is_ours(&self, address: IpAddr) -> bool;
 
+    /// Whether `address` can be that of one other host (RFC 1122 3.2.1.3): no multicast group, no broadcast address, and not
+    /// one that no host has. A network that knows our own networks knows their broadcast addresses too.
+    fn is_unicast(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => layer::is_unicast(address),
+            IpAddr::V6(address) => !(address.is_multicast() || address.is_unspecified()),
+        }
+    }
+
     /// The source address that a packet to `destination` gets if it names none, or `None` if we have no address of that
     /// family.
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr>;
@@ -93,6 +102,10 @@ macro_rules! forward {
     ($below:ident: $Below:ident) => {
         fn is_ours(&self, address: ::core::net::IpAddr) -> bool {
             self.$below.is_ours(address)
+        }
+
+        fn is_unicast(&self, address: ::core::net::IpAddr) -> bool {
+            self.$below.is_unicast(address)
         }
 
         fn source_for(&self, destination: ::core::net::IpAddr) -> Option<::core::net::IpAddr> {

@@ -10,6 +10,6 @@ pub use self::shared::{ConnectionStats, Connections};
 pub(crate) use self::{
     half_open::{Due, HalfOpen, HalfOpens, agreed, answer_timestamps},
     opener::{Listener, Service},
-    shared::{Entry, Inner, Marks},
+    shared::{Entry, Inner, Marks, NotBegun, Opening},
     table::Id,
 };

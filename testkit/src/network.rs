@@ -31,6 +31,8 @@ pub struct FakeNetwork {
     pub too_big: Vec<(IpAddr, u32)>,
     /// Where nothing can be sent to.
     pub unreachable: Option<IpAddr>,
+    /// The broadcast address of our network.
+    pub broadcast: Option<IpAddr>,
     /// The longest payload, in bytes.
     pub max_payload: usize,
     /// The MTU of each path, in bytes.
@@ -57,6 +59,7 @@ impl FakeNetwork {
             unclaimed: 0,
             too_big: Vec::new(),
             unreachable: None,
+            broadcast: None,
             max_payload: 65_515,
             path_mtu: 1500,
             room: usize::MAX,
@@ -125,6 +128,14 @@ impl Layer for FakeNetwork {
 impl Network for FakeNetwork {
     fn is_ours(&self, address: IpAddr) -> bool {
         self.ours.contains(&address)
+    }
+
+    fn is_unicast(&self, address: IpAddr) -> bool {
+        let on_any_network = match address {
+            IpAddr::V4(address) => layer::is_unicast(address),
+            IpAddr::V6(address) => !(address.is_multicast() || address.is_unspecified()),
+        };
+        on_any_network && self.broadcast != Some(address)
     }
 
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {

@@ -50,10 +50,32 @@ pub(crate) struct Entry {
     pub(crate) has_stream: bool,
     /// Whether a task was started for it. If there was no room for one, the peer is not told: it asks again.
     pub(crate) is_served: bool,
-    /// Whether the layer has to choose our address and port, and to begin.
-    pub(crate) is_starting: bool,
+    /// How far we have opened it.
+    pub(crate) opening: Opening,
     /// What its packets have in the header of IP.
     pub(crate) marks: Marks,
+}
+
+/// How far the layer is with a connection that a task opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// The layer has to choose our address and port, and to begin.
+    Queued,
+    /// The layer has begun, or the peer has opened it.
+    Begun,
+    /// There was no way to begin.
+    Failed(NotBegun),
+}
+
+/// Why a connection was not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotBegun {
+    /// No route leads to the peer, or we have no address of its family.
+    NoRoute,
+    /// No port of ours is free.
+    NoPort,
+    /// The peer's address is not that of one host.
+    NotUnicast,
 }
 
 /// What an application chooses for the header of IP.

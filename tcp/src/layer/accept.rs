@@ -7,7 +7,7 @@ use super::{Tcp, half_open::answer_to, transmit::control};
 use crate::{
     Flags, Options, Segment, Seq, Stream, Timestamps,
     connection::{Connection, Emitted, Handshake, NEVER, clock},
-    connections::{Entry, HalfOpen, Inner, Marks, agreed, answer_timestamps},
+    connections::{Entry, HalfOpen, Inner, Marks, Opening, agreed, answer_timestamps},
     cookie::Cookies,
     time_wait::{Closed, TimeWaitAnswer},
     tuple::Tuple,
@@ -173,7 +173,7 @@ impl<I: Network> Tcp<I> {
                 deadline: NEVER,
                 has_stream: true,
                 is_served: false,
-                is_starting: false,
+                opening: Opening::Begun,
                 marks: Marks::default(),
             };
             (opener, inner.table.insert(entry, true))

@@ -7,7 +7,7 @@ use super::Tcp;
 use crate::{
     Connections,
     connection::Connection,
-    connections::{Entry, Id, Inner},
+    connections::{Entry, Id, Inner, NotBegun, Opening},
     tuple::Tuple,
 };
 
@@ -22,16 +22,19 @@ impl<I: Network> Tcp<I> {
     /// Chooses our address and port for a connection that a task opens. If there is none, the connection ends.
     pub(super) fn begin(&self, now: Instant, inner: &mut Inner, id: Id) {
         let Some(entry) = inner.table.get(id) else { return };
-        entry.is_starting = false;
+        entry.opening = Opening::Begun;
         let peer = entry.tuple.addresses[1];
+        if !self.network.is_unicast(peer) {
+            return self.fail(entry, NotBegun::NotUnicast);
+        }
         let source = match entry.tuple.addresses[0] {
             any if any.is_unspecified() => self.network.source_for(peer),
             ours => self.network.is_ours(ours).then_some(ours),
         };
         let mut tuple = entry.tuple;
-        let port = source.and_then(|source| {
+        let port = source.ok_or(NotBegun::NoRoute).and_then(|source| {
             tuple.addresses[0] = source;
-            free_port(now, inner, &mut tuple)
+            free_port(now, inner, &mut tuple).ok_or(NotBegun::NoPort)
         });
         let mss = self.path_mss(now, &tuple);
         let iss = inner.isn.initial(now, tuple.local(), tuple.remote());
@@ -39,19 +42,18 @@ impl<I: Network> Tcp<I> {
         let buffers = inner.buffers;
         let Some(entry) = inner.table.get(id) else { return };
         match port {
-            Some(()) => {
+            Ok(()) => {
                 entry.connection = Connection::connect(now, &local, buffers);
                 entry.tuple = tuple;
                 inner.table.index(id, &tuple);
             }
-            None => self.fail(entry, source.is_some()),
+            Err(reason) => self.fail(entry, reason),
         }
     }
 
-    /// A connection cannot begin: there is no route, or no port.
-    pub(super) fn fail(&self, entry: &mut Entry, has_route: bool) {
-        // The port says which: it is 0 if there is no route.
-        entry.tuple.ports[0] = has_route.into();
+    /// A connection cannot begin.
+    pub(super) fn fail(&self, entry: &mut Entry, reason: NotBegun) {
+        entry.opening = Opening::Failed(reason);
         entry.connection.forget();
         if let Some(writer) = entry.writer.take() {
             self.connections.tasks.wake(writer);

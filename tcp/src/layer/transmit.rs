@@ -7,7 +7,7 @@ use super::Tcp;
 use crate::{
     Connections, Flags, Segment, Seq, State,
     connection::Emitted,
-    connections::{Id, Marks},
+    connections::{Id, Marks, NotBegun, Opening},
     tuple::Tuple,
     wire::Header,
 };
@@ -46,7 +46,7 @@ impl<I: Network> Tcp<I> {
         let mut inner = connections.inner.borrow_mut();
         let inner = &mut *inner;
         let Some(entry) = inner.table.get(id) else { return Ok(0) };
-        if entry.is_starting && entry.has_stream {
+        if entry.opening == Opening::Queued && entry.has_stream {
             self.begin(now, inner, id);
         }
         let most = if self.network.offloads().tcp_segmentation { LONGEST } else { 0 };
@@ -66,7 +66,7 @@ impl<I: Network> Tcp<I> {
                 && entry.connection.state() == State::SynSent
             {
                 // Nobody would answer (RFC 9293 3.10.1).
-                self.fail(entry, false);
+                self.fail(entry, NotBegun::NoRoute);
             }
         }
         if count == 0 {

@@ -14,7 +14,7 @@ use super::Stream;
 use crate::{
     Broken, Connections, Seq, State,
     connection::{Connection, NEVER},
-    connections::{Entry, Id, Marks},
+    connections::{Entry, Id, Marks, NotBegun, Opening},
     tuple::Tuple,
 };
 
@@ -30,7 +30,7 @@ pub enum ConnectError {
     NoRoute(SocketAddr),
     /// The peer's port is 0, or no port of ours is free.
     NoPort,
-    /// The address is not that of one host: it is a broadcast or multicast address, or 0.0.0.0.
+    /// The address is not that of one host: it is a broadcast or multicast address, or 0.0.0.0 (RFC 9293 3.9.1.1, MUST-46).
     BadAddress(SocketAddr),
 }
 
@@ -75,20 +75,19 @@ impl Connections {
         if peer.port() == 0 {
             return Err(ConnectError::NoPort);
         }
-        if !is_host(peer.ip()) {
-            return Err(ConnectError::BadAddress(peer));
-        }
         let tuple = Tuple { addresses: [source, peer.ip()], ports: [0, peer.port()] };
         let id = self.begin(self.tasks.now(), tuple).ok_or(ConnectError::TooMany)?;
         let stream = Stream::new(self, id);
         poll_fn(|_| {
             let done = stream.with(|entry| match entry.connection.state() {
-                _ if entry.is_starting => None,
+                _ if entry.opening == Opening::Queued => None,
                 State::SynSent | State::SynReceived => None,
-                State::Closed => Some(Err(match entry.connection.broken() {
-                    Some(broken) => ConnectError::Broken(broken),
-                    None if entry.tuple.ports[0] == 0 => ConnectError::NoRoute(peer),
-                    None => ConnectError::NoPort,
+                State::Closed => Some(Err(match (entry.opening, entry.connection.broken()) {
+                    (Opening::Failed(NotBegun::NoRoute), _) => ConnectError::NoRoute(peer),
+                    (Opening::Failed(NotBegun::NoPort), _) => ConnectError::NoPort,
+                    (Opening::Failed(NotBegun::NotUnicast), _) => ConnectError::BadAddress(peer),
+                    (_, Some(broken)) => ConnectError::Broken(broken),
+                    (_, None) => ConnectError::TooMany,
                 })),
                 _ => Some(Ok(())),
             });
@@ -118,7 +117,7 @@ impl Connections {
             deadline: NEVER,
             has_stream: true,
             is_served: true,
-            is_starting: true,
+            opening: Opening::Queued,
             marks: Marks::default(),
         };
         let id = inner.table.insert(entry, false)?;
@@ -133,7 +132,7 @@ impl Connections {
         let Some(entry) = inner.table.get(id) else { return };
         entry.has_stream = false;
         (entry.reader, entry.writer) = (None, None);
-        if !entry.is_served || entry.is_starting {
+        if !entry.is_served || entry.opening == Opening::Queued {
             entry.connection.forget();
         } else {
             entry.connection.orphan(now);
@@ -141,10 +140,4 @@ impl Connections {
         // The layer sends what it has to say, and forgets it then.
         inner.table.queue(id);
     }
-}
-
-/// Whether an address can be that of one host (RFC 9293 3.9.1.1, MUST-46).
-fn is_host(address: IpAddr) -> bool {
-    let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !(is_broadcast || address.is_multicast() || address.is_unspecified())
 }

@@ -85,8 +85,11 @@ fn a_half_open_connection_is_ended() {
 /// MUST-46: an address that is not one of a host.
 #[test]
 fn no_connection_is_opened_to_more_than_one_host() {
-    let mut net = Net::new();
+    let broadcast = Some("10.0.0.255".parse().unwrap());
+    let network = FakeNetwork { broadcast, ..FakeNetwork::default() };
+    let mut net = Net::with_network(network, 512);
     for address in [
+        "10.0.0.255:80",
         "255.255.255.255:80",
         "224.0.0.1:80",
         "239.1.2.3:80",

@@ -78,6 +78,10 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
         self.four.is_ours(address) || self.six.is_ours(address)
     }
 
+    fn is_unicast(&self, address: IpAddr) -> bool {
+        self.four.is_unicast(address) && self.six.is_unicast(address)
+    }
+
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         self.four.source_for(destination).or_else(|| self.six.source_for(destination))
     }

@@ -22,6 +22,27 @@ fn a_packet_comes_from_the_address_that_it_names_if_it_is_ours() {
     });
 }
 
+/// RFC 1122 3.2.1.3: the addresses that no host has, and those of many, our own network's among them.
+#[test]
+fn an_address_of_many_or_of_nobody_is_no_unicast_address() {
+    with_host(|_, mut host, _| {
+        host.link_mut().set_address(Cidr::new(Ipv4Addr::new(10, 1, 2, 3), 20).unwrap());
+        for (address, expected) in [
+            ("10.1.15.254", true),
+            ("10.1.15.255", false),
+            ("10.1.0.0", false),
+            ("10.1.16.255", true),
+            ("10.1.2.255", true),
+            ("255.255.255.255", false),
+            ("224.0.0.1", false),
+            ("127.0.0.1", false),
+            ("0.0.0.0", false),
+        ] {
+            assert_eq!(host.is_unicast(address.parse().unwrap()), expected, "{address}");
+        }
+    });
+}
+
 /// RFC 1122 3.2.1.3 (a): a host that does not know its address may ask all for it, from 0.0.0.0.
 #[test]
 fn without_an_address_only_a_question_to_all_is_sent_and_only_a_broadcast_received() {
