@@ -94,7 +94,7 @@ pub(crate) struct Run {
     /// On Xen: show what the guest writes on its console
     #[arg(long)]
     console: bool,
-    /// On Xen: the memory of the guest, in MiB [default: 2]
+    /// On Xen: the memory of the guest, in MiB [default: what the service asks for, or 2]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
     /// Arguments for the service, after those that fit its network
@@ -187,8 +187,7 @@ impl Run {
                 run::on_unix(service, profile(self.release), &options)
             }
             Platform::Xen => {
-                let guest =
-                    GuestOptions { memory: self.memory.unwrap_or(2), console: self.console };
+                let guest = GuestOptions { memory: self.memory, console: self.console };
                 if self.app.as_deref() == Some(run::LINUX) {
                     return run::on_xen(&Guest::Linux, &guest, &options);
                 }

@@ -29,6 +29,7 @@ pub(crate) fn for_unix(service: &Service, profile: Profile, log: bool) -> Result
 /// # Errors
 /// It does not build, or the image cannot be written.
 pub(crate) fn for_xen(service: &Service, log: bool) -> Result<()> {
+    let memory = service.memory()?;
     let program = build(service, Platform::Xen, Profile::Guest, log)?;
     let image = image::stripped(&program)?;
     let folder = service.target_folder().join("guest");
@@ -47,7 +48,7 @@ pub(crate) fn for_xen(service: &Service, log: bool) -> Result<()> {
            type = \"pvh\"\n  \
            kernel = \"{path}\"\n  \
            cmdline = \"--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1\"\n  \
-           memory = 2\n  \
+           memory = {memory}\n  \
            vcpus = 1\n  \
            vif = [\"bridge=xenbr0\"]\n\
          it is started by\n  \

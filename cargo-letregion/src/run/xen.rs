@@ -67,8 +67,8 @@ impl Guest<'_> {
 /// How the guest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GuestOptions {
-    /// The memory of the guest, in MiB. The Linux guest takes what it needs.
-    pub(crate) memory: u32,
+    /// The memory of the guest, in MiB, if it is not what the service asks for. The Linux guest takes what it needs.
+    pub(crate) memory: Option<u32>,
     /// Whether what it writes on its console is shown on standard error.
     pub(crate) console: bool,
 }
@@ -90,7 +90,13 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
         door.socket.set_read_timeout(Some(LOOK))?;
     }
     let build = Build { features: options.features(), ..Build::new(Platform::Xen, Profile::Guest) };
-    let program = guest.service().map(|service| service.build(&build)).transpose()?;
+    let program = match guest.service() {
+        Some(service) => {
+            let memory = how.memory.map_or_else(|| service.memory(), Ok)?;
+            Some((service.build(&build)?, memory))
+        }
+        None => None,
+    };
     // From here on there is something to clean up.
     interrupt::listen()?;
     // QEMU takes the connections.
@@ -111,7 +117,7 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
     let name = guest.name();
     eprintln!("starting the guest {name}");
     let domain = match &program {
-        Some(program) => {
+        Some((program, memory)) => {
             let kernel = std::fs::read(program)
                 .with_context(|| format!("cannot read {}", program.display()))?;
             let settings = Settings {
@@ -119,7 +125,7 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
                 kernel: &kernel,
                 ramdisk: None,
                 command_line: &command_line,
-                memory: how.memory,
+                memory: *memory,
                 vif: Some(Vif::default()),
                 restart: false,
                 more: "",

@@ -30,6 +30,9 @@ pub struct Workspace {
     packages: Vec<Service>,
 }
 
+/// The memory of a guest that asks for none, in MiB.
+const GUEST_MEMORY: u32 = 2;
+
 /// A package with a program that may be a service.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -46,6 +49,8 @@ pub struct Service {
     /// What `[package.metadata.letregion]` has under `optimize`, with the name of the package: of its own, and of those of
     /// the workspace that it depends on.
     pub(super) optimize: Vec<(String, String)>,
+    /// What it has there under `memory`.
+    memory: Value,
     is_service: bool,
 }
 
@@ -218,6 +223,7 @@ impl Service {
             is_service: is_complete && (facade.is_some() || on_a_platform),
             facade,
             optimize: optimize(package, all),
+            memory: package["metadata"]["letregion"]["memory"].clone(),
             name,
         })
     }
@@ -225,6 +231,23 @@ impl Service {
     /// The name of its package.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The memory that it takes as a guest, in MiB: `memory` in `[package.metadata.letregion]`, or 2.
+    ///
+    /// # Errors
+    /// That is no whole number, or 0.
+    pub fn memory(&self) -> Result<u32> {
+        if self.memory.is_null() {
+            return Ok(GUEST_MEMORY);
+        }
+        let number = self.memory.as_u64().and_then(|number| u32::try_from(number).ok());
+        number.filter(|number| *number > 0).with_context(|| {
+            format!(
+                "memory = {} in [package.metadata.letregion] of {}: a whole number of MiB, 1 or more, was expected",
+                self.memory, self.name
+            )
+        })
     }
 
     /// The folder of its manifest.
@@ -265,6 +288,25 @@ mod tests {
             let expected: Vec<_> =
                 asked.iter().map(|name| ((*name).to_owned(), "speed".to_owned())).collect();
             assert_eq!(*optimize, expected, "{service}");
+        }
+    }
+
+    #[test]
+    fn a_guest_has_the_memory_that_its_service_asks_for() {
+        let workspace = Workspace::of_repository().unwrap();
+        let service = |name| workspace.service(Some(name)).unwrap();
+        assert_eq!(service("echo").memory().unwrap(), 2);
+        assert_eq!(service("web").memory().unwrap(), 4);
+        for (value, said) in
+            [("0", "memory = 0"), ("\"4M\"", "memory = \"4M\""), ("1.5", "memory = 1.5")]
+        {
+            let memory = serde_json::from_str(value).unwrap();
+            let error =
+                Service { memory, ..service("web").clone() }.memory().unwrap_err().to_string();
+            assert!(
+                error.starts_with(said) && error.contains("of web: a whole number of MiB"),
+                "{error}"
+            );
         }
     }
 
