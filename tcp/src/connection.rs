@@ -127,6 +127,13 @@ impl<'p> Connection<'p> {
         !matches!(self.state, State::SynSent | State::SynReceived | State::Closed)
     }
 
+    /// Whether an acknowledgment that reports data which came twice has to go before the next segment is taken: it reports
+    /// one such piece (RFC 2883 4), and a peer that is not told of each does not know that it has sent them in vain.
+    #[inline]
+    pub(crate) fn reports_duplicate(&self) -> bool {
+        self.has_sack && self.receive.reports_duplicate()
+    }
+
     /// Whether there is something to be sent at once beside data.
     pub(crate) fn owes_something(&self) -> bool {
         self.owed.0 != 0

@@ -241,7 +241,12 @@ impl<I: Network> Tcp<I> {
             self.connections.count(|counters| counters.connected += 1);
         }
         inner.table.queue(id);
+        let reports_duplicate =
+            inner.table.get(id).is_some_and(|entry| entry.connection.reports_duplicate());
         drop(inner);
+        if reports_duplicate {
+            self.transmit(now, id)?;
+        }
         if events.reset { self.reset(now, tuple, segment) } else { Ok(()) }
     }
 

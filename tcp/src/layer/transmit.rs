@@ -41,7 +41,7 @@ impl<I: Network> Tcp<I> {
     }
 
     /// Sends what one connection has to send; returns how many segments.
-    fn transmit(&mut self, now: Instant, id: Id) -> Result<usize, I::Error> {
+    pub(super) fn transmit(&mut self, now: Instant, id: Id) -> Result<usize, I::Error> {
         let connections = self.connections;
         let mut inner = connections.inner.borrow_mut();
         let inner = &mut *inner;

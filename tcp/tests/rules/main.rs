@@ -9,6 +9,7 @@ mod states;
 mod text;
 
 mod backlog;
+mod bursts;
 mod closing;
 mod connecting;
 mod elsewhere;
