@@ -112,7 +112,12 @@ impl Service {
         let outcome = self.control(stream, region).await;
         drop(turn);
         match outcome {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                // The next test may begin. Of this one, the client says that it has got the results, or leaves.
+                wait_for(stream, PATIENCE);
+                let _ = heard_before(stream, || false).await;
+                Ok(())
+            }
             Err(Failure::Broken(error)) => Err(error.into()),
             Err(Failure::Refused(refusal)) => {
                 // The reset that ends the connection comes after the client has read it.
@@ -155,11 +160,7 @@ impl Service {
             Ok(Some(_)) => return Err(Refusal::MESSAGE.into()),
             Err(error) => return Err(error.into()),
         }
-        self.send_results(stream, region, &parameters).await?;
-        // That it has got them, or its end.
-        wait_for(stream, PATIENCE);
-        let _ = heard_before(stream, || false).await;
-        Ok(())
+        self.send_results(stream, region, &parameters).await
     }
 
     /// What the client says while streams carry bytes.

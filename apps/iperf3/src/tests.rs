@@ -143,6 +143,15 @@ fn one_client_at_a_time() {
         first.ends().await;
         let mut third = Test::begin(&client, b'c').await?;
         third.agree(r#"{"tcp":true}"#).await?;
+        let _stream = third.open_stream().await?;
+        assert_eq!([third.hear().await?, third.hear().await?], [TEST_START, TEST_RUNNING]);
+        third.say(&[TEST_END]).await?;
+        assert_eq!(third.hear().await?, EXCHANGE_RESULTS);
+        third.say_results(&[0]).await?;
+        third.hear_text().await?;
+        // Whoever has results keeps nobody waiting.
+        Test::begin(&client, b'd').await?;
+        assert_eq!(third.hear().await?, DISPLAY_RESULTS);
         Ok([denied, late])
     });
     assert_eq!(heard.unwrap(), [ACCESS_DENIED; 2]);

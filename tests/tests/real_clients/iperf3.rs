@@ -157,7 +157,8 @@ pub(crate) fn options_are_heeded_or_refused() {
             assert_eq!(sent, received, "{args:?}");
         }
         let [sent, received] = Found::by(&["--reverse", "--blockcount", "7"]).bytes();
-        assert_eq!([sent, received], [7 * (128 << 10); 2]);
+        // The client counts each read as a block, so it may have enough before all has come.
+        assert!(0 < received && received <= sent && sent <= 7 * (128 << 10), "{sent} {received}");
     });
 }
 
