@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_services_are_the_programs_of_apps() {
         let apps = apps().unwrap();
-        for name in ["echo", "facfib", "kv", "monte-carlo", "sort"] {
+        for name in ["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort"] {
             assert!(apps.iter().any(|app| app == name), "{name} is not among {apps:?}");
         }
         assert!(apps.is_sorted());

@@ -51,7 +51,7 @@ pub(crate) fn refuses_what_cannot_be_sent() {
 
 pub(crate) fn names_the_services() {
     let args = ["run", "no-such-service", "--request", "x"];
-    assert_fails(&args, 1, "echo, facfib, kv, monte-carlo, sort");
+    assert_fails(&args, 1, "echo, facfib, iperf3, kv, monte-carlo, sort");
     assert_fails(&["run", "sotr", "--request", "x"], 1, "did you mean sort?");
     assert_fails(&["run", "--request", "x"], 1, "say which service");
 }

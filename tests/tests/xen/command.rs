@@ -51,7 +51,10 @@ pub(crate) fn serves_its_input_and_a_port_of_this_machine() {
 
 pub(crate) fn refuses_before_it_boots() {
     for (args, words) in [
-        (&["run", "no-such-service", "--on", "xen"][..], "echo, facfib, kv, monte-carlo, sort"),
+        (
+            &["run", "no-such-service", "--on", "xen"][..],
+            "echo, facfib, iperf3, kv, monte-carlo, sort",
+        ),
         (&["run", "linux", "--on", "xen", "--", "one two"], "one two"),
         (&["run", "echo", "--console", "--request", "x"], "--on xen"),
     ] {

@@ -40,7 +40,7 @@ pub fn all(quick: bool) -> Result<()> {
     })?;
     step("lints of the guests of Xen", || {
         // The guest of the tests apart: it asks for the crate `alloc`, of which a service has nothing.
-        [&["echo", "facfib", "kv", "monte-carlo", "sort", "web"][..], &["guest"]]
+        [&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], &["guest"]]
             .iter()
             .try_for_each(|packages| {
                 let mut command = cargo();

@@ -68,9 +68,10 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 27] = [
+const NOT_PUBLISHED: [&str; 28] = [
     "apps/echo",
     "apps/facfib",
+    "apps/iperf3",
     "apps/kv",
     "apps/monte-carlo",
     "apps/natural",
