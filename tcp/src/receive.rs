@@ -181,9 +181,9 @@ impl<'p> Receiver<'p> {
         // The bytes that count: those in the window, and before the FIN.
         let start = seq.max(self.next);
         let end = whole_end.min(self.fin.unwrap_or(whole_end)).min(self.window.edge());
-        if seq.is_before(start) && !payload.is_empty() {
-            self.duplicate = (seq, whole_end.min(start));
-        }
+        let old =
+            (seq.is_before(start) && !payload.is_empty()).then(|| (seq, whole_end.min(start)));
+        self.duplicate = old.unwrap_or(self.duplicate);
         let is_old = seq.is_before(self.next) || fin && self.fin_reached;
         let mut at_once = is_old || whole_end.is_after(end) || !self.ranges.is_empty();
         if start.is_before(end) && !self.buffer.is_lent() {
@@ -202,6 +202,8 @@ impl<'p> Receiver<'p> {
         } else {
             at_once |= start.is_after(self.next);
         }
+        // If several parts of it were there, the first is reported.
+        self.duplicate = old.unwrap_or(self.duplicate);
         if self.fin == Some(self.next) && !self.fin_reached {
             self.fin_reached = true;
             self.next += 1;

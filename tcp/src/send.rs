@@ -328,6 +328,11 @@ impl<'p> Sender<'p> {
         self.una + self.buffer.len()
     }
 
+    /// How many sequence numbers are acknowledged if this many bytes were pushed.
+    pub(crate) fn acknowledged_of(&self, pushed: u64) -> u64 {
+        pushed.saturating_sub(self.buffer.len().into()) + u64::from(self.fin_acked)
+    }
+
     /// How many sequence numbers are unacknowledged.
     fn outstanding(&self) -> u32 {
         self.next - self.una

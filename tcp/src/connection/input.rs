@@ -144,11 +144,13 @@ impl Connection<'_> {
         events.and(self.take_content(now, segment))
     }
 
-    /// Whether an acknowledgment can be of this connection: of nothing that was not sent (RFC 9293 3.10.7.4), and of
-    /// nothing that is older than the peer's largest window (RFC 5961 5.2).
+    /// Whether an acknowledgment can be of this connection: of nothing that was not sent (RFC 9293 3.10.7.4), be it later or
+    /// before the first byte, and of nothing that is older than the peer's largest window (RFC 5961 5.2).
     fn is_plausible(&self, ack: Seq) -> bool {
-        let oldest = i64::from(self.max_window).min(i32::MAX.into());
-        !ack.is_after(self.send.next()) && i64::from(ack.distance(self.send.una())) >= -oldest
+        let acknowledged = self.send.acknowledged_of(self.sent);
+        let oldest = u64::from(self.max_window).min(acknowledged).min(i32::MAX as u64);
+        !ack.is_after(self.send.next())
+            && i64::from(ack.distance(self.send.una())) >= -(oldest as i64)
     }
 
     /// Takes what a segment has besides its acknowledgment: urgent pointer, data, FIN.
@@ -164,7 +166,9 @@ impl Connection<'_> {
     fn is_too_old(&self, now: Instant, segment: &Segment<'_>) -> bool {
         match segment.options.timestamps {
             Some(timestamps) if self.has_timestamps => {
-                Seq(timestamps.value).is_before(Seq(self.ts_recent))
+                // There are hosts whose SYN has a timestamp of 0, which is no time.
+                self.ts_recent != 0
+                    && Seq(timestamps.value).is_before(Seq(self.ts_recent))
                     && now.since(self.ts_recent_at) < TIMESTAMP_LIFE
             }
             // A segment without timestamps is accepted all the same, as Linux does.

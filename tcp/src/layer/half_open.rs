@@ -30,7 +30,9 @@ impl<I: Network> Tcp<I> {
         let mss = self.path_mss(now, &tuple);
         let window = connections.inner.borrow().local(&tuple, iss, mss).first_window();
         let offset = segment.seq.distance(irs + 1);
-        let is_inside = (0..i32::from(window)).contains(&offset);
+        // What begins before the window and ends in it is inside, too (RFC 9293 3.4).
+        let end = offset.saturating_add(segment.len() as i32);
+        let is_inside = (0..i32::from(window)).contains(&offset) || offset < 0 && end > 0;
         if flags.contains(Flags::RST) {
             // RFC 5961 3.2. The port goes on listening (MUST-11).
             match offset {
@@ -101,8 +103,12 @@ impl<I: Network> Tcp<I> {
             let HalfOpen { tuple, irs, iss, options, .. } = *entry;
             let value = clock(now).wrapping_add(inner.ts_offset(&tuple));
             let timestamps = answer_timestamps(options.timestamps, value);
+            // A window of 0 would keep a peer from sending that has the connection already.
+            let local = inner.local(&tuple, iss, 0);
+            let shift = options.window_scale.map_or(0, |_| local.scale());
+            let window = local.first_window() >> shift;
             let options = Options { timestamps, ..Options::default() };
-            (tuple, Emitted { options, ..control(iss + 1, irs + 1, Flags::ACK) })
+            (tuple, Emitted { options, window, ..control(iss + 1, irs + 1, Flags::ACK) })
         };
         self.send_control(now, &tuple, &answer)
     }
@@ -147,10 +153,11 @@ impl Inner {
     }
 }
 
-/// Whether a segment has a timestamp from before that of the SYN (RFC 7323 5.3, R1).
+/// Whether a segment has a timestamp from before that of the SYN (RFC 7323 5.3, R1). There are hosts whose SYN has a timestamp of
+/// 0, which is no time.
 fn is_older(segment: &Segment<'_>, syn: &Options) -> bool {
     match (segment.options.timestamps, syn.timestamps) {
-        (Some(new), Some(known)) => Seq(new.value).is_before(Seq(known.value)),
+        (Some(new), Some(known)) => known.value != 0 && Seq(new.value).is_before(Seq(known.value)),
         _ => false,
     }
 }

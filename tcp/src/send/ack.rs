@@ -97,9 +97,11 @@ impl Sender<'_> {
         acked
     }
 
-    /// SND.WND (RFC 9293 3.10.7.4).
+    /// SND.WND (RFC 9293 3.10.7.4). What acknowledges more was sent later, even if it has an older number, as data has that
+    /// is sent again: the window counts from what it acknowledges.
     fn update_window(&mut self, ack: &Ack<'_>) {
-        let newer = self.window_seq.is_before(ack.seq)
+        let newer = ack.ack.is_after(self.una)
+            || self.window_seq.is_before(ack.seq)
             || self.window_seq == ack.seq && !ack.ack.is_before(self.window_ack);
         if newer {
             (self.window, self.window_seq, self.window_ack) = (ack.window, ack.seq, ack.ack);

@@ -14,6 +14,7 @@ mod closing;
 mod connecting;
 mod elsewhere;
 mod failures;
+mod half_open;
 mod keepalive;
 mod listening;
 mod opening;

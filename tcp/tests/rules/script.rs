@@ -42,6 +42,8 @@ struct Sent {
 /// A connection and its peer, whom the test plays.
 pub(crate) struct Script<'p> {
     pub(crate) tcp: Connection<'p>,
+    /// Where its data is kept.
+    buffers: Option<&'p Slabs<'p>>,
     now: Instant,
     /// What happened for the application since it was asked last.
     events: Events,
@@ -122,6 +124,7 @@ fn run<'t>(
     with_pool(64, |pool| {
         let buffers = Slabs::new(pool, "tcp.buffers");
         let mut script = begin(&buffers);
+        script.buffers = Some(&buffers);
         test(&mut script);
         script.silent();
     });
@@ -131,6 +134,7 @@ impl<'p> Script<'p> {
     fn new(tcp: Connection<'p>) -> Self {
         Self {
             tcp,
+            buffers: None,
             now: BEGIN,
             events: Events::default(),
             sent: Vec::new(),
@@ -151,6 +155,11 @@ impl<'p> Script<'p> {
     /// How many milliseconds have passed since the script began.
     pub(crate) fn elapsed(&self) -> u64 {
         self.now.since(BEGIN).as_millis() as u64
+    }
+
+    /// How many pages its data takes.
+    pub(crate) fn pages(&self) -> usize {
+        self.buffers.map_or(0, |buffers| buffers.pages())
     }
 
     pub(crate) fn state(&self) -> State {

@@ -146,6 +146,35 @@ fn data_with_an_acknowledgment_that_is_too_old_is_dropped() {
     });
 }
 
+/// RFC 5961 5.2: an acknowledgment from before the first byte is of something that was never sent, however large the peer's window
+/// is. It opens nothing for data that somebody else has made up.
+#[test]
+fn an_acknowledgment_of_what_was_before_the_first_byte_is_questioned() {
+    established(|s| {
+        s.recv("P. 1:11 ack 0");
+        s.sends([". 1 ack 1"]);
+        assert_eq!(s.readable(), 0);
+        s.write(100);
+        s.sends(["P. 1:101 ack 1"]);
+        s.recv(". 1 ack 101");
+        s.after(600);
+        s.recv("P. 1:11 ack 0");
+        s.sends([". 101 ack 1"]);
+        assert_eq!(s.readable(), 0);
+        // An old one of this connection is none.
+        s.recv("P. 1:11 ack 1");
+        s.sends([". 101 ack 11"]);
+        s.read(10);
+        // Our FIN counts.
+        s.tcp.shutdown();
+        s.sends(["F. 101 ack 11"]);
+        s.recv(". 11 ack 102");
+        s.recv("P. 11:21 ack 101");
+        s.sends([". 102 ack 21"]);
+        s.read(10);
+    });
+}
+
 /// RFC 5961 4.2: a SYN is questioned, wherever it is.
 #[test]
 fn a_syn_is_questioned_in_each_state() {
@@ -284,5 +313,19 @@ fn blocks_are_reported_though_there_is_data_to_send() {
         s.write(1_000);
         s.recv("P. 1001:2001 ack 1");
         s.sends(["P. 1:1001 ack 1"]);
+    });
+}
+
+/// RFC 2883 4: one block reports a duplicate. Of several in one segment, it is the first.
+#[test]
+fn the_first_of_several_duplicates_is_reported() {
+    accepted("S 0 <mss 1000,sackOK>", |s| {
+        s.recv("P. 1:5 ack 1");
+        s.sends([". 1 ack 5"]);
+        s.recv("P. 11:21 ack 1");
+        s.sends([". 1 ack 5 <sack 11:21>"]);
+        s.recv("P. 1:15 ack 1");
+        s.sends([". 1 ack 21 <sack 1:5>"]);
+        s.read(20);
     });
 }

@@ -1,6 +1,8 @@
 //! Windows that close, open, and shrink (RFC 9293 3.8.6).
 
-use tcp::State;
+use std::time::Duration;
+
+use tcp::{Broken, State};
 
 use crate::{
     script::{Script, accepted, established, established_with_options},
@@ -79,6 +81,62 @@ fn probes_that_are_not_answered_end_the_connection() {
         // The peer would not take the number behind the probe, which is beyond its window (RFC 9293 3.10.7.4).
         s.sends_next(["R. 101 ack 1"]);
         assert_eq!(s.state(), State::Closed);
+    });
+}
+
+/// A peer whose window stays closed for six hours, and which answers each probe, costs 189 probes and no memory beside what
+/// waits to be sent; then all of it arrives.
+#[test]
+fn a_window_that_is_closed_for_six_hours_costs_few_probes_and_no_memory() {
+    established(|s| {
+        close_window(s, 100);
+        let waiting = s.write_some(10_000);
+        assert!(waiting > 5_000, "{waiting}");
+        let (pages, mut probes) = (s.pages(), 0);
+        while s.elapsed() < 6 * 3_600_000 {
+            s.sends_next([". 101:102 ack 1"]);
+            s.recv(". 1 ack 101");
+            probes += 1;
+            assert_eq!(s.pages(), pages, "after {probes} probes");
+        }
+        // They are two minutes apart, after ten that are not yet.
+        assert_eq!(probes, 189);
+        assert_eq!(s.state(), State::Established);
+        s.window = 10_000;
+        s.recv(". 1 ack 101");
+        let mut acknowledged = 101;
+        while acknowledged < 101 + waiting {
+            let sent: usize = s.take().iter().map(|segment| segment.data.len()).sum();
+            assert!(sent > 0, "nothing is sent after {acknowledged}");
+            acknowledged += sent;
+            s.recv(&format!(". 1 ack {acknowledged}"));
+        }
+        assert!(s.tcp.all_acknowledged());
+        assert_eq!(s.state(), State::Established);
+    });
+}
+
+/// RFC 9293 3.9.1: the user timeout ends a connection whose peer has closed its window and answers no probe, and not one whose
+/// peer answers.
+#[test]
+fn the_user_timeout_counts_while_probes_are_not_answered() {
+    established(|s| {
+        s.tcp.set_user_timeout(Some(Duration::from_secs(60)));
+        close_window(s, 100);
+        s.write(10);
+        while s.elapsed() < 600_000 {
+            s.sends_next([". 101:102 ack 1"]);
+            s.recv(". 1 ack 101");
+        }
+        let (last, mut probes) = (s.elapsed(), 0);
+        while s.state() != State::Closed {
+            s.after(1_000);
+            assert!(s.elapsed() <= last + 61_000, "{:?} after {probes} probes", s.state());
+            probes += s.take().iter().filter(|sent| !sent.flags.contains(tcp::Flags::RST)).count();
+        }
+        assert!(s.elapsed() >= last + 60_000, "{} ms", s.elapsed() - last);
+        assert_eq!(s.tcp.broken(), Some(Broken::TimedOut));
+        assert!(probes <= 1, "{probes}");
     });
 }
 
@@ -239,6 +297,29 @@ fn an_old_acknowledgment_does_not_close_the_window() {
         s.sends(["P. 2001:3001 ack 1"]);
         s.window = 9_000;
         s.recv(". 1 ack 3001");
+    });
+}
+
+/// Data that the peer sends again has an older number than what it sent before, and acknowledges more: the window that counts is
+/// that of the latest acknowledgment, not one that counted from an earlier one.
+#[test]
+fn an_acknowledgment_with_an_older_number_has_its_own_window() {
+    established(|s| {
+        s.window = 2_000;
+        // What is before this number is lost.
+        s.recv(". 1001 ack 1");
+        s.write(3_000);
+        s.sends([". 1:1001 ack 1", ". 1001:2001 ack 1"]);
+        // Up to 2001, as before.
+        s.window = 1_000;
+        s.recv("P. 1:1001 ack 1001");
+        s.sends([". 2001 ack 1001"]);
+        s.read(1_000);
+        // A window that opens is heard, too.
+        s.window = 4_000;
+        s.recv(". 1001 ack 2001");
+        s.sends(["P. 2001:3001 ack 1001"]);
+        s.recv(". 1001 ack 3001");
     });
 }
 

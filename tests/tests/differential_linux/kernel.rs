@@ -188,7 +188,7 @@ impl Kernel {
 }
 
 /// Sets something of the network namespace of this thread (`sysctl net/…`).
-fn set(name: &str, value: &str) {
+pub(crate) fn set(name: &str, value: &str) {
     let path = format!("/proc/sys/net/{name}");
     fs::write(&path, value).unwrap_or_else(|error| panic!("cannot set {path}: {error}"));
 }

@@ -75,8 +75,9 @@ impl Model {
         let is_plain = seq == self.next && !end.is_after(limit) && self.blocks.is_empty();
         let at_once = has_something && !is_plain;
         let end = cut;
+        let mut old = None;
         if seq.is_before(self.next) && !payload.is_empty() {
-            self.duplicate = Some((seq, (seq + payload.len() as u32).min(self.next)));
+            old = Some((seq, (seq + payload.len() as u32).min(self.next)));
         }
         // One more range than there can be: nothing of it is taken.
         let is_isolated = start.is_after(self.next) && start.is_before(end) && {
@@ -104,7 +105,8 @@ impl Model {
             }
             self.latest = Some(start);
         }
-        self.duplicate = twice.or(self.duplicate);
+        // The first part that was there.
+        self.duplicate = old.or(twice).or(self.duplicate);
         let mut new = 0;
         while let Some(Some(byte)) = self.ahead.front() {
             self.unread.push_back(*byte);
