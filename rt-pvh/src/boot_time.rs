@@ -2,21 +2,21 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{clock::Clock, early};
+use crate::{early, pvclock::Clock};
 
 /// The time stamp counter at the first instruction, which the entry code writes.
 pub(crate) static FIRST_INSTRUCTION: AtomicU64 = AtomicU64::new(0);
 
 /// The time since the guest's first instruction.
 #[cfg(feature = "page")]
-pub(crate) fn at(clock: &Clock<'_>) -> core::time::Duration {
+pub fn at(clock: &Clock<'_>) -> core::time::Duration {
     clock.duration_since(FIRST_INSTRUCTION.load(Ordering::Relaxed))
 }
 
 /// Prints the time since the guest's first instruction.
 #[cold]
 #[inline(never)]
-pub(crate) fn report(clock: &Clock<'_>) {
+pub fn report(clock: &Clock<'_>) {
     let micros = clock.since(FIRST_INSTRUCTION.load(Ordering::Relaxed)) / 1000;
     early::print(format_args!("started in {micros} us"));
 }

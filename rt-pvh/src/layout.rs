@@ -9,7 +9,7 @@ unsafe extern "C" {
     static letregion_stack_guard: u8;
     static letregion_stack_bottom: u8;
     static letregion_stack_top: u8;
-    static letregion_hypercall_page_end: u8;
+    static letregion_host_code_end: u8;
     static letregion_exception_stack_top: u8;
     static letregion_machine_stack_top: u8;
     static letregion_interrupt_stack_top: u8;
@@ -27,8 +27,8 @@ pub(crate) struct Layout {
     pub(crate) stack_guard: Range<u64>,
     /// The stack of the program.
     pub(crate) stack: Range<u64>,
-    /// The page for hypercalls.
-    pub(crate) hypercall_page: Range<u64>,
+    /// The pages of code that the host fills in, if the platform has any.
+    pub(crate) host_code: Range<u64>,
     /// The stacks of the exceptions, all of them.
     pub(crate) exception_stacks: Range<u64>,
     /// The tables of segments and of exceptions, which the processor reads: one page.
@@ -48,16 +48,16 @@ impl Layout {
         let at = |symbol: *const u8| symbol.addr() as u64;
         let guard = at(&raw const letregion_stack_guard);
         let stack = at(&raw const letregion_stack_bottom);
-        let hypercall_page = at(&raw const letregion_stack_top);
-        let exceptions = at(&raw const letregion_hypercall_page_end);
+        let host_code = at(&raw const letregion_stack_top);
+        let exceptions = at(&raw const letregion_host_code_end);
         let descriptors = at(&raw const letregion_descriptors);
         let text = at(&raw const letregion_text);
         let rodata = at(&raw const letregion_rodata);
         let data = at(&raw const letregion_data);
         Self {
             stack_guard: guard..stack,
-            stack: stack..hypercall_page,
-            hypercall_page: hypercall_page..exceptions,
+            stack: stack..host_code,
+            host_code: host_code..exceptions,
             exception_stacks: exceptions..descriptors,
             descriptors: descriptors..descriptors + PAGE_SIZE as u64,
             text: text..rodata,
@@ -88,6 +88,6 @@ pub(crate) const EXCEPTION_STACK_TOPS: [*const u8; 7] = [
 pub(crate) const EARLY_LIMIT: u64 = 1 << 30;
 
 /// A pointer to the physical memory at `address`, which the guest sees at the same address.
-pub(crate) fn physical<T>(address: u64) -> *mut T {
+pub fn physical<T>(address: u64) -> *mut T {
     ptr::with_exposed_provenance_mut(address as usize)
 }

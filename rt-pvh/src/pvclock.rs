@@ -1,46 +1,77 @@
-//! The clock: the time stamp counter, read as Xen describes it (`struct vcpu_time_info`, `xen.h`).
+//! The clock that a host keeps in a page: the time stamp counter, and how to convert it to nanoseconds
+//! (`struct vcpu_time_info` of Xen's `xen.h`, `struct pvclock_vcpu_time_info` of Linux's `pvclock-abi.h`).
 
 use core::{
     cell::Cell,
     hint,
-    sync::atomic::{AtomicU32, Ordering, fence},
+    sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     time::Duration,
 };
 
 use layer::Instant;
 
-use crate::shared_info::{SharedInfo, VcpuTimeInfo};
-
-/// How often we read a value again while Xen is writing it, before we give up. Xen writes a few words, while our
-/// processor is stopped or from another processor.
+/// How often we read a value again while the host is writing it, before we give up. The host writes a few words, while
+/// our processor is stopped or from another processor.
 const TRIES: u32 = 1000;
 
-/// Xen's system time: nanoseconds since the host started, the same for all its guests.
+/// The clock of a virtual processor (`struct vcpu_time_info`, 32 bytes).
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct VcpuTimeInfo {
+    /// The version, which is odd while the host writes and has a new value afterwards.
+    version: AtomicU32,
+    pad0: u32,
+    tsc_timestamp: AtomicU64,
+    /// Nanoseconds since the host's clock began, at `tsc_timestamp`.
+    system_time: AtomicU64,
+    tsc_to_system_mul: AtomicU32,
+    tsc_shift: AtomicI8,
+    flags: AtomicU8,
+    pad1: [u8; 2],
+}
+
+/// The wall clock when the system time was zero: 16 bytes, of which a host that counts seconds with 32 bits writes the
+/// first 12 (`struct pvclock_wall_clock`) and leaves the others zero.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct WallClock {
+    /// The version, which is odd while the host writes.
+    version: AtomicU32,
+    /// Seconds since the beginning of 1970 (UTC), the lower half.
+    seconds: AtomicU32,
+    nanos: AtomicU32,
+    seconds_high: AtomicU32,
+}
+
+const _: () = assert!(size_of::<VcpuTimeInfo>() == 32 && size_of::<WallClock>() == 16);
+
+/// The host's system time, in nanoseconds since the host's clock began.
 #[derive(Debug)]
-pub(crate) struct Clock<'s> {
-    shared: &'s SharedInfo,
+pub struct Clock<'s> {
+    time: &'s VcpuTimeInfo,
+    wall: &'s WallClock,
     /// The latest time that was returned.
     last: Cell<u64>,
 }
 
 impl<'s> Clock<'s> {
-    /// The clock of the first virtual processor.
-    pub(crate) fn new(shared: &'s SharedInfo) -> Self {
-        Self { shared, last: Cell::new(0) }
+    /// The clock in these pages of the host.
+    pub fn new(time: &'s VcpuTimeInfo, wall: &'s WallClock) -> Self {
+        Self { time, wall, last: Cell::new(0) }
     }
 
     /// The time now. It never goes back: if the counter does, the time stands still.
-    pub(crate) fn now(&self) -> Instant {
-        let time = system_time(&self.shared.vcpu_info[0].time, time_stamp);
-        // If Xen never finishes writing, the time is the last one that was returned.
+    pub fn now(&self) -> Instant {
+        let time = system_time(self.time, time_stamp);
+        // If the host never finishes writing, the time is the last one that was returned.
         let now = self.last.get().max(time.unwrap_or(0));
         self.last.set(now);
         Instant::from_nanos(now)
     }
 
     /// The time in nanoseconds since the time stamp counter was at `then`; 0 if that is still to come.
-    pub(crate) fn since(&self, then: u64) -> u64 {
-        let info = &self.shared.vcpu_info[0].time;
+    pub fn since(&self, then: u64) -> u64 {
+        let info = self.time;
         let passed = consistent(&info.version, || {
             let scale = (
                 info.tsc_to_system_mul.load(Ordering::Relaxed),
@@ -53,23 +84,23 @@ impl<'s> Clock<'s> {
 
     /// The time since the time stamp counter was at `then`; zero if that is still to come.
     #[cfg(feature = "page")]
-    pub(crate) fn duration_since(&self, then: u64) -> Duration {
+    pub fn duration_since(&self, then: u64) -> Duration {
         Duration::from_nanos(self.since(then))
     }
 
-    /// The time since the beginning of 1970 (UTC), as the host has it, or `None` if Xen does not give it.
-    pub(crate) fn wall_time(&self) -> Option<Duration> {
+    /// The time since the beginning of 1970 (UTC), as the host has it, or `None` if the host does not give it.
+    pub fn wall_time(&self) -> Option<Duration> {
         let (seconds, nanos) = self.wall_start()?;
         let began = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
         (seconds > 0).then(|| began.saturating_add(Duration::from_nanos(self.now().as_nanos())))
     }
 
-    /// The wall clock when Xen's system time was zero, in seconds since 1970 and nanoseconds, or `None` if Xen does not
-    /// give it.
-    pub(crate) fn wall_start(&self) -> Option<(u64, u32)> {
-        let shared = self.shared;
-        consistent(&shared.wc_version, || {
-            let [low, high, nanos] = [&shared.wc_sec, &shared.wc_sec_hi, &shared.wc_nsec]
+    /// The wall clock when the system time was zero, in seconds since 1970 and nanoseconds, or `None` if the host does
+    /// not give it.
+    pub fn wall_start(&self) -> Option<(u64, u32)> {
+        let wall = self.wall;
+        consistent(&wall.version, || {
+            let [low, high, nanos] = [&wall.seconds, &wall.seconds_high, &wall.nanos]
                 .map(|word| word.load(Ordering::Relaxed));
             (u64::from(high) << 32 | u64::from(low), nanos)
         })
@@ -77,11 +108,11 @@ impl<'s> Clock<'s> {
 }
 
 /// The time stamp counter, which is read after all earlier instructions of the program.
-pub(crate) fn time_stamp() -> u64 {
+pub fn time_stamp() -> u64 {
     use core::arch::x86_64::{_mm_lfence, _rdtsc};
     // SAFETY: every processor of 64 bits has SSE2, which the instruction is part of.
     unsafe { _mm_lfence() };
-    // SAFETY: every processor of 64 bits has the counter, and Xen lets its guests read it.
+    // SAFETY: every processor of 64 bits has the counter, and hosts let their guests read it.
     unsafe { _rdtsc() }
 }
 
@@ -101,6 +132,12 @@ fn consistent<T>(version: &AtomicU32, mut read: impl FnMut() -> T) -> Option<T> 
     None
 }
 
+/// The system time now, unless the host never finishes writing.
+#[cfg(feature = "defmt")]
+pub(crate) fn now(page: &VcpuTimeInfo) -> Option<Instant> {
+    system_time(page, time_stamp).map(Instant::from_nanos)
+}
+
 /// The system time in nanoseconds.
 fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Option<u64> {
     let (began, at, scale, now) = consistent(&info.version, || {
@@ -114,13 +151,13 @@ fn system_time(info: &VcpuTimeInfo, mut time_stamp: impl FnMut() -> u64) -> Opti
             time_stamp(),
         )
     })?;
-    // On another processor, the counter can be a little behind the time that Xen wrote.
+    // On another processor, the counter can be a little behind the time that the host wrote.
     Some(began.saturating_add(nanoseconds(now.saturating_sub(at), scale)))
 }
 
 /// Converts ticks of the time stamp counter to nanoseconds, with `tsc_to_system_mul` and `tsc_shift`.
 fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
-    // As in Xen's `scale_delta`. Xen shifts by a few bits only, so no bit of a time is lost.
+    // As in Xen's `scale_delta`. Hosts shift by a few bits only, so no bit of a time is lost.
     let distance = u32::from(shift.unsigned_abs()).min(31);
     let ticks = if shift < 0 { ticks >> distance } else { ticks << distance };
     // 64 bits times 32 bits, of which the lower 32 are a fraction.
@@ -132,7 +169,7 @@ fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
 mod tests {
     use super::*;
 
-    /// A processor of `hertz`, as Xen would write it down: `tsc_to_system_mul` in its upper half.
+    /// A processor of `hertz`, as a host would write it down: `tsc_to_system_mul` in its upper half.
     fn set(info: &VcpuTimeInfo, hertz: u64, at: u64, began: u64) {
         let (mut shift, mut hertz) = (0_i8, hertz);
         while hertz > 2_000_000_000 {
@@ -185,7 +222,7 @@ mod tests {
         let time = system_time(&info, || {
             reads += 1;
             if reads == 1 {
-                // Xen writes while we read.
+                // The host writes while we read.
                 set(&info, 1_000_000_000, 100, 1_000);
                 info.version.fetch_add(2, Ordering::Relaxed);
             }
@@ -198,14 +235,13 @@ mod tests {
 
     #[test]
     fn time_never_goes_back() {
-        let shared = SharedInfo::zeroed();
-        let info = &shared.vcpu_info[0].time;
-        let clock = Clock::new(&shared);
+        let (info, wall) = (&VcpuTimeInfo::default(), WallClock::default());
+        let clock = Clock::new(info, &wall);
         set(info, 1_000_000_000, time_stamp(), 1 << 40);
         let first = clock.now();
         assert!(first >= Instant::from_nanos(1 << 40));
         assert!(clock.now() >= first);
-        // Xen sets it back, and does not finish writing.
+        // The host sets it back, and does not finish writing.
         set(info, 1_000_000_000, time_stamp(), 1 << 30);
         let second = clock.now();
         assert!(second >= first);
@@ -215,10 +251,10 @@ mod tests {
 
     #[test]
     fn real_ticks_pass_as_real_time_does() {
-        let shared = SharedInfo::zeroed();
+        let (info, wall) = (VcpuTimeInfo::default(), WallClock::default());
         // Any frequency will do to see that time goes on.
-        set(&shared.vcpu_info[0].time, 1_000_000_000, time_stamp(), 1_000_000_000);
-        let clock = Clock::new(&shared);
+        set(&info, 1_000_000_000, time_stamp(), 1_000_000_000);
+        let clock = Clock::new(&info, &wall);
         let before = clock.now();
         std::thread::sleep(Duration::from_millis(20));
         assert!(clock.now().since(before) > Duration::from_millis(1));
@@ -226,19 +262,19 @@ mod tests {
 
     #[test]
     fn the_wall_clock_is_its_beginning_and_the_time_since() {
-        let shared = SharedInfo::zeroed();
-        let clock = Clock::new(&shared);
+        let (info, wall) = (VcpuTimeInfo::default(), WallClock::default());
+        let clock = Clock::new(&info, &wall);
         assert_eq!(clock.wall_time(), None);
-        set(&shared.vcpu_info[0].time, 1_000_000_000, u64::MAX, 10_500_000_000);
-        shared.wc_sec.store(5, Ordering::Relaxed);
-        shared.wc_sec_hi.store(1, Ordering::Relaxed);
-        shared.wc_nsec.store(600_000_000, Ordering::Relaxed);
+        set(&info, 1_000_000_000, u64::MAX, 10_500_000_000);
+        wall.seconds.store(5, Ordering::Relaxed);
+        wall.seconds_high.store(1, Ordering::Relaxed);
+        wall.nanos.store(600_000_000, Ordering::Relaxed);
         let expected = Duration::from_secs(1 << 32) + Duration::from_millis(5_600 + 10_500);
         assert_eq!(clock.wall_time(), Some(expected));
-        shared.wc_sec_hi.store(u32::MAX, Ordering::Relaxed);
-        shared.wc_nsec.store(u32::MAX, Ordering::Relaxed);
+        wall.seconds_high.store(u32::MAX, Ordering::Relaxed);
+        wall.nanos.store(u32::MAX, Ordering::Relaxed);
         assert!(clock.wall_time().is_some());
-        shared.wc_version.store(3, Ordering::Relaxed);
+        wall.version.store(3, Ordering::Relaxed);
         assert_eq!(clock.wall_time(), None);
     }
 }

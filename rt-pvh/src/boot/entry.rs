@@ -1,15 +1,20 @@
 //! The first instructions: from the state that a PVH loader leaves to the state that Rust expects.
 
-use core::arch::naked_asm;
+use core::{arch::naked_asm, mem::offset_of};
 
-use super::start;
+use pvh::start_info::{MemmapTableEntry, StartInfo};
+
+use super::{
+    start,
+    start_info::{LONGEST, MOST_ENTRIES, Saved, letregion_saved},
+};
 use crate::boot_time::FIRST_INSTRUCTION;
 
 /// The entry point for the loader (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode with flat segments, without
 /// paging and interrupts, and with the physical address of `hvm_start_info` in EBX. Nothing else is defined, not even
 /// the stack pointer.
 ///
-/// It copies the program to the address where it runs.
+/// It saves what the loader has left, and copies the program to the address where it runs.
 ///
 /// # Safety
 /// Only a loader may jump here.
@@ -23,6 +28,36 @@ pub unsafe extern "C" fn letregion_entry() -> ! {
         "rdtsc",
         "mov ebp, eax",
         "cld",
+        // What the loader has left may lie anywhere below: it is saved before anything is written there.
+        "mov esi, ebx",
+        "mov ebx, offset {saved}",
+        "mov edi, ebx",
+        "mov ecx, {info_words}",
+        "rep movsd",
+        // The map, which only later versions of the structure have: EDI is where it goes.
+        "cmp dword ptr [ebx + {version}], 0",
+        "je 3f",
+        "mov esi, [ebx + {map}]",
+        "mov ecx, [ebx + {entries}]",
+        "cmp ecx, {most_entries}",
+        "jbe 2f",
+        "mov ecx, {most_entries}",
+        "2:",
+        "imul ecx, ecx, {entry_words}",
+        "rep movsd",
+        "3:",
+        // The line up to its zero byte, or one byte more than it may have.
+        "mov esi, [ebx + {line}]",
+        "test esi, esi",
+        "jz 5f",
+        "lea edi, [ebx + {saved_line}]",
+        "mov ecx, {longest} + 1",
+        "4:",
+        "lodsb",
+        "stosb",
+        "test al, al",
+        "loopne 4b",
+        "5:",
         "mov edi, offset letregion_text",
         "lea esi, [edi + letregion_loaded_above]",
         "mov ecx, offset letregion_bss",
@@ -38,6 +73,16 @@ pub unsafe extern "C" fn letregion_entry() -> ! {
         "lea eax, [{long_mode}]",
         "jmp eax",
         ".code64",
+        saved = sym letregion_saved,
+        info_words = const size_of::<StartInfo>() / 4,
+        version = const offset_of!(StartInfo, version),
+        map = const offset_of!(StartInfo, memmap_paddr),
+        entries = const offset_of!(StartInfo, memmap_entries),
+        most_entries = const MOST_ENTRIES,
+        entry_words = const size_of::<MemmapTableEntry>() / 4,
+        line = const offset_of!(StartInfo, cmdline_paddr),
+        saved_line = const offset_of!(Saved, line),
+        longest = const LONGEST,
         long_mode = sym long_mode,
         first_instruction = sym FIRST_INSTRUCTION,
     )
@@ -101,7 +146,6 @@ unsafe extern "C" fn long_mode() -> ! {
         // The upper half of the stack pointer is not defined after the change of mode.
         "mov esp, offset letregion_stack_top",
         "xor ebp, ebp",
-        "mov edi, ebx",
         "call {start}",
         "ud2",
         // Flags of a table: present, writable.
@@ -119,3 +163,6 @@ unsafe extern "C" fn long_mode() -> ! {
         start = sym start,
     );
 }
+
+// The entry copies the map without a break behind the structure.
+const _: () = assert!(offset_of!(Saved, map) == size_of::<StartInfo>());

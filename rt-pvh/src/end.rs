@@ -14,12 +14,15 @@ use x86_64::{
 };
 
 use crate::{
-    clock::time_stamp, early, hypervisor, memory, operations::Shutdown, stack_trace::StackTrace,
+    early, memory,
+    platform::{self, Shutdown},
+    pvclock::time_stamp,
+    stack_trace::StackTrace,
 };
 
-/// The port that turns off a PC of QEMU: the ACPI register that holds the sleep state (`SLP_EN`).
-const QEMU_SLEEP_PORT: u16 = 0x604;
-const QEMU_SLEEP: u16 = 1 << 13;
+/// The port that turns off most virtual PCs: the ACPI register that holds the sleep state (`SLP_EN`).
+const SLEEP_PORT: u16 = 0x604;
+const SLEEP: u16 = 1 << 13;
 
 /// The shortest time between two interrupts that are reported, in ticks of the time stamp counter: one to four seconds.
 /// An operator's script may send any number of them.
@@ -32,19 +35,19 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 static PLACE_TOLD: AtomicU64 = AtomicU64::new(1 << 63);
 
 /// Ends the guest with the result of its program: prints `name` and the message of an error on the console, and ends
-/// the domain so that its configuration decides what follows:
+/// the machine for a reason that the host can act on:
 ///
-/// | the program returns | the domain |
+/// | the program returns | the machine |
 /// |---|---|
-/// | `Ok`, or an error with status 0 (`--help`) | is turned off (`on_poweroff`) |
-/// | an error with status 2: it was called wrongly | is turned off (`on_poweroff`) |
-/// | any other error: something is broken | has crashed (`on_crash`) |
+/// | `Ok`, or an error with status 0 (`--help`) | is turned off |
+/// | an error with status 2: it was called wrongly | is turned off |
+/// | any other error: something is broken | has crashed |
 pub fn finish(name: &str, result: Result<(), Error>) -> ! {
     finish_as(name, result, Shutdown::PowerOff)
 }
 
 /// Ends the guest as [`finish`] does, but as the operator `asked` if the program has not failed.
-pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
+pub fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
     let Err(error) = result else { turn_off(asked) };
     match error.status() {
         0 => {
@@ -59,7 +62,7 @@ pub(crate) fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) 
 }
 
 /// Handles a panic: prints the addresses on the stack (and message and place, with the feature `panic-messages`) and
-/// the counters of the regions, and ends the domain as crashed.
+/// the counters of the regions, and ends the machine as crashed.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     let here = 0_u64;
     let stack = (&raw const here).addr() as u64;
@@ -72,7 +75,7 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
 }
 
 /// Prints why the guest ends, the addresses on its stack from `stack` on, and what its regions hold. Then it ends the
-/// domain as crashed. If the report itself fails, the domain ends as crashed at once.
+/// machine as crashed. If the report itself fails, the machine ends as crashed at once.
 pub(crate) fn report_crash(reason: fmt::Arguments<'_>, stack: u64) -> ! {
     if !ENDING.swap(true, Ordering::Relaxed) {
         tell(early::print_last, reason, stack);
@@ -113,31 +116,20 @@ pub(crate) fn refused(reason: fmt::Arguments<'_>) -> ! {
     turn_off(Shutdown::PowerOff)
 }
 
-/// Ends a machine that does not run on Xen.
-pub(crate) fn no_xen() -> ! {
-    early::use_serial_port();
-    early::print(format_args!(
-        "no Xen here: this program is a guest of the Xen hypervisor (4.17 or later), type=\"pvh\""
-    ));
-    reset()
-}
-
-/// Ends the domain.
+/// Ends the machine.
 pub(crate) fn turn_off(reason: Shutdown) -> ! {
-    if let Some(xen) = hypervisor::xen() {
-        early::flush();
-        // The call does not return.
-        let _ = xen.shutdown(reason);
+    if let Some(platform) = platform::get() {
+        platform.shut_down(reason);
     }
     reset()
 }
 
-/// Ends a machine without Xen: writes to the port that turns off QEMU's PCs, and then raises an exception that cannot
-/// be handled, which resets the machine. QEMU ends with both (`-no-reboot`).
-fn reset() -> ! {
+/// Ends a machine whose host has no other way: writes to the port that turns off most virtual PCs, and then raises an
+/// exception that cannot be handled, which resets the machine.
+pub fn reset() -> ! {
     interrupts::disable();
     // SAFETY: where this port means something else or nothing, nothing matters any more.
-    unsafe { Port::new(QEMU_SLEEP_PORT).write(QEMU_SLEEP) };
+    unsafe { Port::new(SLEEP_PORT).write(SLEEP) };
     let nowhere = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
     // SAFETY: nothing is to be handled any more.
     unsafe { tables::lidt(&nowhere) };

@@ -7,7 +7,7 @@ use rt_regions::PAGE_SIZE;
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-/// The most pieces of memory. Xen gives a guest two: below 4 GiB and above.
+/// The most pieces of memory. Hosts give a guest two or three: below 1 MiB, below 4 GiB, and above.
 const PIECES: usize = 16;
 
 /// Pieces of memory, in whole pages.
@@ -15,7 +15,7 @@ const PIECES: usize = 16;
 /// INVARIANT: `pieces[..count]` are not empty, begin and end on pages, do not touch one another, and stand
 /// in the order of their addresses.
 #[derive(Clone)]
-pub(crate) struct Ram {
+pub struct Ram {
     pieces: [Range<u64>; PIECES],
     count: usize,
 }
@@ -37,12 +37,12 @@ impl Ram {
     }
 
     /// The pieces, lowest address first.
-    pub(crate) fn pieces(&self) -> &[Range<u64>] {
+    pub fn pieces(&self) -> &[Range<u64>] {
         &self.pieces[..self.count]
     }
 
     /// The number of bytes of memory.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.pieces().iter().map(length).sum()
     }
 
@@ -52,7 +52,7 @@ impl Ram {
     }
 
     /// Keeps only the lowest `pages` pages.
-    pub(crate) fn limit(&mut self, pages: u64) {
+    pub fn limit(&mut self, pages: u64) {
         let mut rest = pages * PAGE;
         let mut end = None;
         for piece in self.pieces() {
@@ -68,7 +68,7 @@ impl Ram {
     }
 
     /// Removes all pages that `range` touches, even partly.
-    pub(crate) fn remove(&mut self, range: Range<u64>) {
+    pub fn remove(&mut self, range: Range<u64>) {
         let start = range.start / PAGE * PAGE;
         let end = range.end.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
         if range.is_empty() {

@@ -3,7 +3,12 @@
 use core::cell::RefCell;
 
 use super::Frame;
-use crate::{console, one_cpu::OneCpu};
+use crate::{
+    early,
+    one_cpu::OneCpu,
+    platform::{self, Line},
+    pvclock,
+};
 
 static FRAME: OneCpu<RefCell<Frame>> = OneCpu(RefCell::new(Frame::new()));
 
@@ -41,9 +46,10 @@ fn with_frame(change: impl FnOnce(&mut Frame)) {
     }
 }
 
-/// Prints a complete line. Without a console it is lost.
+/// Prints a complete line. Before there is a clock it is lost.
 fn print(frame: &Frame) {
-    if let Some(console) = console::get() {
-        console.print(format_args!("{}", frame.at(console.now())));
+    let page = platform::get().and_then(|platform| platform.clock_page());
+    if let Some(now) = page.and_then(pvclock::now) {
+        early::print_as(Line::Log, format_args!("{}", frame.at(now)));
     }
 }

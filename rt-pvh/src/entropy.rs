@@ -5,12 +5,12 @@
 //! output cannot be computed from a later state.
 //!
 //! The noise comes from RDSEED or RDRAND, if the processor has one and it works. Otherwise the noise is the time that
-//! an instruction takes which Xen must emulate: that is [`Quality::Weak`], and the guest prints a warning.
+//! an instruction takes which the host must emulate: that is [`Quality::Weak`], and the guest prints a warning.
 
 mod xof;
 
 use self::xof::Xof;
-use crate::clock::time_stamp;
+use crate::pvclock::time_stamp;
 
 /// The state of the generator in words of 64 bits.
 const STATE: usize = 4;
@@ -28,7 +28,7 @@ const TIMES: usize = 64;
 
 /// The quality of the noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quality {
+pub enum Quality {
     /// The noise is the processor's random numbers.
     Strong,
     /// The noise is times only: the processor has no random numbers.
@@ -39,7 +39,7 @@ pub(crate) enum Quality {
 
 impl Quality {
     /// Why the bytes are weak, if they are: the beginning of a sentence.
-    pub(crate) fn why_weak(self) -> Option<&'static str> {
+    pub fn why_weak(self) -> Option<&'static str> {
         match self {
             Self::Strong => None,
             Self::Weak => Some("no RDRAND and no RDSEED"),
@@ -49,7 +49,7 @@ impl Quality {
 }
 
 /// The sources of noise that a processor has.
-pub(crate) trait Processor {
+pub trait Processor {
     /// A random word, if there is an instruction for it and it succeeds.
     fn random(&mut self) -> Option<u64>;
 
@@ -61,7 +61,7 @@ pub(crate) trait Processor {
 }
 
 /// The generator.
-pub(crate) struct Entropy<C> {
+pub struct Entropy<C> {
     state: [u64; STATE],
     requests: u64,
     processor: C,
@@ -71,7 +71,7 @@ pub(crate) struct Entropy<C> {
 impl<C: Processor> Entropy<C> {
     /// A generator whose state is made from the processor's noise and from `seeds`. The seeds distinguish this guest
     /// from others, and need not be secret.
-    pub(crate) fn new(mut processor: C, seeds: &[&[u8]]) -> Self {
+    pub fn new(mut processor: C, seeds: &[&[u8]]) -> Self {
         let quality = match (processor.has_random(), is_random(&mut processor)) {
             (true, true) => Quality::Strong,
             (true, false) => Quality::Stuck,
@@ -92,12 +92,13 @@ impl<C: Processor> Entropy<C> {
         Self { state: core::array::from_fn(|_| words.squeeze()), requests: 0, processor, quality }
     }
 
-    pub(crate) fn quality(&self) -> Quality {
+    /// The quality of the noise.
+    pub fn quality(&self) -> Quality {
         self.quality
     }
 
     /// Fills `out`.
-    pub(crate) fn fill(&mut self, out: &mut [u8]) {
+    pub fn fill(&mut self, out: &mut [u8]) {
         self.requests = self.requests.wrapping_add(1);
         let mut xof = Xof::new();
         for word in self.state {
@@ -156,7 +157,7 @@ fn is_random(processor: &mut impl Processor) -> bool {
 
 /// The processor that we run on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cpu {
+pub struct Cpu {
     /// INVARIANT: true only if the processor reports this instruction.
     rdseed: bool,
     /// INVARIANT: true only if the processor reports this instruction.
@@ -165,7 +166,7 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     /// Checks which instructions the processor has.
-    pub(crate) fn new() -> Self {
+    pub fn detect() -> Self {
         use core::arch::x86_64::{__cpuid, __cpuid_count};
         let last = __cpuid(0).eax;
         // Intel's manual, volume 2A, CPUID: leaf 1, ECX, bit 30; leaf 7.0, EBX, bit 18.
@@ -323,7 +324,7 @@ mod tests {
 
     #[test]
     fn as_many_bits_are_set_as_not() {
-        let mut entropy = Entropy::new(Cpu::new(), &[]);
+        let mut entropy = Entropy::new(Cpu::detect(), &[]);
         let mut out = [0; 1 << 16];
         entropy.fill(&mut out);
         let ones: u32 = out.iter().map(|byte| byte.count_ones()).sum();
@@ -333,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_real_processor_has_times_that_differ() {
-        let mut cpu = Cpu::new();
+        let mut cpu = Cpu::detect();
         let times: Vec<_> = (0..TIMES).map(|_| cpu.time()).collect();
         assert!(times.is_sorted() && times.first() < times.last());
         if cpu.has_random() {

@@ -1,4 +1,4 @@
-//! Output of a guest that has no console yet, or none any more.
+//! Output: through the platform, and to ports while there is no platform or no console.
 
 use core::{
     fmt::{self, Write},
@@ -7,11 +7,10 @@ use core::{
 
 use x86_64::instructions::port::Port;
 
-use crate::console;
+use crate::platform::{self, Line};
 
-/// The port whose output appears in Xen's log, after Xen's name of the guest: `(d1) …`. QEMU has one as well, on
-/// request (`-debugcon`).
-const XEN_DEBUG_PORT: u16 = 0xe9;
+/// The port whose output appears in the log of many hosts, some of them on request. Elsewhere nobody takes the bytes.
+const DEBUG_PORT: u16 = 0xe9;
 /// The first serial port of a PC (COM1): its data port, and its state port, which has this bit set when it accepts a
 /// byte.
 const SERIAL_PORT: u16 = 0x3f8;
@@ -21,36 +20,31 @@ const SERIAL_READY: u8 = 1 << 5;
 /// Whether there is a serial port to write to.
 static SERIAL: AtomicBool = AtomicBool::new(false);
 
-/// Writes one line to the console. If there is no console, or another line is being written to it, the line goes to
-/// Xen's log, which shows it if Xen runs with `guest_loglvl=all`.
+/// Prints one line of the program: on the console, if there is one.
 pub fn print(line: fmt::Arguments<'_>) {
-    match console::get() {
-        Some(console) if !console.is_busy() => console.print(line),
-        _ => debug(line),
+    print_as(Line::Program, line);
+}
+
+/// Prints one of the last lines, everywhere.
+pub fn print_last(line: fmt::Arguments<'_>) {
+    print_as(Line::Last, line);
+}
+
+/// Prints a line of this kind.
+pub(crate) fn print_as(kind: Line, line: fmt::Arguments<'_>) {
+    match platform::get() {
+        Some(platform) => platform.print(kind, line),
+        None => debug(line),
     }
 }
 
-/// Writes one of the last lines: to Xen's log and to the console.
-pub(crate) fn print_last(line: fmt::Arguments<'_>) {
-    debug(line);
-    if let Some(console) = console::get() {
-        console.print(line);
-    }
-}
-
-/// Waits for a limited time until the console is read, if there is one.
-pub(crate) fn flush() {
-    if let Some(console) = console::get() {
-        console.flush();
-    }
-}
-
-/// Makes later output go to the first serial port as well, for a machine that does not run on Xen.
-pub(crate) fn use_serial_port() {
+/// Makes [`debug`] write to the first serial port as well.
+pub fn use_serial_port() {
     SERIAL.store(true, Ordering::Relaxed);
 }
 
-fn debug(line: fmt::Arguments<'_>) {
+/// Writes one line to the debug port (0xE9), which appears in the host's log, if the host has one.
+pub fn debug(line: fmt::Arguments<'_>) {
     // The ports accept every byte, but the value that is printed may return an error in the middle.
     let _ = layer::format(format_args!("{line}\n"), &mut |piece| Ports.write_str(piece));
 }
@@ -62,8 +56,8 @@ impl Write for Ports {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let serial = SERIAL.load(Ordering::Relaxed);
         for byte in text.bytes() {
-            // SAFETY: Xen takes a byte at this port, and so does QEMU, or nobody does.
-            unsafe { Port::new(XEN_DEBUG_PORT).write(byte) };
+            // SAFETY: the host takes a byte at this port, or nobody does.
+            unsafe { Port::new(DEBUG_PORT).write(byte) };
             if serial {
                 if byte == b'\n' {
                     serial_write(b'\r');

@@ -13,8 +13,8 @@ const MARK: &str = "#log ";
 /// The longest line that is kept, in bytes before it is decoded.
 const LONGEST: usize = 512;
 
-/// The console accepts a whole line only if it fits into its ring, with the mark, the time (64 bits of nanoseconds),
-/// the end of the line, and the message about dropped lines.
+/// A console may accept a whole line only if it has at most 2,048 bytes, with the mark, the time (64 bits of
+/// nanoseconds), the end of the line, and a message about dropped lines.
 const _: () = assert!(2 * LONGEST + 256 <= 2048);
 
 /// A line that is being written.

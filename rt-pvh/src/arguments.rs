@@ -13,12 +13,12 @@ const MOST: usize = 64;
 
 /// The arguments of the program.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arguments<'r> {
+pub struct Arguments<'r> {
     /// The arguments, each followed by a zero byte.
     text: &'r str,
     /// Whether weak entropy is refused: `--entropy=strong`. This argument belongs to the platform, and the program does
     /// not see it.
-    pub(crate) strong_entropy: bool,
+    pub strong_entropy: bool,
 }
 
 impl<'r> Arguments<'r> {
@@ -28,7 +28,7 @@ impl<'r> Arguments<'r> {
     /// Too many arguments, a missing closing quote, an argument that has no meaning on this platform (status 2), or no
     /// room in the region (status 1).
     #[inline(never)]
-    pub(crate) fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
+    pub fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
         let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
         let (mut start, mut length, mut count) = (0, 0, 0);
         let (mut inside, mut quoted) = (false, false);
@@ -82,7 +82,7 @@ impl<'r> Arguments<'r> {
     }
 
     /// Iterates over the arguments.
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'r str> {
+    pub fn iter(self) -> impl Iterator<Item = &'r str> {
         // Each argument ends with a zero byte, so nothing follows the last one.
         let mut rest = self.text;
         core::iter::from_fn(move || {
@@ -106,8 +106,8 @@ enum Look {
 fn look(argument: &str, strong_entropy: &mut Option<bool>) -> Look {
     let (name, value) = split_once(argument, b'=');
     Look::Wrong(match name {
-        "--memory" => "on Xen the memory is that of the domain: memory= in its file, in MiB",
-        "--pcap" | "--profile" | "--profile-every" => "on Xen there is no file to write to",
+        "--memory" => "a guest has the memory that it is started with",
+        "--pcap" | "--profile" | "--profile-every" => "a guest has no file to write to",
         "--entropy" if strong_entropy.is_some() => "a second time",
         "--entropy" if matches!(value, Some("strong" | "any")) => {
             *strong_entropy = Some(value == Some("strong"));
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_on_xen_is_refused() {
+    fn what_makes_no_sense_in_a_guest_is_refused() {
         for (line, words) in [
-            ("--memory=64M", "--memory=64M: on Xen the memory is that of the domain: memory= in"),
-            ("x --memory 64M", "--memory: on Xen the memory is that of the domain"),
-            ("--profile=run.csv", "--profile=run.csv: on Xen there is no file to write"),
-            ("--profile-every 7", "--profile-every: on Xen there is no file"),
-            ("--pcap=frames.pcap", "--pcap=frames.pcap: on Xen there is no file to write to"),
-            ("\"--memory=\n\"", "--memory=\\x0a: on Xen the memory is that of the domain"),
+            ("--memory=64M", "--memory=64M: a guest has the memory that it is started"),
+            ("x --memory 64M", "--memory: a guest has the memory that it is started with"),
+            ("--profile=run.csv", "--profile=run.csv: a guest has no file to write"),
+            ("--profile-every 7", "--profile-every: a guest has no file"),
+            ("--pcap=frames.pcap", "--pcap=frames.pcap: a guest has no file to write to"),
+            ("\"--memory=\n\"", "--memory=\\x0a: a guest has the memory that it is started with"),
         ] {
             let error = split(line).unwrap_err();
             assert_eq!(error.status(), 2);

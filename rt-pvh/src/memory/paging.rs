@@ -1,7 +1,7 @@
 //! Page tables: every address is a physical one, and no page is both writable and executable.
 //!
-//! The tables of a guest are read-only once they are in use: nothing is mapped later. Pages that Xen is asked to map go
-//! to a hole that is mapped from the beginning.
+//! The tables of a guest are read-only once they are in use: nothing is mapped later. The addresses of devices, and those
+//! at which the host may put pages, are mapped from the beginning.
 
 use core::ops::Range;
 
@@ -66,21 +66,22 @@ impl Tables {
         self.free.clone()
     }
 
-    /// The most pages that the tables of a guest with this image and these `pieces` of memory need, with large pages in
-    /// one more GiB. Two are for the upper levels, one for each GiB, and one for each end of a piece that is not the
-    /// end of a large page. The tables are mapped themselves, in small pages, which takes one more for each 512 of
-    /// them, and one for the end.
-    pub(crate) fn pages_needed(layout: &Layout, pieces: &[Range<u64>]) -> u64 {
+    /// No fewer pages than the tables of a guest with this image and these ranges of memory and of devices need. Two are
+    /// for the upper levels, and one for each 512 GiB; for each range, one for each GiB that it touches, and one for each
+    /// end that is not the end of a large page. The tables are mapped themselves, in small pages, which takes one more
+    /// for each 512 of them, and one for the end.
+    pub(crate) fn pages_needed(layout: &Layout, ranges: [&[Range<u64>]; 2]) -> u64 {
         const GIB: u64 = 1 << 30;
-        let of = |range: &Range<u64>| {
-            let gib = range.end.div_ceil(GIB) - range.start / GIB;
-            let ends = [range.start, range.end];
-            gib + ends.iter().filter(|end| !end.is_multiple_of(LARGE)).count() as u64
-        };
-        // A table of the third level for each 512 GiB.
-        let upper = 2 + pieces.last().map_or(0, |last| last.end / (GIB << 9));
-        let image = 1 + layout.end().div_ceil(LARGE);
-        let others = upper + image + 1 + pieces.iter().map(of).sum::<u64>();
+        let mut others = 2 + 1 + layout.end().div_ceil(LARGE);
+        let mut last = 0;
+        // Plain loops take much less room than iterators that are put together.
+        for ranges in ranges {
+            for range in ranges {
+                last = last.max(range.end);
+                others += (range.end - range.start) / GIB + 2 + 2;
+            }
+        }
+        others += last / (GIB << 9);
         others + 1 + others / 256
     }
 
@@ -88,7 +89,7 @@ impl Tables {
     pub(crate) fn map_image(&mut self, layout: &Layout) -> Result<(), OutOfTables> {
         for (range, access) in [
             (&layout.stack, Access::Write),
-            (&layout.hypercall_page, Access::Execute),
+            (&layout.host_code, Access::Execute),
             (&layout.exception_stacks, Access::Write),
             (&layout.descriptors, Access::Read),
             (&layout.text, Access::Execute),

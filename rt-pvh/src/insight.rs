@@ -19,11 +19,11 @@ const NO_SAMPLES: &str =
 
 /// The steps of the start, each with the time since the first instruction.
 #[derive(Debug, Default)]
-pub(crate) struct Steps([Cell<Option<(&'static str, Duration)>>; STEPS]);
+pub struct Steps([Cell<Option<(&'static str, Duration)>>; STEPS]);
 
 impl Steps {
     /// Notes a step. The first eight are kept.
-    pub(crate) fn add(&self, name: &'static str, after: Duration) {
+    pub fn add(&self, name: &'static str, after: Duration) {
         if let Some(free) = self.0.iter().find(|step| step.get().is_none()) {
             free.set(Some((name, after)));
         }
@@ -36,26 +36,34 @@ impl Steps {
 
 /// What a guest that has a page knows of itself.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
+    platform: &'static str,
     started: Instant,
     steps: &'static Steps,
-    pub(crate) times: Times,
+    /// How long the parts of the program took.
+    pub times: Times,
     lines: RefCell<LogRing>,
 }
 
 impl Process {
-    /// The guest that has executed its first instruction at `started`. All that it keeps lies in `memory`.
-    pub(crate) fn new(
+    /// The guest of this `platform` that has executed its first instruction at `started`. All that it keeps lies in
+    /// `memory`.
+    ///
+    /// # Errors
+    /// There is no room in `memory`.
+    pub fn new(
+        platform: &'static str,
         started: Instant,
         steps: &'static Steps,
         memory: &'static Region<'static>,
     ) -> Result<&'static Self, Exhausted> {
         let lines = RefCell::new(LogRing::new());
-        Ok(memory.alloc(Self { started, steps, times: Times::starting_at(started), lines })?)
+        let times = Times::starting_at(started);
+        Ok(memory.alloc(Self { platform, started, steps, times, lines })?)
     }
 
     /// Keeps a line that is printed at `now`.
-    pub(crate) fn keep_line(&self, now: Instant, line: fmt::Arguments<'_>) {
+    pub fn keep_line(&self, now: Instant, line: fmt::Arguments<'_>) {
         // A line that prints another one while it is formatted keeps neither of them twice.
         if let Ok(mut lines) = self.lines.try_borrow_mut() {
             lines.push(now, line);
@@ -65,7 +73,7 @@ impl Process {
 
 impl Insight for Process {
     fn platform(&self) -> &'static str {
-        "guest of Xen"
+        self.platform
     }
 
     fn started(&self) -> Instant {
@@ -106,7 +114,8 @@ mod tests {
         let pool = Box::leak(Box::new(Pool::new(Box::leak(Box::new_uninit_slice(64 << 10)))));
         let memory = Box::leak(Box::new(Region::new(pool, "global")));
         let steps: &'static Steps = Box::leak(Box::default());
-        let process = Process::new(Instant::from_millis(5), steps, memory).unwrap();
+        let process = Process::new("guest", Instant::from_millis(5), steps, memory).unwrap();
+        assert_eq!(process.platform(), "guest");
         for number in 0..STEPS as u64 + 2 {
             steps.add("step", Duration::from_millis(number));
         }

@@ -3,9 +3,9 @@
 mod paging;
 mod ram;
 
-use core::{cell::OnceCell, fmt, mem::MaybeUninit, ops::Range, ptr::NonNull, slice};
+use core::{cell::OnceCell, fmt, mem::MaybeUninit, ops::Range, slice};
 
-use rt_regions::{PAGE_SIZE, Pool, Region};
+use rt_regions::{Pool, Region};
 use x86_64::{
     PhysAddr,
     registers::control::{Cr3, Cr3Flags},
@@ -13,26 +13,13 @@ use x86_64::{
 };
 
 use self::paging::{Access, OutOfTables, Tables};
-pub(crate) use self::ram::Ram;
+pub use self::ram::Ram;
 use crate::{
     layout::{EARLY_LIMIT, Layout, physical},
     one_cpu::OneCpu,
 };
 
-const PAGE: u64 = PAGE_SIZE as u64;
-
-/// Addresses at which a guest has no memory, for pages that Xen is asked to map: 512 pages, which are mapped readable
-/// and writable. Xen keeps the memory of a guest below them (`HVM_BELOW_4G_RAM_END`).
-const HOLE: Range<u64> = 0xf000_0000..0xf020_0000;
-
-/// The numbers of the frames of the hole.
-pub(crate) const HOLE_FRAMES: Range<u64> = HOLE.start / PAGE..HOLE.end / PAGE;
-
-/// Addresses where Xen puts the pages that it shares with a guest from the beginning: the rings of the console and of
-/// xenstore.
-const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
-
-/// The end of usable memory: grants name a frame with 32 bits.
+/// The end of usable memory: hosts and devices name a frame with 32 bits.
 const LIMIT: u64 = 1 << (32 + 12);
 
 static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
@@ -48,16 +35,6 @@ pub(crate) enum TooLittle {
     Pool,
 }
 
-/// The page of a frame that Xen shares with the guest. Xen gives the frame's number (`HVM_PARAM_STORE_PFN`,
-/// `HVM_PARAM_CONSOLE_PFN`), or was asked to map the page into [`HOLE`].
-///
-/// The result is `None` if no such page is mapped at the address.
-pub(crate) fn shared_page(frame: u64) -> Option<NonNull<u8>> {
-    let address = frame.checked_mul(PAGE)?;
-    let is_there = HOLE.contains(&address) || SPECIAL_PAGES.contains(&address);
-    is_there.then(|| NonNull::new(physical(address))).flatten()
-}
-
 /// The memory of a running guest.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -71,24 +48,30 @@ pub(crate) struct Memory {
     pub(crate) unused: u64,
 }
 
-/// Sets up memory protection, and makes the pool from the largest piece that is left of `ram`.
+/// Sets up memory protection, and makes the pool from the largest piece that is left of `ram`. The addresses of
+/// `devices` are mapped, and are not used as memory.
 ///
 /// # Safety
 /// Called once, with the tables of the entry in use. `ram` is memory that is not used by anyone but the
 /// image, whose layout is `layout`; what is in it is lost.
-pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLittle> {
+pub(crate) unsafe fn open(
+    mut ram: Ram,
+    layout: &Layout,
+    devices: &[Range<u64>],
+) -> Result<Memory, TooLittle> {
     ram.remove(0..layout.end());
-    ram.remove(HOLE);
-    ram.remove(SPECIAL_PAGES);
+    for range in devices {
+        ram.remove(range.clone());
+    }
     ram.remove(LIMIT..u64::MAX);
     let room = ram
-        .take(Tables::pages_needed(layout, ram.pieces()), EARLY_LIMIT)
+        .take(Tables::pages_needed(layout, [ram.pieces(), devices]), EARLY_LIMIT)
         .ok_or(TooLittle::Tables)?;
     // SAFETY: the pages are memory that nobody uses, taken out of `ram`, and the tables of the entry map
     // what is below their limit as it is.
     let tables = unsafe { Tables::new(room.clone()) };
     let tables = tables
-        .and_then(|tables| map(tables, layout, &ram, room.clone()))
+        .and_then(|tables| map(tables, layout, [ram.pieces(), devices], room.clone()))
         .map_err(|_| TooLittle::Tables)?;
     ram.add(tables.free());
     let root = PhysFrame::containing_address(PhysAddr::new_truncate(tables.root()));
@@ -112,17 +95,17 @@ pub(crate) unsafe fn open(mut ram: Ram, layout: &Layout) -> Result<Memory, TooLi
     })
 }
 
-/// Maps the image, the memory, and the pages that Xen shares. The tables are in `room`, and are read-only; the rest of
+/// Maps the image and the ranges of memory and of devices. The tables are in `room`, and are read-only; the rest of
 /// `room` is memory.
 fn map(
     mut tables: Tables,
     layout: &Layout,
-    ram: &Ram,
+    ranges: [&[Range<u64>]; 2],
     room: Range<u64>,
 ) -> Result<Tables, OutOfTables> {
     tables.map_image(layout)?;
     tables.map(room, Access::Read)?;
-    for ranges in [ram.pieces(), &[HOLE, SPECIAL_PAGES]] {
+    for ranges in ranges {
         for range in ranges {
             tables.map(range.clone(), Access::Write)?;
         }

@@ -81,9 +81,7 @@ impl Exception<'_> {
             PAGE_FAULT if layout.descriptors.contains(address) => {
                 "descriptor tables are not written to"
             }
-            PAGE_FAULT
-                if layout.text.contains(address) || layout.hypercall_page.contains(address) =>
-            {
+            PAGE_FAULT if layout.text.contains(address) || layout.host_code.contains(address) => {
                 "the program is not written to"
             }
             // Only the page tables are read-only here.
@@ -99,7 +97,7 @@ fn name(vector: u64) -> &'static str {
     // They are one text, because a table of them would be larger.
     const NAMES: &str = "divide error: division by zero, or a result that is too large\n\
         debug exception\n\
-        non-maskable interrupt: somebody asked for it: xl trigger\n\
+        non-maskable interrupt: somebody asked for it\n\
         breakpoint\n\
         overflow\n\
         bound range exceeded\n\
@@ -159,7 +157,7 @@ mod tests {
         Layout {
             stack_guard: 0x1000..0x2000,
             stack: 0x2000..0xb000,
-            hypercall_page: 0xb000..0xc000,
+            host_code: 0xb000..0xc000,
             exception_stacks: 0xc000..0xf000,
             descriptors: 0xf000..0x1_0000,
             text: 0x1_0000..0x2_0000,
