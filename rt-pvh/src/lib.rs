@@ -32,6 +32,7 @@ pub use end::{finish, finish_as, reset};
 pub use layout::physical;
 pub use memory::Ram;
 pub use platform::{Line, Platform, Shutdown};
+pub use rt::Error;
 
 /// Items for the macros of this crate.
 #[doc(hidden)]

@@ -38,19 +38,24 @@ pub fn all(quick: bool) -> Result<()> {
     step("lints", || {
         succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    step("lints of the guests of Xen", || {
-        // The guest of the tests apart: it asks for the crate `alloc`, of which a service has nothing.
-        [&["echo", "facfib", "kv", "monte-carlo", "sort", "web"][..], &["guest"]]
-            .iter()
-            .try_for_each(|packages| {
-                let mut command = cargo();
-                // A crate of a guest alone, on which no other crate of the workspace has a say.
-                command.args(["clippy", "--no-default-features", "--features", "xen"]);
-                for package in *packages {
-                    command.args(["--package", package]);
-                }
-                succeed(command.args(["--bins", "--", "-D", "warnings"]))
-            })
+    step("lints of the guests", || {
+        // The guests of the tests apart: one asks for the crate `alloc`, of which a service has nothing, and one knows no
+        // platform.
+        [
+            (&["echo", "facfib", "kv", "monte-carlo", "sort", "web"][..], "xen"),
+            (&["guest"], "xen"),
+            (&["bare"], "guest"),
+        ]
+        .iter()
+        .try_for_each(|(packages, feature)| {
+            let mut command = cargo();
+            // A crate of a guest alone, on which no other crate of the workspace has a say.
+            command.args(["clippy", "--no-default-features", "--features", feature]);
+            for package in *packages {
+                command.args(["--package", package]);
+            }
+            succeed(command.args(["--bins", "--", "-D", "warnings"]))
+        })
     })?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
     // The crates of the tower call it after what it depends on, the programs after what it does.

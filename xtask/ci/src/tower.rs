@@ -70,7 +70,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 27] = [
+const NOT_PUBLISHED: [&str; 28] = [
     "apps/echo",
     "apps/facfib",
     "apps/kv",
@@ -91,6 +91,7 @@ const NOT_PUBLISHED: [&str; 27] = [
     "lab/soak",
     "rt-regions/bench",
     "tests",
+    "tests/bare",
     "tests/guest",
     "tests/transfer",
     "tests/transfer/service",

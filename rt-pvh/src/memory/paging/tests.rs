@@ -1,6 +1,6 @@
 //! Tables are built in a buffer and walked as the processor walks them.
 
-use std::{boxed::Box, vec};
+use std::{boxed::Box, slice, vec};
 
 use super::*;
 
@@ -137,6 +137,24 @@ fn more_than_four_gibibytes_are_mapped() {
     }
     for at in [0xf000_0000, 0xffff_ffff, (6 << 30) + 0x5000, 1 << 39] {
         assert_eq!(built.walk(at), None, "{at:#x}");
+    }
+}
+
+#[test]
+fn devices_far_above_all_memory_are_mapped() {
+    let layout = layout(12, 4, 3);
+    let ram = layout.end()..8 << 20;
+    let devices =
+        [0xfee0_0000..0xfee0_1000, 0x40_0000_0000..0x40_0020_0000, 3 << 40..(3 << 40) + PAGE];
+    let needed = Tables::pages_needed(&layout, [slice::from_ref(&ram), &devices]);
+    let mut built = empty(needed as usize);
+    built.tables.map_image(&layout).unwrap();
+    for range in [&ram].into_iter().chain(&devices) {
+        built.tables.map(range.clone(), Access::Write).unwrap();
+    }
+    for range in &devices {
+        assert_eq!(built.walk(range.start), Some((range.start, Access::Write)), "{range:x?}");
+        assert_eq!(built.walk(range.end), None, "{range:x?}");
     }
 }
 
