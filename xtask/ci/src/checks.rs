@@ -14,8 +14,9 @@ use lab::{
 
 use crate::{assembly, debian, examples, first_minute, fuzz, memory, packages, supply, tower};
 
-/// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
-const END_TO_END: [&str; 2] = ["linux::", "xen::"];
+/// The tests that run services, as processes and as guests of Xen, and guests without a platform; their names begin with
+/// one of these.
+const END_TO_END: [&str; 3] = ["linux::", "pvh::", "xen::"];
 
 /// How long the soak is: enough rounds for a verdict.
 const SOAK_MINUTES: &str = "0.25";
