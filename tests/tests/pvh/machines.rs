@@ -162,6 +162,9 @@ fn what_cannot_be_used_is_refused_in_words() {
     assert_eq!(lines(&text, "argument "), ["--all"], "{text}");
     let no_map = "the loader left no memory map of 1 to 64 entries\nends: Crash\n";
     assert_eq!(said_after(&of_firecracker("", many(65))), no_map);
+    // More than there is room for before the program.
+    let far = Left { map: 0x60_0000, ..of_firecracker("", many(3000)) };
+    assert_eq!(said_after(&far), no_map);
     assert_eq!(said_after(&of_firecracker("", vec![])), no_map);
     assert_eq!(said_after(&Left { version: 0, ..of_firecracker("", pc(0x9_fc00)) }), no_map);
 }
