@@ -15,8 +15,9 @@ pub fn stripped(image: &Path) -> Result<Vec<u8>> {
     let copy = image.with_extension("stripped");
     let output = tools::STRIP
         .command()
-        // The texts of a log are symbols, and this is what they were in; a guest has no use for it.
-        .arg("--remove-section=.defmt")
+        // The texts of a log are symbols, and this is what they were in; a guest has no use for it. The other section is for
+        // a debugger.
+        .args(["--remove-section=.defmt", "--remove-section=.eh_frame"])
         .arg("-o")
         .arg(&copy)
         .arg(image)

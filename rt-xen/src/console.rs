@@ -66,12 +66,6 @@ impl<'s, P: Peer> Console<'s, P> {
         }
     }
 
-    /// The time now.
-    #[cfg(feature = "defmt")]
-    pub(crate) fn now(&self) -> layer::Instant {
-        self.peer.now()
-    }
-
     /// Whether a line is being written, which the caller has interrupted.
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)

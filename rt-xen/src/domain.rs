@@ -3,11 +3,11 @@
 use core::{fmt, ptr::NonNull};
 
 use layer::Instant;
+use rt_pvh::pvclock::Clock;
 use rt_regions::{PAGE_SIZE, Pool};
 
 use crate::{
     Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
-    clock::Clock,
     console::Console,
     events::{Channel, Events},
     grants::Grants,

@@ -1,10 +1,10 @@
 //! Event channels (`event_channel.h`), which are only polled: all of them stay masked, and no interrupt is requested.
 
 use layer::Instant;
+use rt_pvh::pvclock::Clock;
 
 use crate::{
     DomainId, Errno, Port,
-    clock::Clock,
     operations::{EventCalls, Xen},
     shared_info::SharedInfo,
 };
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_ring_hears_each_event_once_and_sleeps_on_its_own_port() {
         let (calls, shared) = (Calls::default(), SharedInfo::zeroed());
-        let clock = Clock::new(&shared);
+        let clock = shared.clock();
         let events = Events::new(&calls, &shared);
         let channel = Channel { events, clock: &clock, port: Port(9) };
         shared.set_pending(Port(9));

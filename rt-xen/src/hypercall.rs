@@ -67,7 +67,7 @@ impl error::Error for Errno {}
 // Xen writes the entries, 32 bytes each, when it is given the address of the page. The page is not in the file. It is
 // declared writable, because the linker looks for duplicate code and cannot read code that has no bytes.
 global_asm!(
-    ".pushsection .low.hypercall_page, \"awx\", @nobits",
+    ".pushsection .low.host_code, \"awx\", @nobits",
     ".balign 4096",
     ".globl hypercall_page",
     "hypercall_page:",

@@ -1,9 +1,6 @@
 //! Finds Xen, and sets up calls to it (`arch-x86/cpuid.h`).
 
-use core::{
-    arch::x86_64::__cpuid,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use core::arch::x86_64::__cpuid;
 
 use x86_64::registers::model_specific::Msr;
 
@@ -17,8 +14,6 @@ const LEAF_STEP: usize = 0x100;
 /// EBX, ECX and EDX of the first leaf: twice the letters `XenVMM`.
 const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
 
-static READY: AtomicBool = AtomicBool::new(false);
-
 /// Looks for Xen, and has it fill the hypercall page. Returns `None` if Xen is not there.
 pub(crate) fn init() -> Option<Xen> {
     let is_xen = |&leaf: &u32| {
@@ -29,12 +24,6 @@ pub(crate) fn init() -> Option<Xen> {
     let mut msr = Msr::new(__cpuid(leaf + 2).ebx);
     // SAFETY: this register takes the address of a page, which is there for nothing else.
     unsafe { msr.write(hypercall::page() as u64) };
-    READY.store(true, Ordering::Relaxed);
-    xen()
-}
-
-/// The hypervisor, once it can be called.
-pub(crate) fn xen() -> Option<Xen> {
-    // SAFETY: the hypercall page was set up before this was stored.
-    READY.load(Ordering::Relaxed).then(|| unsafe { Xen::new() })
+    // SAFETY: the hypercall page is set up.
+    Some(unsafe { Xen::new() })
 }

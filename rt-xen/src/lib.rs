@@ -4,59 +4,44 @@
 #[cfg(test)]
 extern crate std;
 
-mod arguments;
-mod boot;
-mod boot_time;
-mod bytes;
-mod clock;
 mod console;
 mod domain;
-mod early;
-mod end;
-mod entropy;
 mod events;
-mod exceptions;
 mod grants;
 mod guest;
 mod hypercall;
 mod hypervisor;
-#[cfg(feature = "page")]
-mod insight;
-mod layout;
-#[cfg(any(feature = "defmt", test))]
-mod log;
-mod memory;
-mod one_cpu;
+mod machine;
 mod operations;
+mod platform;
 mod ring;
 mod runtime;
 mod shared_info;
+mod shared_pages;
 mod shutdown;
-mod stack_trace;
 mod start;
 #[doc(hidden)]
 pub mod testing;
 mod xenstore;
 
-pub use boot::{Machine, UseOfMemory};
 pub use domain::Domain;
-pub use early::print;
-pub use end::finish;
 pub use grants::GrantCounts;
 pub use guest::{
     Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 pub use hypercall::Errno;
+pub use machine::Machine;
 pub use rt::{Error, Runtime, Wake};
+pub use rt_pvh::{UseOfMemory, finish, print};
 pub use runtime::{Event, Rt};
 pub use start::start;
 
 /// Items for the macros of this crate.
 #[doc(hidden)]
 pub mod private {
-    pub use pvh;
+    pub use rt_pvh;
 
-    pub use crate::{boot::letregion_entry, end::panicked};
+    pub use crate::machine::machine;
 }
 
 /// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls
@@ -99,24 +84,9 @@ macro_rules! program {
 #[macro_export]
 macro_rules! entry {
     ($program:expr) => {
-        // Before hundreds of errors of the linker.
-        #[cfg(panic = "unwind")]
-        ::core::compile_error!(
-            "a guest of Xen does not unwind: set `panic = \"abort\"` in the profile that it is built with \
-             (`[profile.dev]`, `[profile.release]`), or build it with `cargo letregion build --on xen`"
-        );
-
-        $crate::private::pvh::xen_elfnote_phys32_entry!($crate::private::letregion_entry);
-
-        #[unsafe(no_mangle)]
-        fn letregion_guest(machine: $crate::Machine) -> ! {
+        $crate::private::rt_pvh::entry!(|loader| {
             let program: fn($crate::Machine) -> ! = $program;
-            program(machine)
-        }
-
-        #[panic_handler]
-        fn letregion_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-            $crate::private::panicked(info)
-        }
+            program($crate::private::machine(loader))
+        });
     };
 }

@@ -3,6 +3,8 @@
 
 use core::ptr;
 
+use rt_pvh::Shutdown;
+
 use crate::{
     DomainId, Errno, Port,
     hypercall::{self, Number},
@@ -91,17 +93,13 @@ pub(crate) enum HvmParam {
     ConsoleEvtchn = 18,
 }
 
-/// The reason why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Shutdown {
-    /// The domain has done its work.
-    #[default]
-    PowerOff = 0,
-    /// The domain should be started again.
-    Reboot = 1,
-    /// Something is broken.
-    Crash = 3,
+/// The number of the reason why a domain ends (`enum sched_shutdown_reason`, `sched.h`).
+fn shutdown_reason(reason: Shutdown) -> u32 {
+    match reason {
+        Shutdown::PowerOff => 0,
+        Shutdown::Reboot => 1,
+        Shutdown::Crash => 3,
+    }
 }
 
 /// The hypervisor that we run on.
@@ -128,7 +126,7 @@ impl Xen {
 
     /// Ends the domain (`SCHEDOP_shutdown`). It returns only if Xen refuses.
     pub(crate) fn shutdown(self, reason: Shutdown) -> Result<(), Errno> {
-        let mut argument = reason as u32;
+        let mut argument = shutdown_reason(reason);
         // SAFETY: `struct sched_shutdown` is the reason.
         unsafe { self.call(Number::Sched, SCHEDOP_SHUTDOWN, &mut argument) }
     }

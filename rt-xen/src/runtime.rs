@@ -6,30 +6,33 @@ use layer::Instant;
 #[cfg(feature = "page")]
 use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
+use rt_pvh::{
+    Shutdown,
+    arguments::Arguments,
+    boot_time,
+    entropy::{Cpu, Entropy},
+    print,
+    pvclock::Clock,
+};
+#[cfg(feature = "page")]
+use rt_pvh::{
+    insight::{Process, Steps},
+    pvclock::time_stamp,
+};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
     Errno, GrantCounts, Machine, Port, StoreError,
-    arguments::Arguments,
-    boot_time,
-    clock::Clock,
     console::{self, Console, ConsoleInterface},
     domain::Domain,
-    early,
-    entropy::{Cpu, Entropy},
     events::{Channel, Events},
     grants::{GrantEntry, Grants},
-    memory::{self, shared_page},
-    operations::{HvmParam, MapSpace, Shutdown, Xen},
+    operations::{HvmParam, MapSpace, Xen},
+    platform,
     shared_info::SharedInfo,
+    shared_pages::{HOLE_FRAMES, shared_page},
     shutdown::Control,
     xenstore::{Client, XenstoreInterface},
-};
-
-#[cfg(feature = "page")]
-use crate::{
-    clock::time_stamp,
-    insight::{Process, Steps},
 };
 
 mod error;
@@ -85,7 +88,8 @@ impl Rt {
         // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
         // in the hole yet, and nobody else uses the pages that Xen shares.
         let (shared, entries) = unsafe { map_pages(xen) }?;
-        let clock: &'static Clock<'static> = memory.alloc(Clock::new(shared))?;
+        platform::set_shared_info(shared);
+        let clock: &'static Clock<'static> = memory.alloc(shared.clock())?;
         #[cfg(feature = "page")]
         let steps: &'static Steps = memory.alloc(Steps::default())?;
         #[cfg(feature = "page")]
@@ -127,9 +131,7 @@ impl Rt {
                 let refused = format_args!("--entropy=strong: {why} on this processor");
                 return Err(Error::new(1, refused));
             }
-            early::print(format_args!(
-                "{why} on this processor: seeds come from timing jitter: weak"
-            ));
+            print(format_args!("{why} on this processor: seeds come from timing jitter: weak"));
         }
         let tasks = TaskStore::new();
         let (has_waited, is_deaf) = (false, false);
@@ -167,7 +169,7 @@ impl Rt {
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Wake {
-        self.control.pending_request(&self.domain.store, early::print)
+        self.control.pending_request(&self.domain.store, print)
     }
 
     /// How the domain ends when the service does: as the operator has asked.
@@ -238,7 +240,7 @@ impl Runtime for Rt {
         if let Some(process) = self.process {
             process.keep_line(self.now(), line);
         }
-        early::print(line);
+        print(line);
     }
 
     #[cfg(feature = "page")]
@@ -262,7 +264,7 @@ impl Runtime for Rt {
         let (clock, now) = (self.domain.clock, self.now());
         let age = boot_time::at(clock).as_nanos() as u64;
         let started = Instant::from_nanos(now.as_nanos().saturating_sub(age));
-        let process = Process::new(started, self.steps, self.memory)?;
+        let process = Process::new("guest of Xen", started, self.steps, self.memory)?;
         // It was printed before there was a page.
         process.keep_line(now, format_args!("{}", self.use_of_memory));
         self.process = Some(process);
@@ -290,8 +292,8 @@ fn cannot(what: &'static str) -> impl FnOnce(Errno) -> RuntimeError {
 unsafe fn map_pages(
     xen: Xen,
 ) -> Result<(&'static SharedInfo, &'static [GrantEntry]), RuntimeError> {
-    const { assert!(GRANT_FRAMES < memory::HOLE_FRAMES.end - memory::HOLE_FRAMES.start) };
-    let first = memory::HOLE_FRAMES.start;
+    const { assert!(GRANT_FRAMES < HOLE_FRAMES.end - HOLE_FRAMES.start) };
+    let first = HOLE_FRAMES.start;
     // SAFETY: nothing is in the frame.
     unsafe { xen.add_to_physmap(MapSpace::SharedInfo, 0, first) }
         .map_err(cannot("map struct shared_info"))?;
@@ -353,5 +355,5 @@ fn seed(domain: &Domain) -> Entropy<Cpu> {
     let now = domain.clock.now().as_nanos().to_le_bytes();
     let [vm, name, domid] = &values;
     let seeds: [&[u8]; 6] = [vm, name, domid, &seconds.to_le_bytes(), &nanos.to_le_bytes(), &now];
-    Entropy::new(Cpu::new(), &seeds)
+    Entropy::new(Cpu::detect(), &seeds)
 }

@@ -1,6 +1,8 @@
 //! The page that Xen shares with every guest: `struct shared_info` (`xen.h`), in the layout for a 64-bit guest.
 
-use core::sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use rt_pvh::pvclock::{Clock, VcpuTimeInfo, WallClock};
 
 use crate::Port;
 
@@ -8,22 +10,6 @@ use crate::Port;
 const MAX_VCPUS: usize = 32;
 /// Words of 64 event channels each.
 const WORDS: usize = 64;
-
-/// `struct vcpu_time_info`: the clock of a virtual processor.
-#[derive(Debug, Default)]
-#[repr(C)]
-pub(crate) struct VcpuTimeInfo {
-    /// The version, which is odd while Xen writes and has a new value afterwards.
-    pub(crate) version: AtomicU32,
-    pad0: u32,
-    pub(crate) tsc_timestamp: AtomicU64,
-    /// Nanoseconds since Xen started, at `tsc_timestamp`.
-    pub(crate) system_time: AtomicU64,
-    pub(crate) tsc_to_system_mul: AtomicU32,
-    pub(crate) tsc_shift: AtomicI8,
-    flags: AtomicU8,
-    pad1: [u8; 2],
-}
 
 /// `struct vcpu_info`.
 #[derive(Debug, Default)]
@@ -43,24 +29,23 @@ pub(crate) struct SharedInfo {
     pub(crate) vcpu_info: [VcpuInfo; MAX_VCPUS],
     evtchn_pending: [AtomicU64; WORDS],
     evtchn_mask: [AtomicU64; WORDS],
-    /// The version of the three fields below, which is odd while Xen writes.
-    pub(crate) wc_version: AtomicU32,
-    /// The wall clock when the system time was zero: seconds since 1970, the lower half.
-    pub(crate) wc_sec: AtomicU32,
-    pub(crate) wc_nsec: AtomicU32,
-    pub(crate) wc_sec_hi: AtomicU32,
+    pub(crate) wall_clock: WallClock,
 }
 
 const _: () = {
-    assert!(size_of::<VcpuTimeInfo>() == 32);
     assert!(size_of::<VcpuInfo>() == 64);
     assert!(core::mem::offset_of!(SharedInfo, evtchn_pending) == 2048);
     assert!(core::mem::offset_of!(SharedInfo, evtchn_mask) == 2560);
-    assert!(core::mem::offset_of!(SharedInfo, wc_version) == 3072);
+    assert!(core::mem::offset_of!(SharedInfo, wall_clock) == 3072);
     assert!(size_of::<SharedInfo>() == 3088);
 };
 
 impl SharedInfo {
+    /// The clock of the first virtual processor.
+    pub(crate) fn clock(&self) -> Clock<'_> {
+        Clock::new(&self.vcpu_info[0].time, &self.wall_clock)
+    }
+
     /// Masks all event channels. A masked channel still becomes pending and ends a poll, but Xen never interrupts the
     /// guest for it.
     pub(crate) fn mask_all(&self) {
@@ -100,10 +85,7 @@ impl SharedInfo {
             vcpu_info: from_fn(|_| VcpuInfo::default()),
             evtchn_pending: from_fn(|_| AtomicU64::new(0)),
             evtchn_mask: from_fn(|_| AtomicU64::new(0)),
-            wc_version: AtomicU32::new(0),
-            wc_sec: AtomicU32::new(0),
-            wc_nsec: AtomicU32::new(0),
-            wc_sec_hi: AtomicU32::new(0),
+            wall_clock: WallClock::default(),
         }
     }
 }

@@ -4,8 +4,9 @@
 use core::{cell::Cell, fmt};
 
 use rt::Wake;
+use rt_pvh::Shutdown;
 
-use crate::{Errno, StoreError, Watch, events::Peer, operations::Shutdown, xenstore::Client};
+use crate::{Errno, StoreError, Watch, events::Peer, xenstore::Client};
 
 /// The path of requests to end.
 const SHUTDOWN: &str = "control/shutdown";

@@ -1,8 +1,9 @@
 //! The start of a service in its runtime, from the bare machine.
 
 use rt::Runtime as _;
+use rt_pvh::{finish, finish_as};
 
-use crate::{Error, Machine, Rt, end};
+use crate::{Error, Machine, Rt};
 
 /// Starts the runtime of `machine`, runs `service` in it, and ends the guest as [`finish`](crate::finish) does. If the
 /// operator has asked for the end, the guest ends as the operator has asked.
@@ -16,8 +17,8 @@ pub fn start(
         Ok(mut rt) => {
             rt.print(format_args!("{use_of_memory}"));
             let result = service(&mut rt);
-            end::finish_as(name, result, rt.shutdown())
+            finish_as(name, result, rt.shutdown())
         }
-        Err(error) => end::finish(name, Err(error)),
+        Err(error) => finish(name, Err(error)),
     }
 }

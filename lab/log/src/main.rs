@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use defmt_decoder::Table;
 use lab::filter;
 
-/// What a line of the log begins with (`rt-xen`, README.md).
+/// What a line of the log begins with (`rt-pvh`, README.md).
 const MARK: &str = "#log ";
 /// What the decoder panics on: a date after the year 9999, and an isize in hexadecimal.
 const PANICS: [&str; 2] = ["iso8601", "=isize"];
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_line_of_the_log_is_put_into_words() {
         let program = program("arp: {=u8} of {=u8}");
-        // The second one is what the guest is tested to write: rt-xen, log.rs.
+        // The second one is what the guest is tested to write: rt-pvh, log.rs.
         let console = "serving\r\n#log 12.000345 2000ff0a\r\n# log\r\n";
         assert_eq!(lines(&program, console), ["serving", "12.000345 arp: 255 of 10", "# log"]);
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use lab::{cargo, filter};
 use object::{Object as _, ObjectSection as _, SectionKind};
 
-/// What a line of addresses begins with (`rt-xen`, README.md).
+/// What a line of addresses begins with (`rt-pvh`, README.md).
 const MARK: &str = "stack ";
 /// What the line of registers begins with that has the address of the instruction first.
 const INSTRUCTION: &str = "rip ";

@@ -93,7 +93,7 @@ fn domain(plan: &[Happens]) -> (&'static FakeXen, Domain<&'static FakeXen>) {
     }));
     let memory = vec![core::mem::MaybeUninit::uninit(); 1 << 16].leak();
     let entries: Vec<_> = core::iter::repeat_with(GrantEntry::default).take(16).collect();
-    let clock: &'static Clock<'static> = Box::leak(Box::new(Clock::new(shared)));
+    let clock: &'static Clock<'static> = Box::leak(Box::new(shared.clock()));
     let events = Events::new(xen, shared);
     let channel = Channel { events, clock, port: STORE };
     let domain = Domain {

@@ -3,8 +3,8 @@
 use core::{mem::MaybeUninit, net::Ipv4Addr};
 
 use rt::Settings;
+use rt_pvh::testing::{LONGEST_LINE, arguments, command_line};
 use rt_regions::{Pool, Region};
-use rt_xen::testing::{LONGEST_LINE, arguments, command_line};
 
 /// The first byte of an input: it is a command line. Otherwise each line is an argument.
 const GUEST: u8 = 1;

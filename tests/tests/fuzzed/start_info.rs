@@ -1,6 +1,6 @@
 //! The memory map of a guest: entries of any kind, and then pages that are taken, against what the entries say.
 
-use rt_xen::testing::Memory;
+use rt_pvh::testing::Memory;
 
 use super::Input;
 

@@ -14,8 +14,9 @@ use lab::{
 
 use crate::{assembly, debian, examples, first_minute, fuzz, memory, packages, supply, tower};
 
-/// The tests that run services, as processes and as guests of Xen; their names begin with one of these.
-const END_TO_END: [&str; 2] = ["linux::", "xen::"];
+/// The tests that run services, as processes and as guests of Xen, and guests without a platform; their names begin with
+/// one of these.
+const END_TO_END: [&str; 3] = ["linux::", "pvh::", "xen::"];
 
 /// How long the soak is: enough rounds for a verdict.
 const SOAK_MINUTES: &str = "0.25";
@@ -38,19 +39,24 @@ pub fn all(quick: bool) -> Result<()> {
     step("lints", || {
         succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    step("lints of the guests of Xen", || {
-        // The guest of the tests apart: it asks for the crate `alloc`, of which a service has nothing.
-        [&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], &["guest"]]
-            .iter()
-            .try_for_each(|packages| {
-                let mut command = cargo();
-                // A crate of a guest alone, on which no other crate of the workspace has a say.
-                command.args(["clippy", "--no-default-features", "--features", "xen"]);
-                for package in *packages {
-                    command.args(["--package", package]);
-                }
-                succeed(command.args(["--bins", "--", "-D", "warnings"]))
-            })
+    step("lints of the guests", || {
+        // The guests of the tests apart: one asks for the crate `alloc`, of which a service has nothing, and one knows no
+        // platform.
+        [
+            (&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], "xen"),
+            (&["guest"], "xen"),
+            (&["bare"], "guest"),
+        ]
+        .iter()
+        .try_for_each(|(packages, feature)| {
+            let mut command = cargo();
+            // A crate of a guest alone, on which no other crate of the workspace has a say.
+            command.args(["clippy", "--no-default-features", "--features", feature]);
+            for package in *packages {
+                command.args(["--package", package]);
+            }
+            succeed(command.args(["--bins", "--", "-D", "warnings"]))
+        })
     })?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
     // The crates of the tower call it after what it depends on, the programs after what it does.

@@ -96,7 +96,8 @@ fn program(example: &str) -> String {
         None => line,
     });
     let source: String = shown.flat_map(|line| ["\n", line]).chain(["\n"]).collect();
-    if source.contains("main!(") || source.contains("fn main()") {
+    let has_main = ["main!(", "fn main()", "#![no_main]"].iter().any(|main| source.contains(main));
+    if has_main {
         return source;
     }
     let last = source.lines().last().unwrap_or_default();
@@ -213,7 +214,7 @@ mod tests {
         let guest = with("default-features = false, features = [\"xen\"]");
         assert_eq!(refusal(&guest, "abort"), "fine");
         let error = refusal(&guest, "unwind");
-        assert!(error.contains("error: a guest of Xen does not unwind: set `panic ="), "{error}");
+        assert!(error.contains("error: a guest does not unwind: set `panic ="), "{error}");
         let error = refusal(&with("features = [\"xen\"]"), "abort");
         assert!(error.contains("error: a guest of Xen has no Linux process in it"), "{error}");
         let error = refusal(&with("default-features = false"), "abort");

@@ -17,7 +17,7 @@ use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
-const TOWER: [(&str, &[&str]); 17] = [
+const TOWER: [(&str, &[&str]); 18] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("tasks", &["layer", "rt-regions"]),
@@ -33,8 +33,9 @@ const TOWER: [(&str, &[&str]); 17] = [
     ("rt", &["layer", "netif", "rt-regions", "tasks"]),
     ("page", &["http", "layer", "netif", "network", "rt", "rt-regions", "tasks", "tcp"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
-    ("rt-xen", &["layer", "netif", "rt", "rt-regions", "tasks"]),
-    ("netif-xen", &["layer", "netif", "rt", "rt-regions", "rt-xen", "tasks"]),
+    ("rt-pvh", &["layer", "netif", "rt", "rt-regions", "tasks"]),
+    ("rt-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "tasks"]),
+    ("netif-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "rt-xen", "tasks"]),
 ];
 
 /// The crates for others that stand on an operating system, or may, and which of ours each may depend on.
@@ -57,6 +58,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
             "network",
             "page",
             "rt",
+            "rt-pvh",
             "rt-regions",
             "rt-unix",
             "rt-xen",
@@ -68,7 +70,7 @@ const HOSTED: [(&str, &[&str]); 4] = [
 ];
 
 /// The crates that may depend on any other. They are not published, and no crate that is may depend on them.
-const NOT_PUBLISHED: [&str; 28] = [
+const NOT_PUBLISHED: [&str; 29] = [
     "apps/echo",
     "apps/facfib",
     "apps/iperf3",
@@ -90,6 +92,7 @@ const NOT_PUBLISHED: [&str; 28] = [
     "lab/soak",
     "rt-regions/bench",
     "tests",
+    "tests/bare",
     "tests/guest",
     "tests/transfer",
     "tests/transfer/service",

@@ -1,0 +1,72 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod arguments;
+mod boot;
+pub mod boot_time;
+mod bytes;
+mod early;
+mod end;
+pub mod entropy;
+mod exceptions;
+#[cfg(feature = "page")]
+pub mod insight;
+mod layout;
+#[cfg(any(feature = "defmt", test))]
+mod log;
+mod memory;
+pub mod monitor_words;
+mod one_cpu;
+mod platform;
+pub mod pvclock;
+mod stack_trace;
+#[doc(hidden)]
+pub mod testing;
+
+pub use boot::{Loader, Machine, UseOfMemory};
+pub use early::{debug, print, print_last, use_serial_port};
+pub use end::{finish, finish_as, reset};
+pub use layout::physical;
+pub use memory::Ram;
+pub use platform::{Line, Platform, Shutdown};
+pub use rt::Error;
+
+/// Items for the macros of this crate.
+#[doc(hidden)]
+pub mod private {
+    pub use pvh;
+
+    pub use crate::{boot::letregion_entry, end::panicked};
+}
+
+/// Makes a program a guest: `rt_pvh::entry!(|loader| …)` calls the closure or function with the [`Loader`]. It must not
+/// return; see [`finish`].
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! entry {
+    ($program:expr) => {
+        // Before hundreds of errors of the linker.
+        #[cfg(panic = "unwind")]
+        ::core::compile_error!(
+            "a guest does not unwind: set `panic = \"abort\"` in the profile that it is built with \
+             (`[profile.dev]`, `[profile.release]`), or build it with `cargo letregion build`"
+        );
+
+        $crate::private::pvh::xen_elfnote_phys32_entry!($crate::private::letregion_entry);
+
+        #[unsafe(no_mangle)]
+        fn letregion_guest(loader: $crate::Loader) -> ! {
+            let program: fn($crate::Loader) -> ! = $program;
+            program(loader)
+        }
+
+        #[panic_handler]
+        fn letregion_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::private::panicked(info)
+        }
+    };
+}
