@@ -8,12 +8,13 @@ use cargo_metadata::{Metadata, Package, TargetKind};
 use crate::metadata::metadata;
 
 /// The packages that may have unsafe code, and why. All others forbid it.
-const ALLOWED: [(&str, &str); 7] = [
+const ALLOWED: [(&str, &str); 8] = [
     ("rt-regions", "memory that is handed out"),
     ("letregion-rt-unix", "memory that is mapped, signals, the sandbox, the arguments of `main`"),
     ("letregion-rt-xen", "hypercalls, shared pages, the entry of the guest"),
     ("letregion-netif-tap", "the control of a TAP device"),
     ("letregion-netif-xen", "pages that are shared with another domain"),
+    ("letregion-netif-virtio", "pages that are shared with a device"),
     ("guest", "a test: a guest that crashes on purpose, in every way"),
     ("rt-regions-bench", "a benchmark: pages that a driver would have filled"),
 ];
