@@ -273,17 +273,6 @@ impl Queue {
         Ok(Some(Used { id, length }))
     }
 
-    /// Whether `count` used buffers are there.
-    ///
-    /// # Errors
-    /// The device states that more buffers were used than were available.
-    pub(crate) fn has(&mut self, count: u16) -> Result<bool, ProtocolViolation> {
-        if self.seen.wrapping_sub(self.consumed) < count {
-            self.look()?;
-        }
-        Ok(self.seen.wrapping_sub(self.consumed) >= count)
-    }
-
     /// Whether there are used buffers, as the device states now.
     fn look(&mut self) -> Result<bool, ProtocolViolation> {
         let used = u16::from_le(self.half(USED + 2).load(Ordering::Acquire));

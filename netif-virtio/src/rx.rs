@@ -207,19 +207,17 @@ impl RxQueue {
         longest: usize,
         counters: &mut Counters,
     ) -> Result<Option<&'r [u8]>, ProtocolViolation> {
-        let Some(queue) = &mut self.queue else { return Ok(None) };
-        // All buffers of a frame are used at once (5.1.6.4.1).
-        if count == 0 || !queue.has(count - 1)? {
+        if count == 0 {
             return Err(ProtocolViolation::Buffers(count));
         }
         let mut length = usize::from(first.length) - HEADER;
         self.pieces[0] = first;
         for number in 1..usize::from(count) {
-            let used = match &mut self.queue {
-                Some(queue) => queue.pop()?,
-                None => None,
+            let Some(queue) = &mut self.queue else { return Ok(None) };
+            // All buffers of a frame are used at once (5.1.6.4.1).
+            let Some(used) = queue.pop()? else {
+                return Err(ProtocolViolation::Buffers(count));
             };
-            let Some(used) = used else { return Err(ProtocolViolation::Buffers(count)) };
             // Each is another buffer, so there is a place for it.
             let piece = self.take(guest, used)?;
             length += usize::from(piece.length);

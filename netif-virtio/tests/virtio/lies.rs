@@ -137,27 +137,36 @@ fn a_number_of_buffers_that_were_not_used() {
     }
 }
 
+/// A frame in two buffers, of which the second has this length, and an id that is made of those of both.
+fn check_second(
+    length: u32,
+    id: impl Fn(u32, u32) -> u32,
+    expected: &dyn Fn(ProtocolViolation) -> bool,
+) {
+    check(
+        feature::ALL,
+        "second buffer",
+        |device, rx, _| {
+            let first = take(device, rx);
+            let second = take(device, rx);
+            let address = rx.chain(&device.world, first as u16)[0].address;
+            device.world.copy_to(address + 10, &2_u16.to_le_bytes());
+            rx.write_used(&device.world, first, 100);
+            rx.write_used(&device.world, id(first, second), length);
+        },
+        expected,
+    );
+}
+
 #[test]
 fn a_later_buffer_of_a_frame_that_is_wrong() {
-    for (id, length, expected) in [
-        (None, 0, ProtocolViolation::Length(0)),
-        (None, 4097, ProtocolViolation::Length(4097)),
-        (Some(999), 100, ProtocolViolation::Id(999)),
-    ] {
-        check(
-            feature::ALL,
-            "second buffer",
-            |device, rx, _| {
-                let first = take(device, rx);
-                let second = take(device, rx);
-                let address = rx.chain(&device.world, first as u16)[0].address;
-                device.world.copy_to(address + 10, &2_u16.to_le_bytes());
-                rx.write_used(&device.world, first, 100);
-                rx.write_used(&device.world, id.unwrap_or(second), length);
-            },
-            &|found| found == expected,
-        );
+    for length in [0, 4097, u32::MAX] {
+        let expected = ProtocolViolation::Length(length);
+        check_second(length, |_, second| second, &|found| found == expected);
     }
+    check_second(100, |_, _| 999, &|found| found == ProtocolViolation::Id(999));
+    // The first one again.
+    check_second(100, |first, _| first, &|found| matches!(found, ProtocolViolation::Id(0..54)));
 }
 
 #[test]
