@@ -67,6 +67,7 @@ impl TxQueue {
     /// Lends the pages to the device, as many as the queue has descriptors for. A frame has at most `longest` bytes.
     pub(crate) fn fill(&mut self, guest: &impl Guest, longest: usize) {
         let Some(queue) = &mut self.queue else { return };
+        // What was sent is taken back when a frame is sent. An interrupt is only useful to a frame that waits.
         queue.never_interrupt();
         self.rooms.clear();
         self.rooms.per_page = if HEADER + longest > PAGE_SIZE / 2 { 1 } else { 2 };
@@ -209,8 +210,6 @@ impl TxQueue {
                 room = self.next[usize::from(room)];
             }
         }
-        // What was sent is taken back when a frame is sent. An interrupt is only useful to a frame that waits.
-        queue.never_interrupt();
         Ok(())
     }
 

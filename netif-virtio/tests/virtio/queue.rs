@@ -94,6 +94,20 @@ fn an_interrupt_comes_when_there_is_room_again() {
 }
 
 #[test]
+fn what_is_sent_costs_no_interrupt() {
+    for left_out in [0, feature::EVENT_IDX] {
+        let mut host = Host::offering(feature::ALL & !left_out);
+        for number in 0..10 * host.netif.room() {
+            host.netif.transmit(&frame(60, number)[..], TxOffload::NONE).unwrap();
+            host.receive();
+            host.turn();
+            assert!(!host.world.take_interrupt(), "{number}");
+        }
+        host.end();
+    }
+}
+
+#[test]
 fn a_long_burst_is_announced_before_it_ends() {
     let mut host = Host::new();
     let room = host.netif.room();
