@@ -58,7 +58,8 @@ struct Kept {
 struct Hostile<'n> {
     numbers: &'n mut dyn FnMut() -> Option<u32>,
     world: World,
-    netif: VirtioNet<SimulatedTransport, World>,
+    /// In a box: what it borrows ends in `end`, to which it is passed.
+    netif: Box<VirtioNet<SimulatedTransport, World>>,
     device: Device,
     /// Received into by turns, and what was received into them.
     regions: [Region<'static>; 3],
@@ -103,7 +104,7 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
     let mut hostile = Hostile {
         numbers,
         world,
-        netif,
+        netif: Box::new(netif),
         device,
         regions,
         kept: Default::default(),

@@ -11,7 +11,6 @@ pub mod transport;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    mem::MaybeUninit,
     ptr::NonNull,
     rc::Rc,
     sync::atomic::{AtomicU16, AtomicU32},
@@ -59,7 +58,8 @@ thread_local! {
 fn pool(pages: usize) -> &'static Pool<'static> {
     POOLS.with_borrow_mut(|pools| {
         *pools.entry(pages).or_insert_with(|| {
-            let memory = vec![MaybeUninit::uninit(); (pages + 2 + pages / 256) * PAGE_SIZE].leak();
+            let bytes = (pages + 2 + pages / 256) * PAGE_SIZE;
+            let memory = Box::leak(Box::new_uninit_slice(bytes));
             Box::leak(Box::new(Pool::new(memory)))
         })
     })

@@ -30,7 +30,8 @@ pub(crate) type Netdev = VirtioNet<SimulatedTransport, World>;
 /// A guest with an interface, and its device.
 pub(crate) struct Host {
     pub(crate) world: World,
-    pub(crate) netif: Netdev,
+    /// In a box: what it borrows ends in [`end`](Self::end), to which it is passed.
+    pub(crate) netif: Box<Netdev>,
     pub(crate) device: Rc<RefCell<Device>>,
     pub(crate) packet: Region<'static>,
 }
@@ -70,7 +71,7 @@ pub(crate) fn open_in(
     match VirtioNet::attach_with(transport, world.clone(), mac, offloads, world.memory()) {
         Ok(netif) => {
             let packet = Region::new(world.pool(), "packet");
-            Ok(Host { world, netif, device, packet })
+            Ok(Host { world, netif: Box::new(netif), device, packet })
         }
         Err(Error::Device(error)) => {
             let kept = world.shared_pages();
