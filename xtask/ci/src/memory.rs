@@ -1,4 +1,4 @@
-//! The memory of rt-regions under the tools that look for what a test cannot see: Miri, `AddressSanitizer`
+//! The memory of rt-regions, and of a driver whose device can be simulated, under the tools that look for what a test cannot see: Miri, `AddressSanitizer`
 //! and Valgrind. Where one is missing the step is skipped, and says so.
 
 use std::{io::BufReader, path::PathBuf, process::Stdio};
@@ -12,14 +12,26 @@ use lab::{
 
 use crate::nightly;
 
-/// Our crate with unsafe code that does not touch a device.
+/// Our crate with unsafe code that does not touch a device and is not a driver.
 const CRATE: &str = "rt-regions";
 
 /// The crate that polls the tasks of `rt-regions`. It has no unsafe code of its own.
 const EXECUTOR: &str = "letregion-tasks";
 
-/// What Miri is told for its tests: they use the memory of a program, which lives for ever.
-const EXECUTOR_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks";
+/// The driver whose pages and rings are shared with a device of its tests.
+const DRIVER: &str = "letregion-netif-virtio";
+
+/// Those of its tests with a device that Miri runs: pages that go up, that come back after a reset, that a device says
+/// something wrong of, and that are copied into one. The others take too long.
+const DRIVER_TESTS: [&str; 4] = [
+    "frames::a_received_page",
+    "lies::a_later_buffer",
+    "resets::a_device_that_comes_back",
+    "segments::a_joined_frame_of_no_size",
+];
+
+/// What Miri is told for the tests of both: they use the memory of a program, which lives for ever.
+const PROGRAM_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks";
 
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
@@ -37,7 +49,7 @@ const VALGRIND_STEPS: u32 = 20_000;
 
 /// Runs the tests under Miri, which a nightly compiler may have; it is added where that can be. Twice, by
 /// both rules for references. The tests shorten their loops themselves, and leak nothing. Those of the crate
-/// that polls tasks run once.
+/// that polls tasks, and those of the driver, run once.
 ///
 /// # Errors
 /// A test fails, leaks, or does what Rust does not define.
@@ -65,7 +77,10 @@ pub fn interpret() -> Result<()> {
     for flags in MIRI_FLAGS {
         test(flags, &[&regions[..], &["--", "--skip", MISUSE]].concat())?;
     }
-    test(EXECUTOR_FLAGS, &["--package", EXECUTOR, "--tests"])
+    test(PROGRAM_FLAGS, &["--package", EXECUTOR, "--tests"])?;
+    test(PROGRAM_FLAGS, &["--package", DRIVER, "--lib"])?;
+    let with_device = ["--package", DRIVER, "--test", "virtio", "--"];
+    test(PROGRAM_FLAGS, &[&with_device[..], &DRIVER_TESTS].concat())
 }
 
 /// Runs the tests with `AddressSanitizer`, which a nightly compiler has.

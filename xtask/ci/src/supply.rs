@@ -76,6 +76,10 @@ pub fn deny() -> Result<()> {
         ensure!(status.success(), "cargo deny: {status}");
         Ok(())
     };
+    // Those of features that nobody has built are asked about, too.
+    let status = cargo::cargo().args(["fetch", "--locked"]).stdin(Stdio::null()).status();
+    let status = status.context("cannot start cargo")?;
+    ensure!(status.success(), "cargo fetch: {status}");
     check(&["bans", "licenses", "sources"])?;
     let fetched = cargo_deny(&["fetch", "db"])?.output().context("cannot start cargo")?;
     if !fetched.status.success() {

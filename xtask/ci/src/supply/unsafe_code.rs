@@ -8,13 +8,14 @@ use cargo_metadata::{Metadata, Package, TargetKind};
 use crate::metadata::metadata;
 
 /// The packages that may have unsafe code, and why. All others forbid it.
-const ALLOWED: [(&str, &str); 8] = [
+const ALLOWED: [(&str, &str); 9] = [
     ("rt-regions", "memory that is handed out"),
     ("letregion-rt-unix", "memory that is mapped, signals, the sandbox, the arguments of `main`"),
     ("letregion-rt-pvh", "the entry of a guest, page tables, exceptions, its memory"),
     ("letregion-rt-xen", "hypercalls, shared pages"),
     ("letregion-netif-tap", "the control of a TAP device"),
     ("letregion-netif-xen", "pages that are shared with another domain"),
+    ("letregion-netif-virtio", "pages that are shared with a device"),
     ("guest", "a test: a guest that crashes on purpose, in every way"),
     ("rt-regions-bench", "a benchmark: pages that a driver would have filled"),
 ];

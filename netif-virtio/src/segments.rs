@@ -1,0 +1,7 @@
+//! Whether the interface supports TCP segments that are longer than the MTU.
+
+/// Whether the code for such segments is part of the program: the feature `segmentation`.
+pub(crate) const SEGMENTS: bool = cfg!(feature = "segmentation");
+
+/// The longest frame in bytes, without a VLAN tag: that of `layer::Offloads::LONGEST_TCP_PACKET`.
+pub(crate) const LONGEST: usize = 65_535;

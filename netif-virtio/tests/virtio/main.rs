@@ -1,0 +1,15 @@
+//! The interface against a simulated device.
+
+#[path = "../simulated/mod.rs"]
+mod simulated;
+
+mod frames;
+mod hostile;
+mod lies;
+mod negotiation;
+mod queue;
+mod resets;
+#[cfg(feature = "segmentation")]
+mod segments;
+mod support;
+mod tower;
