@@ -96,7 +96,7 @@ impl Loader {
         unsafe { exceptions::init(&layout) };
         // SAFETY: the only call. What the loader left is not needed any more, and a platform can only remove memory: all
         // else in `ram` is nobody's.
-        let memory = unsafe { memory::open(ram, &layout, platform.device_ranges()) }
+        let memory = unsafe { memory::open(ram, &layout, platform.device_ranges(command_line)) }
             .unwrap_or_else(|error| end::broken(format_args!("{error}")));
         let use_of_memory = UseOfMemory {
             all,

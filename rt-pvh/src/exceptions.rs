@@ -19,13 +19,15 @@ use x86_64::{
 };
 
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, VECTOR};
+#[cfg(feature = "interrupts")]
+use crate::interrupts;
 use crate::{
     end,
     layout::{EXCEPTION_STACK_TOPS, Layout, physical},
 };
 
 /// The number of exceptions that the processor of a guest can have (Intel SDM volume 3, table 6-1). Higher vectors are
-/// reserved, or for encrypted guests. Then come interrupts, which are never enabled.
+/// reserved, or for encrypted guests.
 const VECTORS: usize = 22;
 /// The distance between the entries of two exceptions, in bytes.
 const ENTRY_SIZE: usize = 8;
@@ -35,9 +37,15 @@ const ENTRY_SIZE: usize = 8;
 struct Descriptors {
     /// Segments: none, code, data, and the task state segment, which takes two places.
     gdt: [u64; 5],
-    /// The handler of each exception.
-    idt: [[u64; 2]; VECTORS],
+    /// The handler of each exception, and of each interrupt. There is none for what is between them.
+    idt: [[u64; 2]; GATES],
 }
+
+/// The length of the table of handlers.
+#[cfg(not(feature = "interrupts"))]
+const GATES: usize = VECTORS;
+#[cfg(feature = "interrupts")]
+const GATES: usize = interrupts::FIRST_VECTOR as usize + interrupts::VECTORS;
 
 const _: () = assert!(size_of::<Descriptors>() <= rt_regions::PAGE_SIZE);
 
@@ -86,7 +94,7 @@ pub(crate) unsafe fn init(layout: &Layout) {
     // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
     unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
     let first = entries as *const () as usize;
-    for (vector, entry) in idt.iter_mut().enumerate() {
+    for (vector, entry) in idt.iter_mut().take(VECTORS).enumerate() {
         // The task state segment has stacks of these numbers, and only exceptions use them.
         let stack = match vector as u64 {
             DOUBLE_FAULT | MACHINE_CHECK => 1,
@@ -96,7 +104,18 @@ pub(crate) unsafe fn init(layout: &Layout) {
         // For each vector there is an entry, so far from the first.
         *entry = gate((first + vector * ENTRY_SIZE) as u64, stack);
     }
-    // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries`.
+    #[cfg(feature = "interrupts")]
+    {
+        let between = usize::from(interrupts::FIRST_VECTOR) - VECTORS;
+        let (between, interrupts) = idt[VECTORS..].split_at_mut(between);
+        between.fill([0; 2]);
+        let first = interrupts::handlers as *const () as usize;
+        for (index, entry) in interrupts.iter_mut().enumerate() {
+            *entry = gate((first + index * interrupts::HANDLER_SIZE) as u64, 0);
+        }
+    }
+    // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries` or of `handlers`,
+    // or is not present.
     unsafe { tables::lidt(&table(idt)) };
 }
 

@@ -14,6 +14,8 @@ pub mod entropy;
 mod exceptions;
 #[cfg(feature = "page")]
 pub mod insight;
+#[cfg(feature = "interrupts")]
+pub mod interrupts;
 mod layout;
 #[cfg(any(feature = "defmt", test))]
 mod log;

@@ -26,9 +26,11 @@ static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
 // It is never dropped, and is all zeroes while it is empty, so it takes no room in the file.
 static GLOBAL: OneCpu<OnceCell<MaybeUninit<Region<'static>>>> = OneCpu(OnceCell::new());
 
-/// Why the guest has too little memory.
+/// Why the memory cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooLittle {
+pub(crate) enum Unusable {
+    /// The loader says that there is memory at the addresses of a device.
+    Devices,
     /// There is no room for page tables below 1 GiB.
     Tables,
     /// There is no memory left after the image.
@@ -49,7 +51,7 @@ pub(crate) struct Memory {
 }
 
 /// Sets up memory protection, and makes the pool from the largest piece that is left of `ram`. The addresses of
-/// `devices` are mapped, and are not used as memory.
+/// `devices` are mapped too.
 ///
 /// # Safety
 /// Called once, with the tables of the entry in use. `ram` is memory that is not used by anyone but the
@@ -58,28 +60,26 @@ pub(crate) unsafe fn open(
     mut ram: Ram,
     layout: &Layout,
     devices: &[Range<u64>],
-) -> Result<Memory, TooLittle> {
+) -> Result<Memory, Unusable> {
+    exclude(&mut ram, devices)?;
     ram.remove(0..layout.end());
-    for range in devices {
-        ram.remove(range.clone());
-    }
     ram.remove(LIMIT..u64::MAX);
     let room = ram
         .take(Tables::pages_needed(layout, [ram.pieces(), devices]), EARLY_LIMIT)
-        .ok_or(TooLittle::Tables)?;
+        .ok_or(Unusable::Tables)?;
     // SAFETY: the pages are memory that nobody uses, taken out of `ram`, and the tables of the entry map
     // what is below their limit as it is.
     let tables = unsafe { Tables::new(room.clone()) };
     let tables = tables
         .and_then(|tables| map(tables, layout, [ram.pieces(), devices], room.clone()))
-        .map_err(|_| TooLittle::Tables)?;
+        .map_err(|_| Unusable::Tables)?;
     ram.add(tables.free());
     let root = PhysFrame::containing_address(PhysAddr::new_truncate(tables.root()));
     // From here on the tables are written by the processor alone, which goes by physical addresses.
     // SAFETY: the tables map all that the program uses, at the addresses where it was before.
     unsafe { Cr3::write(root, Cr3Flags::empty()) };
 
-    let piece = ram.largest().ok_or(TooLittle::Pool)?;
+    let piece = ram.largest().ok_or(Unusable::Pool)?;
     let length = piece.end - piece.start;
     let start = physical::<MaybeUninit<u8>>(piece.start);
     // SAFETY: the piece is memory that nobody uses, mapped to be read and written; it needs no values.
@@ -93,6 +93,16 @@ pub(crate) unsafe fn open(
         tables: tables.free().start - room.start,
         unused: ram.bytes() - length,
     })
+}
+
+/// Checks that no address of a device is memory too: it would be mapped twice, and a write to memory would be one to a
+/// device. The image is in memory.
+fn exclude(ram: &mut Ram, devices: &[Range<u64>]) -> Result<(), Unusable> {
+    let before = ram.bytes();
+    for range in devices {
+        ram.remove(range.clone());
+    }
+    if ram.bytes() == before { Ok(()) } else { Err(Unusable::Devices) }
 }
 
 /// Maps the image and the ranges of memory and of devices. The tables are in `room`, and are read-only; the rest of
@@ -121,11 +131,38 @@ pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
     pool.report(&mut print);
 }
 
-impl fmt::Display for TooLittle {
+impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Devices => "memory at the addresses of devices",
             Self::Tables => "no memory below 1 GiB for page tables",
             Self::Pool => "no memory behind the image",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pvh::start_info::MemmapTableEntry;
+
+    use super::*;
+
+    #[test]
+    fn a_device_is_not_in_memory() {
+        let map = |addr, size, ty| MemmapTableEntry { addr, size, ty, reserved: 0 };
+        // Memory is what nothing else contradicts: the last page is reserved.
+        let ram = Ram::from_map(&[map(0, 8 << 20, 1), map((8 << 20) - 4096, 4096, 2)]);
+        let memory_end = (8 << 20) - 4096;
+        for (device, is_free) in [
+            (memory_end..8 << 20, true),
+            (0xfee0_0000..0xfef0_0000, true),
+            (memory_end - 4096..8 << 20, false),
+            (0x10_0000..0x10_1000, false),
+            (0..u64::MAX, false),
+        ] {
+            let devices = [0xfee0_0000..0xfef0_0000, device.clone()];
+            let expected = if is_free { Ok(()) } else { Err(Unusable::Devices) };
+            assert_eq!(exclude(&mut ram.clone(), &devices), expected, "{device:x?}");
+        }
     }
 }

@@ -41,9 +41,10 @@ pub trait Platform: Sync {
     /// Ends the machine. It returns only if that fails; the machine is then [reset](crate::reset).
     fn shut_down(&self, reason: Shutdown);
 
-    /// The ranges of addresses that belong to devices, or where the host puts pages: they are not used as memory, and
-    /// are mapped readable and writable. Each begins and ends on a page.
-    fn device_ranges(&self) -> &[Range<u64>];
+    /// The ranges of addresses that belong to devices, or where the host puts pages: they are mapped readable and
+    /// writable. Each begins and ends on a page, and none is memory: a guest ends at its start if the loader's map has memory
+    /// there. Monitors name devices in the command `line`.
+    fn device_ranges(&self, line: &str) -> &[Range<u64>];
 
     /// The page of the clock, or `None` as long as it is not known.
     fn clock_page(&self) -> Option<&'static VcpuTimeInfo>;

@@ -4,6 +4,7 @@
 use core::{
     cell::Cell,
     hint,
+    num::NonZeroU64,
     sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     time::Duration,
 };
@@ -44,6 +45,58 @@ pub struct WallClock {
 }
 
 const _: () = assert!(size_of::<VcpuTimeInfo>() == 32 && size_of::<WallClock>() == 16);
+
+impl VcpuTimeInfo {
+    /// A page that the host has not written yet.
+    pub const fn new() -> Self {
+        Self {
+            version: AtomicU32::new(0),
+            pad0: 0,
+            tsc_timestamp: AtomicU64::new(0),
+            system_time: AtomicU64::new(0),
+            tsc_to_system_mul: AtomicU32::new(0),
+            tsc_shift: AtomicI8::new(0),
+            flags: AtomicU8::new(0),
+            pad1: [0; 2],
+        }
+    }
+
+    /// Writes what a host would write for a time stamp counter of `hertz`: the time was `nanos` when the counter was at
+    /// `time_stamp`. It is for a guest whose host writes no such page.
+    pub fn set(&self, hertz: NonZeroU64, time_stamp: u64, nanos: u64) {
+        let (mut hertz, mut shift) = (hertz.get(), 0_i8);
+        while hertz > 2_000_000_000 {
+            (hertz, shift) = (hertz >> 1, shift - 1);
+        }
+        while hertz <= 1_000_000_000 {
+            (hertz, shift) = (hertz << 1, shift + 1);
+        }
+        // More than half of 2^32, and less than all.
+        let multiplier = (1_000_000_000_u64 << 32) / hertz;
+        self.tsc_to_system_mul.store(multiplier as u32, Ordering::Relaxed);
+        self.tsc_shift.store(shift, Ordering::Relaxed);
+        self.tsc_timestamp.store(time_stamp, Ordering::Relaxed);
+        self.system_time.store(nanos, Ordering::Relaxed);
+    }
+}
+
+impl WallClock {
+    /// A wall clock that the host has not written yet.
+    pub const fn new() -> Self {
+        Self {
+            version: AtomicU32::new(0),
+            seconds: AtomicU32::new(0),
+            nanos: AtomicU32::new(0),
+            seconds_high: AtomicU32::new(0),
+        }
+    }
+
+    /// Writes what a host would write: the seconds since the beginning of 1970 (UTC) when the system time was zero.
+    pub fn set(&self, seconds: u64) {
+        self.seconds.store(seconds as u32, Ordering::Relaxed);
+        self.seconds_high.store((seconds >> 32) as u32, Ordering::Relaxed);
+    }
+}
 
 /// The host's system time, in nanoseconds since the host's clock began.
 #[derive(Debug)]
@@ -169,20 +222,9 @@ fn nanoseconds(ticks: u64, (multiplier, shift): (u32, i8)) -> u64 {
 mod tests {
     use super::*;
 
-    /// A processor of `hertz`, as a host would write it down: `tsc_to_system_mul` in its upper half.
+    /// A processor of `hertz`, as a host would write it down.
     fn set(info: &VcpuTimeInfo, hertz: u64, at: u64, began: u64) {
-        let (mut shift, mut hertz) = (0_i8, hertz);
-        while hertz > 2_000_000_000 {
-            (hertz, shift) = (hertz >> 1, shift - 1);
-        }
-        while hertz <= 1_000_000_000 {
-            (hertz, shift) = (hertz << 1, shift + 1);
-        }
-        let multiplier = (1_000_000_000_u64 << 32) / hertz;
-        info.tsc_to_system_mul.store(u32::try_from(multiplier).unwrap(), Ordering::Relaxed);
-        info.tsc_shift.store(shift, Ordering::Relaxed);
-        info.tsc_timestamp.store(at, Ordering::Relaxed);
-        info.system_time.store(began, Ordering::Relaxed);
+        info.set(NonZeroU64::new(hertz).unwrap(), at, began);
     }
 
     #[test]

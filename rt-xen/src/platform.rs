@@ -60,7 +60,7 @@ impl Platform for OnXen {
         let _ = xen.shutdown(reason);
     }
 
-    fn device_ranges(&self) -> &[Range<u64>] {
+    fn device_ranges(&self, _: &str) -> &[Range<u64>] {
         &DEVICE_RANGES
     }
 

@@ -25,7 +25,7 @@ impl Platform for Pc {
         debug(format_args!("ends: {reason:?}"));
     }
 
-    fn device_ranges(&self) -> &[Range<u64>] {
+    fn device_ranges(&self, _: &str) -> &[Range<u64>] {
         &DEVICES
     }
 

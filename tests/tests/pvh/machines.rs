@@ -14,29 +14,43 @@ use lab::{
 
 use crate::loader::{self, Entry, Left};
 
+// Behind the name of this module, by which the tests that run guests are known.
+#[path = "on_kvm.rs"]
+mod on_kvm;
+
 /// How long a guest may take, on a machine with other work.
 const ENDED_WITHIN: &str = "120";
 
 /// The image, built once.
 static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let (mut command, image) = build(&[]);
+    let (mut command, image) = build("bare", "guest", &["-Tletregion-pvh.ld"]);
     tools::succeed(&mut command).expect("the guest builds");
     image
 });
 
-/// The command that builds the guest, with more arguments for the linker, and its image.
-fn build(more: &[&str]) -> (Command, PathBuf) {
+/// The command that builds a guest, with more arguments for the linker, and its image.
+fn build(program: &str, feature: &str, more: &[&str]) -> (Command, PathBuf) {
     let folder = cargo::target_folder().expect("cargo knows its target folder").join("pvh");
-    let link = ["-nostdlib", "-nostartfiles", "-static", "-no-pie", "-Tletregion-pvh.ld"];
+    let link = ["-nostdlib", "-nostartfiles", "-static", "-no-pie"];
     let mut command = cargo::cargo();
-    command.args(["rustc", "--quiet", "--release", "--package", "bare", "--features", "guest"]);
+    command.args(["rustc", "--quiet", "--release", "--package", "bare"]);
+    command.args(["--bin", program, "--features", feature]);
     command.arg("--target-dir").arg(&folder).args(["--", "-Crelocation-model=static"]);
     command.args(link.iter().chain(more).map(|argument| format!("-Clink-arg={argument}")));
-    (command, folder.join("release/bare"))
+    (command, folder.join("release").join(program))
 }
 
 /// What the guest says on this machine, until it ends.
 fn said(machine: &[&str], image: &Path, line: &str) -> String {
+    let output = command(machine, image, line).output().expect("QEMU can be started");
+    let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{machine:?}: {}\n{text}\n{errors}", output.status);
+    text
+}
+
+/// The command that runs a guest on this machine.
+fn command(machine: &[&str], image: &Path, line: &str) -> Command {
     assert!(QEMU.is_installed(), "{}", tools::remedy(&[QEMU]));
     // It ends QEMU if the guest does not.
     let mut command = Command::new("timeout");
@@ -49,11 +63,8 @@ fn said(machine: &[&str], image: &Path, line: &str) -> String {
         "none",
     ]);
     command.args(["-serial", "stdio", "-append", line, "-kernel"]).arg(image);
-    let output = command.stdin(Stdio::null()).output().expect("QEMU can be started");
-    let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{machine:?}: {}\n{text}\n{errors}", output.status);
-    text
+    command.stdin(Stdio::null());
+    command
 }
 
 /// What it says if it is started with what a loader has left.
@@ -162,6 +173,11 @@ fn what_cannot_be_used_is_refused_in_words() {
     assert_eq!(lines(&text, "argument "), ["--all"], "{text}");
     let no_map = "the loader left no memory map of 1 to 64 entries\nends: Crash\n";
     assert_eq!(said_after(&of_firecracker("", many(65))), no_map);
+    let apic = Entry { start: 0xfee0_0000, size: 0x1000, kind: 1 };
+    assert_eq!(
+        said_after(&of_firecracker("", [pc(0x9_fc00), vec![apic]].concat())),
+        "memory at the addresses of devices\nends: Crash\n"
+    );
     // More than there is room for before the program.
     let far = Left { map: 0x60_0000, ..of_firecracker("", many(3000)) };
     assert_eq!(said_after(&far), no_map);
@@ -174,7 +190,8 @@ fn what_cannot_be_used_is_refused_in_words() {
 fn a_program_that_does_not_fit_into_the_low_memory_is_not_linked() {
     // Not at the same time as the image.
     assert!(IMAGE.is_file());
-    let (mut command, _) = build(&["-Wl,--defsym=letregion_low_end=0x21000"]);
+    let (mut command, _) =
+        build("bare", "guest", &["-Tletregion-pvh.ld", "-Wl,--defsym=letregion_low_end=0x21000"]);
     let output = command.output().expect("cargo can be started");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());

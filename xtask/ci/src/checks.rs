@@ -46,6 +46,7 @@ pub fn all(quick: bool) -> Result<()> {
             (&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], "xen"),
             (&["guest"], "xen"),
             (&["bare"], "guest"),
+            (&["bare"], "kvm"),
         ]
         .iter()
         .try_for_each(|(packages, feature)| {

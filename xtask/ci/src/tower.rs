@@ -17,7 +17,7 @@ use crate::metadata::{is_public, metadata};
 
 /// The crates of the tower, which need neither `std` nor an allocator, by their folders, and which of ours each may depend
 /// on, directly or not: a protocol names no platform, a platform names no protocol. What its tests need is not counted.
-const TOWER: [(&str, &[&str]); 19] = [
+const TOWER: [(&str, &[&str]); 20] = [
     ("rt-regions", &[]),
     ("layer", &["rt-regions"]),
     ("tasks", &["layer", "rt-regions"]),
@@ -34,6 +34,7 @@ const TOWER: [(&str, &[&str]); 19] = [
     ("page", &["http", "layer", "netif", "network", "rt", "rt-regions", "tasks", "tcp"]),
     ("netif-tap", &["layer", "netif", "network", "rt", "rt-regions", "tasks"]),
     ("rt-pvh", &["layer", "netif", "rt", "rt-regions", "tasks"]),
+    ("rt-kvm", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "tasks"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "tasks"]),
     ("netif-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "rt-xen", "tasks"]),
     ("netif-virtio", &["layer", "netif", "rt-regions"]),

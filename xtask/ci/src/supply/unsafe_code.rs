@@ -8,10 +8,11 @@ use cargo_metadata::{Metadata, Package, TargetKind};
 use crate::metadata::metadata;
 
 /// The packages that may have unsafe code, and why. All others forbid it.
-const ALLOWED: [(&str, &str); 9] = [
+const ALLOWED: [(&str, &str); 10] = [
     ("rt-regions", "memory that is handed out"),
     ("letregion-rt-unix", "memory that is mapped, signals, the sandbox, the arguments of `main`"),
     ("letregion-rt-pvh", "the entry of a guest, page tables, exceptions, its memory"),
+    ("letregion-rt-kvm", "the registers of the processor, of interrupts and of devices"),
     ("letregion-rt-xen", "hypercalls, shared pages"),
     ("letregion-netif-tap", "the control of a TAP device"),
     ("letregion-netif-xen", "pages that are shared with another domain"),

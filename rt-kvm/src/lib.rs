@@ -1,0 +1,82 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod apic;
+mod clock;
+mod devices;
+mod error;
+mod guest;
+mod host;
+mod io_apic;
+mod machine;
+mod platform;
+mod rtc;
+mod runtime;
+mod start;
+
+pub use devices::Device;
+pub use guest::Guest;
+pub use host::Host;
+pub use machine::Machine;
+pub use rt::{Error, Runtime, Wake};
+pub use rt_pvh::{UseOfMemory, finish, print};
+pub use runtime::{Event, Rt};
+pub use start::start;
+
+/// Items for the macros of this crate.
+#[doc(hidden)]
+pub mod private {
+    pub use rt_pvh;
+
+    pub use crate::machine::machine;
+}
+
+/// Makes a program a guest: `rt_kvm::main!(echo)` starts the runtime and calls
+/// `fn echo(rt: &mut Rt) -> Result<(), Error>`; see [`start()`]. Messages contain the name of the program.
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! main {
+    ($service:ident) => {
+        $crate::entry!(|machine| {
+            const NAME: &str = match ::core::option_env!("CARGO_BIN_NAME") {
+                Some(name) => name,
+                None => ::core::stringify!($service),
+            };
+            $crate::start(NAME, machine, $service)
+        });
+    };
+}
+
+/// Makes a program of a service whose source is a program of other platforms too: `rt_kvm::program!(echo)` does what
+/// [`main!`](crate::main) does, but writes nothing in unit tests, which run on the host.
+///
+/// The program begins with `#![cfg_attr(not(test), no_std, no_main)]`, and is linked as the README says.
+#[macro_export]
+macro_rules! program {
+    ($service:ident) => {
+        #[cfg(not(test))]
+        $crate::main!($service);
+
+        // The service counts as used there too.
+        #[cfg(test)]
+        const _: fn(&mut $crate::Rt) -> ::core::result::Result<(), $crate::Error> = $service;
+    };
+}
+
+/// Makes a program a guest on the bare machine, without a runtime: `rt_kvm::entry!(|machine| …)` calls the closure or
+/// function with the [`Machine`]. It must not return; see [`finish`].
+///
+/// The program is `no_std` and `no_main`, and linked as the README says.
+#[macro_export]
+macro_rules! entry {
+    ($program:expr) => {
+        $crate::private::rt_pvh::entry!(|loader| {
+            let program: fn($crate::Machine) -> ! = $program;
+            program($crate::private::machine(loader))
+        });
+    };
+}
