@@ -75,6 +75,15 @@ pub fn build_xen(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String
     build_each(packages, &Build { features, ..Build::new(Platform::Xen, Profile::Guest) })
 }
 
+/// Builds packages of this repository as guests of KVM, and returns their images by name. The features are those of
+/// [`Build::features`].
+///
+/// # Errors
+/// Cargo cannot be started, or a package does not build, or has no program.
+pub fn build_kvm(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    build_each(packages, &Build { features, ..Build::new(Platform::Kvm, Profile::Guest) })
+}
+
 /// Builds packages of this repository, one after the other, and returns their programs by name.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod folder;
 mod grouped;
 pub mod image;
 pub mod interrupt;
+pub mod kvm;
 mod lines;
 mod namespace;
 mod netlink;

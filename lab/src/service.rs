@@ -7,7 +7,7 @@ use std::{
     marker::PhantomData,
     os::unix::ffi::OsStrExt as _,
     path::Path,
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -106,8 +106,16 @@ impl<'lab> Service<'lab> {
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
-        let mut child = lab
-            .command(program, args)
+        Self::start_command(lab, lab.command(program, args), on_line)
+    }
+
+    /// Starts the command of a program in a lab, and waits until it serves.
+    pub(crate) fn start_command(
+        _: &'lab Lab,
+        mut command: Command,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(io::stderr())
             .stderr(Stdio::piped())

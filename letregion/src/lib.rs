@@ -21,7 +21,7 @@ pub use tcp;
 pub use udp;
 
 mod entry;
-#[cfg(any(feature = "unix", feature = "xen"))]
+#[cfg(any(feature = "kvm", feature = "unix", feature = "xen"))]
 mod host;
 mod log;
 
@@ -33,6 +33,11 @@ cfg_if::cfg_if! {
         pub use rt_xen as platform;
         /// The network interface of the platform: the frontend of Xen's network devices.
         pub type Nic = netif_xen::Netfront<&'static rt_xen::Domain>;
+    } else if #[cfg(feature = "kvm")] {
+        /// The platform: a guest of KVM.
+        pub use rt_kvm as platform;
+        /// The network interface of the platform: a virtio device.
+        pub use netif_virtio::KvmNet as Nic;
     } else if #[cfg(feature = "unix")] {
         /// The platform: a Linux process.
         pub use rt_unix as platform;
@@ -41,9 +46,9 @@ cfg_if::cfg_if! {
     }
 }
 
-#[cfg(all(feature = "tcp", any(feature = "unix", feature = "xen")))]
+#[cfg(all(feature = "tcp", any(feature = "kvm", feature = "unix", feature = "xen")))]
 pub use self::host::{TcpHost, host_with_tcp};
-#[cfg(any(feature = "unix", feature = "xen"))]
+#[cfg(any(feature = "kvm", feature = "unix", feature = "xen"))]
 pub use self::{
     host::{Host, host},
     platform::Rt,

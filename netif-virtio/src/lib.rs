@@ -12,6 +12,8 @@ mod error;
 mod features;
 mod guest;
 mod header;
+#[cfg(feature = "kvm")]
+mod kvm;
 mod link;
 mod negotiation;
 mod queue;
@@ -23,5 +25,7 @@ pub use counters::Counters;
 pub use device::VirtioNet;
 pub use error::{DeviceError, Error, ProtocolViolation};
 pub use guest::{Access, Guest};
+#[cfg(feature = "kvm")]
+pub use kvm::KvmNet;
 #[doc(no_inline)]
 pub use virtio_drivers::transport::Transport;

@@ -87,13 +87,13 @@ rows! {
             // `check` sees whether it is in our network, when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
         };
-    "--interface" "=NAME          the network interface (tap0; on Xen the first vif)",
+    "--interface" "=NAME          the network interface (tap0; in a guest the first one)",
         "the name of an interface",
         |config, value| {
             config.interface = Some(value);
             if value.is_empty() { Err("") } else { Ok(()) }
         };
-    "--mac" "=ADDRESS             our hardware address (a local one; on Xen the given one)",
+    "--mac" "=ADDRESS             our hardware address (a local one; in a guest the given one)",
         "six pairs of hexadecimal digits: 02:00:0a:00:00:02",
         |config, value| {
             let mac: MacAddr = value.parse().map_err(|_| "")?;

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![cfg_attr(feature = "xen", no_std, no_main)]
+#![cfg_attr(any(feature = "kvm", feature = "xen"), no_std, no_main)]
 
 #[cfg(feature = "tcp")]
 mod stream;
@@ -16,6 +16,8 @@ use udp::Udp;
 cfg_if! {
     if #[cfg(feature = "xen")] {
         use {netif_xen::Netfront as Nic, rt_xen as platform};
+    } else if #[cfg(feature = "kvm")] {
+        use {netif_virtio::KvmNet as Nic, rt_kvm as platform};
     } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }

@@ -19,6 +19,20 @@ pub enum Platform {
     Unix,
     /// As a guest of Xen.
     Xen,
+    /// As a guest of KVM.
+    Kvm,
+}
+
+impl Platform {
+    /// What makes a guest of a service: the name of its feature, which is that of the folder below `target` too, and the
+    /// script of the linker. `None` for a process.
+    fn guest(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Unix => None,
+            Self::Xen => Some(("xen", "-Tletregion-xen.ld")),
+            Self::Kvm => Some(("kvm", "-Tletregion-kvm.ld")),
+        }
+    }
 }
 
 /// How the compiler optimises.
@@ -32,21 +46,18 @@ pub enum Profile {
     Guest,
 }
 
-/// The feature of a service with which it is a guest of Xen.
-const XEN: &str = "xen";
 /// The feature of a service with its log.
 const LOG: &str = "log";
 
 /// How a guest is linked: no C library, no code of the compiler's before main, everything where the script says, and
 /// no padding in the file.
-const GUEST: [&str; 7] = [
+const GUEST: [&str; 6] = [
     "-nostdlib",
     "-nostartfiles",
     "-static",
     "-no-pie",
     "-Wl,-z,max-page-size=16",
     "-Wl,--icf=all",
-    "-Tletregion-xen.ld",
 ];
 /// Where the code of a guest is, is known when it is compiled: one that could be anywhere is larger.
 const GUEST_CODE: &str = "-Crelocation-model=static";
@@ -128,22 +139,24 @@ impl Service {
             }
         }
         let mut features = build.features.to_vec();
-        let mut link: &[&str] = &[];
-        if build.platform == Platform::Xen {
-            // Where a package has both platforms by features of its own, the other one is its default.
-            if self.has(XEN) {
+        let mut link = Vec::new();
+        let guest = build.platform.guest();
+        if let Some((feature, script)) = guest {
+            // Where a package has several platforms by features of its own, another one is its default.
+            if self.has(feature) {
                 command.arg("--no-default-features");
             }
-            features.push(XEN);
+            features.push(feature);
             command.env("CARGO_ENCODED_RUSTFLAGS", guest_flags());
-            link = &GUEST;
+            link.extend(GUEST);
+            link.push(script);
             // Apart from the Linux programs: other flags for all crates.
-            command.arg("--target-dir").arg(self.target.join("xen/build"));
+            command.arg("--target-dir").arg(self.target.join(feature).join("build"));
         }
         if features.contains(&LOG) {
             settings.push(LOG_LEVEL.into());
             if build.platform == Platform::Unix {
-                link = &LOGGING;
+                link.extend(LOGGING);
             }
         }
         for feature in features {
@@ -155,7 +168,7 @@ impl Service {
         if !link.is_empty() {
             command.arg("--").args(link.iter().map(|argument| format!("-Clink-arg={argument}")));
         }
-        if build.platform == Platform::Xen {
+        if guest.is_some() {
             command.arg(GUEST_CODE);
         }
         let found = programs(&mut command)?.remove(&self.program);

@@ -14,9 +14,9 @@ use lab::{
 
 use crate::{assembly, debian, examples, first_minute, fuzz, memory, packages, supply, tower};
 
-/// The tests that run services, as processes and as guests of Xen, and guests without a platform; their names begin with
+/// The tests that run services, as processes and as guests of KVM and Xen, and guests without a platform; their names begin with
 /// one of these.
-const END_TO_END: [&str; 3] = ["linux::", "pvh::", "xen::"];
+const END_TO_END: [&str; 4] = ["kvm::", "linux::", "pvh::", "xen::"];
 
 /// How long the soak is: enough rounds for a verdict.
 const SOAK_MINUTES: &str = "0.25";
@@ -44,6 +44,7 @@ pub fn all(quick: bool) -> Result<()> {
         // platform.
         [
             (&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], "xen"),
+            (&["echo"], "kvm"),
             (&["guest"], "xen"),
             (&["bare"], "guest"),
             (&["bare"], "kvm"),

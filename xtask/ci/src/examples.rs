@@ -216,7 +216,7 @@ mod tests {
         let error = refusal(&guest, "unwind");
         assert!(error.contains("error: a guest does not unwind: set `panic ="), "{error}");
         let error = refusal(&with("features = [\"xen\"]"), "abort");
-        assert!(error.contains("error: a guest of Xen has no Linux process in it"), "{error}");
+        assert!(error.contains("error: a guest has no Linux process in it"), "{error}");
         let error = refusal(&with("default-features = false"), "abort");
         assert!(error.contains("error: a program needs a platform"), "{error}");
     }

@@ -11,14 +11,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::Metadata;
 use lab::cargo;
 
-use crate::fetched;
+use crate::{fetched, metadata::metadata};
 
 mod unsafe_code;
 
-/// The platforms, each with the feature that chooses it.
-const PLATFORMS: [(&str, &str); 2] = [("Linux", "unix"), ("Xen", "xen")];
+/// The platforms, each with the feature that chooses it. Not every service has each.
+const PLATFORMS: [(&str, &str); 3] = [("Linux", "unix"), ("Xen", "xen"), ("KVM", "kvm")];
 
 const INTRODUCTION: &str = "\
 # What the images are made of
@@ -110,8 +111,9 @@ fn path() -> PathBuf {
 
 fn page() -> Result<String> {
     let mut page = INTRODUCTION.to_owned();
-    let apps = services()?;
+    let metadata = metadata()?;
     for (platform, feature) in PLATFORMS {
+        let apps = services(&metadata, feature)?;
         let mut linked: BTreeMap<Package, BTreeSet<&str>> = BTreeMap::new();
         let mut tools = BTreeSet::new();
         for app in &apps {
@@ -143,10 +145,14 @@ fn page() -> Result<String> {
     Ok(page)
 }
 
-/// The services that are images.
-fn services() -> Result<Vec<String>> {
-    let apps = cargo::apps()?;
-    ensure!(!apps.is_empty(), "there is no service");
+/// The services that are images for the platform which this feature chooses.
+fn services(metadata: &Metadata, feature: &str) -> Result<Vec<String>> {
+    let mut apps = cargo::apps()?;
+    apps.retain(|app| {
+        let mut packages = metadata.packages.iter();
+        packages.any(|package| package.name == *app && package.features.contains_key(feature))
+    });
+    ensure!(!apps.is_empty(), "no service has the feature {feature}");
     Ok(apps)
 }
 
@@ -207,10 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn the_two_platforms_are_told_apart() {
+    fn the_platforms_are_told_apart() {
         let of = |feature| packages("echo", feature, "normal,no-proc-macro").unwrap();
         let has = |feature, name: &str| of(feature).iter().any(|package| package.name == name);
         assert!(has("unix", "rustix") && !has("xen", "rustix"));
         assert!(has("xen", "pvh") && !has("unix", "pvh"));
+        assert!(has("kvm", "virtio-drivers") && !has("xen", "virtio-drivers"));
     }
 }

@@ -37,7 +37,7 @@ const TOWER: [(&str, &[&str]); 20] = [
     ("rt-kvm", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "tasks"]),
     ("rt-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "tasks"]),
     ("netif-xen", &["layer", "netif", "rt", "rt-pvh", "rt-regions", "rt-xen", "tasks"]),
-    ("netif-virtio", &["layer", "netif", "rt-regions"]),
+    ("netif-virtio", &["layer", "netif", "rt", "rt-kvm", "rt-pvh", "rt-regions", "tasks"]),
 ];
 
 /// The crates for others that stand on an operating system, or may, and which of ours each may depend on.
@@ -56,10 +56,12 @@ const HOSTED: [(&str, &[&str]); 4] = [
             "layer",
             "netif",
             "netif-tap",
+            "netif-virtio",
             "netif-xen",
             "network",
             "page",
             "rt",
+            "rt-kvm",
             "rt-pvh",
             "rt-regions",
             "rt-unix",

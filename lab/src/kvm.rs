@@ -1,0 +1,77 @@
+//! Guests of KVM, on the machine microvm of QEMU, with an emulated processor.
+
+use std::{ffi::OsStr, path::Path, process::Command};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    Lab, Service,
+    tools::{self, QEMU},
+};
+
+/// A guest, and the machine that it is started on.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    /// The program, as [`cargo::build_kvm`](crate::cargo::build_kvm) builds it.
+    pub image: &'a Path,
+    /// The memory of the machine, in MiB.
+    pub memory: u32,
+    /// Whether the machine has ACPI tables. With them it can be turned off; without them QEMU names the devices in the
+    /// command line.
+    pub acpi: bool,
+}
+
+impl Guest<'_> {
+    /// Starts it in `lab`, on its TAP device, with `args` and the arguments that fit the network, as far as they are not
+    /// among `args`. Waits until it serves. Its console is what the service writes to standard error.
+    ///
+    /// # Errors
+    /// QEMU is missing, or those of [`Service::start`].
+    pub fn start<'lab>(
+        &self,
+        lab: &'lab Lab,
+        args: &[&str],
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Service<'lab>> {
+        ensure!(QEMU.is_installed(), "{}", tools::remedy(&[QEMU]));
+        let service = Service::start_command(lab, self.command(lab, args), on_line)?;
+        lab.network().wait_until_up()?;
+        Ok(service)
+    }
+
+    /// The command that runs it, for [`start`](Self::start) and for one that does not serve. The kernel ends QEMU if this
+    /// thread ends before it does.
+    pub fn command(&self, lab: &Lab, args: &[&str]) -> Command {
+        let given: Vec<_> = args.iter().map(OsStr::new).collect();
+        let mut line = lab.network().arguments_beside(&given);
+        // An interface is a number here.
+        line.retain(|argument| !argument.starts_with("--interface="));
+        line.extend(args.iter().map(|&argument| quoted(argument)));
+        let mut command = lab.client(QEMU.name);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none"]);
+        if !self.acpi {
+            // It is reset where it would be turned off.
+            command.arg("-no-reboot");
+        }
+        let acpi = if self.acpi { "on" } else { "off" };
+        command.arg("-machine").arg(format!("microvm,acpi={acpi}"));
+        // QEMU leaves the random numbers of the processor out by default.
+        command.args(["-accel", "tcg", "-cpu", "qemu64,+rdrand", "-smp", "1"]);
+        command.arg("-m").arg(self.memory.to_string());
+        // Among what QEMU itself complains about.
+        command.args(["-chardev", "file,id=console,path=/dev/stderr,append=on"]);
+        command.args(["-serial", "chardev:console"]);
+        // Without this, the registers of the device are those of virtio 0.9.
+        command.args(["-global", "virtio-mmio.force-legacy=false"]);
+        let tap = &lab.network().interface;
+        command.arg("-netdev").arg(format!("tap,id=net0,ifname={tap},script=no,downscript=no"));
+        command.args(["-device", "virtio-net-device,netdev=net0"]);
+        command.arg("-kernel").arg(self.image).arg("-append").arg(line.join(" "));
+        command
+    }
+}
+
+/// An argument as one word of a command line.
+fn quoted(argument: &str) -> String {
+    if argument.contains(' ') { format!("\"{argument}\"") } else { argument.to_owned() }
+}
