@@ -88,13 +88,13 @@ pub(crate) struct Run {
     /// Print the counters of the service when it ends
     #[arg(long)]
     counters: bool,
-    /// On Linux: build for release, as what is measured is; a guest of Xen always is
+    /// On Linux: build for release, as what is measured is; a guest always is
     #[arg(long)]
     release: bool,
-    /// On Xen: show what the guest writes on its console
+    /// On Xen: show what the guest writes on its console; that of a guest of KVM is always shown
     #[arg(long)]
     console: bool,
-    /// On Xen: the memory of the guest, in MiB [default: what the service asks for, or 2]
+    /// On Xen and KVM: the memory of the guest, in MiB [default: what the service asks for, or 2]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
     /// Arguments for the service, after those that fit its network
@@ -109,7 +109,7 @@ pub(crate) struct Build {
     /// Where it is to run
     #[arg(long, value_enum, default_value_t = Platform::Unix)]
     on: Platform,
-    /// On Linux: build for release; a guest of Xen always is
+    /// On Linux: build for release; a guest always is
     #[arg(long)]
     release: bool,
     /// With its log: for --log=LAYERS
@@ -139,6 +139,8 @@ enum Platform {
     Unix,
     /// A guest of Xen; `run` boots a real one, in QEMU
     Xen,
+    /// A guest of KVM; `run` starts it on QEMU's microvm, with an emulated processor
+    Kvm,
 }
 
 impl Command {
@@ -177,7 +179,7 @@ impl Run {
             Platform::Unix => {
                 ensure!(
                     !self.console && self.memory.is_none(),
-                    "--console and --memory are for --on xen; what a process says is always shown, and \
+                    "--console and --memory are for guests; what a process says is always shown, and \
                      its memory is set by an argument of its own: -- --memory=1M"
                 );
                 // No thread runs yet, which the namespace asks for.
@@ -185,6 +187,16 @@ impl Run {
                 let workspace = Workspace::here()?;
                 let service = workspace.service(self.app.as_deref())?;
                 run::on_unix(service, profile(self.release), &options)
+            }
+            Platform::Kvm => {
+                ensure!(
+                    !self.console,
+                    "--console is for --on xen; what a guest of KVM says is always shown"
+                );
+                lab::prepare()?;
+                let workspace = Workspace::here()?;
+                let service = workspace.service(self.app.as_deref())?;
+                run::on_kvm(service, self.memory, &options)
             }
             Platform::Xen => {
                 let guest = GuestOptions { memory: self.memory, console: self.console };
@@ -206,6 +218,7 @@ impl Build {
         match self.on {
             Platform::Unix => build::for_unix(service, profile(self.release), self.log),
             Platform::Xen => build::for_xen(service, self.log),
+            Platform::Kvm => build::for_kvm(service, self.log),
         }
     }
 }

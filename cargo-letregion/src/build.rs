@@ -65,6 +65,33 @@ pub(crate) fn for_xen(service: &Service, log: bool) -> Result<()> {
     Ok(())
 }
 
+/// Builds a guest of KVM, and prints where its image is, stripped.
+///
+/// # Errors
+/// It does not build, or the image cannot be written.
+pub(crate) fn for_kvm(service: &Service, log: bool) -> Result<()> {
+    let memory = service.memory()?;
+    let program = build(service, Platform::Kvm, Profile::Guest, log)?;
+    let image = image::stripped(&program)?;
+    let folder = service.target_folder().join("guest");
+    let path = folder.join(format!("{}-kvm", service.name()));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::write(&path, &image).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    eprintln!(
+        "\n{} bytes. On a host with QEMU and a TAP device tap0:\n  \
+           qemu-system-x86_64 -machine microvm -m {memory} -nodefaults -display none -serial stdio \\\n    \
+             -global virtio-mmio.force-legacy=false -device virtio-net-device,netdev=net0 \\\n    \
+             -netdev tap,id=net0,ifname=tap0,script=no,downscript=no -kernel {path} \\\n    \
+             -append '--ipv4=10.0.0.2/24 --ipv4-gateway=10.0.0.1'\n\
+         Keep {program} too: it explains the addresses of a crash.",
+        image.len(),
+        path = path.display(),
+        program = program.display(),
+    );
+    Ok(())
+}
+
 fn build(service: &Service, platform: Platform, profile: Profile, log: bool) -> Result<PathBuf> {
     let features: &[&str] = if log { &["log"] } else { &[] };
     service.build(&Build { features, ..Build::new(platform, profile) })

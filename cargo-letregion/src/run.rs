@@ -1,6 +1,7 @@
 //! `cargo letregion run`: a service in a network of its own, and requests to it.
 
 mod forward;
+mod kvm;
 mod listen;
 mod prompt;
 mod summary;
@@ -19,6 +20,7 @@ use lab::{Network, cargo::Service, check_length};
 
 pub(crate) use self::{
     forward::Forward,
+    kvm::on_kvm,
     unix::on_unix,
     xen::{Guest, GuestOptions, LINUX, on_xen},
 };

@@ -34,19 +34,24 @@ impl Guest<'_> {
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Service<'lab>> {
         ensure!(QEMU.is_installed(), "{}", tools::remedy(&[QEMU]));
-        let service = Service::start_command(lab, self.command(lab, args), on_line)?;
+        let service = Service::start_command(lab, self.command(lab, args)?, on_line)?;
         lab.network().wait_until_up()?;
         Ok(service)
     }
 
     /// The command that runs it, for [`start`](Self::start) and for one that does not serve. The kernel ends QEMU if this
     /// thread ends before it does.
-    pub fn command(&self, lab: &Lab, args: &[&str]) -> Command {
+    ///
+    /// # Errors
+    /// An argument has a double quote, which the command line of a guest cannot have inside of a word.
+    pub fn command(&self, lab: &Lab, args: &[&str]) -> Result<Command> {
         let given: Vec<_> = args.iter().map(OsStr::new).collect();
         let mut line = lab.network().arguments_beside(&given);
         // An interface is a number here.
         line.retain(|argument| !argument.starts_with("--interface="));
-        line.extend(args.iter().map(|&argument| quoted(argument)));
+        for &argument in args {
+            line.push(quoted(argument)?);
+        }
         let mut command = lab.client(QEMU.name);
         command.args(["-nodefaults", "-no-user-config", "-display", "none"]);
         if !self.acpi {
@@ -63,15 +68,30 @@ impl Guest<'_> {
         command.args(["-serial", "chardev:console"]);
         // Without this, the registers of the device are those of virtio 0.9.
         command.args(["-global", "virtio-mmio.force-legacy=false"]);
-        let tap = &lab.network().interface;
+        // It stands in a list of options, where a comma is written twice.
+        let tap = lab.network().interface.replace(',', ",,");
         command.arg("-netdev").arg(format!("tap,id=net0,ifname={tap},script=no,downscript=no"));
         command.args(["-device", "virtio-net-device,netdev=net0"]);
         command.arg("-kernel").arg(self.image).arg("-append").arg(line.join(" "));
-        command
+        Ok(command)
     }
 }
 
 /// An argument as one word of a command line.
-fn quoted(argument: &str) -> String {
-    if argument.contains(' ') { format!("\"{argument}\"") } else { argument.to_owned() }
+fn quoted(argument: &str) -> Result<String> {
+    ensure!(!argument.contains('"'), "a guest cannot be given a double quote: {argument}");
+    Ok(format!("\"{argument}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_one_word_or_is_refused() {
+        assert_eq!(quoted("--a=b c").unwrap(), "\"--a=b c\"");
+        assert_eq!(quoted("").unwrap(), "\"\"");
+        let error = quoted("--a=\"b\"").unwrap_err();
+        assert_eq!(error.to_string(), "a guest cannot be given a double quote: --a=\"b\"");
+    }
 }

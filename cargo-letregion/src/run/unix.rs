@@ -1,6 +1,7 @@
 //! A service as a Linux process.
 
 use std::{
+    ffi::OsStr,
     net::SocketAddrV4,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -32,11 +33,21 @@ pub(crate) fn on_unix(service: &cargo::Service, profile: Profile, options: &Opti
     options.check()?;
     let build = Build { features: options.features(), ..Build::new(Platform::Unix, profile) };
     let program = service.build(&build)?;
+    on_tap(service, options, |lab, args, listener| {
+        Service::start(lab, &program, args, listener.show())
+    })
+}
+
+/// Has `start` start the service with its arguments in a network of its own, serves, and ends it.
+pub(super) fn on_tap<F>(service: &cargo::Service, options: &Options, start: F) -> Result<()>
+where
+    F: for<'lab> FnOnce(&'lab Lab, &[&OsStr], &Listener) -> Result<Service<'lab>> + Send,
+{
     let doors = forward::open(&options.forward, true)?;
     let args = options.args();
     lab::in_namespace(Network::of_arguments(&args), |lab| {
         let listener = Listener::new(true);
-        let process = Service::start(lab, program, &args, listener.show())?;
+        let process = start(lab, &args, &listener)?;
         let mut process = Process { lab, service: process };
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -8,7 +8,8 @@ use super::support::{client, echo, exchange, on_both};
 
 /// What a guest with these arguments says until it ends its machine.
 fn said(lab: &Lab, guest: &Guest<'_>, args: &[&str]) -> String {
-    let output = guest.command(lab, args).output().expect("QEMU can be started");
+    let output =
+        guest.command(lab, args).expect("they can be given").output().expect("QEMU can be started");
     let text = String::from_utf8_lossy(&output.stderr).replace('\r', "");
     assert!(output.status.success(), "{}\n{text}", output.status);
     text
@@ -35,7 +36,7 @@ pub(crate) fn what_it_cannot_use_is_said() {
             let text = said(lab, guest, &[argument]);
             assert!(text.contains(&format!("\necho: {message}")), "{argument}: {text}");
         }
-        let mut command = guest.command(lab, &[]);
+        let mut command = guest.command(lab, &[]).expect("none can be given");
         command.args(["-global", "virtio-mmio.force-legacy=true"]);
         let output = command.output().expect("QEMU can be started");
         let text = String::from_utf8_lossy(&output.stderr);
