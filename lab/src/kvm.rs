@@ -19,6 +19,8 @@ pub struct Guest<'a> {
     /// Whether the machine has ACPI tables. With them it can be turned off; without them QEMU names the devices in the
     /// command line.
     pub acpi: bool,
+    /// A socket that QEMU makes, for commands to its monitor.
+    pub monitor: Option<&'a Path>,
 }
 
 impl Guest<'_> {
@@ -72,6 +74,10 @@ impl Guest<'_> {
         let tap = lab.network().interface.replace(',', ",,");
         command.arg("-netdev").arg(format!("tap,id=net0,ifname={tap},script=no,downscript=no"));
         command.args(["-device", "virtio-net-device,netdev=net0"]);
+        if let Some(path) = self.monitor {
+            let path = path.display().to_string().replace(',', ",,");
+            command.arg("-monitor").arg(format!("unix:{path},server=on,wait=off"));
+        }
         command.arg("-kernel").arg(self.image).arg("-append").arg(line.join(" "));
         Ok(command)
     }

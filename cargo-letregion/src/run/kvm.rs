@@ -33,6 +33,10 @@ pub(crate) fn on_kvm(
         let args: Option<Vec<_>> = args.iter().map(|arg| arg.to_str()).collect();
         let args = args.context("a guest cannot be given what is not UTF-8")?;
         // With ACPI tables, so that a guest which ends turns the machine off.
-        Guest { image: &program, memory, acpi: true }.start(lab, &args, listener.show())
+        Guest { image: &program, memory, acpi: true, monitor: None }.start(
+            lab,
+            &args,
+            listener.show(),
+        )
     })
 }

@@ -31,7 +31,7 @@ pub(crate) fn with_echo(work: impl Fn(&Lab, &mut Service<'_>) + Sync) {
 /// Calls `work` with echo, not started, for a machine with ACPI tables, and for one without.
 pub(crate) fn on_both(work: impl Fn(&Lab, &Guest<'_>) + Sync) {
     for acpi in [true, false] {
-        let guest = Guest { image: echo(), memory: 8, acpi };
+        let guest = Guest { image: echo(), memory: 8, acpi, monitor: None };
         lab::in_namespace(Network::default(), |lab| work(lab, &guest))
             .unwrap_or_else(|error| panic!("{error:#}"));
     }
