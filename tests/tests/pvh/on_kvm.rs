@@ -55,36 +55,48 @@ fn a_machine_that_can_be_turned_off_does_not_start_again() {
     }
 }
 
+/// How much the seconds inside may differ from those outside, and how often they are compared: a line is as late as this
+/// machine is busy.
+const MOST_APART: Duration = Duration::from_millis(50);
+const TRIES: usize = 5;
+
 /// The same seconds pass inside and outside, and it is as late.
 #[test]
 fn its_clock_is_that_of_this_machine() {
     for machine in MACHINES {
-        let mut qemu = command(&[machine], &IMAGE, "--clock")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("QEMU can be started");
-        let output = BufReader::new(qemu.stdout.take().expect("it is a pipe"));
-        let mut times = Vec::new();
-        let mut time_of_day = None;
-        for line in output.lines() {
-            let line = line.expect("the guest prints text");
-            let number = |start| line.strip_prefix(start)?.trim_end().parse::<u64>().ok();
-            if let Some(seconds) = number("time of day ") {
-                time_of_day = Some(seconds);
-            }
-            if let Some(nanos) = number("begin ").or_else(|| number("end ")) {
-                times.push((Instant::now(), Duration::from_nanos(nanos)));
-            }
+        let mut differences = Vec::new();
+        while differences.last().is_none_or(|apart| *apart >= MOST_APART) {
+            assert!(differences.len() < TRIES, "{machine}: {differences:?}");
+            differences.push(difference(machine));
         }
-        assert!(qemu.wait().expect("it can be waited for").success());
-        let [begin, end] = times[..] else { panic!("{machine}: {times:?}") };
-        let (outside, inside) = (end.0 - begin.0, end.1 - begin.1);
-        // A line may be late by as much as this machine is busy.
-        assert!(outside.abs_diff(inside) < Duration::from_millis(200), "{outside:?} {inside:?}");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
-        let late = now - time_of_day.expect("QEMU has a clock that a battery keeps");
-        assert!((2..10).contains(&late), "{machine}: {late} s");
     }
+}
+
+/// By how much two seconds of a guest differ from those of this machine. Its time of day must be the same.
+fn difference(machine: &str) -> Duration {
+    let mut qemu = command(&[machine], &IMAGE, "--clock")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("QEMU can be started");
+    let output = BufReader::new(qemu.stdout.take().expect("it is a pipe"));
+    let mut times = Vec::new();
+    let mut time_of_day = None;
+    for line in output.lines() {
+        let line = line.expect("the guest prints text");
+        let number = |start| line.strip_prefix(start)?.trim_end().parse::<u64>().ok();
+        if let Some(seconds) = number("time of day ") {
+            time_of_day = Some(seconds);
+        }
+        if let Some(nanos) = number("begin ").or_else(|| number("end ")) {
+            times.push((Instant::now(), Duration::from_nanos(nanos)));
+        }
+    }
+    assert!(qemu.wait().expect("it can be waited for").success());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+    let late = now - time_of_day.expect("QEMU has a clock that a battery keeps");
+    assert!((2..20).contains(&late), "{machine}: {late} s");
+    let [begin, end] = times[..] else { panic!("{machine}: {times:?}") };
+    (end.0 - begin.0).abs_diff(end.1 - begin.1)
 }
 
 /// Most times, the timer has run out before the processor stops: a wake-up that is lost is never made up for.
