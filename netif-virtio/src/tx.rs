@@ -4,6 +4,7 @@
 //! These pages hold frames that this device was given before, or zeroes. The device is told of no other memory of ours.
 
 use layer::{Payload, TxOffload};
+use netif::Rooms;
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use zerocopy::IntoBytes;
 
@@ -14,10 +15,6 @@ use crate::{
     queue::{Descriptor, MAX_SIZE, Queue, flag},
     segments::SEGMENTS,
 };
-
-mod rooms;
-
-use rooms::Rooms;
 
 /// The smallest number of pages: as many as a frame of the largest MTU has with its header.
 const MIN_PAGES: usize = 17;

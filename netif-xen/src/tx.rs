@@ -5,6 +5,7 @@
 //! ours.
 
 use layer::{Payload, TxOffload};
+use netif::Rooms;
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
@@ -15,10 +16,6 @@ use crate::{
     segments::SEGMENTS,
     wire::{ExtraInfo, TxRequest, TxResponse, tx_flag},
 };
-
-mod rooms;
-
-use rooms::Rooms;
 
 /// The smallest number of pages: as many as a frame of the largest MTU has.
 const MIN_PAGES: usize = 16;

@@ -9,11 +9,13 @@ mod capture;
 mod forward;
 mod mac;
 mod netif;
+mod rooms;
 
 #[doc(hidden)]
 pub use layer;
 
 pub use capture::{Capture, Recorder};
 pub use mac::{MacAddr, ParseMacAddrError};
+pub use rooms::Rooms;
 
 pub use crate::netif::{Checksums, Netif, RxFrame};
