@@ -320,18 +320,24 @@ impl<'p> Receiver<'p> {
         self.acks.is_at_once() || self.acks.deadline().is_some()
     }
 
-    /// Whether the next acknowledgment reports data that came twice. It has room for one such report.
+    /// Whether the next acknowledgment reports data that came twice, and that the peer can have sent again. It has room for
+    /// one such report.
+    ///
+    /// A peer sends nothing again that is older than a whole window: such data is reported too, but it may be a
+    /// stranger's, and is worth no acknowledgment of its own.
     #[inline]
     pub fn reports_duplicate(&self) -> bool {
-        self.duplicate.0 != self.duplicate.1
+        let (start, end) = self.duplicate;
+        start != end && i64::from(self.next.distance(start)) <= self.buffer.limit().into()
     }
 
     /// The blocks that an acknowledgment reports now, at most `room` of them: 4, or 3 beside timestamps. First is what
     /// came twice (RFC 2883), then the block that grew last, then those that grew before it (RFC 2018 4).
     pub fn sack_blocks(&self, room: usize) -> SackBlocks {
         let mut blocks = SackBlocks::NONE;
-        if self.reports_duplicate() && room > 0 {
-            blocks.push(self.duplicate.0, self.duplicate.1);
+        let (start, end) = self.duplicate;
+        if start != end && room > 0 {
+            blocks.push(start, end);
         }
         self.ranges.report(&mut blocks, room);
         blocks

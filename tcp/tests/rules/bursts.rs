@@ -56,3 +56,15 @@ fn a_peer_without_sack_hears_of_all_together() {
     );
     net.sends(&mut peer, [". 1 ack 1001"]);
 }
+
+/// Data that is older than a window is no peer's: with any number a stranger would have an acknowledgment for each segment.
+#[test]
+fn what_is_older_than_a_window_is_worth_one_answer_for_many() {
+    let (mut net, mut peer) = connected();
+    let old = ["P. -20000001:-20000000 ack 1"; 8];
+    net.recv_all(&peer, &old);
+    assert_eq!(net.take(&mut peer).len(), 1);
+    let recent = ["P. 1:501 ack 1"; 8];
+    net.recv_all(&peer, &recent);
+    assert_eq!(net.take(&mut peer).len(), 8);
+}
