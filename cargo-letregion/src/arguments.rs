@@ -179,8 +179,8 @@ impl Run {
             Platform::Unix => {
                 ensure!(
                     !self.console && self.memory.is_none(),
-                    "--console and --memory are for guests; what a process says is always shown, and \
-                     its memory is set by an argument of its own: -- --memory=1M"
+                    "--console is for --on xen, and --memory for that and --on kvm; what a process says is \
+                     always shown, and its memory is set by an argument of its own: -- --memory=1M"
                 );
                 // No thread runs yet, which the namespace asks for.
                 lab::prepare()?;

@@ -50,6 +50,7 @@ pub(crate) fn five_starts_leave_nothing_behind() {
             let service = guest.start(lab, &[], |_| ()).expect("the device is free again");
             exchange(&client(lab), b"hello");
             let id = service.id();
+            assert_eq!(with_image(echo()), [format!("/proc/{id}")]);
             let (status, lines) = service.stop().expect("QEMU ends");
             assert!(status.success(), "{status}: {lines:?}");
             assert!(!Path::new(&format!("/proc/{id}")).exists(), "{id} is still there");
@@ -58,15 +59,19 @@ pub(crate) fn five_starts_leave_nothing_behind() {
     });
 }
 
-/// The processes that were started with this image, by their folders in `/proc`.
+/// The processes of this thread's network that were started with this image, by their folders in `/proc`. Other tests have
+/// networks of their own.
 fn with_image(image: &Path) -> Vec<String> {
     let image = image.to_str().expect("a path in UTF-8");
+    let network = |folder: &Path| fs::read_link(folder.join("ns/net")).ok();
+    let ours = network(Path::new("/proc/thread-self")).expect("a thread has a network");
     let processes = fs::read_dir("/proc").expect("it can be read");
     let processes = processes.filter_map(|entry| {
         let folder = entry.ok()?.path();
         let words = fs::read(folder.join("cmdline")).ok()?;
         let has_image = words.split(|byte| *byte == 0).any(|word| word == image.as_bytes());
-        has_image.then(|| folder.display().to_string())
+        let is_ours = network(&folder).as_ref() == Some(&ours);
+        (has_image && is_ours).then(|| folder.display().to_string())
     });
     processes.collect()
 }
