@@ -20,6 +20,7 @@ mod listening;
 mod opening;
 mod orphans;
 mod paths;
+mod probes;
 mod random;
 mod resets;
 mod scale;

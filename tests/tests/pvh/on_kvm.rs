@@ -60,7 +60,7 @@ fn a_machine_that_can_be_turned_off_does_not_start_again() {
 const MOST_APART: Duration = Duration::from_millis(50);
 const TRIES: usize = 5;
 
-/// The same seconds pass inside and outside, and it is as late.
+/// Two seconds in a guest take two seconds of this machine, and its time of day is that of this machine.
 #[test]
 fn its_clock_is_that_of_this_machine() {
     for machine in MACHINES {

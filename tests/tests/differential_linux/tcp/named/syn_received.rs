@@ -56,7 +56,7 @@ const SEGMENTS: [(&str, &str); 50] = [
     ("the acknowledgment with timestamps", ". 1 ack 1 <TS 10 0>"),
 ];
 
-/// The same of a peer with timestamps.
+/// What a peer sends whose SYN had timestamps, after our SYN-ACK: the number of the SYN is 0, its timestamp 100.
 const STAMPED: [(&str, &str); 14] = [
     ("the acknowledgment", ". 1 ack 1 <TS 101 0>"),
     ("the acknowledgment without a timestamp", ". 1 ack 1"),
