@@ -7,14 +7,11 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rt_pvh::{Line, Platform, Shutdown, debug, physical, pvclock::VcpuTimeInfo};
+use rt_pvh::{Line, Platform, Shutdown, debug, physical, pvclock::VcpuTimeInfo, turn_off_pc};
 use x86_64::instructions::port::Port;
 
 use crate::{clock, devices};
 
-/// The ACPI register that holds the sleep state of QEMU's PCs (`PM1a_CNT`), and the value that turns them off: S5.
-const SLEEP_PORT: u16 = 0x604;
-const SLEEP: u16 = 1 << 13;
 /// The ACPI register of sleep of a machine without those of a PC, where QEMU's microvm has it (`SLEEP_CONTROL_REG`, ACPI
 /// 6.5, 4.8.3.7), and the value: S5, enabled.
 const SLEEP_CONTROL: u64 = 0xfea0_0200;
@@ -60,8 +57,7 @@ impl Platform for OnKvm {
 
     /// A host has one way to end, so it does not see the reason. What follows is the reset of `rt-pvh`.
     fn shut_down(&self, _: Shutdown) {
-        // SAFETY: where this port means something else or nothing, nothing matters any more.
-        unsafe { Port::new(SLEEP_PORT).write(SLEEP) };
+        turn_off_pc();
         if IS_OPEN.load(Ordering::Relaxed) {
             // SAFETY: the address is mapped, and no memory is there. Where it is no register, nothing matters any more.
             unsafe { ptr::write_volatile(physical(SLEEP_CONTROL), SLEEP_5) };

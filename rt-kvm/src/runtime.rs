@@ -7,12 +7,12 @@ use layer::Instant;
 use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
 #[cfg(feature = "page")]
-use rt_pvh::insight::{Process, Steps};
+use rt_pvh::boot_time;
 use rt_pvh::{
     arguments::Arguments,
-    boot_time,
     entropy::{Cpu, Entropy},
     print,
+    program::{Program, check_entropy},
     pvclock::time_stamp,
 };
 use rt_regions::{Pool, Region};
@@ -26,20 +26,8 @@ pub struct Event;
 /// The runtime of a guest of KVM.
 #[derive(Debug)]
 pub struct Rt {
-    arguments: Arguments<'static>,
-    memory: &'static Region<'static>,
+    program: Program,
     guest: &'static Guest,
-    entropy: Entropy<Cpu>,
-    /// Whether the runtime has waited once, so that the start is over.
-    has_waited: bool,
-    tasks: TaskStore,
-    #[cfg(feature = "page")]
-    use_of_memory: crate::UseOfMemory,
-    #[cfg(feature = "page")]
-    steps: &'static Steps,
-    /// What a page shows, if there is one.
-    #[cfg(feature = "page")]
-    process: Option<&'static Process>,
 }
 
 impl Rt {
@@ -58,34 +46,19 @@ impl Rt {
         platform::clock_started();
         let guest: &'static Guest = memory.alloc(Guest::new(pool, clock, apic, whole_line))?;
         #[cfg(feature = "page")]
-        let steps: &'static Steps = memory.alloc(Steps::default())?;
-        #[cfg(feature = "page")]
-        steps.add("clock", boot_time::at(&guest.clock));
+        let started = boot_time::at(&guest.clock);
         if guest.clock.wall_time().is_none() {
             print(format_args!("nothing here says the time of day"));
         }
         let entropy = seed(guest);
-        if let Some(why) = entropy.quality().why_weak() {
-            if arguments.strong_entropy {
-                let refused = format_args!("--entropy=strong: {why} on this processor");
-                return Err(Error::new(1, refused));
-            }
-            print(format_args!("{why} on this processor: seeds come from timing jitter: weak"));
+        check_entropy(&entropy, &arguments)?;
+        let program = Program::new(arguments, memory, entropy);
+        #[cfg(feature = "page")]
+        {
+            program.note_start(use_of_memory)?;
+            program.step("clock", started);
         }
-        Ok(Self {
-            arguments,
-            memory,
-            guest,
-            entropy,
-            has_waited: false,
-            tasks: TaskStore::new(),
-            #[cfg(feature = "page")]
-            use_of_memory,
-            #[cfg(feature = "page")]
-            steps,
-            #[cfg(feature = "page")]
-            process: None,
-        })
+        Ok(Self { program, guest })
     }
 
     /// The guest, for a driver.
@@ -109,16 +82,11 @@ impl Runtime for Rt {
     }
 
     fn task_store(&self) -> &TaskStore {
-        &self.tasks
+        self.program.tasks()
     }
 
     fn wait(&mut self, _: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
-        if !self.has_waited {
-            self.has_waited = true;
-            boot_time::report(&self.guest.clock);
-        }
-        #[cfg(feature = "page")]
-        self.begin(Activity::Idle, self.now());
+        self.program.waits(&self.guest.clock);
         self.guest.sleep(deadline);
         Ok(Wake::Continue)
     }
@@ -130,12 +98,12 @@ impl Runtime for Rt {
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.entropy.fill(out);
+        self.program.fill(out);
         Ok(())
     }
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
-        self.arguments.iter()
+        self.program.args()
     }
 
     fn has_log(&self) -> bool {
@@ -143,43 +111,27 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
-        #[cfg(feature = "page")]
-        if let Some(process) = self.process {
-            process.keep_line(self.now(), line);
-        }
-        print(line);
+        self.program.print(&self.guest.clock, line);
     }
 
     #[cfg(feature = "page")]
     fn milestone(&mut self, name: &'static str) {
-        self.steps.add(name, boot_time::at(&self.guest.clock));
+        self.program.step(name, boot_time::at(&self.guest.clock));
     }
 
     #[cfg(feature = "page")]
     #[inline]
     fn begin(&mut self, activity: Activity, now: Instant) {
-        if let Some(process) = self.process {
-            process.times.begin(activity, now);
-        }
+        self.program.begin(activity, now);
     }
 
     #[cfg(feature = "page")]
     fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
-        if let Some(process) = self.process {
-            return Ok(Some(process));
-        }
-        let now = self.now();
-        let age = boot_time::at(&self.guest.clock).as_nanos() as u64;
-        let started = Instant::from_nanos(now.as_nanos().saturating_sub(age));
-        let process = Process::new("guest of KVM", started, self.steps, self.memory)?;
-        // It was printed before there was a page.
-        process.keep_line(now, format_args!("{}", self.use_of_memory));
-        self.process = Some(process);
-        Ok(Some(process))
+        self.program.insight("guest of KVM", &self.guest.clock)
     }
 
     fn memory(&self) -> &'static Region<'static> {
-        self.memory
+        self.program.memory()
     }
 
     fn pool(&self) -> &'static Pool<'static> {

@@ -124,12 +124,18 @@ pub(crate) fn turn_off(reason: Shutdown) -> ! {
     reset()
 }
 
+/// Turns off most virtual PCs: writes to the ACPI register that holds the sleep state. Elsewhere nothing happens, or something
+/// that only a program at its end may cause.
+pub fn turn_off_pc() {
+    // SAFETY: where this port means something else or nothing, nothing matters any more.
+    unsafe { Port::new(SLEEP_PORT).write(SLEEP) };
+}
+
 /// Ends a machine whose host has no other way: writes to the port that turns off most virtual PCs, and then raises an
 /// exception that cannot be handled, which resets the machine.
 pub fn reset() -> ! {
     interrupts::disable();
-    // SAFETY: where this port means something else or nothing, nothing matters any more.
-    unsafe { Port::new(SLEEP_PORT).write(SLEEP) };
+    turn_off_pc();
     let nowhere = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
     // SAFETY: nothing is to be handled any more.
     unsafe { tables::lidt(&nowhere) };

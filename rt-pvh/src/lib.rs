@@ -23,6 +23,7 @@ mod memory;
 pub mod monitor_words;
 mod one_cpu;
 mod platform;
+pub mod program;
 pub mod pvclock;
 mod stack_trace;
 #[doc(hidden)]
@@ -30,7 +31,7 @@ pub mod testing;
 
 pub use boot::{Loader, Machine, UseOfMemory};
 pub use early::{debug, print, print_last, use_serial_port};
-pub use end::{finish, finish_as, reset};
+pub use end::{finish, finish_as, reset, turn_off_pc};
 pub use layout::physical;
 pub use memory::Ram;
 pub use platform::{Line, Platform, Shutdown};
@@ -70,5 +71,36 @@ macro_rules! entry {
         fn letregion_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
             $crate::private::panicked(info)
         }
+    };
+}
+
+/// What `main!` of a platform writes: a guest that starts the runtime of `$platform` with the name of the program and calls
+/// `$service`. The platform is a crate with `entry!` and `start`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! main_on {
+    ($platform:tt, $service:ident) => {
+        $platform::entry!(|machine| {
+            const NAME: &str = match ::core::option_env!("CARGO_BIN_NAME") {
+                Some(name) => name,
+                None => ::core::stringify!($service),
+            };
+            $platform::start(NAME, machine, $service)
+        });
+    };
+}
+
+/// What `program!` of a platform writes: its `main!`, but for unit tests, which run on the host. The platform is a crate with
+/// `main!`, `Rt` and `Error`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! program_on {
+    ($platform:tt, $service:ident) => {
+        #[cfg(not(test))]
+        $platform::main!($service);
+
+        // The service counts as used there too.
+        #[cfg(test)]
+        const _: fn(&mut $platform::Rt) -> ::core::result::Result<(), $platform::Error> = $service;
     };
 }

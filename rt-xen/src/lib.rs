@@ -51,13 +51,7 @@ pub mod private {
 #[macro_export]
 macro_rules! main {
     ($service:ident) => {
-        $crate::entry!(|machine| {
-            const NAME: &str = match ::core::option_env!("CARGO_BIN_NAME") {
-                Some(name) => name,
-                None => ::core::stringify!($service),
-            };
-            $crate::start(NAME, machine, $service)
-        });
+        $crate::private::rt_pvh::main_on!($crate, $service);
     };
 }
 
@@ -68,12 +62,7 @@ macro_rules! main {
 #[macro_export]
 macro_rules! program {
     ($service:ident) => {
-        #[cfg(not(test))]
-        $crate::main!($service);
-
-        // The service counts as used there too.
-        #[cfg(test)]
-        const _: fn(&mut $crate::Rt) -> ::core::result::Result<(), $crate::Error> = $service;
+        $crate::private::rt_pvh::program_on!($crate, $service);
     };
 }
 

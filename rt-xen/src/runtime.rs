@@ -9,16 +9,13 @@ use rt::{Error, Runtime, TaskStore, Wake};
 use rt_pvh::{
     Shutdown,
     arguments::Arguments,
-    boot_time,
     entropy::{Cpu, Entropy},
     print,
+    program::{Program, check_entropy},
     pvclock::Clock,
 };
 #[cfg(feature = "page")]
-use rt_pvh::{
-    insight::{Process, Steps},
-    pvclock::time_stamp,
-};
+use rt_pvh::{boot_time, pvclock::time_stamp};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
 use crate::{
@@ -53,23 +50,11 @@ pub struct Event(pub Option<Port>);
 /// The runtime of a guest of Xen.
 #[derive(Debug)]
 pub struct Rt {
-    arguments: Arguments<'static>,
-    memory: &'static Region<'static>,
+    program: Program,
     domain: &'static Domain,
     control: Control,
-    entropy: Entropy<Cpu>,
-    /// Whether the runtime has waited once, so that the start is over.
-    has_waited: bool,
     /// Whether it was reported that the connection to xenstore is broken.
     is_deaf: bool,
-    tasks: TaskStore,
-    #[cfg(feature = "page")]
-    use_of_memory: crate::UseOfMemory,
-    #[cfg(feature = "page")]
-    steps: &'static Steps,
-    /// What a page shows, if there is one.
-    #[cfg(feature = "page")]
-    process: Option<&'static Process>,
 }
 
 impl Rt {
@@ -91,9 +76,7 @@ impl Rt {
         platform::set_shared_info(shared);
         let clock: &'static Clock<'static> = memory.alloc(shared.clock())?;
         #[cfg(feature = "page")]
-        let steps: &'static Steps = memory.alloc(Steps::default())?;
-        #[cfg(feature = "page")]
-        steps.add("memory", boot_time::at(clock).saturating_sub(clock.duration_since(entered)));
+        let memory_was_ready = boot_time::at(clock).saturating_sub(clock.duration_since(entered));
         let events = Events::new(xen, shared);
         let channel = |port| Channel { events, clock, port };
 
@@ -126,33 +109,15 @@ impl Rt {
         })?;
         let control = Control::new(&domain.store).map_err(RuntimeError::Operator)?;
         let entropy = seed(domain);
-        if let Some(why) = entropy.quality().why_weak() {
-            if arguments.strong_entropy {
-                let refused = format_args!("--entropy=strong: {why} on this processor");
-                return Err(Error::new(1, refused));
-            }
-            print(format_args!("{why} on this processor: seeds come from timing jitter: weak"));
-        }
-        let tasks = TaskStore::new();
-        let (has_waited, is_deaf) = (false, false);
+        check_entropy(&entropy, &arguments)?;
+        let program = Program::new(arguments, memory, entropy);
         #[cfg(feature = "page")]
-        steps.add("xenstore", boot_time::at(clock));
-        Ok(Self {
-            arguments,
-            memory,
-            domain,
-            control,
-            entropy,
-            has_waited,
-            is_deaf,
-            tasks,
-            #[cfg(feature = "page")]
-            use_of_memory,
-            #[cfg(feature = "page")]
-            steps,
-            #[cfg(feature = "page")]
-            process: None,
-        })
+        {
+            program.note_start(use_of_memory)?;
+            program.step("memory", memory_was_ready);
+            program.step("xenstore", boot_time::at(clock));
+        }
+        Ok(Self { program, domain, control, is_deaf: false })
     }
 
     /// The guest, for a driver.
@@ -193,16 +158,11 @@ impl Runtime for Rt {
     }
 
     fn task_store(&self) -> &TaskStore {
-        &self.tasks
+        self.program.tasks()
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
-        if !self.has_waited {
-            self.has_waited = true;
-            boot_time::report(self.domain.clock);
-        }
-        #[cfg(feature = "page")]
-        self.begin(Activity::Idle, self.now());
+        self.program.waits(self.domain.clock);
         match self.pending_request() {
             Wake::Continue => {}
             wake => return Ok(wake),
@@ -223,12 +183,12 @@ impl Runtime for Rt {
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.entropy.fill(out);
+        self.program.fill(out);
         Ok(())
     }
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
-        self.arguments.iter()
+        self.program.args()
     }
 
     fn has_log(&self) -> bool {
@@ -236,43 +196,27 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
-        #[cfg(feature = "page")]
-        if let Some(process) = self.process {
-            process.keep_line(self.now(), line);
-        }
-        print(line);
+        self.program.print(self.domain.clock, line);
     }
 
     #[cfg(feature = "page")]
     fn milestone(&mut self, name: &'static str) {
-        self.steps.add(name, boot_time::at(self.domain.clock));
+        self.program.step(name, boot_time::at(self.domain.clock));
     }
 
     #[cfg(feature = "page")]
     #[inline]
     fn begin(&mut self, activity: Activity, now: Instant) {
-        if let Some(process) = self.process {
-            process.times.begin(activity, now);
-        }
+        self.program.begin(activity, now);
     }
 
     #[cfg(feature = "page")]
     fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
-        if let Some(process) = self.process {
-            return Ok(Some(process));
-        }
-        let (clock, now) = (self.domain.clock, self.now());
-        let age = boot_time::at(clock).as_nanos() as u64;
-        let started = Instant::from_nanos(now.as_nanos().saturating_sub(age));
-        let process = Process::new("guest of Xen", started, self.steps, self.memory)?;
-        // It was printed before there was a page.
-        process.keep_line(now, format_args!("{}", self.use_of_memory));
-        self.process = Some(process);
-        Ok(Some(process))
+        self.program.insight("guest of Xen", self.domain.clock)
     }
 
     fn memory(&self) -> &'static Region<'static> {
-        self.memory
+        self.program.memory()
     }
 
     fn pool(&self) -> &'static Pool<'static> {
