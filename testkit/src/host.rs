@@ -95,6 +95,34 @@ impl<'p, L: Layer> Host<'p, L> {
         self.turn();
     }
 
+    /// Lets `time` pass for this host and for another one that has a clone of its clock, or less, until `done` says so: turns
+    /// both until neither has anything to do, and then the clock to the next deadline of either.
+    ///
+    /// # Panics
+    /// A device below one of the towers is broken, or a host stays at a deadline for ever.
+    pub fn run_with<M: Layer>(
+        &mut self,
+        other: &mut Host<'_, M>,
+        time: Duration,
+        done: impl Fn() -> bool,
+    ) {
+        let end = self.now() + time;
+        let mut turns = 0;
+        loop {
+            while self.turn() | other.turn() {}
+            if done() {
+                return;
+            }
+            let (ours, theirs) = (self.next_deadline(), other.next_deadline());
+            let next = Instant::earliest(ours, theirs);
+            let Some(next) = next.filter(|&next| next <= end) else { break };
+            turns = if next > self.now() { 0 } else { turns + 1 };
+            assert!(turns < TURNS_AT_A_DEADLINE, "never met: {next} of {ours:?} and {theirs:?}");
+            self.clock.advance_to(next);
+        }
+        self.clock.advance_to(end);
+    }
+
     /// The earliest deadline of the tower and the tasks.
     fn next_deadline(&self) -> Option<Instant> {
         let tasks = self.tasks.and_then(|tasks| tasks.next_deadline());

@@ -4,8 +4,8 @@
 
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
-use layer::{Instant, Layer};
-use tasks::{PollTasks, Tasks};
+use layer::Instant;
+use tasks::Tasks;
 use tcp::{Connections, Tcp};
 use testkit::{Clock, Host, PathEnd, Quality, program_memory};
 
@@ -58,35 +58,7 @@ impl Pair {
 
     /// Lets `time` pass, or less if `done` says so.
     pub(crate) fn run(&mut self, time: Duration, done: impl Fn() -> bool) {
-        let end = self.now() + time;
-        let mut at_once = 0;
-        loop {
-            while self.client.turn() | self.server.turn() {}
-            let next = self.next_deadline().filter(|&next| next <= end);
-            let Some(next) = next.filter(|_| !done()) else { break };
-            at_once = if next > self.now() { 0 } else { at_once + 1 };
-            assert!(
-                at_once < 1000,
-                "a deadline is never met: {next} {:?} {:?} {:?} {:?} {:?} {:?}",
-                self.client.tower.next_deadline(),
-                self.server.tower.next_deadline(),
-                self.client.tower.network().next_deadline(),
-                self.server.tower.network().next_deadline(),
-                self.tasks[0].next_deadline(),
-                self.tasks[1].next_deadline()
-            );
-            self.client.clock().advance_to(next);
-        }
-        if !done() {
-            self.client.clock().advance_to(end);
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let [client, server] = self.tasks.map(|tasks| tasks.next_deadline());
-        let hosts =
-            Instant::earliest(self.client.tower.next_deadline(), self.server.tower.next_deadline());
-        Instant::earliest(hosts, Instant::earliest(client, server))
+        self.client.run_with(&mut self.server, time, done);
     }
 
     /// Runs `service` as a task of the client for `time` at most; returns what it returns.

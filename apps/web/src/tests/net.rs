@@ -3,9 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use http::{Client, Limits, Reply};
-use layer::{Instant, Layer as _};
+use layer::Instant;
 use rt_regions::Region;
-use tasks::{PollTasks as _, Tasks};
+use tasks::Tasks;
 use tcp::{Connections, Stream, Tcp};
 use testkit::{Clock, Host, PathEnd, Quality, program_memory};
 
@@ -54,20 +54,7 @@ impl Net {
 
     /// Lets `time` pass, or less if `done` says so.
     pub(super) fn run(&mut self, time: Duration, done: impl Fn() -> bool) {
-        let end = self.client.now() + time;
-        loop {
-            while self.client.turn() | self.server.turn() {}
-            let next = [self.client.tower.next_deadline(), self.server.tower.next_deadline()];
-            let due = self.tasks.map(|tasks| tasks.next_deadline());
-            let next = next.into_iter().chain(due).flatten().min();
-            match next {
-                Some(next) if next <= end && !done() => self.client.clock().advance_to(next),
-                _ => break,
-            }
-        }
-        if !done() {
-            self.client.clock().advance_to(end);
-        }
+        self.client.run_with(&mut self.server, time, done);
     }
 
     /// What a client returns that talks with the server on a connection of its own.
