@@ -144,15 +144,19 @@ impl Findings {
 
     /// Fails if there was a difference without a reason.
     pub(crate) fn assert_alike(&self) {
-        const SHOWN: usize = 20;
-        let shown = &self.different[..self.different.len().min(SHOWN)];
-        assert!(
-            self.different.is_empty(),
-            "{} of {} answers differ from those of Linux {}:\n{}",
-            self.different.len(),
-            self.compared,
-            std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
-            shown.join("\n")
-        );
+        assert_none_differs(self.compared, &self.different);
     }
+}
+
+/// Fails if one of so many answers differs from Linux's without a reason: these are the differences.
+pub(crate) fn assert_none_differs(compared: usize, different: &[String]) {
+    const SHOWN: usize = 20;
+    let shown = &different[..different.len().min(SHOWN)];
+    assert!(
+        different.is_empty(),
+        "{} of {compared} answers differ from those of Linux {}:\n{}",
+        different.len(),
+        std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
+        shown.join("\n")
+    );
 }

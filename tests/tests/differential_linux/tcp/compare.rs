@@ -16,6 +16,7 @@ use super::{
     segment::{Origin, RST, SYN, Segment},
     text,
 };
+use crate::differential_linux::compare::assert_none_differs;
 
 /// How often a conversation is repeated that shows a difference, before it counts: real time passes for Linux.
 const REPEATS: usize = 3;
@@ -190,16 +191,7 @@ impl Findings {
 
     /// Fails if there was a difference without a reason.
     pub(super) fn assert_alike(&self) {
-        const SHOWN: usize = 20;
-        let shown = &self.different[..self.different.len().min(SHOWN)];
-        assert!(
-            self.different.is_empty(),
-            "{} of {} answers differ from those of Linux {}:\n{}",
-            self.different.len(),
-            self.compared,
-            std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
-            shown.join("\n")
-        );
+        assert_none_differs(self.compared, &self.different);
     }
 }
 
