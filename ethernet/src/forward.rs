@@ -26,7 +26,7 @@
 /// impl<L: Link> Layer for Sieve<L> {
 ///     type Item<'r> = Frame<'r>;
 ///
-///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready, configure, describe);
+///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready, configure, describe, end);
 ///
 ///     fn receive<'r>(
 ///         &mut self,
@@ -52,6 +52,10 @@ macro_rules! forward {
 
         fn mtu(&self) -> usize {
             self.$below.mtu()
+        }
+
+        fn limit_mtu(&mut self, mtu: ::core::option::Option<usize>) -> bool {
+            self.$below.limit_mtu(mtu)
         }
 
         fn offloads(&self) -> $crate::layer_crate::Offloads {

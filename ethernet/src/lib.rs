@@ -7,8 +7,10 @@ extern crate std;
 
 mod forward;
 mod layer;
+mod limited_mtu;
 mod link;
 mod neighbours;
+mod waiting;
 mod wire;
 
 #[doc(hidden)]
@@ -17,6 +19,8 @@ pub use ::layer as layer_crate;
 pub use netif;
 
 pub use self::layer::{Counters, Ethernet, JoinError, MAX_GROUPS};
+pub use limited_mtu::LimitedMtu;
 pub use link::{Frame, Link};
 pub use neighbours::Neighbours;
+pub use waiting::{Awaited, MAX_WAITING, MAX_WAITING_BYTES, Neighbour, Queue, Waiting, packets};
 pub use wire::{EtherType, EthernetHeader, HEADER_LEN, MIN_PAYLOAD, ParseError};

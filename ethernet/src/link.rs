@@ -34,6 +34,13 @@ pub trait Link: for<'r> Layer<Item<'r> = Frame<'r>> {
     /// The largest payload of a frame in bytes.
     fn mtu(&self) -> usize;
 
+    /// Limits the MTU to `mtu` bytes, where a network says that it carries less than the interface (DHCP, RFC 2132 5.1).
+    /// `None` ends the limit. Returns whether the link can do this; one with [`LimitedMtu`](crate::LimitedMtu) in it can.
+    fn limit_mtu(&mut self, mtu: Option<usize>) -> bool {
+        let _ = mtu;
+        false
+    }
+
     /// What may be left undone in what is sent, because the interface does it.
     fn offloads(&self) -> Offloads {
         Offloads::NONE

@@ -22,6 +22,12 @@ pub trait Neighbours<A>: Link {
     /// the old address.
     fn set_address(&mut self, address: Self::Address);
 
+    /// Whether another station has the address that was set, so that it is not ours. A link that does not look for such a
+    /// station never says so.
+    fn is_taken(&self) -> bool {
+        false
+    }
+
     /// Sends a frame to the neighbour that has `address`, at once or when its hardware address is
     /// known. A packet for a neighbour that does not answer is dropped and counted. `offload` says what
     /// was left undone in the payload.

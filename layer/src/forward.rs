@@ -3,7 +3,7 @@
 /// Implements methods of [`Layer`](crate::Layer) by forwarding them to the layer below. The first arguments are the
 /// field that holds the layer below, its type, and this layer's name as a text. The macro always implements the types
 /// `Error` and `Event` and the methods `event` and `counters`. It implements `unclaimed`, `next_deadline`, `ready`,
-/// `configure` and `describe` if they are listed after the semicolon.
+/// `configure`, `describe`, `end`, `list` and `all_cores` if they are listed after the semicolon.
 ///
 /// The layer needs a field `counters`, declared with [`counters!`](crate::counters). For `configure` it also needs a
 /// field `log`, a `bool`, which is all that this method sets. If the name is followed by `in` and another field, that
@@ -32,7 +32,7 @@
 /// impl<L: Layer> Layer for Sieve<L> {
 ///     type Item<'r> = L::Item<'r>;
 ///
-///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready, configure, describe);
+///     layer::forward!(below: L, "sieve"; unclaimed, next_deadline, ready, configure, describe, end);
 ///
 ///     fn receive<'r>(
 ///         &mut self,
@@ -89,6 +89,20 @@ macro_rules! forward {
     (@ready $below:ident $Below:ident $name:literal) => {
         fn ready(&self) -> Result<bool, &dyn ::core::fmt::Display> {
             self.$below.ready()
+        }
+    };
+    (@end $below:ident $Below:ident $name:literal) => {
+        const SAYS_GOODBYE: bool = $Below::SAYS_GOODBYE;
+
+        #[inline]
+        fn end(&mut self, now: $crate::Instant) -> Result<bool, $Below::Error> {
+            self.$below.end(now)
+        }
+    };
+    (@all_cores $below:ident $Below:ident $name:literal) => {
+        #[inline]
+        fn all_cores(&self) -> Option<&dyn $crate::AllCores> {
+            self.$below.all_cores()
         }
     };
     (@list $below:ident $Below:ident $name:literal) => {

@@ -29,6 +29,26 @@ impl fmt::Debug for KeyedHash {
     }
 }
 
+/// Numbers one after the other, none of which can be predicted without the secret: the hashes of 1, 2, 3 and so on.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedSequence {
+    keyed: KeyedHash,
+    drawn: u64,
+}
+
+impl KeyedSequence {
+    /// The numbers of this secret.
+    pub const fn new(secret: u128) -> Self {
+        Self { keyed: KeyedHash::new(secret), drawn: 0 }
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        self.keyed.hash(self.drawn)
+    }
+}
+
 /// A hash that chooses places in a table. An attacker who knows neither the secret nor the results cannot make more
 /// entries compete for a place than chance does. It consists of bits of the product of the value and the secret:
 /// "multiply-shift" (Dietzfelbinger and others, "A Reliable Randomized Algorithm for the Closest-Pair Problem", 1997).
@@ -72,6 +92,14 @@ mod tests {
     use std::{collections::HashSet, format};
 
     use super::*;
+
+    #[test]
+    fn a_sequence_is_the_hashes_of_one_number_after_the_other() {
+        let (keyed, mut numbers) = (KeyedHash::new(7), KeyedSequence::new(7));
+        for number in 1..=3 {
+            assert_eq!(numbers.draw(), keyed.hash(number));
+        }
+    }
 
     /// Eight bytes under the key 0 to 15, as the reference implementation of SipHash-1-3 has it.
     #[test]

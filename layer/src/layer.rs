@@ -4,7 +4,7 @@ use core::{error::Error, fmt};
 
 use rt_regions::Region;
 
-use crate::{Counter, Instant, Setup};
+use crate::{AllCores, Counter, Instant, Setup};
 
 /// The result of asking a layer for its next item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,9 @@ impl<T> Rx<T> {
 ///
 /// No layer reads a clock: the time is an argument, which never goes back.
 pub trait Layer {
+    /// Whether [`end`](Self::end) does anything, here or below. If not, a program has no code for it.
+    const SAYS_GOODBYE: bool = false;
+
     /// The reason why the device is broken. Nothing else is an error.
     type Error: Error;
     /// The source of events that a runtime waits on until an item may have arrived: a file descriptor, an event
@@ -75,7 +78,8 @@ pub trait Layer {
     fn next_deadline(&self) -> Option<Instant>;
 
     /// Whether the tower can serve: it has, for example, an address of its own, or a lease. Until then the main loop
-    /// does not announce that it serves.
+    /// does not announce that it serves. It looks before each call of [`receive`](Self::receive), and sleeps after one that gave
+    /// [`Rx::Idle`]: so a layer that can serve since a deadline gives [`Rx::Handled`] in that call.
     ///
     /// # Errors
     /// The reason why the tower can never serve. The program ends.
@@ -83,8 +87,25 @@ pub trait Layer {
         Ok(true)
     }
 
+    /// Says goodbye, where a protocol has a message for that: the program is about to end. The loop repeats this, and takes turns in
+    /// between, until it is true or a second has passed.
+    ///
+    /// # Errors
+    /// The device is broken.
+    #[inline]
+    fn end(&mut self, now: Instant) -> Result<bool, Self::Error> {
+        let _ = now;
+        Ok(true)
+    }
+
     /// Calls `visit` with each counter of this layer and of the layers below, the lowest layer first.
     fn counters(&self, visit: &mut dyn FnMut(Counter));
+
+    /// All cores of a program that has several, if a layer knows them. A layer that stands on one that may forwards the call.
+    #[inline]
+    fn all_cores(&self) -> Option<&dyn AllCores> {
+        None
+    }
 
     /// Calls `line` with a line for each connection of this layer and of the layers below. A layer without connections
     /// that stands on one with them forwards the call.

@@ -5,11 +5,17 @@ use core::{error::Error, fmt, net::IpAddr, str::FromStr};
 use crate::split::split;
 
 use crate::Cidr;
+#[cfg(feature = "ipv6")]
+use crate::Ipv6Cidr;
 
-/// A list of IPv4 networks: up to eight that are parsed from a text, such as `10.0.0.0/8,192.0.2.7/32`, and one that is
-/// added. It is empty by default.
+/// A list of networks: up to eight that are parsed from a text, such as `10.0.0.0/8,192.0.2.7/32`, and one that is
+/// added. It is empty by default. With the feature `ipv6`, the networks may be of both families, and two are added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Networks([Option<Cidr>; Networks::MOST + 1]);
+pub struct Networks {
+    ipv4: [Option<Cidr>; Networks::MOST + 1],
+    #[cfg(feature = "ipv6")]
+    ipv6: [Option<Ipv6Cidr>; Networks::MOST + 2],
+}
 
 impl Networks {
     /// How many networks a text can list.
@@ -24,21 +30,49 @@ impl Networks {
 
     /// Adds `cidr`, in place of a network that was added before.
     pub fn add(&mut self, cidr: Cidr) {
-        self.0[Self::MOST] = Some(cidr);
+        self.ipv4[Self::MOST] = Some(cidr);
+    }
+
+    /// Adds the neighbours on our link, by their link-local addresses (RFC 4291 2.5.6), and `cidr`, in place of a network of IPv6
+    /// that was added before.
+    #[cfg(feature = "ipv6")]
+    pub fn add_ipv6(&mut self, cidr: Option<Ipv6Cidr>) {
+        self.ipv6[Self::MOST] = Some(Ipv6Cidr::LINK_LOCAL);
+        self.ipv6[Self::MOST + 1] = cidr;
     }
 
     /// Whether the list is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         // Parsed networks take the first places.
-        self.0[0].is_none() && self.0[Self::MOST].is_none()
+        let is_empty = self.ipv4[0].is_none() && self.ipv4[Self::MOST].is_none();
+        #[cfg(feature = "ipv6")]
+        let is_empty = is_empty && self.ipv6[0].is_none() && self.ipv6[Self::MOST].is_none();
+        is_empty
     }
 
     /// Parses `text` into this list; returns whether it is valid. This makes less code than `text.parse()`. If the text
     /// is invalid, the list may hold some of its networks.
+    #[cfg(feature = "ipv6")]
+    pub fn set(&mut self, text: &str) -> bool {
+        let (mut free, mut free_ipv6) = (self.ipv4.iter_mut(), self.ipv6.iter_mut());
+        let mut places = 0..Self::MOST;
+        split(text, b',').all(|cidr| {
+            let is_one = match (cidr.parse(), cidr.parse()) {
+                (Ok(cidr), _) => free.next().map(|place| *place = Some(cidr)).is_some(),
+                (_, Ok(cidr)) => free_ipv6.next().map(|place| *place = Some(cidr)).is_some(),
+                _ => false,
+            };
+            is_one && places.next().is_some()
+        })
+    }
+
+    /// Parses `text` into this list; returns whether it is valid. This makes less code than `text.parse()`. If the text
+    /// is invalid, the list may hold some of its networks.
+    #[cfg(not(feature = "ipv6"))]
     #[inline]
     pub fn set(&mut self, text: &str) -> bool {
-        let mut free = self.0[..Self::MOST].iter_mut();
+        let mut free = self.ipv4[..Self::MOST].iter_mut();
         split(text, b',').all(|cidr| {
             free.next().is_some_and(|place| {
                 *place = cidr.parse().ok();
@@ -52,7 +86,10 @@ impl Networks {
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => self.0.iter().flatten().any(|cidr| cidr.contains(address)),
+            IpAddr::V4(address) => self.ipv4.iter().flatten().any(|cidr| cidr.contains(address)),
+            #[cfg(feature = "ipv6")]
+            IpAddr::V6(address) => self.ipv6.iter().flatten().any(|cidr| cidr.contains(address)),
+            #[cfg(not(feature = "ipv6"))]
             IpAddr::V6(_) => false,
         }
     }
@@ -64,7 +101,12 @@ pub struct ParseNetworksError;
 
 impl ParseNetworksError {
     /// What a valid text looks like.
+    #[cfg(not(feature = "ipv6"))]
     pub const EXPECTED: &str = "1 to 8 networks with commas between: 10.0.0.0/8,192.0.2.7/32";
+
+    /// What a valid text looks like.
+    #[cfg(feature = "ipv6")]
+    pub const EXPECTED: &str = "1 to 8 networks with commas between: 10.0.0.0/8,2001:db8::/32";
 }
 
 impl fmt::Display for ParseNetworksError {
@@ -115,6 +157,31 @@ mod tests {
         assert!(!both.is_empty() && !Networks::default().and(own).is_empty());
         assert!(Networks::default().is_empty());
         assert!(!Networks::default().contains(IpAddr::from([0, 0, 0, 0])));
+    }
+
+    #[cfg(feature = "ipv6")]
+    #[test]
+    fn networks_of_both_families_stand_in_one_list() {
+        let networks = "2001:db8::/32,10.1.0.0/16,fd00::1/128";
+        for (address, inside) in [
+            ("10.1.0.9", true),
+            ("2001:db8:7::1", true),
+            ("fd00::1", true),
+            ("fd00::2", false),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(contains(networks, address), inside, "{address}");
+        }
+        let mut networks = Networks::default();
+        networks.add_ipv6("2001:db8:7::2/64".parse().ok());
+        for (address, inside) in [("fe80::1", true), ("2001:db8:7::9", true), ("fd00::1", false)] {
+            assert_eq!(networks.contains(address.parse().unwrap()), inside, "{address}");
+        }
+        assert!(!networks.is_empty() && !"fd00::/8".parse::<Networks>().unwrap().is_empty());
+        let mixed = ["10.0.0.0/8", "fd00::/8"].repeat(4).join(",");
+        assert!(mixed.parse::<Networks>().is_ok());
+        assert!([&mixed[..], ",fd00::/8"].concat().parse::<Networks>().is_err());
+        assert!([&mixed[..], ",10.0.0.0/8"].concat().parse::<Networks>().is_err());
     }
 
     #[test]

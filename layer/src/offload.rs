@@ -13,17 +13,24 @@ pub struct Offloads {
     pub udp_fragmentation: bool,
     /// The interface cuts an IPv4 packet that carries a TCP segment with a partial checksum, of at most
     /// [`LONGEST_TCP_PACKET`](Self::LONGEST_TCP_PACKET) bytes, into segments with a header and a checksum each (TCP
-    /// segmentation offload, TSO).
+    /// segmentation offload, TSO). Where a network is asked for packets to one destination, it is the family of the
+    /// destination that counts.
     pub tcp_segmentation: bool,
+    /// The interface cuts an IPv6 packet in the same way, in which TCP follows the fixed header.
+    pub tcp_segmentation_ipv6: bool,
 }
 
 impl Offloads {
     /// The interface does no work: it sends each packet as it is, byte for byte.
-    pub const NONE: Self =
-        Self { checksum: false, udp_fragmentation: false, tcp_segmentation: false };
+    pub const NONE: Self = Self {
+        checksum: false,
+        udp_fragmentation: false,
+        tcp_segmentation: false,
+        tcp_segmentation_ipv6: false,
+    };
 
-    /// The length of the longest packet that an interface cuts into TCP segments, in bytes with its IPv4 header: a frame
-    /// with it has 65,535 bytes, the most that Xen's interfaces take (`XEN_NETIF_MAX_TX_SIZE`, `netif.h`).
+    /// The length of the longest packet that an interface cuts into TCP segments, in bytes with its IP header: a frame with
+    /// it has 65,535 bytes, the most that Xen's interfaces take (`XEN_NETIF_MAX_TX_SIZE`, `netif.h`).
     pub const LONGEST_TCP_PACKET: usize = 65_521;
 
     /// The work that both interfaces do, which can be left to either of them.
@@ -33,6 +40,19 @@ impl Offloads {
             checksum: self.checksum && other.checksum,
             udp_fragmentation: self.udp_fragmentation && other.udp_fragmentation,
             tcp_segmentation: self.tcp_segmentation && other.tcp_segmentation,
+            tcp_segmentation_ipv6: self.tcp_segmentation_ipv6 && other.tcp_segmentation_ipv6,
+        }
+    }
+
+    /// What a network says of packets to a destination of IPv6. No interface cuts datagrams of that family into fragments.
+    #[inline]
+    #[must_use]
+    pub const fn for_ipv6(self) -> Self {
+        Self {
+            checksum: self.checksum,
+            udp_fragmentation: false,
+            tcp_segmentation: self.tcp_segmentation_ipv6,
+            tcp_segmentation_ipv6: self.tcp_segmentation_ipv6,
         }
     }
 }
@@ -45,8 +65,8 @@ impl Offloads {
 pub struct TxOffload {
     /// The checksum to complete.
     pub checksum: Option<PartialChecksum>,
-    /// How the interface cuts the packet, which is longer than the link's MTU. The checksum says what the packet
-    /// carries:
+    /// How the interface cuts the packet, which is longer than the link's MTU. The EtherType of the frame says the family
+    /// of the packet, and the checksum what it carries:
     ///
     /// * [A TCP segment](PartialChecksum::is_tcp): the number of data bytes in each segment that comes of it.
     /// * A UDP datagram: the number of payload bytes in each fragment, a multiple of 8.
@@ -127,11 +147,28 @@ mod tests {
 
     #[test]
     fn what_both_do_is_what_each_does() {
-        let all = Offloads { checksum: true, udp_fragmentation: true, tcp_segmentation: true };
+        let all = Offloads {
+            checksum: true,
+            udp_fragmentation: true,
+            tcp_segmentation: true,
+            tcp_segmentation_ipv6: true,
+        };
+        let ipv4 = Offloads { tcp_segmentation_ipv6: false, ..all };
         let tcp = Offloads { udp_fragmentation: false, ..all };
         let udp = Offloads { tcp_segmentation: false, ..all };
         assert_eq!((all.and(all), all.and(Offloads::NONE)), (all, Offloads::NONE));
         assert_eq!((all.and(tcp), tcp.and(all)), (tcp, tcp));
-        assert_eq!(udp.and(tcp), Offloads { checksum: true, ..Offloads::NONE });
+        assert_eq!((all.and(ipv4), ipv4.and(all)), (ipv4, ipv4));
+        assert_eq!(udp.and(tcp).and(ipv4), Offloads { checksum: true, ..Offloads::NONE });
+    }
+
+    #[test]
+    fn to_a_destination_of_ipv6_its_own_segmentation_counts() {
+        let ipv4 = Offloads { checksum: true, tcp_segmentation: true, ..Offloads::NONE };
+        assert_eq!(ipv4.for_ipv6(), Offloads { checksum: true, ..Offloads::NONE });
+        let ipv6 = Offloads { tcp_segmentation_ipv6: true, udp_fragmentation: true, ..ipv4 };
+        assert_eq!(ipv6.for_ipv6(), Offloads { udp_fragmentation: false, ..ipv6 });
+        let alone = Offloads { tcp_segmentation: false, ..ipv6 }.for_ipv6();
+        assert!(alone.tcp_segmentation && alone.for_ipv6() == alone);
     }
 }

@@ -1,7 +1,11 @@
 //! The settings that a program's arguments make in a tower that is already built.
 
 use core::net::Ipv4Addr;
+#[cfg(feature = "ipv6")]
+use core::net::Ipv6Addr;
 
+#[cfg(feature = "dhcp")]
+use crate::Keeper;
 use crate::Networks;
 
 /// Settings from a program's arguments, each of which concerns one layer of the tower.
@@ -17,6 +21,15 @@ pub struct Setup<'a> {
     pub probe_at_start: bool,
     /// The gateway: a host on our link, which gets the packets for other networks.
     pub gateway: Option<Ipv4Addr>,
+    /// The address that we had before, which a client of DHCP asks for first, and does not give back at the end.
+    #[cfg(feature = "dhcp")]
+    pub last_address: Option<Ipv4Addr>,
+    /// Where a client of DHCP keeps the address that it has.
+    #[cfg(feature = "dhcp")]
+    pub keeper: Option<Keeper>,
+    /// The gateway for IPv6.
+    #[cfg(feature = "ipv6")]
+    pub ipv6_gateway: Option<Ipv6Addr>,
     /// The networks whose hosts are answered, on any port. `None` answers every host.
     pub clients: Option<Networks>,
     /// A port, not 0, on which a service answers with all counters.

@@ -49,6 +49,10 @@ macro_rules! forward {
             self.$netif.link_up()
         }
 
+        fn is_spread(&self) -> bool {
+            self.$netif.is_spread()
+        }
+
         fn link_interval(&self) -> ::core::option::Option<::core::time::Duration> {
             self.$netif.link_interval()
         }

@@ -6,8 +6,10 @@
 extern crate std;
 
 mod capture;
+mod family;
 mod forward;
 mod mac;
+mod marks;
 mod netif;
 mod rooms;
 
@@ -15,7 +17,9 @@ mod rooms;
 pub use layer;
 
 pub use capture::{Capture, Recorder};
+pub use family::Family;
 pub use mac::{MacAddr, ParseMacAddrError};
+pub use marks::RxMarks;
 pub use rooms::Rooms;
 
 pub use crate::netif::{Checksums, Netif, RxFrame};

@@ -39,8 +39,8 @@ pub struct RxFrame<'r> {
     pub bytes: &'r [u8],
     /// What is known of the checksums inside.
     pub checksums: Checksums,
-    /// For a frame with a TCP segment over IPv4 that was joined from several: the number of data bytes in each of them,
-    /// except the last, which may have fewer. Such a frame may be longer than the MTU, up to 65,535 bytes of IPv4.
+    /// For a frame with a TCP segment that was joined from several: the number of data bytes in each of them, except the
+    /// last, which may have fewer. Such a frame may be longer than the MTU, up to 65,535 bytes of IPv4 or IPv6.
     pub segment_size: Option<NonZeroU16>,
 }
 
@@ -80,6 +80,12 @@ pub trait Netif {
     /// Whether frames leave: the cable is plugged in, the interface is up.
     fn link_up(&self) -> bool {
         true
+    }
+
+    /// Whether the device spreads what it receives over the queues of all cores now. If not, the core that has the device
+    /// receives for all.
+    fn is_spread(&self) -> bool {
+        false
     }
 
     /// How often to ask [`link_up`](Self::link_up), if the [event](Self::event) does not report that its

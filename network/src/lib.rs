@@ -5,27 +5,38 @@
 #[cfg(test)]
 extern crate std;
 
+mod arrived;
+mod bind_on;
 mod checksum;
 mod completed;
+mod fragment_map;
 mod packet;
+mod port_share;
 mod token_bucket;
 
 #[doc(hidden)]
 pub use layer;
 
+pub use arrived::{Arrived, Fit};
+pub use bind_on::BindOnError;
 pub use checksum::Checksum;
 pub use completed::completed;
 pub use packet::{Delivery, IcmpError, Outgoing, Packet, Problem, Protocol};
+pub use port_share::PortShare;
 pub use token_bucket::TokenBucket;
 
 use core::{error::Error, fmt, net::IpAddr};
 
-use layer::{Instant, Layer, Offloads, Payload};
+use layer::{ClaimError, Instant, Layer, Offloads, Payload};
 
 /// A layer that carries packets between hosts: `Ipv4`, and every layer above it that passes on packets of other
 /// protocols. It carries one family of addresses or both. A call with an address of the other family returns a result
 /// that says so.
 pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
+    /// Whether it may carry IPv6. A layer over a network that does not has no code for IPv6 in the program. A layer that passes
+    /// packets on says what the network below it says.
+    const CARRIES_IPV6: bool = true;
+
     /// Whether `address` is one of our own host addresses. Multicast and broadcast addresses are not.
     fn is_ours(&self, address: IpAddr) -> bool;
 
@@ -56,9 +67,10 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
         usize::MAX
     }
 
-    /// The work that a sender may leave to the layers below, for any destination. A layer over several links returns
+    /// The work that a sender may leave to the layers below, for packets to `destination`. A layer over several links returns
     /// the work that all of them do.
-    fn offloads(&self) -> Offloads {
+    fn offloads(&self, destination: IpAddr) -> Offloads {
+        let _ = destination;
         Offloads::NONE
     }
 
@@ -93,6 +105,35 @@ pub trait Network: for<'r> Layer<Item<'r> = Delivery<'r>> {
     /// numbers that are on their way (RFC 5927 7), UDP only its ports. So what one protocol believes of a path does not
     /// hold for another one.
     fn packet_too_big(&mut self, now: Instant, destination: IpAddr, protocol: Protocol, mtu: u32);
+
+    /// The ports that a transport may choose for itself: on several cores, each has its own, so that the answers can be told
+    /// apart.
+    fn port_share(&self) -> PortShare {
+        PortShare::ALL
+    }
+
+    /// Passes `packet`, which was handed up and is for a port or a connection that is not known here, to the core that may
+    /// know it. Returns whether there is one: then the transport has nothing to do, not even to send an error.
+    fn pass_on(&mut self, packet: &Packet<'_>) -> bool {
+        let _ = packet;
+        false
+    }
+
+    /// Says that the core `core` alone serves this port, for all; each core says so. True on that core, where a transport then binds
+    /// a service. A network of one core has core 0.
+    ///
+    /// # Errors
+    /// There is no such core, or another one has the port.
+    fn serve_on(&mut self, core: usize, protocol: Protocol, port: u16) -> Result<bool, ClaimError> {
+        let _ = (protocol, port);
+        if core == 0 { Ok(true) } else { Err(ClaimError::NoSuchCore { count: 1 }) }
+    }
+
+    /// Records that packets to `destination` arrive: a transport has the acknowledgment of something that it has sent a short time
+    /// ago. So the next hop need not be asked whether it is still there (RFC 4861 7.3.1). A network that does not ask ignores it.
+    fn confirm(&mut self, now: Instant, destination: IpAddr) {
+        let _ = (now, destination);
+    }
 }
 
 /// Implements the methods of [`Network`], except `send_error`, by forwarding them to the network `I` in the named
@@ -129,8 +170,8 @@ macro_rules! forward {
             self.$below.room()
         }
 
-        fn offloads(&self) -> $crate::layer::Offloads {
-            self.$below.offloads()
+        fn offloads(&self, destination: ::core::net::IpAddr) -> $crate::layer::Offloads {
+            self.$below.offloads(destination)
         }
 
         fn send(
@@ -150,6 +191,28 @@ macro_rules! forward {
             mtu: u32,
         ) {
             self.$below.packet_too_big(now, destination, protocol, mtu);
+        }
+
+        fn port_share(&self) -> $crate::PortShare {
+            self.$below.port_share()
+        }
+
+        fn pass_on(&mut self, packet: &$crate::Packet<'_>) -> bool {
+            self.$below.pass_on(packet)
+        }
+
+        fn serve_on(
+            &mut self,
+            core: usize,
+            protocol: $crate::Protocol,
+            port: u16,
+        ) -> Result<bool, $crate::layer::ClaimError> {
+            self.$below.serve_on(core, protocol, port)
+        }
+
+        #[inline]
+        fn confirm(&mut self, now: $crate::layer::Instant, destination: ::core::net::IpAddr) {
+            self.$below.confirm(now, destination);
         }
     };
 }

@@ -15,6 +15,8 @@ impl Protocol {
     pub const TCP: Self = Self(6);
     /// User Datagram Protocol (RFC 768).
     pub const UDP: Self = Self(17);
+    /// Internet Control Message Protocol for IPv6 (RFC 4443).
+    pub const ICMPV6: Self = Self(58);
 }
 
 /// Writes `udp`, or the number if the protocol has no name here.
@@ -24,6 +26,7 @@ impl fmt::Display for Protocol {
             Self::ICMP => f.write_str("icmp"),
             Self::TCP => f.write_str("tcp"),
             Self::UDP => f.write_str("udp"),
+            Self::ICMPV6 => f.write_str("icmpv6"),
             Self(number) => write!(f, "protocol {number}"),
         }
     }
@@ -36,6 +39,7 @@ impl defmt::Format for Protocol {
             Self::ICMP => defmt::write!(f, "icmp"),
             Self::TCP => defmt::write!(f, "tcp"),
             Self::UDP => defmt::write!(f, "udp"),
+            Self::ICMPV6 => defmt::write!(f, "icmpv6"),
             Self(number) => defmt::write!(f, "protocol {=u8}", number),
         }
     }
@@ -76,6 +80,25 @@ impl<'r> Packet<'r> {
             IpAddr::V4(_) => self.header.get(20..).unwrap_or_default(),
             IpAddr::V6(_) => &[],
         }
+    }
+
+    /// The position, in bytes from the beginning of `header`, of the field that says what [`protocol`](Self::protocol) is. For
+    /// IPv6, it is the Next Header field of the last header of the chain (RFC 8200 4).
+    pub fn protocol_at(&self) -> usize {
+        /// The number of the Fragment header, whose length is always 8 bytes (RFC 8200 4.5).
+        const FRAGMENT: u8 = 44;
+        if self.destination.is_ipv4() {
+            return 9;
+        }
+        let (mut at, mut end) = (6, 40);
+        while let Some(&[_, length, ..]) = self.header.get(end..) {
+            let length = match self.header[at] {
+                FRAGMENT => 8,
+                _ => (usize::from(length) + 1) * 8,
+            };
+            (at, end) = (end, end + length);
+        }
+        at
     }
 }
 
@@ -144,7 +167,11 @@ pub enum Problem {
     NetworkUnreachable,
     /// No route leads to the host, or the host does not answer.
     HostUnreachable,
-    /// The destination does not support the protocol.
+    /// The host is on our link, and does not answer there (RFC 4861 7.2.2). This host itself says so: no ICMP error that is received
+    /// means it.
+    NeighbourSilent,
+    /// The destination does not support the protocol, or a header of IPv6, which is at
+    /// [`protocol_at`](Packet::protocol_at).
     ProtocolUnreachable,
     /// No service is bound to the port.
     PortUnreachable,
@@ -164,6 +191,25 @@ pub enum Problem {
     ReassemblyTimedOut,
     /// The header is wrong at this octet.
     Parameter(u32),
+    /// The destination does not know the option at this octet, and must not ignore it (RFC 8200 4.2). Its sender is told even if
+    /// the packet was sent to a group (RFC 4443 2.4 (e)).
+    UnknownOption(u32),
+    /// The first fragment does not have the whole chain of headers (RFC 7112).
+    IncompleteChain,
+}
+
+impl Problem {
+    /// Whether nobody accepts what was sent, and this is not expected to pass: a connection that is to be opened, or a question, is
+    /// given up (RFC 9293 3.9.2.2). Of the others, RFC 1122 4.2.3.9 says that they may pass.
+    pub fn is_hard(self) -> bool {
+        matches!(
+            self,
+            Self::PortUnreachable
+                | Self::ProtocolUnreachable
+                | Self::Prohibited
+                | Self::NeighbourSilent
+        )
+    }
 }
 
 impl fmt::Display for Problem {
@@ -171,6 +217,7 @@ impl fmt::Display for Problem {
         f.write_str(match self {
             Self::NetworkUnreachable => "network unreachable",
             Self::HostUnreachable => "host unreachable",
+            Self::NeighbourSilent => "host unreachable: it does not answer on the link",
             Self::ProtocolUnreachable => "protocol unreachable",
             Self::PortUnreachable => "port unreachable",
             Self::SourceRouteFailed => "source route failed",
@@ -180,6 +227,8 @@ impl fmt::Display for Problem {
             Self::TtlExceeded => "time to live exceeded",
             Self::ReassemblyTimedOut => "fragment reassembly time exceeded",
             Self::Parameter(octet) => return write!(f, "parameter problem at octet {octet}"),
+            Self::UnknownOption(octet) => return write!(f, "unknown option at octet {octet}"),
+            Self::IncompleteChain => "the first fragment does not have all headers",
         })
     }
 }
@@ -207,4 +256,46 @@ pub enum Delivery<'r> {
     /// A packet to us that could not be accepted, as far as it arrived, and the reason. ICMP tells its sender with
     /// [`send_error`](crate::Network::send_error).
     Rejected(&'r Packet<'r>, Problem),
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    fn protocol_at(address: IpAddr, header: &[u8]) -> usize {
+        let packet = Packet {
+            source: address,
+            destination: address,
+            protocol: Protocol::UDP,
+            ttl: 64,
+            tos: 0,
+            broadcast: false,
+            verify_checksum: true,
+            segment_size: None,
+            header,
+            payload: &[],
+        };
+        packet.protocol_at()
+    }
+
+    #[test]
+    fn the_protocol_is_named_by_the_last_header() {
+        let v6 = |next: u8, chain: &[u8]| {
+            let mut header: Vec<u8> = vec![0; 40];
+            header[6] = next;
+            header.extend(chain);
+            protocol_at(Ipv6Addr::UNSPECIFIED.into(), &header)
+        };
+        assert_eq!(protocol_at(Ipv4Addr::UNSPECIFIED.into(), &[0; 24]), 9);
+        assert_eq!(v6(17, &[]), 6);
+        // Destination Options of 8 bytes; of 16, then a Fragment header, whose second byte is no length.
+        assert_eq!(v6(60, &[17, 0, 1, 4, 0, 0, 0, 0]), 40);
+        let long = [44, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(v6(60, &[&long[..], &[17, 9, 0, 0, 0, 0, 0, 7]].concat()), 56);
+        // What is cut off ends it.
+        assert_eq!((v6(60, &[17]), v6(60, &[17, 3, 0])), (6, 40));
+    }
 }

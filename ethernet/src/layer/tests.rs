@@ -179,7 +179,12 @@ fn counters_are_listed_and_the_log_has_a_name() {
 #[test]
 fn what_was_left_undone_is_handed_down_from_where_it_is_in_the_frame() {
     let (wire, mut end) = Wire::new(OURS);
-    end.offloads = Offloads { checksum: true, udp_fragmentation: true, tcp_segmentation: true };
+    end.offloads = Offloads {
+        checksum: true,
+        udp_fragmentation: true,
+        tcp_segmentation: true,
+        tcp_segmentation_ipv6: true,
+    };
     let mut layer = Ethernet::new(end);
     assert_eq!(layer.offloads(), layer.netif().offloads);
     let checksum = Some(PartialChecksum { start: 20, ..PartialChecksum::UDP });
