@@ -97,10 +97,14 @@ impl<'g> Host<'g> {
         let mut region = Region::new(self.pool, "packet");
         let mut seen = Vec::new();
         loop {
+            let before = self.ready();
             match self.arp.receive(self.now, &region).unwrap() {
                 Rx::Item(frame) => seen.push(frame.ethertype),
                 Rx::Handled => {}
-                Rx::Idle => return seen,
+                Rx::Idle => {
+                    assert_eq!(self.ready(), before, "a program that sleeps now says it late");
+                    return seen;
+                }
             }
             region.reset();
         }

@@ -2,7 +2,7 @@
 
 use core::{fmt, net::Ipv4Addr};
 
-use ethernet::{EtherType, Frame, Link, Neighbours};
+use ethernet::{EtherType, Frame, Link, Neighbours, packets};
 use layer::{Cidr, Instant, Layer, Payload, Rx, Setup, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
@@ -11,7 +11,6 @@ use rt_regions::{Exhausted, Pool, Region};
 use crate::{
     Counters, Entry, Resolver, StaticError, Timing,
     resolver::{Output, Reaction, Resolved},
-    waiting::packets,
 };
 
 /// The number of entries of a cache that [`Arp::new`] makes, 32 bytes each.
@@ -136,15 +135,16 @@ impl<L: Link> Arp<'_, L> {
         self.transmit(now, answer)
     }
 
-    /// Does the work that is due.
+    /// Does the work that is due. Says whether the address has become ours, or is no longer.
     #[cold]
     #[inline(never)]
-    fn run(&mut self, now: Instant) -> Result<(), L::Error> {
+    fn run(&mut self, now: Instant) -> Result<bool, L::Error> {
+        let before = self.resolver.address();
         self.resolver.look(now, self.link.link_up(), self.link.link_interval());
         while let Some(output) = self.resolver.due(now) {
             self.transmit(now, Some(output))?;
         }
-        Ok(())
+        Ok(self.resolver.address() != before)
     }
 
     /// Sends to a neighbour for which [`Resolver::lookup`] found nothing.
@@ -169,7 +169,7 @@ impl<L: Link> Arp<'_, L> {
 impl<L: Link> Layer for Arp<'_, L> {
     type Item<'r> = Frame<'r>;
 
-    layer::forward!(link: L, "arp" in resolver; unclaimed);
+    layer::forward!(link: L, "arp" in resolver; unclaimed, end);
 
     /// Whether our address is ours. Without probing it is from the beginning. With probing it is retried until it is.
     /// It is an error if another station has an address that [was to be kept](Self::with_probing_at_start): it will
@@ -187,8 +187,8 @@ impl<L: Link> Layer for Arp<'_, L> {
         now: Instant,
         region: &'r Region<'_>,
     ) -> Result<Rx<Frame<'r>>, L::Error> {
-        if self.resolver.deadline() <= now {
-            self.run(now)?;
+        if self.resolver.deadline() <= now && self.run(now)? {
+            return Ok(Rx::Handled);
         }
         let received = self.link.receive(now, region);
         match &received {
@@ -246,6 +246,11 @@ impl<L: Link> Neighbours<Ipv4Addr> for Arp<'_, L> {
     /// Sets the address. It is announced, or probed for, from the next call of [`receive`](Layer::receive) on.
     fn set_address(&mut self, address: Cidr) {
         self.resolver.set_address(address);
+    }
+
+    /// Whether another station has the address that was probed for, or that could not be defended.
+    fn is_taken(&self) -> bool {
+        self.resolver.in_use().is_some()
     }
 
     #[inline]

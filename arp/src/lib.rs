@@ -15,7 +15,6 @@ mod entry;
 mod error;
 mod layer;
 mod resolver;
-mod waiting;
 mod wire;
 
 pub use self::layer::{Arp, DEFAULT_ENTRIES};
@@ -23,6 +22,6 @@ pub use cache::Full;
 pub use counters::Counters;
 pub use entry::{Entry, Timing};
 pub use error::{AddressInUse, StaticError};
+pub use ethernet::{MAX_WAITING, MAX_WAITING_BYTES};
 pub use resolver::{Message, Output, Reaction, Resolved, Resolver};
-pub use waiting::{MAX_WAITING, MAX_WAITING_BYTES, Neighbour, Queue, packets};
 pub use wire::{ArpPacket, Operation, PACKET_LEN, ParseError};

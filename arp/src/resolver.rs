@@ -3,7 +3,7 @@
 
 use core::net::Ipv4Addr;
 
-use ethernet::EtherType;
+use ethernet::{EtherType, Waiting};
 use layer::{Cidr, Instant, Payload, TxOffload};
 use managed::ManagedSlice;
 use netif::MacAddr;
@@ -14,7 +14,6 @@ use crate::{
     cache::{Cache, Full, Resolution},
     detection::Detection,
     entry::NEVER,
-    waiting::{Queue, Waiting},
 };
 
 mod input;
@@ -51,7 +50,7 @@ pub struct Resolver<'g> {
     /// Our address, or the one that is to be ours, and its network, whose addresses are learnt.
     network: Cidr,
     cache: Cache<'g>,
-    waiting: Waiting<'g>,
+    waiting: Waiting<'g, Ipv4Addr>,
     /// The conflict detection for our address.
     detection: Detection,
     counters: Counters,

@@ -71,7 +71,7 @@ layer::counters! {
     }
 }
 
-/// ICMP over a network layer `I` that carries IPv4.
+/// ICMP over a network layer `I` that carries IPv4. Packets of IPv6 pass through.
 #[derive(Debug)]
 pub struct Icmp<I> {
     network: I,
@@ -96,6 +96,13 @@ impl<I> Icmp<I> {
         Self { errors: self.errors.with_limit(per_second, burst), ..self }
     }
 
+    /// The layer of one of `count` towers with the same addresses: each has its part of the limit, one error a second at least.
+    #[must_use]
+    pub fn with_part(self, count: u32) -> Self {
+        let part = |limit: u32| (limit / count.max(1)).max(1);
+        self.with_error_rate(part(ERRORS_PER_SECOND), part(ERROR_BURST))
+    }
+
     /// The network below.
     pub fn network(&self) -> &I {
         &self.network
@@ -110,6 +117,16 @@ impl<I> Icmp<I> {
     pub fn stats(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// Whether what the network handed up is of IPv6, which passes through: `Icmpv6` handles it.
+#[inline]
+fn is_of_ipv6<I: Network>(item: &Delivery<'_>) -> bool {
+    I::CARRIES_IPV6
+        && match item {
+            Delivery::Packet(packet) | Delivery::Rejected(packet, _) => packet.source.is_ipv6(),
+            Delivery::Error(error) => error.packet.source.is_ipv6(),
+        }
 }
 
 impl<I: Network> Icmp<I> {
@@ -215,7 +232,7 @@ impl<I: Network> Icmp<I> {
 impl<I: Network> Layer for Icmp<I> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "icmp"; next_deadline, ready, configure, describe);
+    layer::forward!(network: I, "icmp"; next_deadline, ready, configure, describe, end);
 
     fn receive<'r>(
         &mut self,
@@ -224,6 +241,8 @@ impl<I: Network> Layer for Icmp<I> {
     ) -> Result<Rx<Delivery<'r>>, I::Error> {
         let received = self.network.receive(now, region);
         match &received {
+            // The item is returned where it is, so that nothing is copied.
+            Ok(Rx::Item(item)) if is_of_ipv6::<I>(item) => received,
             Ok(Rx::Item(Delivery::Packet(packet))) if packet.protocol == Protocol::ICMP => {
                 let error = self.message(now, packet, region)?;
                 Ok(error.map_or(Rx::Handled, |error| Rx::Item(Delivery::Error(error))))
@@ -233,12 +252,14 @@ impl<I: Network> Layer for Icmp<I> {
                 self.send_error(now, packet, *problem)?;
                 Ok(Rx::Handled)
             }
-            // The item is returned where it is, so that nothing is copied.
             _ => received,
         }
     }
 
     fn unclaimed(&mut self, now: Instant, item: Delivery<'_>) -> Result<(), I::Error> {
+        if is_of_ipv6::<I>(&item) {
+            return self.network.unclaimed(now, item);
+        }
         match item {
             Delivery::Packet(packet) => {
                 self.counters.unknown_protocol += 1;
@@ -253,6 +274,8 @@ impl<I: Network> Layer for Icmp<I> {
 }
 
 impl<I: Network> Network for Icmp<I> {
+    const CARRIES_IPV6: bool = I::CARRIES_IPV6;
+
     network::forward!(network: I);
 
     fn send_error(
@@ -261,6 +284,9 @@ impl<I: Network> Network for Icmp<I> {
         packet: &Packet<'_>,
         problem: Problem,
     ) -> Result<(), I::Error> {
+        if I::CARRIES_IPV6 && packet.source.is_ipv6() {
+            return self.network.send_error(now, packet, problem);
+        }
         let Some(quote) = rules::quote(packet) else {
             self.counters.errors_forbidden += 1;
             return Ok(());

@@ -2,13 +2,13 @@
 
 use core::net::Ipv4Addr;
 
-use ethernet::Link;
-use layer::{Instant, KeyedHash, TableHash};
+use ethernet::{Link, Neighbours};
+use layer::{Cidr, Instant, KeyedHash, Location, TableHash, is_unicast};
 use network::Protocol;
 use rt_regions::{Exhausted, Region};
 
 use crate::{
-    Counters,
+    Counters, Gateway, Route, RouteTable, Routes,
     paths::Paths,
     reassembly::{Limits, Reassembly},
 };
@@ -22,11 +22,11 @@ pub use groups::{ALL_HOSTS, JoinError, MAX_GROUPS, multicast_mac};
 /// The default TTL of packets that are sent (IANA's registry of IP parameters).
 pub const DEFAULT_TTL: u8 = 64;
 
-/// The state and the decisions of IPv4: groups, reassembly, paths, identifications, routes. The link holds our address;
-/// see [`Neighbours`](ethernet::Neighbours).
+/// The state and the decisions of IPv4: groups, reassembly, paths, identifications, and the routes `R`, one gateway or a
+/// [`RouteTable`]. The link holds our address; see [`Neighbours`](ethernet::Neighbours).
 #[derive(Debug)]
-pub struct Host<'g> {
-    gateway: Option<Ipv4Addr>,
+pub struct Host<'g, R = Gateway> {
+    routes: R,
     ttl: u8,
     groups: [Ipv4Addr; MAX_GROUPS],
     reassembly: Reassembly<'g>,
@@ -54,7 +54,7 @@ impl<'g> Host<'g> {
         let pool = region.require_pool()?;
         let hash = KeyedHash::new(secret);
         Ok(Self {
-            gateway: None,
+            routes: Gateway::default(),
             ttl: DEFAULT_TTL,
             groups: [Ipv4Addr::UNSPECIFIED; MAX_GROUPS],
             reassembly: Reassembly::new(limits, TableHash::new(hash), pool, region)?,
@@ -65,9 +65,62 @@ impl<'g> Host<'g> {
         })
     }
 
+    /// The host with room for [`MAX_ROUTES`](crate::MAX_ROUTES) routes beside that to the gateway.
+    #[must_use]
+    pub fn with_route_table(self) -> Host<'g, RouteTable> {
+        let Self { routes, ttl, groups, reassembly, hash, paths, counters, log } = self;
+        let routes = routes.into();
+        Host { routes, ttl, groups, reassembly, hash, paths, counters, log }
+    }
+}
+
+#[cfg(feature = "cores")]
+impl<R> Host<'_, R> {
+    /// Says that the host is one of `count` towers with the same address, the one with the number `index`. Their identifications
+    /// (RFC 6864) are in ranges of their own, so that no receiver joins fragments of two of them.
+    pub fn set_part(&mut self, count: u16, index: u16) {
+        self.paths.set_part(count, index);
+    }
+}
+
+impl<R: Routes> Host<'_, R> {
     /// Sets the gateway for packets to other networks. Without a gateway they are not sent.
     pub fn set_gateway(&mut self, gateway: Option<Ipv4Addr>) {
-        self.gateway = gateway;
+        self.routes.set_gateway(gateway);
+    }
+
+    /// Replaces all routes but that to the gateway. Returns how many of `routes` are not used: all, if there is no
+    /// [`RouteTable`] for them.
+    pub fn set_routes(&mut self, routes: &[Route]) -> usize {
+        self.routes.set_routes(routes)
+    }
+}
+
+impl Host<'_> {
+    /// Whether `address` is our own, which `link` holds.
+    #[inline]
+    pub fn is_ours(link: &impl Neighbours<Ipv4Addr, Address = Cidr>, address: Ipv4Addr) -> bool {
+        Self::source(link) == Some(address)
+    }
+
+    /// Whether one host can have `address`, as far as can be told: it is no broadcast address of our network, and not its own.
+    pub fn is_unicast(link: &impl Neighbours<Ipv4Addr, Address = Cidr>, address: Ipv4Addr) -> bool {
+        let location = link.address().locate(address);
+        is_unicast(address) && matches!(location, Location::Host | Location::Outside)
+    }
+
+    /// The source address of what we send, to any destination, if we have an address.
+    #[inline]
+    pub fn source(link: &impl Neighbours<Ipv4Addr, Address = Cidr>) -> Option<Ipv4Addr> {
+        let ours = link.address().address();
+        (!ours.is_unspecified()).then_some(ours)
+    }
+}
+
+impl<R> Host<'_, R> {
+    /// The routes.
+    pub fn routes(&self) -> &R {
+        &self.routes
     }
 
     /// Sets the TTL, instead of [`DEFAULT_TTL`], of packets for which the transport sets none. 0 counts as 1, because a

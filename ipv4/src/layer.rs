@@ -4,21 +4,21 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use ethernet::{EtherType, Neighbours};
-use layer::{Cidr, Instant, Layer, Location, Offloads, Payload, Rx, Setup, is_unicast};
+use layer::{Cidr, Instant, Layer, Offloads, Payload, Rx, Setup};
 use network::{Delivery, Network, Outgoing, Packet, Problem, Protocol, Sent};
 use rt_regions::{Exhausted, Region};
 
 use crate::{
-    Counters, Host, JoinError,
+    Configure, Counters, Gateway, Host, JoinError, Route, RouteTable, Routes,
     reassembly::Limits,
     wire::{HEADER_LEN, MAX_PACKET_LEN},
 };
 
-/// IPv4 for one host over a link `E`.
+/// IPv4 for one host over a link `E`, with the routes `R`: one gateway, or a [`RouteTable`].
 #[derive(Debug)]
-pub struct Ipv4<'g, E> {
+pub struct Ipv4<'g, E, R = Gateway> {
     link: E,
-    host: Host<'g>,
+    host: Host<'g, R>,
     log: bool,
 }
 
@@ -51,7 +51,27 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
         let host = Host::new(&mut link, secret, limits, region)?;
         Ok(Self { link, host, log: false })
     }
+}
 
+impl<'g, E> Ipv4<'g, E> {
+    /// The layer with room for [`MAX_ROUTES`](crate::MAX_ROUTES) routes beside that to the gateway.
+    #[must_use]
+    pub fn with_route_table(self) -> Ipv4<'g, E, RouteTable> {
+        Ipv4 { link: self.link, host: self.host.with_route_table(), log: self.log }
+    }
+}
+
+#[cfg(feature = "cores")]
+impl<E, R> Ipv4<'_, E, R> {
+    /// The layer of one of `count` towers with the same address, the one with the number `index`; see [`Host::set_part`].
+    #[must_use]
+    pub fn with_part(mut self, count: u16, index: u16) -> Self {
+        self.host.set_part(count, index);
+        self
+    }
+}
+
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>, R> Ipv4<'_, E, R> {
     /// Joins the multicast `group`, without telling routers (no IGMP): it is for groups of this link.
     ///
     /// # Errors
@@ -66,7 +86,7 @@ impl<'g, E: Neighbours<Ipv4Addr, Address = Cidr>> Ipv4<'g, E> {
     }
 }
 
-impl<E> Ipv4<'_, E> {
+impl<E, R: Routes> Ipv4<'_, E, R> {
     /// Sets the gateway for packets to other networks. Without a gateway they are not sent.
     #[must_use]
     pub fn with_gateway(mut self, gateway: Option<Ipv4Addr>) -> Self {
@@ -79,6 +99,18 @@ impl<E> Ipv4<'_, E> {
         self.host.set_gateway(gateway);
     }
 
+    /// Replaces all routes but that to the gateway; see [`Configure::set_routes`].
+    pub fn set_routes(&mut self, routes: &[Route]) -> usize {
+        self.host.set_routes(routes)
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &R {
+        self.host.routes()
+    }
+}
+
+impl<E, R> Ipv4<'_, E, R> {
     /// Sets the TTL, instead of [`DEFAULT_TTL`](crate::DEFAULT_TTL), of packets for which the transport sets none. 0
     /// counts as 1, because a TTL of 0 must not be sent. Packets to a multicast group have a TTL of 1 (RFC 1112 6.1).
     #[must_use]
@@ -103,10 +135,10 @@ impl<E> Ipv4<'_, E> {
     }
 }
 
-impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>, R: Routes> Layer for Ipv4<'_, E, R> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(link: E, "ipv4" in host; ready, describe);
+    layer::forward!(link: E, "ipv4" in host; ready, describe, end);
 
     fn receive<'r>(
         &mut self,
@@ -157,7 +189,9 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Ipv4<'_, E> {
     }
 }
 
-impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>, R: Routes> Network for Ipv4<'_, E, R> {
+    const CARRIES_IPV6: bool = false;
+
     #[inline]
     fn is_ours(&self, address: IpAddr) -> bool {
         self.source_for(address) == Some(address)
@@ -165,10 +199,7 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
 
     fn is_unicast(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => {
-                let location = self.link.address().locate(address);
-                is_unicast(address) && matches!(location, Location::Host | Location::Outside)
-            }
+            IpAddr::V4(address) => Host::is_unicast(&self.link, address),
             // For IPv6 there is no way, which is another reason.
             IpAddr::V6(_) => true,
         }
@@ -176,8 +207,10 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
 
     #[inline]
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
-        let ours = self.link.address().address();
-        (destination.is_ipv4() && !ours.is_unspecified()).then_some(IpAddr::V4(ours))
+        match destination {
+            IpAddr::V4(_) => Host::source(&self.link).map(IpAddr::V4),
+            IpAddr::V6(_) => None,
+        }
     }
 
     #[inline]
@@ -197,7 +230,7 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
     }
 
     #[inline]
-    fn offloads(&self) -> Offloads {
+    fn offloads(&self, _destination: IpAddr) -> Offloads {
         self.link.offloads()
     }
 
@@ -225,6 +258,26 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Network for Ipv4<'_, E> {
         if let IpAddr::V4(destination) = destination {
             self.host.packet_too_big(now, destination, protocol, mtu);
         }
+    }
+}
+
+impl<E: Neighbours<Ipv4Addr, Address = Cidr>, R: Routes> Configure for Ipv4<'_, E, R> {
+    type Link = E;
+
+    fn link(&self) -> &E {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut E {
+        &mut self.link
+    }
+
+    fn set_gateway(&mut self, gateway: Option<Ipv4Addr>) {
+        self.host.set_gateway(gateway);
+    }
+
+    fn set_routes(&mut self, routes: &[Route]) -> usize {
+        self.host.set_routes(routes)
     }
 }
 

@@ -65,6 +65,9 @@ pub(crate) struct Paths<'g> {
     latest: Instant,
     /// When the last displaced path would have expired.
     displaced: Instant,
+    /// Which identifications are ours: one in so many, and the number of our part.
+    #[cfg(feature = "cores")]
+    part: (u16, u16),
 }
 
 /// The MTU to use for a path.
@@ -101,7 +104,14 @@ impl<'g> Paths<'g> {
 
     /// An empty table in `rows`, which are empty; their number is a power of two, at least 16.
     const fn with_rows(hash: TableHash, rows: &'g mut [Row]) -> Self {
-        Self { hash, rows, latest: Instant::ZERO, displaced: Instant::ZERO }
+        Self {
+            hash,
+            rows,
+            latest: Instant::ZERO,
+            displaced: Instant::ZERO,
+            #[cfg(feature = "cores")]
+            part: (1, 0),
+        }
     }
 
     /// Records that packets of `protocol` with more than `mtu` bytes do not reach `destination`. An MTU that would make

@@ -12,19 +12,18 @@
 use core::time::Duration;
 
 use layer::{Instant, TableHash};
-use network::Protocol;
+use network::{Fit, Protocol};
 use rt_regions::{ChunkQueue, Exhausted, PAGE_SIZE, Pool, Region};
 
 use crate::wire::{MAX_PACKET_LEN, Parsed};
 
 mod datagram;
-mod map;
 mod refused;
 mod rings;
 mod table;
 
+use datagram::Known;
 pub use datagram::{Datagram, Key};
-use datagram::{Fit, Known};
 use refused::Refused;
 use table::Table;
 
@@ -166,7 +165,7 @@ impl<'p> Reassembly<'p> {
         let Some(Datagram { fragments, .. }) = self.table.get_mut(place) else {
             return Insert::Waiting;
         };
-        match fragments.value_mut().note(offset, length, more) {
+        match fragments.value_mut().arrived.note(offset, length, more) {
             Fit::New => {}
             Fit::Duplicate => return Insert::Duplicate,
             Fit::Overlap => {
@@ -181,7 +180,7 @@ impl<'p> Reassembly<'p> {
             self.table.remove(place);
             return Insert::Exhausted(exhausted);
         }
-        if fragments.value().is_whole() {
+        if fragments.value().arrived.is_whole() {
             let impossible = fragments.value().is_impossible();
             return match self.table.remove(place) {
                 Some(datagram) if !impossible => Insert::Complete(datagram),

@@ -20,6 +20,7 @@ use crate::{
 mod answers;
 mod flush;
 mod listing;
+mod on_core;
 mod serve;
 mod spawn;
 
@@ -303,7 +304,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
             None => Sent::NotSent(SendError::BadSource(None)),
             Some(source) => {
                 let addresses = [source, to];
-                let (header, checksum) = if self.network.offloads().checksum {
+                let (header, checksum) = if self.network.offloads(to).checksum {
                     let header = UdpHeader::with_partial(addresses, ports, length);
                     (header, Some(PartialChecksum::UDP))
                 } else {
@@ -325,7 +326,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
 impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "udp" and sockets and service; unclaimed, next_deadline, ready, list);
+    layer::forward!(network: I, "udp" and sockets and service; unclaimed, next_deadline, ready, list, all_cores, end);
 
     fn receive<'r>(
         &mut self,
@@ -378,6 +379,8 @@ impl<I: Network, T: SocketSupport> Layer for Udp<'_, I, T> {
 
 /// Packets of other protocols pass through.
 impl<I: Network, T: SocketSupport> Network for Udp<'_, I, T> {
+    const CARRIES_IPV6: bool = I::CARRIES_IPV6;
+
     network::forward!(network: I);
 
     fn send_error(

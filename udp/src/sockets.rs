@@ -16,7 +16,7 @@ use core::{
 };
 
 use layer::Counter;
-use network::{Problem, SendError};
+use network::{PortShare, Problem, SendError};
 use rt_regions::{Exhausted, PAGE_SIZE, Slabs};
 use tasks::Tasks;
 
@@ -134,8 +134,12 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// No sockets. `seed` is a secret; other layers may share it.
-    pub(crate) fn new(tasks: &'static Tasks, seed: u128) -> Result<&'static Self, Exhausted> {
+    /// No sockets. Those with a port of their own choice have one of `share`. `seed` is a secret; other layers may share it.
+    pub(crate) fn new(
+        tasks: &'static Tasks,
+        share: PortShare,
+        seed: u128,
+    ) -> Result<&'static Self, Exhausted> {
         let (memory, pool) = (tasks.memory(), tasks.pool());
         let pages = |part: usize| (pool.pages() / part).max(LEAST_PAGES);
         let slabs = |name, part| -> Result<&'static Slabs<'static>, Exhausted> {
@@ -148,7 +152,7 @@ impl Sockets {
             inboxes: slabs("udp.inboxes", 16)?,
             inbox_pages: pages(16),
             requests: slabs("udp.requests", 16)?,
-            ports: RefCell::new(PortTable::new(slabs("udp.ports", 16)?, seed)),
+            ports: RefCell::new(PortTable::new(slabs("udp.ports", 16)?, share, seed)),
             outbox: Outbox::new(slabs("udp.outbox", 8)?),
             free: Cell::new(None),
             closing: Cell::new(None),

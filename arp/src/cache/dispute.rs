@@ -3,7 +3,8 @@
 //!
 //! The cache decides by asking each station alone (RFC 1122 2.3.2.1 (2)): first the rival, and after its answer the
 //! station in the entry. Each packet that starts a dispute causes one request, so that nobody can make us send more
-//! than they send. Requests are repeated in case one was lost, up to [`REPEATS`] in a pass for all neighbours together.
+//! than they send. Requests are repeated in case one was lost, up to [`REPEATS`] in a pass for all neighbours together. A rival that does
+//! not answer is followed by one request to all, which counts among those.
 
 use core::time::Duration;
 
@@ -102,9 +103,12 @@ impl Entry {
                 (self.state, self.mac, self.when) = (State::Known, self.rival, now + belief.fresh);
                 Some(Due::Changed(self.address))
             }
+            // The rival is not there. It may have moved on, as a bridge does that takes the lowest address of its ports. So all are
+            // asked, once, and who answers is heard.
             _ => {
-                self.state = State::Upheld;
-                None
+                (self.state, self.times) = (State::Upheld, 1);
+                *repeats = repeats.checked_sub(1)?;
+                Some(Due::Ask(self.address))
             }
         }
     }

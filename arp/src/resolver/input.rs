@@ -2,11 +2,11 @@
 
 use core::net::Ipv4Addr;
 
-use ethernet::Frame;
+use ethernet::{Frame, Queue};
 use layer::Instant;
 use netif::MacAddr;
 
-use super::{Message, Output, Queue, Resolver};
+use super::{Message, Output, Resolver};
 use crate::{
     AddressInUse, ArpPacket, Operation,
     cache::{Claim, Full, Merged},
@@ -79,7 +79,7 @@ impl<'g> Resolver<'g> {
     }
 
     /// Takes out the packets that wait for a neighbour that has answered.
-    pub fn take_waiting(&mut self, address: Ipv4Addr) -> Option<Queue<'g>> {
+    pub fn take_waiting(&mut self, address: Ipv4Addr) -> Option<Queue<'g, Ipv4Addr>> {
         let queue = self.waiting.take(address)?;
         self.counters.delayed += queue.value().packets();
         Some(queue)

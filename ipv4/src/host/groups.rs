@@ -13,7 +13,7 @@ pub const MAX_GROUPS: usize = 8;
 /// The group of all hosts of the link: joined from the beginning, and never left (RFC 1112 4).
 pub const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
-impl Host<'_> {
+impl<R> Host<'_, R> {
     /// Whether we are in the multicast group `address`.
     pub(super) fn is_member(&self, address: Ipv4Addr) -> bool {
         address.is_multicast() && (address == ALL_HOSTS || self.groups.contains(&address))

@@ -14,7 +14,7 @@ use crate::{
     wire::{HEADER_LEN, Ipv4Header, ParseError, Parsed},
 };
 
-impl Host<'_> {
+impl<R> Host<'_, R> {
     /// Handles a frame with a packet; `ours` is our address. Returns the packet if it is for us and whole. A fragment
     /// is kept. A packet that is not for us, or that fails a check, is counted and dropped.
     #[inline]

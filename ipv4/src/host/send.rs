@@ -12,6 +12,7 @@ use network::{Outgoing, Protocol, SendError, Sent, completed};
 
 use super::{Host, multicast_mac};
 use crate::{
+    Routes,
     paths::PathMtu,
     wire::{Fields, HEADER_LEN, Ipv4Header, MAX_PACKET_LEN},
 };
@@ -81,7 +82,7 @@ fn has_segments(outgoing: &Outgoing) -> bool {
     outgoing.segment_size.is_some() && outgoing.checksum.is_some_and(PartialChecksum::is_tcp)
 }
 
-impl Host<'_> {
+impl<R: Routes> Host<'_, R> {
     /// Sends a packet through `link`, in as many fragments as it needs.
     ///
     /// # Errors
@@ -157,7 +158,9 @@ impl Host<'_> {
             return Err(Refusal::BadSource);
         }
         let neighbour = match below.ours.locate(destination) {
-            Location::Host if is_unicast(destination) && destination != ours => Some(destination),
+            Location::Host if is_unicast(destination) && destination != ours => {
+                Some(self.routes.detour(below.ours, destination).unwrap_or(destination))
+            }
             _ => self.route(below.ours, destination)?,
         };
         let PathMtu { mtu, routers_fragment } =
@@ -263,7 +266,7 @@ impl Host<'_> {
             _ if destination == ours.address() || location == Location::Network => {
                 Err(Refusal::BadAddress)
             }
-            _ => self.gateway.map(Some).ok_or(Refusal::NoRoute),
+            _ => self.routes.next_hop(destination).map(Some).ok_or(Refusal::NoRoute),
         }
     }
 

@@ -28,7 +28,28 @@ impl Paths<'_> {
         row.counter = row.counter.wrapping_add(count);
         // Two destinations that share a counter are at different places of the cycle, because each has an offset of its
         // own.
-        first.wrapping_add((hash >> 32) as u16)
+        let identification = first.wrapping_add((hash >> 32) as u16);
+        #[cfg(feature = "cores")]
+        let identification = self.of_part(identification);
+        identification
+    }
+
+    /// The identifications are those of one of `count` towers with the same address, which has the number `index`.
+    #[cfg(feature = "cores")]
+    pub(crate) fn set_part(&mut self, count: u16, index: u16) {
+        self.part = (count.max(1), index);
+    }
+
+    /// The identification in the range of this tower.
+    #[cfg(feature = "cores")]
+    fn of_part(&self, identification: u16) -> u16 {
+        match self.part {
+            (1, _) => identification,
+            (count, index) => {
+                let size = u16::MAX / count;
+                index * size + identification % size
+            }
+        }
     }
 }
 
@@ -81,6 +102,25 @@ mod tests {
                 next(to).wrapping_sub(before)
             });
             assert!(steps.filter(|&step| step == 1).count() > alone);
+        }
+    }
+
+    #[cfg(feature = "cores")]
+    #[test]
+    fn several_towers_never_have_the_same_one() {
+        for count in [2, 3, 32] {
+            let mut seen = HashSet::new();
+            for index in 0..count {
+                let (hash, mut rows) = (KeyedHash::new(index.into()), vec![Row::EMPTY; 16]);
+                let mut paths = Paths::with_rows(TableHash::new(hash), &mut rows);
+                paths.set_part(count, index);
+                let destination = Ipv4Addr::new(10, 0, 0, 1);
+                let of_tower: HashSet<u16> = (0..u16::MAX)
+                    .map(|_| paths.identifications(hash, destination, Protocol::UDP, 1))
+                    .collect();
+                assert_eq!(of_tower.len(), usize::from(u16::MAX / count));
+                assert!(of_tower.iter().all(|id| seen.insert(*id)), "tower {index} of {count}");
+            }
         }
     }
 }

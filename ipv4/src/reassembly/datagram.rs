@@ -3,10 +3,9 @@
 use core::net::Ipv4Addr;
 
 use layer::Instant;
-use network::Protocol;
+use network::{Arrived, Protocol};
 use rt_regions::{ChunkQueue, Exhausted, Region};
 
-use super::map::Map;
 use crate::wire::{MAX_HEADER_LEN, MAX_PACKET_LEN, Parsed};
 
 /// ECN codepoint: the sender does not support ECN (RFC 3168 5).
@@ -38,16 +37,7 @@ pub struct Datagram<'p> {
 
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The bytes that have arrived.
-    come: Map,
-    /// Where the fragments that have arrived begin.
-    begins: Map,
-    /// How many bytes have arrived.
-    received: usize,
-    /// Where the last fragment ends, once it has arrived.
-    total: Option<usize>,
-    /// Where the bytes that have arrived end.
-    end: usize,
+    pub(super) arrived: Arrived,
     /// The header of the first fragment, once it has arrived.
     header: [u8; MAX_HEADER_LEN],
     header_length: usize,
@@ -82,74 +72,21 @@ impl Datagram<'_> {
     /// # Errors
     /// The region has no room for the payload.
     pub fn payload<'r>(&self, region: &'r Region<'_>) -> Result<&'r [u8], Exhausted> {
-        Ok(self.fragments.gather(self.fragments.value().end, region)?)
+        Ok(self.fragments.gather(self.fragments.value().arrived.end(), region)?)
     }
-}
-
-/// How a fragment relates to those that arrived before.
-pub(super) enum Fit {
-    New,
-    Duplicate,
-    Overlap,
 }
 
 impl Known {
     pub(super) fn new() -> Self {
-        Self {
-            come: Map::EMPTY,
-            begins: Map::EMPTY,
-            received: 0,
-            total: None,
-            end: 0,
-            header: [0; MAX_HEADER_LEN],
-            header_length: 0,
-            ecn: 0,
-        }
-    }
-
-    pub(super) fn is_whole(&self) -> bool {
-        self.total == Some(self.received)
+        Self { arrived: Arrived::NOTHING, header: [0; MAX_HEADER_LEN], header_length: 0, ecn: 0 }
     }
 
     /// Whether the fragments make no valid packet: header and payload would be too long, or some fragments met
     /// congestion and others say that their sender does not support ECN (RFC 3168 5.3).
     pub(super) fn is_impossible(&self) -> bool {
         let contradiction = 1 << CONGESTION_EXPERIENCED | 1 << NOT_ECT;
-        self.header_length + self.end > MAX_PACKET_LEN || self.ecn & contradiction == contradiction
-    }
-
-    /// Records that `length` bytes from `offset` on have arrived; `more` says that others follow them.
-    pub(super) fn note(&mut self, offset: usize, length: usize, more: bool) -> Fit {
-        let end = offset + length;
-        let (first, last) = (offset / 8, (end - 1) / 8);
-        // A fragment in order, as most are, lies beyond all that have arrived.
-        if offset < self.end && self.come.any(first, last) {
-            let one_piece = self.begins.any(first, first)
-                && !self.begins.any(first + 1, last)
-                && self.come.all(first, last)
-                && (!self.come.any(last + 1, last + 1) || self.begins.any(last + 1, last + 1));
-            // The map is only exact to 8 bytes: a fragment that others follow ends before the last fragment does.
-            let same_end = match self.total {
-                Some(total) if more => end < total,
-                total => more || total == Some(end),
-            };
-            return if one_piece && same_end { Fit::Duplicate } else { Fit::Overlap };
-        }
-        let contradicts = match self.total {
-            Some(total) => !more || end > total,
-            None => !more && end < self.end,
-        };
-        if contradicts {
-            return Fit::Overlap;
-        }
-        self.come.set(first, last);
-        self.begins.mark(first);
-        self.received += length;
-        self.end = self.end.max(end);
-        if !more {
-            self.total = Some(end);
-        }
-        Fit::New
+        self.header_length + self.arrived.end() > MAX_PACKET_LEN
+            || self.ecn & contradiction == contradiction
     }
 
     pub(super) fn note_header(&mut self, offset: usize, fragment: &Parsed<'_>) {

@@ -72,6 +72,7 @@ impl<I: Network, T: SocketSupport> Udp<'_, I, T> {
                 self.counters.datagrams_rx += 1;
                 return Ok(());
             }
+            None if self.network.pass_on(packet) => return Ok(()),
             None => {
                 self.counters.no_service += 1;
                 // A broadcast reaches many hosts, few of which may have the service, so no error is sent.

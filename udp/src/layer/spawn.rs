@@ -1,9 +1,8 @@
 //! Puts tasks on ports.
 
-use core::cell::Cell;
-
+use network::Network;
 use rt_regions::Region;
-use tasks::{SpawnError, TaskError, Tasks};
+use tasks::{Places, SpawnError, TaskError, Tasks};
 
 use super::{Bound, Udp};
 use crate::{BindError, Datagram, Failure, Reply, Socket, Sockets, stored::Stored};
@@ -11,7 +10,7 @@ use crate::{BindError, Datagram, Failure, Reply, Socket, Sockets, stored::Stored
 /// The text for a request for which no task could be started.
 const NO_ROOM: &str = "no memory for the request now: ask again later";
 
-impl<'g, I> Udp<'g, I> {
+impl<'g, I: Network> Udp<'g, I> {
     /// This layer, whose ports tasks can have: see [`spawn`](Udp::spawn). `tasks` are those of the program:
     /// `rt.tasks()`.
     ///
@@ -33,7 +32,7 @@ impl<'g, I> Udp<'g, I> {
             lines,
             log,
         } = self;
-        let sockets = Sockets::new(tasks, seed)?;
+        let sockets = Sockets::new(tasks, network.port_share(), seed)?;
         for port in ports.iter().chain(listing.port()) {
             sockets.reserve(port)?;
         }
@@ -129,7 +128,7 @@ impl<I> Udp<'_, I, &'static Sockets> {
     {
         let sockets = self.sockets;
         let each: &'static Each<S> =
-            sockets.tasks().memory().alloc(Each { service, in_work: Cell::new(0), limit })?;
+            sockets.tasks().memory().alloc(Each { service, places: Places::new(limit) })?;
         self.bind_datagram(port, move |datagram, region| each.start(sockets, &datagram, region))
     }
 }
@@ -137,8 +136,7 @@ impl<I> Udp<'_, I, &'static Sockets> {
 /// A service that has a task for each request.
 struct Each<S> {
     service: S,
-    in_work: Cell<usize>,
-    limit: usize,
+    places: Places,
 }
 
 impl<S> Each<S>
@@ -152,17 +150,16 @@ where
         datagram: &Datagram<'_>,
         region: &'r Region<'_>,
     ) -> Reply<'r> {
-        let limit = self.limit;
-        if self.in_work.get() >= limit {
+        let Some(place) = self.places.take() else {
             sockets.count(|counters| counters.busy += 1);
+            let limit = self.places.limit();
             let text = format_args!("busy: {limit} requests are in work already: ask again later");
             return Err(Failure::Refused(region.format(text)?));
-        }
+        };
         let stored = Stored::new(datagram, sockets.requests());
         let stored = stored.inspect_err(|_| sockets.count(|counters| counters.not_spawned += 1))?;
-        let turn = Turn::of(&self.in_work);
         let spawned = sockets.tasks().launch("udp.request", async move |region| {
-            let _turn = turn;
+            let _place = place;
             let packet = stored.packet();
             let reply = (self.service)(stored.datagram(&packet), region).await;
             sockets.put_reply(stored.request, reply).await;
@@ -177,21 +174,5 @@ where
                 })
             }
         }
-    }
-}
-
-/// One of the requests that are in work, until it is dropped.
-struct Turn(&'static Cell<usize>);
-
-impl Turn {
-    fn of(in_work: &'static Cell<usize>) -> Self {
-        in_work.set(in_work.get() + 1);
-        Self(in_work)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }

@@ -4,7 +4,6 @@ use core::{
     error::Error, fmt, future::poll_fn, net::SocketAddr, pin::pin, task::Poll, time::Duration,
 };
 
-use network::Problem;
 use rt_regions::{Exhausted, Region};
 
 use super::{Socket, SocketError, Sockets};
@@ -109,9 +108,7 @@ fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
 fn is_final(error: SocketError, server: SocketAddr) -> bool {
     match error {
         SocketError::Undelivered { problem, destination } => {
-            use Problem::{PortUnreachable, Prohibited, ProtocolUnreachable};
-            let is_hard = matches!(problem, PortUnreachable | ProtocolUnreachable | Prohibited);
-            is_hard && is_same(destination, server)
+            problem.is_hard() && is_same(destination, server)
         }
         SocketError::NotSent { destination, .. } => is_same(destination, server),
         SocketError::Exhausted(_) => true,

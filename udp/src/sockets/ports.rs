@@ -6,6 +6,7 @@ use core::{
 };
 
 use layer::{KeyedHash, TableHash, seed_for};
+use network::PortShare;
 use rt_regions::{RegionMap, Slabs};
 
 use super::Mailbox;
@@ -22,15 +23,17 @@ pub(super) struct PortTable {
     /// Without a destructor, so that the table can lie in a region.
     taken: ManuallyDrop<RegionMap<'static, u16, Option<&'static Mailbox>, PortHash>>,
     random: KeyedHash,
+    /// Of which a socket gets one.
+    share: PortShare,
     /// How many random numbers were drawn.
     drawn: u64,
 }
 
 impl PortTable {
-    pub(super) fn new(slabs: &'static Slabs<'static>, seed: u128) -> Self {
+    pub(super) fn new(slabs: &'static Slabs<'static>, share: PortShare, seed: u128) -> Self {
         let random = KeyedHash::new(seed_for(*b"port", seed));
         let hash = PortHash(TableHash::new(random));
-        Self { taken: ManuallyDrop::new(RegionMap::new(slabs, hash)), random, drawn: 0 }
+        Self { taken: ManuallyDrop::new(RegionMap::new(slabs, hash)), random, share, drawn: 0 }
     }
 
     /// The mailbox of a port, or none if the layer has the port; nothing for a free port.
@@ -73,7 +76,7 @@ impl PortTable {
 
     /// Whether a socket can have the port. At some, hosts expect a service, and may not answer it.
     fn is_free(&self, port: u16) -> bool {
-        !is_responder(port) && self.find(port).is_none()
+        self.share.contains(port) && !is_responder(port) && self.find(port).is_none()
     }
 
     /// Gives a taken port this mailbox.

@@ -130,7 +130,9 @@ fn unsolicited_replies_overwrite_nothing() {
         // The station is asked, and does not answer.
         assert_eq!(host.hears(frame(OURS, REPLY, (OTHER, THEM), (OURS, US))), [asks(OTHER, THEM)]);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2)]);
-        assert_eq!(host.lives(5000), [asks(OTHER, THEM), asks(OTHER, THEM)]);
+        // Then all are.
+        let asked = [asks(OTHER, THEM), asks(OTHER, THEM), asks(ALL, THEM)];
+        assert_eq!(host.lives(5000), asked);
         assert_eq!(host.sends(THEM, 3), [carries(PEER, 3)]);
         assert_eq!((host.stats().doubted, host.stats().changed), (1, 0));
         assert_eq!((host.stats().unsolicited, host.stats().upheld), (1, 0));
@@ -166,7 +168,7 @@ fn a_request_in_the_name_of_another_is_answered_and_not_believed() {
         let answer = format!("{OTHER} < 10.0.0.2 is at {OURS}");
         assert_eq!(host.hears(request(OTHER, THEM)), [asks(OTHER, THEM), answer.clone()]);
         assert_eq!(host.hears(request(OTHER, THEM)), [answer]);
-        assert_eq!(host.lives(5000).len(), 2);
+        assert_eq!(host.lives(5000).len(), 3);
         assert_eq!(host.sends(THEM, 2), [carries(PEER, 2)]);
         assert_eq!(host.stats().changed, 0);
     });

@@ -130,6 +130,32 @@ fn errors_are_limited() {
     assert_eq!(reject(&mut silent, 0, 5), 0);
 }
 
+/// However many there are, each sends some.
+#[test]
+fn the_limit_of_errors_is_divided_among_towers() {
+    for count in [0, 1, 2, 7, 32, 101, u32::MAX] {
+        let (mut at_once, mut later) = (0, 0);
+        for seed in 0..u128::from(count.clamp(1, 101)) {
+            let mut layer = Icmp::new(FakeNetwork::default(), seed).with_part(count);
+            let mut sent = |seconds| {
+                let before = layer.network.sent.len();
+                for _ in 0..200 {
+                    let now = NOW + core::time::Duration::from_secs(seconds);
+                    layer.send_error(now, &udp(), Problem::PortUnreachable).unwrap();
+                }
+                layer.network.sent.len() - before
+            };
+            let (first, second) = (sent(0), sent(3));
+            assert!(first > 0 && second > 0, "tower {seed} of {count}: {first}, then {second}");
+            (at_once, later) = (at_once + first, later + second);
+        }
+        if count <= 32 {
+            assert!((30..=75).contains(&at_once), "{at_once} at once of {count} towers");
+            assert!((30..=75).contains(&later), "{later} after a pause of {count} towers");
+        }
+    }
+}
+
 /// Whoever sends datagrams to closed ports in others' names, and then one in its own, cannot tell by its answer
 /// whether one of those ports was open (CVE-2020-25705).
 #[test]

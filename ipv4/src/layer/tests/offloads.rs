@@ -7,7 +7,12 @@ use network::Checksum;
 
 use super::*;
 
-const ALL: Offloads = Offloads { checksum: true, udp_fragmentation: true, tcp_segmentation: true };
+const ALL: Offloads = Offloads {
+    checksum: true,
+    udp_fragmentation: true,
+    tcp_segmentation: true,
+    tcp_segmentation_ipv6: true,
+};
 const CHECKSUM: Offloads = Offloads { checksum: true, ..Offloads::NONE };
 
 /// The checksum of a payload, as UDP has it.

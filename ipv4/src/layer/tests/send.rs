@@ -107,6 +107,57 @@ fn what_is_not_in_our_network_goes_to_the_gateway() {
     });
 }
 
+/// Broadcasts and groups have no route, and nobody is reached by one.
+#[test]
+fn a_table_says_who_takes_what_is_not_on_our_link() {
+    let [one, other] = [3, 4].map(|last| Ipv4Addr::new(10, 0, 0, last));
+    let route = |network: &str, router| Route { network: network.parse().unwrap(), router };
+    let routes = [
+        route("192.0.2.0/24", Some(one)),
+        route("10.0.0.128/25", Some(other)),
+        route("198.51.100.0/24", None),
+        route("224.0.0.0/4", Some(one)),
+        route("240.0.0.0/4", Some(one)),
+        route("127.0.0.0/8", Some(one)),
+        route("10.0.0.2/32", Some(one)),
+        route("10.0.0.255/32", Some(one)),
+    ];
+    with_host(|wire, host, _| {
+        let mut host = host.with_gateway(Some(PEER)).with_route_table();
+        assert_eq!(host.set_routes(&routes), 0);
+        let near = Ipv4Addr::new(198, 51, 100, 9);
+        let part = Ipv4Addr::new(10, 0, 0, 129);
+        let mac_of = |address: Ipv4Addr| {
+            let [a, b, c, d] = address.octets();
+            MacAddr([2, 0, a, b, c, d])
+        };
+        for (destination, mac) in [
+            (FAR, mac_of(one)),
+            (part, mac_of(other)),
+            (near, mac_of(near)),
+            (PEER, mac_of(PEER)),
+            (Ipv4Addr::new(203, 0, 113, 1), mac_of(PEER)),
+            (GROUP, multicast_mac(GROUP)),
+            (Ipv4Addr::BROADCAST, MacAddr::BROADCAST),
+            (Ipv4Addr::new(10, 0, 0, 255), MacAddr::BROADCAST),
+        ] {
+            assert_eq!(host.send(Instant::ZERO, &to(destination), [7]), Ok(Sent::Queued));
+            let sent = sent(wire);
+            assert_eq!((sent.len(), sent[0].0), (1, mac), "{destination}");
+            assert_eq!(sent[0].1.destination(), destination);
+        }
+        for nobody in [[127, 0, 0, 1], [240, 0, 0, 1], [0, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 0]] {
+            let nobody = Ipv4Addr::from(nobody);
+            let refused = Sent::NotSent(SendError::BadAddress(nobody.into()));
+            assert_eq!(host.send(Instant::ZERO, &to(nobody), [7]), Ok(refused));
+        }
+        host.set_gateway(None);
+        let nowhere = Ipv4Addr::new(203, 0, 113, 1);
+        let refused = Sent::NotSent(SendError::NoRoute(nowhere.into()));
+        assert_eq!(host.send(Instant::ZERO, &to(nowhere), [7]), Ok(refused));
+    });
+}
+
 #[test]
 fn a_gateway_may_be_outside_of_our_network() {
     let gateway = Ipv4Addr::new(10, 138, 0, 1);
