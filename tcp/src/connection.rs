@@ -14,13 +14,13 @@ use network::Problem;
 
 use crate::{Seq, receive::Receiver, send::Sender, time_wait::Closed};
 
+pub(crate) use self::timers::NEVER;
 pub use self::{
     events::Events,
     output::Emitted,
     start::{Handshake, Local},
     state::{Broken, State, Trouble},
 };
-pub(crate) use self::{timers::NEVER, trouble::is_hard};
 
 /// Flags of a connection, in one byte.
 #[derive(Clone, Copy, Debug, Default)]

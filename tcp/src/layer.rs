@@ -4,9 +4,10 @@ mod accept;
 mod begin;
 mod errors;
 mod half_open;
+mod on_core;
 mod transmit;
 
-use core::fmt;
+use core::{fmt, net::IpAddr, time::Duration};
 
 use layer::{Instant, Layer, Rx, Setup};
 use network::{Delivery, Network, Packet, Problem, Protocol, TokenBucket};
@@ -78,6 +79,9 @@ const DEFAULT_IPV6_MSS: u16 = 1220;
 const RESETS_PER_SECOND: u32 = 1000;
 const RESET_BURST: u32 = 200;
 
+/// How often the network below is told of one peer that something has arrived there.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(1);
+
 /// TCP over a network layer `I`. What is not TCP passes through, up and down.
 #[derive(Debug)]
 pub struct Tcp<I> {
@@ -87,6 +91,8 @@ pub struct Tcp<I> {
     /// Packets since something was sent last.
     unflushed: u32,
     clients: Option<layer::Networks>,
+    /// The peer that the network below was last told of, and when; see [`confirm`](Self::confirm).
+    confirmed: Option<(IpAddr, Instant)>,
     log: bool,
 }
 
@@ -103,7 +109,15 @@ impl<I> Tcp<I> {
         let connections = Connections::new(tasks, seed)?;
         let resets =
             TokenBucket::new(RESETS_PER_SECOND, RESET_BURST, layer::seed_for(*b"rst ", seed));
-        Ok(Self { network, connections, resets, unflushed: 0, clients: None, log: false })
+        Ok(Self {
+            network,
+            connections,
+            resets,
+            unflushed: 0,
+            clients: None,
+            confirmed: None,
+            log: false,
+        })
     }
 
     /// Accepts connections only from hosts of these networks, at any port. `None` accepts all.
@@ -217,7 +231,7 @@ impl<I: Network> Tcp<I> {
         let found = self.connections.inner.borrow().table.find(&tuple);
         match found {
             Some(id) => self.hand(now, id, &tuple, &segment),
-            None => self.take_unknown(now, &tuple, &segment),
+            None => self.take_unknown(now, packet, &tuple, &segment),
         }
     }
 
@@ -231,7 +245,9 @@ impl<I: Network> Tcp<I> {
     ) -> Result<(), I::Error> {
         let mut inner = self.connections.inner.borrow_mut();
         let Some(entry) = inner.table.get(id) else { return Ok(()) };
+        let una = entry.connection.sender().una();
         let events = entry.connection.on_segment(now, segment);
+        let is_acknowledged = entry.connection.sender().una() != una;
         self.connections.wake(entry, events);
         if events.closed {
             if matches!(entry.connection.broken(), Some(Broken::Reset | Broken::Refused)) {
@@ -244,10 +260,21 @@ impl<I: Network> Tcp<I> {
         let reports_duplicate =
             inner.table.get(id).is_some_and(|entry| entry.connection.reports_duplicate());
         drop(inner);
+        if I::CARRIES_IPV6 && is_acknowledged && tuple.addresses[1].is_ipv6() {
+            self.confirm(now, tuple.addresses[1]);
+        }
         if reports_duplicate {
             self.transmit(now, id)?;
         }
         if events.reset { self.reset(now, tuple, segment) } else { Ok(()) }
+    }
+
+    /// Tells the network that something has arrived at a peer, but not for each segment.
+    fn confirm(&mut self, now: Instant, peer: IpAddr) {
+        if !self.confirmed.is_some_and(|(last, at)| last == peer && now < at + CONFIRM_INTERVAL) {
+            self.confirmed = Some((peer, now));
+            self.network.confirm(now, peer);
+        }
     }
 
     /// Does what is due.
@@ -284,7 +311,7 @@ impl Connections {
 impl<I: Network> Layer for Tcp<I> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(network: I, "tcp" in connections; unclaimed, ready);
+    layer::forward!(network: I, "tcp" in connections; unclaimed, ready, all_cores, end);
 
     fn receive<'r>(
         &mut self,
@@ -357,6 +384,8 @@ impl<I: Network> Layer for Tcp<I> {
 
 /// Packets of other protocols pass through.
 impl<I: Network> Network for Tcp<I> {
+    const CARRIES_IPV6: bool = I::CARRIES_IPV6;
+
     network::forward!(network: I);
 
     fn send_error(

@@ -4,6 +4,7 @@ mod connect;
 #[cfg(feature = "embedded-io")]
 mod embedded;
 mod exchange;
+mod race;
 mod read;
 
 use core::{

@@ -127,7 +127,9 @@ impl<'p> Connection<'p> {
     /// ends.
     pub fn abort(&mut self) {
         match self.state {
-            State::Closed | State::TimeWait => self.close(None),
+            // A reset that is owed is still sent.
+            State::Closed => {}
+            State::TimeWait => self.close(None),
             State::SynSent => self.close(Some(Broken::Aborted)),
             _ => {
                 self.close(Some(Broken::Aborted));

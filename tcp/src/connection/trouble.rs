@@ -8,11 +8,6 @@ use crate::Seq;
 /// How many retransmissions without an answer are trouble: R1 (RFC 9293 3.8.3, SHLD-10).
 pub(super) const R1: u32 = 3;
 
-/// Whether an ICMP error says that nobody accepts what was sent, and that this will not pass (RFC 9293 3.9.2.2).
-pub(crate) fn is_hard(problem: Problem) -> bool {
-    matches!(problem, Problem::PortUnreachable | Problem::ProtocolUnreachable | Problem::Prohibited)
-}
-
 impl Connection<'_> {
     /// Whether an ICMP error that quotes this sequence number is about something that is not acknowledged (RFC 5927 4.1).
     pub fn has_sent(&self, seq: Seq) -> bool {
@@ -27,7 +22,7 @@ impl Connection<'_> {
     /// that is not established. Any other one is no more than a [`trouble`](Self::trouble), since anybody on the path
     /// can forge it, and what it tells of may pass (RFC 5461 2, RFC 9293 3.9.2.2).
     pub fn on_error(&mut self, problem: Problem) -> Events {
-        if is_hard(problem) && matches!(self.state, State::SynSent | State::SynReceived) {
+        if problem.is_hard() && matches!(self.state, State::SynSent | State::SynReceived) {
             self.close(Some(Broken::Unreachable(problem)));
             return Events::CLOSED;
         }

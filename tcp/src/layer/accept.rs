@@ -1,7 +1,7 @@
 //! Segments that belong to no connection: those that open one, those that come late, and those of strangers.
 
 use layer::Instant;
-use network::{Network, Protocol};
+use network::{Network, Packet, Protocol};
 
 use super::{Tcp, half_open::answer_to, transmit::control};
 use crate::{
@@ -28,6 +28,7 @@ impl<I: Network> Tcp<I> {
     pub(super) fn take_unknown(
         &mut self,
         now: Instant,
+        packet: &Packet<'_>,
         tuple: &Tuple,
         segment: &Segment<'_>,
     ) -> Result<(), I::Error> {
@@ -77,6 +78,10 @@ impl<I: Network> Tcp<I> {
                 // RFC 9293 3.10.7.2, fourth.
                 return Ok(());
             }
+        }
+        // A connection that another core has opened.
+        if self.network.pass_on(packet) {
+            return Ok(());
         }
         self.reset(now, tuple, segment)
     }

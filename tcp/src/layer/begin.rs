@@ -1,7 +1,7 @@
 //! Begins the connections that tasks open.
 
 use layer::Instant;
-use network::Network;
+use network::{Network, PortShare};
 
 use super::Tcp;
 use crate::{
@@ -34,7 +34,7 @@ impl<I: Network> Tcp<I> {
         let mut tuple = entry.tuple;
         let port = source.ok_or(NotBegun::NoRoute).and_then(|source| {
             tuple.addresses[0] = source;
-            free_port(now, inner, &mut tuple).ok_or(NotBegun::NoPort)
+            free_port(now, inner, self.network.port_share(), &mut tuple).ok_or(NotBegun::NoPort)
         });
         let mss = self.path_mss(now, &tuple);
         let iss = inner.isn.initial(now, tuple.local(), tuple.remote());
@@ -62,14 +62,15 @@ impl<I: Network> Tcp<I> {
 }
 
 /// Chooses a port for which there is no such connection, which others cannot guess (RFC 6056 3.3.3).
-fn free_port(now: Instant, inner: &mut Inner, tuple: &mut Tuple) -> Option<()> {
+fn free_port(now: Instant, inner: &mut Inner, share: PortShare, tuple: &mut Tuple) -> Option<()> {
     tuple.ports[0] = 0;
     let offset = inner.keyed.hash(u64::from(inner.hash.hash(tuple)) | 1 << 32) as u32;
     for _ in 0..TRIES {
         let count = inner.ports_chosen;
         inner.ports_chosen = count.wrapping_add(1);
         tuple.ports[0] = (FIRST_PORT + offset.wrapping_add(count) % PORTS) as u16;
-        let is_taken = inner.table.find(tuple).is_some()
+        let is_taken = !share.contains(tuple.ports[0])
+            || inner.table.find(tuple).is_some()
             || inner.listener(tuple.ports[0]).is_some()
             || inner.time_wait.holds(now, tuple.local(), tuple.remote());
         if !is_taken {

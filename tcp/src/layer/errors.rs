@@ -6,7 +6,6 @@ use network::{IcmpError, Network, Problem, Protocol};
 use super::Tcp;
 use crate::{
     Seq,
-    connection::is_hard,
     connections::{Id, Inner},
     tuple::Tuple,
 };
@@ -29,7 +28,7 @@ impl<I: Network> Tcp<I> {
         let id = match found {
             Some(Quoted::Connection(id)) => id,
             Some(Quoted::HalfOpen(place)) => {
-                if is_hard(error.problem) {
+                if error.problem.is_hard() {
                     connections.inner.borrow_mut().half_open.remove(place);
                 }
                 return;

@@ -49,10 +49,11 @@ impl<I: Network> Tcp<I> {
         if entry.opening == Opening::Queued && entry.has_stream {
             self.begin(now, inner, id);
         }
-        let most = if self.network.offloads().tcp_segmentation { LONGEST } else { 0 };
         let mut count = 0;
         let Some(entry) = inner.table.get(id) else { return Ok(0) };
         let tuple = entry.tuple;
+        let offloads = self.network.offloads(tuple.addresses[1]);
+        let most = if offloads.tcp_segmentation { LONGEST } else { 0 };
         while count < SEGMENTS_A_TURN && self.network.room() > 0 {
             let room = self.network.room();
             let Some(segment) = entry.connection.transmit(now, most, room) else {
@@ -141,7 +142,7 @@ fn send<I: Network>(
     let mut outgoing = Outgoing::new(tuple.addresses[1], Protocol::TCP);
     outgoing.source = Some(tuple.addresses[0]);
     (outgoing.tos, outgoing.ttl) = (marks.tos, marks.ttl);
-    let bytes = if network.offloads().checksum {
+    let bytes = if network.offloads(tuple.addresses[1]).checksum {
         outgoing.checksum = Some(PartialChecksum::TCP);
         header.with_partial(tuple.addresses, length)
     } else {

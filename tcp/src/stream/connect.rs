@@ -30,6 +30,8 @@ pub enum ConnectError {
     NoRoute(SocketAddr),
     /// The peer's port is 0, or no port of ours is free.
     NoPort,
+    /// There is no address to connect to.
+    NoAddress,
     /// The address is not that of one host: it is a broadcast or multicast address, or 0.0.0.0 (RFC 9293 3.9.1.1, MUST-46).
     BadAddress(SocketAddr),
 }
@@ -40,6 +42,7 @@ impl fmt::Display for ConnectError {
             Self::Broken(broken) => write!(f, "not connected: {broken}"),
             Self::TooMany => f.write_str("no room for one more connection"),
             Self::NoRoute(peer) => write!(f, "no route to {peer}"),
+            Self::NoAddress => f.write_str("no address to connect to"),
             Self::NoPort => f.write_str("the port is 0, or no port of ours is free"),
             Self::BadAddress(peer) => write!(f, "{peer} is not one host"),
         }

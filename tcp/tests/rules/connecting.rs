@@ -53,6 +53,9 @@ fn a_task_hears_why_it_is_not_connected() {
     assert_eq!(silence, broken(Broken::TimedOut));
     let unreachable = connect(&mut |net, peer| net.error(peer, 0, Problem::PortUnreachable));
     assert_eq!(unreachable, broken(Broken::Unreachable(Problem::PortUnreachable)));
+    // Of this host's own link, which knows that nobody answers there.
+    let silent = connect(&mut |net, peer| net.error(peer, 0, Problem::NeighbourSilent));
+    assert_eq!(silent, broken(Broken::Unreachable(Problem::NeighbourSilent)));
     // MUST-56: a soft error ends it only if no answer comes.
     let soft = connect(&mut |net, peer| net.error(peer, 0, Problem::HostUnreachable));
     assert_eq!(soft, None);

@@ -21,6 +21,7 @@ mod opening;
 mod orphans;
 mod paths;
 mod probes;
+mod races;
 mod random;
 mod resets;
 mod scale;

@@ -39,6 +39,15 @@ fn what_was_not_read_is_told_by_a_reset() {
         s.sends(["R. 1 ack 11"]);
         assert_eq!((s.state(), s.tcp.broken()), (State::Closed, Some(Broken::Aborted)));
     });
+    // Once, and also if the connection was ended at once before.
+    established(|s| {
+        s.recv("P. 1:11 ack 1");
+        s.take();
+        s.tcp.abort();
+        s.orphan();
+        s.sends(["R. 1 ack 11"]);
+        assert_eq!((s.state(), s.tcp.broken()), (State::Closed, Some(Broken::Aborted)));
+    });
     // Also if the peer has ended.
     established(|s| {
         s.recv("FP. 1:11 ack 1");
