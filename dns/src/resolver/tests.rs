@@ -1,0 +1,5 @@
+//! Two hosts with all layers: one resolves names, the other is the server.
+
+mod failing;
+mod net;
+mod resolving;
