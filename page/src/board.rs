@@ -8,7 +8,7 @@ use core::{
     time::Duration,
 };
 
-use layer::{Counter, Instant, Layer, Networks};
+use layer::{Counter, Instant, Layer, Load, Networks};
 use rt::insight::Insight;
 use rt_regions::{Exhausted, History, Pool, Region};
 use tcp::Connections;
@@ -42,6 +42,8 @@ pub struct Board {
     port: Cell<Option<u16>>,
     from: Cell<Networks>,
     pub(crate) counters: RefCell<Counters>,
+    /// How long each core has worked and slept, if there are several.
+    pub(crate) loads: RefCell<&'static mut [Load]>,
     pub(crate) history: RefCell<History<'static>>,
     pub(crate) seconds: RefCell<Seconds>,
     place: RefCell<Place>,
@@ -107,6 +109,7 @@ impl Board {
             port: Cell::new(None),
             from: Cell::new(Networks::default()),
             counters: RefCell::default(),
+            loads: RefCell::default(),
             history: RefCell::new(History::new(pool, region, SAMPLES)?),
             seconds: RefCell::new(Seconds::new(region, SAMPLES)?),
             place: RefCell::new(Place { text: [0; LONGEST_PLACE], length: 0 }),
@@ -122,6 +125,8 @@ impl Board {
         tower.counters(&mut |_| count += 1);
         let places = self.memory.alloc_slice_with(count, |_| None)?;
         *self.counters.borrow_mut() = Counters { places, length: 0 };
+        let cores = tower.all_cores().map_or(0, |all| all.count());
+        *self.loads.borrow_mut() = self.memory.alloc_slice_with(cores, |_| Load::default())?;
         Ok(())
     }
 
@@ -135,13 +140,18 @@ impl Board {
     pub(crate) fn look(&self, now: Instant, tower: &impl Layer) {
         let mut counters = self.counters.borrow_mut();
         counters.length = 0;
+        let all = tower.all_cores();
         tower.counters(&mut |counter| {
             let Counters { places, length } = &mut *counters;
             if let Some(place) = places.get_mut(*length) {
-                *place = Some(counter);
+                let value = all.map_or(counter.value, |all| all.sum(*length, counter.value));
+                *place = Some(Counter { value, ..counter });
                 *length += 1;
             }
         });
+        for (core, load) in self.loads.borrow_mut().iter_mut().enumerate() {
+            *load = all.map(|all| all.load(core)).unwrap_or_default();
+        }
         let mut place = self.place.borrow_mut();
         place.length = 0;
         // What does not fit is cut.

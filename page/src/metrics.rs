@@ -1,8 +1,11 @@
 //! The numbers in Prometheus' text format, version 0.0.4. The names are those of `letregion-stats`.
 
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
-use layer::Counter;
+use layer::{Counter, Load};
 use rt::insight::Activity;
 
 use crate::{Board, escape::escape, state::numbers};
@@ -36,6 +39,7 @@ pub(crate) fn write(board: &Board, out: &mut dyn Write) -> fmt::Result {
     pool(board, out)?;
     regions(board, out)?;
     times(board, out)?;
+    cores(board, out)?;
     head(out, &"up", "gauge", &"Whether the service answered with its counters.")?;
     writeln!(out, "letregion_up 1")
 }
@@ -113,14 +117,37 @@ fn times(board: &Board, out: &mut dyn Write) -> fmt::Result {
     let (times, now) = (board.insight.times(), board.at.get());
     head(out, &"activity_seconds_total", "counter", &"What the program's time went to.")?;
     for activity in Activity::ALL {
-        let (name, taken) = (activity.name(), times.taken(activity, now));
-        let (seconds, micros) = (taken.as_secs(), u64::from(taken.subsec_micros()));
-        writeln!(
-            out,
-            "letregion_activity_seconds_total{{activity=\"{name}\"}} {seconds}.{micros:06}"
-        )?;
+        let (name, taken) = (activity.name(), Seconds(times.taken(activity, now)));
+        writeln!(out, "letregion_activity_seconds_total{{activity=\"{name}\"}} {taken}")?;
     }
     Ok(())
+}
+
+/// How long each core has worked and slept, if there are several.
+fn cores(board: &Board, out: &mut dyn Write) -> fmt::Result {
+    let loads = board.loads.borrow();
+    for (name, help, time) in [
+        ("busy", "How long each core has worked.", (|load| load.busy) as fn(&Load) -> Duration),
+        ("idle", "How long each core has slept.", |load| load.idle),
+    ] {
+        if !loads.is_empty() {
+            head(out, &format_args!("core_{name}_seconds_total"), "counter", &help)?;
+        }
+        for (core, load) in loads.iter().enumerate() {
+            let taken = Seconds(time(load));
+            writeln!(out, "letregion_core_{name}_seconds_total{{core=\"{core}\"}} {taken}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A time in seconds: `1.500000`.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
 }
 
 /// The value of a label: backslash, quote and line feed are escaped.

@@ -41,6 +41,8 @@ pub(crate) fn write(
                 .into_iter()
                 .try_for_each(|activity| json.entry(activity.name(), micros(taken(activity))))
         })?;
+        json.key("cores")?;
+        json.array(|json| cores(board, json))?;
         json.key("pool")?;
         json.object(|json| pool(board, json))?;
         json.key("regions")?;
@@ -80,6 +82,16 @@ fn boot(board: &Board, json: &mut Json<'_>) -> fmt::Result {
         }
     });
     result
+}
+
+/// How long each core has worked and slept; none if there is one core.
+fn cores(board: &Board, json: &mut Json<'_>) -> fmt::Result {
+    board.loads.borrow().iter().try_for_each(|load| {
+        json.array(|json| {
+            json.number(micros(load.busy))?;
+            json.number(micros(load.idle))
+        })
+    })
 }
 
 fn pool(board: &Board, json: &mut Json<'_>) -> fmt::Result {

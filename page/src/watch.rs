@@ -2,7 +2,7 @@
 
 use core::{fmt, mem};
 
-use layer::{Counter, Instant, Layer, Rx, Setup};
+use layer::{AllCores, Counter, Instant, Layer, Rx, Setup};
 use rt_regions::{Exhausted, Region};
 
 use crate::{Board, board::PERIOD};
@@ -95,6 +95,10 @@ impl<L: Layer> Layer for Watch<L> {
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
         self.below.counters(visit);
+    }
+
+    fn all_cores(&self) -> Option<&dyn AllCores> {
+        self.below.all_cores()
     }
 
     fn list(&self, line: &mut dyn FnMut(fmt::Arguments<'_>)) {

@@ -1,5 +1,5 @@
 let state, before, map, history = [], next = 0, nextLine = 0, polls = 0, changing = false, cursor = null;
-const colours = new Map(), alive = [];
+const colours = new Map(), alive = [], loads = [];
 const colour = region => COLOURS[colours.get(region)] ?? '#7d7d7d';
 const size = pages => bytes(pages * state.pool.page_size);
 const seconds = h => h[2] + h[3] + h[4] || 1;
@@ -10,6 +10,8 @@ const rate = (layer, name) => growth(state.counters[layer][name], before?.counte
 function tiles() {
   const each = get => history.map(get), {pool, connections} = state;
   alive.push(connections.total);
+  // Of each core, how much of a second it has worked.
+  state.cores.forEach(([busy], i) => (loads[i] ??= []).push(growth(busy, before?.cores[i][0]) / 1e6));
   sync($('tiles'), [
     ['handled', count, '/s', each(h => h[1] * 1e6 / seconds(h))],
     ['busy', percent, '', each(h => (h[2] + h[3]) / seconds(h))],
@@ -17,6 +19,7 @@ function tiles() {
     ['received', bytes, '/s', each(h => h[5] * 1e6 / seconds(h))],
     ['sent', bytes, '/s', each(h => h[6] * 1e6 / seconds(h))],
     ['connections', count, '', alive],
+    ...loads.map((l, i) => ['core ' + i, percent, '', l]),
   ], '<div class="tile"><small></small><b><span></span><i></i></b><svg viewBox="0 0 300 40" preserveAspectRatio="none">', (_, [title, text, unit, values], name, number, svg) => {
     const [big, ...rest] = text(values.at(-1) ?? 0).split(' ');
     put(name, title);

@@ -2,14 +2,18 @@
 
 use core::net::Ipv4Addr;
 
-use layer::{Cidr, Dotted, Layer, Networks, ParseNetworksError, Setup, split::split};
+use layer::{Cidr, Dotted, Networks, ParseNetworksError, Setup};
 use netif::MacAddr;
 
+#[cfg(feature = "ipv6")]
+use crate::Ipv6;
 use crate::{
-    Error, OwnArguments, Runtime,
+    Error, OwnArguments,
     arguments::{self, Argument, bad, refused},
     own_arguments::NoneOfItsOwn,
 };
+
+mod tower;
 
 /// The address of a service without `--ipv4`.
 const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
@@ -17,8 +21,16 @@ const DEFAULT_IPV4: Cidr = match Cidr::new(Ipv4Addr::new(10, 0, 0, 2), 24) {
     None => panic!("24 is at most 32"),
 };
 
+/// The port of a server of names (RFC 1035 4.2).
+#[cfg(feature = "dns")]
+const DNS_PORT: u16 = 53;
+
+/// The port of a server of the time (RFC 5905 7.2).
+#[cfg(feature = "ntp")]
+const NTP_PORT: u16 = 123;
+
 /// Why an address is refused that no host can have.
-const NO_HOST: &str = "no host has this address: ";
+pub(crate) const NO_HOST: &str = "no host has this address: ";
 
 /// Makes [`ARGUMENTS`], [`NAMES`], [`USAGE`] and `usage!` of rows: a name and its line in the list, what is expected, and
 /// how the value is set.
@@ -72,13 +84,151 @@ macro_rules! rows {
     };
 }
 
-rows! {
-    "--ipv4" "=ADDRESS/PREFIX     our address and network (10.0.0.2/24)",
-        "the address of a host with its prefix: 10.0.0.2/24",
-        |config, value| {
-            config.ipv4 = value.parse().map_err(|_| "")?;
-            if config.ipv4.is_host() { Ok(()) } else { Err(NO_HOST) }
-        };
+/// The rows, without that of the servers of the time.
+#[cfg(not(feature = "ntp"))]
+macro_rules! rows_with_time {
+    ($($rows:tt)*) => { rows! { $($rows)* } };
+}
+
+/// The rows, and that of the servers of the time after them.
+#[cfg(feature = "ntp")]
+macro_rules! rows_with_time {
+    ($($rows:tt)*) => {
+        rows! {
+            $($rows)*
+            "--ntp" "=ADDRESS,...         the servers of the time, 4 at most (those of a lease, or none)",
+                layer::Servers::<NTP_PORT>::EXPECTED, |config, value| {
+                    if config.ntp.insert(layer::Servers::NONE).set(value) { Ok(()) } else { Err("") }
+                };
+        }
+    };
+}
+
+/// The rows, without that of the servers of names.
+#[cfg(not(feature = "dns"))]
+macro_rules! rows_with_names {
+    ($($rows:tt)*) => { rows_with_time! { $($rows)* } };
+}
+
+/// The rows, and that of the servers of names after them.
+#[cfg(feature = "dns")]
+macro_rules! rows_with_names {
+    ($($rows:tt)*) => {
+        rows_with_time! {
+            $($rows)*
+            "--dns" "=ADDRESS,...         the servers of names, 4 at most (those of a lease, or none)",
+                layer::Servers::<DNS_PORT>::EXPECTED, |config, value| {
+                    if config.dns.insert(layer::Servers::NONE).set(value) { Ok(()) } else { Err("") }
+                };
+        }
+    };
+}
+
+/// The rows, after that of our address.
+#[cfg(not(feature = "dhcp"))]
+macro_rules! rows_with_address {
+    ($($rows:tt)*) => {
+        rows_with_names! {
+            "--ipv4" "=ADDRESS/PREFIX     our address and network (10.0.0.2/24)",
+                "the address of a host with its prefix: 10.0.0.2/24",
+                |config, value| {
+                    config.ipv4 = value.parse().map_err(|_| "")?;
+                    if config.ipv4.is_host() { Ok(()) } else { Err(NO_HOST) }
+                };
+            $($rows)*
+        }
+    };
+}
+
+/// The rows, after those of our address. A guest has no file for it.
+#[cfg(all(feature = "dhcp", letregion_guest))]
+macro_rules! rows_with_lease {
+    ({ $($address:tt)* } $($rows:tt)*) => { rows_with_names! { $($address)* $($rows)* } };
+}
+
+/// The rows, after those of our address and of the file that keeps it.
+#[cfg(all(feature = "dhcp", not(letregion_guest)))]
+macro_rules! rows_with_lease {
+    ({ $($address:tt)* } $($rows:tt)*) => {
+        rows_with_names! {
+            $($address)*
+            "--dhcp-lease" "=FILE         keep the address in this file, and ask for it at the next start (nowhere)",
+                "the name of a file",
+                |config, value| {
+                    config.dhcp_lease = Some(value);
+                    if value.is_empty() { Err("") } else { Ok(()) }
+                };
+            $($rows)*
+        }
+    };
+}
+
+/// The rows, after that of our address, which may come from a server.
+#[cfg(feature = "dhcp")]
+macro_rules! rows_with_address {
+    ($($rows:tt)*) => {
+        rows_with_lease! {
+            {
+            "--ipv4" "=ADDRESS/PREFIX     our address and network (10.0.0.2/24); dhcp: what a server says",
+                "the address of a host with its prefix, 10.0.0.2/24, or dhcp",
+                |config, value| {
+                    if value == "dhcp" {
+                        config.ipv4 = Cidr::UNSPECIFIED;
+                        return Ok(());
+                    }
+                    config.ipv4 = value.parse().map_err(|_| "")?;
+                    if config.ipv4.is_host() { Ok(()) } else { Err(NO_HOST) }
+                };
+            "--dhcp-address" "=ADDRESS    the address to ask a server for first (any)",
+                "the address of a host: 10.0.0.1",
+                |config, value| {
+                    let address = layer::parse_ipv4(value).ok_or("")?;
+                    config.tower.last_address = Some(address);
+                    if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
+                };
+            }
+            $($rows)*
+        }
+    };
+}
+
+/// The rows, after those of our addresses of IPv4.
+#[cfg(not(feature = "ipv6"))]
+macro_rules! rows_with_addresses {
+    ({ $($gateway:tt)* } $($rows:tt)*) => { rows_with_address! { $($gateway)* $($rows)* } };
+}
+
+/// The rows, after those of our addresses of both families.
+#[cfg(feature = "ipv6")]
+macro_rules! rows_with_addresses {
+    ({ $($gateway:tt)* } $($rows:tt)*) => {
+        rows_with_address! {
+            $($gateway)*
+            "--ipv6" "=ADDRESS/PREFIX     our address of IPv6; auto: what routers say; off: none (off)",
+                "the address of a host with its prefix, 2001:db8::2/64, or auto or off",
+                |config, value| {
+                    config.ipv6 = Ipv6::read(value)?;
+                    Ok(())
+                };
+            "--ipv6-gateway" "=ADDRESS    where to send what is not in our networks (to routers that announce themselves)",
+                "the address of a host: fe80::1",
+                |config, value| {
+                    let address = value.parse().map_err(|_| "")?;
+                    config.tower.ipv6_gateway = Some(address);
+                    if layer::is_unicast_ipv6(address) { Ok(()) } else { Err(NO_HOST) }
+                };
+            "--ipv6-dad" "=on|off         find out whether another host has our address before it is used (on)",
+                "on or off", |config, value| {
+                    config.ipv6_dad = value == "on";
+                    if config.ipv6_dad || value == "off" { Ok(()) } else { Err("") }
+                };
+            $($rows)*
+        }
+    };
+}
+
+rows_with_addresses! {
+    {
     "--ipv4-gateway" "=ADDRESS    where to send what is not in our network (nowhere)",
         "the address of a host: 10.0.0.1",
         |config, value| {
@@ -87,6 +237,7 @@ rows! {
             // `check` sees whether it is in our network, when both are known.
             if Cidr::new(address, 32).is_some_and(Cidr::is_host) { Ok(()) } else { Err(NO_HOST) }
         };
+    }
     "--interface" "=NAME          the network interface (tap0; in a guest the first one)",
         "the name of an interface",
         |config, value| {
@@ -142,8 +293,20 @@ pub type Config = Settings<'static>;
 /// [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings<'a> {
-    /// Our address and network: `--ipv4=10.0.0.2/24`.
+    /// Our address and network: `--ipv4=10.0.0.2/24`. With the feature `dhcp` it is [`Cidr::UNSPECIFIED`] for `--ipv4=dhcp`: a
+    /// server says it, and also the gateway. It is then not known who is in our network, so those who may ask for counters
+    /// are all named.
     pub ipv4: Cidr,
+    /// The file that keeps the address of a lease: `--dhcp-lease=/var/lib/echo/lease`. A guest has none.
+    #[cfg(all(feature = "dhcp", not(letregion_guest)))]
+    pub dhcp_lease: Option<&'a str>,
+    /// Our addresses of IPv6: `--ipv6=2001:db8::2/64`, `--ipv6=auto`. Without the argument there are none.
+    #[cfg(feature = "ipv6")]
+    pub ipv6: Ipv6,
+    /// Whether it is found out before an address of IPv6 is used whether another host has it (RFC 4862 5.4): `--ipv6-dad=off`
+    /// saves a second or two.
+    #[cfg(feature = "ipv6")]
+    pub ipv6_dad: bool,
     /// The interface: `--interface=tap0`. Without it, the platform chooses.
     pub interface: Option<&'a str>,
     /// Our hardware address: `--mac=02:00:0a:00:00:02`.
@@ -151,7 +314,13 @@ pub struct Settings<'a> {
     /// Whether the interface may do part of the work on checksums and long packets, if it supports that:
     /// `--offloads=on`.
     pub offloads: bool,
-    /// The arguments that concern one layer, see [`configure`](Self::configure): `--probe`,
+    /// The servers of names, if they were named: `--dns=192.0.2.1,192.0.2.2`.
+    #[cfg(feature = "dns")]
+    pub dns: Option<layer::Servers<DNS_PORT>>,
+    /// The servers of the time, if they were named: `--ntp=192.0.2.1,192.0.2.2`.
+    #[cfg(feature = "ntp")]
+    pub ntp: Option<layer::Servers<NTP_PORT>>,
+    /// The arguments that concern one layer, see [`configure`](Self::configure): `--probe`, `--dhcp-address=10.0.0.7`,
     /// `--ipv4-gateway=10.0.0.1`, `--clients=10.0.0.0/8,192.0.2.7/32`, `--stats-port=9100`, `--stats-from=192.0.2.0/24`, to
     /// which our own network is added, and `--log=arp,udp`, here with all names.
     pub tower: Setup<'a>,
@@ -161,9 +330,19 @@ impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             ipv4: DEFAULT_IPV4,
+            #[cfg(all(feature = "dhcp", not(letregion_guest)))]
+            dhcp_lease: None,
+            #[cfg(feature = "ipv6")]
+            ipv6: Ipv6::Off,
+            #[cfg(feature = "ipv6")]
+            ipv6_dad: true,
             interface: None,
             mac: None,
             offloads: false,
+            #[cfg(feature = "dns")]
+            dns: None,
+            #[cfg(feature = "ntp")]
+            ntp: None,
             tower: Setup::default(),
         }
     }
@@ -212,6 +391,29 @@ impl<'a> Settings<'a> {
                 "--ipv4-gateway={gateway}: not the address of another host beside --ipv4={ipv4}"
             )));
         }
+        #[cfg(feature = "dhcp")]
+        if ipv4 != Cidr::UNSPECIFIED {
+            const ALONE: &str = "expected with --ipv4=dhcp";
+            if self.tower.last_address.is_some() {
+                return Err(refused("--dhcp-address", ALONE));
+            }
+            #[cfg(not(letregion_guest))]
+            if self.dhcp_lease.is_some() {
+                return Err(refused("--dhcp-lease", ALONE));
+            }
+        }
+        #[cfg(feature = "ipv6")]
+        if let (Ipv6::Off, Some(gateway)) = (self.ipv6, self.tower.ipv6_gateway) {
+            return Err(bad(format_args!("--ipv6-gateway={gateway}: expected with --ipv6")));
+        }
+        #[cfg(feature = "ipv6")]
+        if let (Ipv6::Address(ours), Some(gateway)) = (self.ipv6, self.tower.ipv6_gateway)
+            && ours.address() == gateway
+        {
+            return Err(bad(format_args!(
+                "--ipv6-gateway={gateway}: not the address of another host beside --ipv6={ours}"
+            )));
+        }
         if self.tower.counters_port.is_none() && !self.tower.counters_from.is_empty() {
             return Err(refused("--stats-from", "expected with --stats-port"));
         }
@@ -221,73 +423,6 @@ impl<'a> Settings<'a> {
         }
         Ok(())
     }
-
-    /// Gives `tower` the arguments that concern its layers: the gateway, probing, the clients, the port of
-    /// the counters, the logs. [`Runtime::serve`] does so. A program with a loop of its own does it before
-    /// the loop, when its services are bound.
-    ///
-    /// # Errors
-    /// No layer of the tower supports an argument, or its layer cannot do it; or the program was built
-    /// without the log of its layers (status 2).
-    // Not inlined: in the large stack frame of the program's main, it takes longer instructions.
-    #[inline(never)]
-    pub fn configure(&self, runtime: &impl Runtime, tower: &mut impl Layer) -> Result<(), Error> {
-        let mut setup = self.tower;
-        // Handled here, so that the image of a program without a log has no code for it.
-        let log = setup.log.take();
-        if runtime.has_log() {
-            each_log(log.unwrap_or_default(), &mut |layer| {
-                let mut setup = Setup::default();
-                setup.log = Some(layer);
-                tower.configure(&mut setup);
-                setup.found_log()
-            })?;
-        }
-        setup.counters_from.add(self.ipv4);
-        #[cfg(feature = "page")]
-        setup.page_from.add(self.ipv4);
-        tower.configure(&mut setup);
-        if !runtime.has_log() {
-            setup.log = log;
-        }
-        refuse(&setup)
-    }
-}
-
-/// Calls `turn_on` for each layer in `names`; `turn_on` says whether there is such a layer.
-#[inline(never)]
-fn each_log(names: &str, turn_on: &mut dyn FnMut(&str) -> bool) -> Result<(), Error> {
-    for layer in split(names, b',').filter(|layer| !layer.is_empty()) {
-        if !turn_on(layer) {
-            return Err(bad(format_args!("--log={names}: there is no layer {layer}")));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses arguments that no layer of the tower has taken, and a log in a program without one.
-#[inline(never)]
-fn refuse(rest: &Setup<'_>) -> Result<(), Error> {
-    const NO_LAYER: &str = "no layer of this program can do that";
-    let name = match *rest {
-        // First: a layer may have said why.
-        Setup { counters_port: Some(port), .. } => {
-            let (port, reason) = (u64::from(port), rest.refusal().unwrap_or(NO_LAYER));
-            return Err(bad(format_args!("--stats-port={port}: {reason}")));
-        }
-        #[cfg(feature = "page")]
-        Setup { page_port: Some(_), .. } => "--page-port",
-        Setup { gateway: Some(_), .. } => "--ipv4-gateway",
-        Setup { probe_at_start: true, .. } => "--probe",
-        Setup { clients: Some(_), .. } => "--clients",
-        Setup { log: Some(names), .. } => {
-            return Err(bad(format_args!(
-                "--log={names}: built without its log, which the feature `log` adds"
-            )));
-        }
-        _ => return Ok(()),
-    };
-    Err(refused(name, NO_LAYER))
 }
 
 #[cfg(test)]

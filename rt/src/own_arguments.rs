@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The names that the platforms take before a program sees its arguments, or that ask for help.
-const OF_PLATFORMS: [&str; 8] = [
+const OF_PLATFORMS: [&str; 10] = [
     "--help",
     "--memory",
     "--pcap",
@@ -18,6 +18,8 @@ const OF_PLATFORMS: [&str; 8] = [
     "--profile-every",
     "--sandbox",
     "--entropy",
+    "--cores",
+    "--pin",
 ];
 
 /// Arguments that are read with those of every service.

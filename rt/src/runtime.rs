@@ -2,11 +2,13 @@
 
 use core::{fmt, time::Duration};
 
-use layer::{Instant, Layer, Rx};
+use layer::{Instant, KeptAddress, Layer, Rx};
 use netif::Recorder;
 use rt_regions::{Exhausted, Pool, Region};
 use tasks::{SpawnError, TaskError, TaskRef, Tasks};
 
+#[cfg(feature = "cores")]
+use crate::crew;
 #[cfg(feature = "page")]
 use crate::insight::{Activity, Insight};
 use crate::{Error, Settings, TaskStore};
@@ -31,6 +33,12 @@ pub trait Runtime {
     /// The recorder of the frames of an interface; [`Infallible`](core::convert::Infallible) if the platform
     /// has none.
     type Recorder: Recorder;
+
+    /// The core that this program runs on, one of several. A platform with one core leaves this out.
+    #[cfg(feature = "cores")]
+    fn core(&self) -> cores::Core {
+        cores::Core::ALONE
+    }
 
     /// The time now.
     fn now(&self) -> Instant;
@@ -137,6 +145,14 @@ pub trait Runtime {
         Ok(None)
     }
 
+    /// The file `path` as a place for our address: it is made if it is not there. A platform without files refuses it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or another program has it.
+    fn kept_address(&self, path: &str) -> Result<&'static dyn KeptAddress, Error> {
+        Err(Error::new(2, format_args!("--dhcp-lease={path}: this platform has no files")))
+    }
+
     /// Gives up the privileges that serving does not need. Called before the first packet, when all that the
     /// program needs is open. [`run`](Self::run) does so; a program with a loop of its own calls it before
     /// the loop. A platform without privileges does nothing.
@@ -218,6 +234,8 @@ pub trait Runtime {
     {
         packet.reset();
         let now = self.now();
+        #[cfg(feature = "cores")]
+        crew::begin(self, tower, now);
         #[cfg(feature = "page")]
         self.begin(Activity::Tower, now);
         let tasks = self.task_store().poller();
@@ -229,10 +247,15 @@ pub trait Runtime {
                 let deadline = tasks.map_or(deadline, |tasks| tasks.deadline(now, deadline));
                 if deadline != Some(Instant::ZERO) {
                     // Asked for each time: an interface that comes back may have another event.
+                    #[cfg(feature = "cores")]
+                    return crew::sleep(self, &tower.event(), deadline);
+                    #[cfg(not(feature = "cores"))]
                     return self.wait(&tower.event(), deadline);
                 }
             }
         }
+        #[cfg(feature = "cores")]
+        self.core().worked();
         if let Some(tasks) = tasks {
             // Read again: what was due may have taken long.
             let now = self.now();
@@ -244,6 +267,10 @@ pub trait Runtime {
         Ok(self.pending_request())
     }
 }
+
+/// How long the layers may take for their goodbye. It is a little more than the time that a layer may wait for an answer of its
+/// next hop.
+const GOODBYE: Duration = Duration::from_millis(1100);
 
 /// The region of the packet that is being served. It has three quarters of the pool at most, so that waiting
 /// data (fragments, packets for a neighbour) still has room while a service takes all that it can get.
@@ -275,7 +302,10 @@ where
                 Err(reason) => break Err(Error::new(1, format_args!("{reason}"))),
             }
         }
-        match runtime.turn(tower, &mut packet) {
+        let wake = runtime.turn(tower, &mut packet);
+        #[cfg(feature = "cores")]
+        let wake = wake.map(|wake| crew::asked(runtime, wake));
+        match wake {
             Ok(Wake::Continue) => {}
             Ok(Wake::Report) => {
                 report(runtime, tower);
@@ -287,20 +317,44 @@ where
             Err(error) => break Err(error),
         }
     };
+    let result = match result {
+        Ok(()) if L::SAYS_GOODBYE => end(runtime, tower, &mut packet),
+        result => result,
+    };
     if let Some(tasks) = runtime.task_store().poller() {
         tasks.close();
     }
+    #[cfg(feature = "cores")]
+    crew::end(runtime, tower);
     report(runtime, tower);
     result.and(runtime.write_profile())
 }
 
+/// Lets the layers say goodbye. Meanwhile the tower serves.
+#[inline]
+fn end<R, L>(runtime: &mut R, tower: &mut L, packet: &mut Region<'_>) -> Result<(), Error>
+where
+    R: Runtime,
+    L: Layer<Event = R::Event>,
+{
+    let until = runtime.now() + GOODBYE;
+    while !tower.end(runtime.now())? && runtime.now() < until {
+        runtime.turn(tower, packet)?;
+    }
+    Ok(())
+}
+
 /// Prints the counters of every layer and the regions.
-fn report<L: Layer>(runtime: &mut impl Runtime, tower: &L) {
+fn report<R: Runtime, L: Layer<Event = R::Event>>(runtime: &mut R, tower: &L) {
+    #[cfg(feature = "cores")]
+    if !runtime.core().is_alone() {
+        return crew::report(runtime, tower);
+    }
     let pool = runtime.pool();
     layer::report(tower, pool, false, &mut printer(runtime));
 }
 
 /// Prints lines. One closure for all, of which there is one copy.
-fn printer(runtime: &mut impl Runtime) -> impl FnMut(fmt::Arguments<'_>) {
+pub(crate) fn printer(runtime: &mut impl Runtime) -> impl FnMut(fmt::Arguments<'_>) {
     |line| runtime.print(line)
 }

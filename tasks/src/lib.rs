@@ -7,6 +7,7 @@ extern crate std;
 
 mod error;
 mod pace;
+mod places;
 mod queue;
 mod slot;
 mod tasks;
@@ -15,6 +16,7 @@ mod timers;
 pub use self::{
     error::TaskError,
     pace::{Pace, yield_now},
+    places::{Place, Places},
     slot::TaskRef,
     tasks::{Counters, PollTasks, SpawnError, Tasks},
 };

@@ -51,12 +51,13 @@ impl<'p, L: Layer> Host<'p, L> {
     /// empty afterwards, and keeps a page at most. Says whether there was anything.
     ///
     /// # Panics
-    /// The device below the tower is broken.
+    /// The device below the tower is broken; or the tower has become [ready](Layer::ready) and says that there was nothing to do.
     pub fn turn(&mut self) -> bool {
         let now = self.clock.now();
         let mut was_busy = false;
         loop {
             self.packet.reset();
+            let before = self.ready();
             let received = self.tower.receive(now, &self.packet);
             match received.unwrap_or_else(|error| panic!("the device is broken: {error}")) {
                 Rx::Item(item) => self
@@ -65,7 +66,10 @@ impl<'p, L: Layer> Host<'p, L> {
                     .unwrap_or_else(|error| panic!("the device is broken: {error}")),
                 Rx::Handled => {}
                 Rx::Idle if self.tasks.is_some_and(|tasks| tasks.is_due(now)) => {}
-                Rx::Idle => break,
+                Rx::Idle => {
+                    assert_eq!(self.ready(), before, "a program that sleeps now says it late");
+                    break;
+                }
             }
             if let Some(tasks) = self.tasks {
                 tasks.run(now, &mut |line| eprintln!("{line}"));
@@ -123,8 +127,13 @@ impl<'p, L: Layer> Host<'p, L> {
         self.clock.advance_to(end);
     }
 
+    /// Whether the tower can serve, or why it never will.
+    fn ready(&self) -> Result<bool, String> {
+        self.tower.ready().map_err(|reason| reason.to_string())
+    }
+
     /// The earliest deadline of the tower and the tasks.
-    fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<Instant> {
         let tasks = self.tasks.and_then(|tasks| tasks.next_deadline());
         Instant::earliest(self.tower.next_deadline(), tasks)
     }

@@ -154,7 +154,7 @@ impl Network for FakeNetwork {
         self.room
     }
 
-    fn offloads(&self) -> Offloads {
+    fn offloads(&self, _: IpAddr) -> Offloads {
         self.offloads
     }
 

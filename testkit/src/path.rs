@@ -266,7 +266,7 @@ impl Network for PathEnd {
         self.mtu
     }
 
-    fn offloads(&self) -> Offloads {
+    fn offloads(&self, _: IpAddr) -> Offloads {
         self.offloads
     }
 

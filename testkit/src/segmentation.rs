@@ -1,9 +1,14 @@
 //! An interface that cuts and joins TCP segments, as network cards and kernels do.
 
-use std::{net::Ipv4Addr, num::NonZeroU16, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZeroU16,
+    ops::Range,
+    time::Duration,
+};
 
 use layer::{Counter, Offloads, PartialChecksum, Payload, Rx, TxOffload};
-use netif::{Checksums, MacAddr, Netif, RxFrame};
+use netif::{Checksums, Family, MacAddr, Netif, RxFrame};
 use network::{Checksum, Protocol};
 use rt_regions::Region;
 
@@ -16,12 +21,15 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 const CWR: u8 = 0x80;
-/// The longest IPv4 packet in bytes.
+/// The length of the header of IPv4 without options, and of IPv6 without extension headers, in bytes.
+const IPV4: usize = 20;
+const IPV6: usize = 40;
+/// The longest packet in bytes.
 const LONGEST_PACKET: usize = 65_535;
 
-/// Completes checksums, and cuts a TCP segment over IPv4 that is longer than the MTU into segments that the interface
-/// inside can send. If it [joins](Self::with_joining), received segments that follow each other are handed up as one, of
-/// at most 65,535 bytes of IPv4.
+/// Completes checksums, and cuts a TCP segment over IPv4 or IPv6 that is longer than the MTU into segments that the interface
+/// inside can send. If it [joins](Self::with_joining), received segments that follow each other are handed up as one packet,
+/// of at most 65,535 bytes. Packets of IPv6 with extension headers are left as they are.
 ///
 /// It is what a test needs that has a transport above and a wire below: `Segmentation` over [`End`](crate::End), or over
 /// a bad network, whose frames are as on a wire.
@@ -59,7 +67,12 @@ impl<N: Netif> Netif for Segmentation<N> {
     }
 
     fn offloads(&self) -> Offloads {
-        Offloads { checksum: true, tcp_segmentation: true, ..Offloads::NONE }
+        Offloads {
+            checksum: true,
+            tcp_segmentation: true,
+            tcp_segmentation_ipv6: true,
+            ..Offloads::NONE
+        }
     }
 
     fn room(&self) -> usize {
@@ -169,10 +182,14 @@ fn complete(bytes: &mut [u8], checksum: PartialChecksum) {
     set_word(bytes, start + offset, sum);
 }
 
-/// Sets length, identification and checksum of the IPv4 header.
-fn set_ipv4(frame: &mut [u8], header_len: usize, identification: u16) {
+/// Sets the length in the header of the packet, and identification and checksum of IPv4, which IPv6 has not.
+fn set_ip(frame: &mut [u8], header_len: usize, identification: u16) {
     let total = (frame.len() - ETHERNET) as u16;
+    let family = Family::of(&&*frame);
     let header = &mut frame[ETHERNET..][..header_len];
+    if family == Family::Ipv6 {
+        return set_word(header, 4, total - IPV6 as u16);
+    }
     set_word(header, 2, total);
     set_word(header, 4, identification);
     set_word(header, 10, 0);
@@ -187,10 +204,17 @@ fn set_tcp_checksum(frame: &mut [u8], tcp: usize) {
     set_word(frame, tcp + 16, sum);
 }
 
+fn octets<const N: usize>(frame: &[u8], at: usize) -> [u8; N] {
+    std::array::from_fn(|byte| frame[at + byte])
+}
+
 fn pseudo_header(frame: &[u8], length: usize) -> Checksum {
-    let [source, destination] = [26, 30].map(|at: usize| {
-        Ipv4Addr::new(frame[at], frame[at + 1], frame[at + 2], frame[at + 3]).into()
-    });
+    let ipv4 = |at: usize| -> IpAddr { Ipv4Addr::from_octets(octets(frame, at)).into() };
+    let ipv6 = |at: usize| -> IpAddr { Ipv6Addr::from_octets(octets(frame, at)).into() };
+    let (source, destination) = match Family::of(&frame) {
+        Family::Ipv4 => (ipv4(26), ipv4(30)),
+        Family::Ipv6 => (ipv6(22), ipv6(38)),
+    };
     Checksum::pseudo_header(source, destination, Protocol::TCP, length)
 }
 
@@ -203,7 +227,7 @@ fn cut(frame: &[u8], checksum: PartialChecksum, size: NonZeroU16) -> Vec<Vec<u8>
     let segment = |(number, data): (usize, &[u8])| {
         let mut segment = [&frame[..headers], data].concat();
         let identification = word(frame, ETHERNET + 4).wrapping_add(number as u16);
-        set_ipv4(&mut segment, tcp - ETHERNET, identification);
+        set_ip(&mut segment, tcp - ETHERNET, identification);
         let sequence = sequence.wrapping_add((number * usize::from(size.get())) as u32);
         segment[tcp + 4..tcp + 8].copy_from_slice(&sequence.to_be_bytes());
         if number + 1 < count {
@@ -231,15 +255,18 @@ struct Segment {
 
 impl Segment {
     fn of(frame: &[u8], checksums: Checksums) -> Option<Self> {
-        let ip = frame.get(ETHERNET..ETHERNET + 20)?;
-        let (tcp, end) =
-            (ETHERNET + 4 * usize::from(ip[0] & 15), ETHERNET + usize::from(word(ip, 2)));
-        let plain = word(frame, 12) == 0x0800
-            && ip[0] >> 4 == 4
-            && word(ip, 6) & 0x3fff == 0
-            && ip[9] == Protocol::TCP.0;
+        let ip = frame.get(ETHERNET..ETHERNET + IPV4)?;
+        let (header, length, protocol) = match (word(frame, 12), ip[0] >> 4) {
+            (0x0800, 4) if word(ip, 6) & 0x3fff == 0 => {
+                (4 * usize::from(ip[0] & 15), usize::from(word(ip, 2)), ip[9])
+            }
+            (0x86dd, 6) => (IPV6, IPV6 + usize::from(word(ip, 4)), ip[6]),
+            _ => return None,
+        };
+        let (tcp, end) = (ETHERNET + header, ETHERNET + length);
+        let plain = header >= IPV4 && protocol == Protocol::TCP.0;
         let start = tcp + 4 * usize::from(frame.get(tcp + 12)? >> 4);
-        if !plain || tcp < ETHERNET + 20 || start < tcp + 20 || start >= end || end > frame.len() {
+        if !plain || start < tcp + 20 || start >= end || end > frame.len() {
             return None;
         }
         let sum = pseudo_header(frame, end - tcp).add(&frame[tcp..end]);
@@ -266,15 +293,16 @@ impl Segment {
 
     /// Whether it is joined to `last`, of segments with `size` bytes that have `length` bytes together with the headers.
     fn follows(&self, last: &Self, size: usize, length: usize) -> bool {
-        let same = |range: std::ops::Range<usize>| {
-            self.headers.get(range.clone()) == last.headers.get(range)
-        };
+        let same = |range: Range<usize>| self.headers.get(range.clone()) == last.headers.get(range);
         let (tcp, ip) = (self.tcp, ETHERNET);
+        // All but the lengths, numbers and checksums: addresses, ports, acknowledgement, window and options.
+        let same_ip = match Family::of(&&self.headers[..]) {
+            Family::Ipv4 => same(0..ip + 2) && same(ip + 6..ip + 10) && same(ip + 12..tcp),
+            Family::Ipv6 => same(0..ip + 4) && same(ip + 6..tcp),
+        };
         self.headers.len() == last.headers.len()
-            // All but the lengths, numbers and checksums: addresses, ports, acknowledgement, window and options.
-            && same(0..ip + 2)
-            && same(ip + 6..ip + 10)
-            && same(ip + 12..tcp + 4)
+            && same_ip
+            && same(tcp..tcp + 4)
             && same(tcp + 8..tcp + 13)
             && same(tcp + 14..tcp + 16)
             && same(tcp + 18..self.start)
@@ -288,7 +316,7 @@ impl Segment {
     fn finish(&self, joined: &mut [u8]) {
         joined[self.tcp + 13] |= self.flags();
         let identification = word(joined, ETHERNET + 4);
-        set_ipv4(joined, self.tcp - ETHERNET, identification);
+        set_ip(joined, self.tcp - ETHERNET, identification);
         set_tcp_checksum(joined, self.tcp);
     }
 }

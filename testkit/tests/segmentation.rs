@@ -1,6 +1,6 @@
 //! TCP segments that are cut on their way out and joined on their way in.
 
-use std::num::NonZeroU16;
+use std::{net::Ipv6Addr, num::NonZeroU16};
 
 use layer::{PartialChecksum, Rx, TxOffload};
 use netif::{Checksums, MacAddr, Netif};
@@ -9,12 +9,14 @@ use rt_regions::Region;
 use testkit::{End, Reorder, Segmentation, Wire, with_pool};
 
 const MACS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
+const OURS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+const THEIRS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 const FIN_PSH_ACK: u8 = 0x19;
 const CWR_PSH_ACK: u8 = 0x98;
 
-/// A frame with a TCP segment with a timestamp option, from sequence number 2^32 - 10 on, whose checksum is partial.
-fn frame(data: &[u8], flags: u8) -> Vec<u8> {
-    let tcp = [
+/// A TCP segment with a timestamp option, from sequence number 2^32 - 10 on, without a checksum.
+fn segment(data: &[u8], flags: u8) -> Vec<u8> {
+    [
         &[
             0x1f, 0x90, 0x13, 0x88, 0xff, 0xff, 0xff, 0xf6, 0, 0, 0, 9, 0x80, flags, 1, 0, 0, 0, 0,
             0,
@@ -22,7 +24,24 @@ fn frame(data: &[u8], flags: u8) -> Vec<u8> {
         &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2],
         data,
     ]
-    .concat();
+    .concat()
+}
+
+/// A frame with that segment over IPv6, whose checksum is partial.
+fn frame_ipv6(data: &[u8], flags: u8) -> Vec<u8> {
+    let tcp = segment(data, flags);
+    let [high, low] = (tcp.len() as u16).to_be_bytes();
+    let ip = [&[0x60, 1, 2, 3, high, low, 6, 64][..], &OURS.octets(), &THEIRS.octets()].concat();
+    let mut frame = [&MACS[1].0[..], &MACS[0].0, &[0x86, 0xdd], &ip, &tcp].concat();
+    let sum =
+        !Checksum::pseudo_header(OURS.into(), THEIRS.into(), Protocol::TCP, tcp.len()).finish();
+    frame[70..72].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
+/// A frame with that segment over IPv4, whose checksum is partial.
+fn frame(data: &[u8], flags: u8) -> Vec<u8> {
+    let tcp = segment(data, flags);
     let total = (20 + tcp.len()) as u16;
     let [high, low] = total.to_be_bytes();
     let mut ip = [0x45, 0, high, low, 0xff, 0xff, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
@@ -40,6 +59,11 @@ fn offload(size: u16) -> TxOffload {
     TxOffload { checksum, segment_size: NonZeroU16::new(size) }
 }
 
+fn offload_ipv6(size: u16) -> TxOffload {
+    let checksum = Some(PartialChecksum { start: 54, ..PartialChecksum::TCP });
+    TxOffload { checksum, segment_size: NonZeroU16::new(size) }
+}
+
 fn data(length: usize) -> Vec<u8> {
     (0..length).map(|byte| (byte % 251) as u8).collect()
 }
@@ -52,6 +76,50 @@ fn open(frame: &[u8]) -> (u32, u8, &[u8]) {
     let sum = Checksum::pseudo_header(addresses.0, addresses.1, Protocol::TCP, frame.len() - 34);
     assert!(sum.add(&frame[34..]).is_valid());
     (u32::from_be_bytes(frame[38..42].try_into().unwrap()), frame[47], &frame[66..])
+}
+
+/// Checks the headers and the checksum of a segment over IPv6, and gives its sequence number, flags and data.
+fn open_ipv6(frame: &[u8]) -> (u32, u8, &[u8]) {
+    assert_eq!(frame[14..18], [0x60, 1, 2, 3]);
+    assert_eq!(usize::from(u16::from_be_bytes([frame[18], frame[19]])), frame.len() - 54);
+    let length = frame.len() - 54;
+    let sum = Checksum::pseudo_header(OURS.into(), THEIRS.into(), Protocol::TCP, length);
+    assert!(sum.add(&frame[54..]).is_valid());
+    (u32::from_be_bytes(frame[58..62].try_into().unwrap()), frame[67], &frame[86..])
+}
+
+#[test]
+fn over_ipv6_segments_are_cut_and_joined_too() {
+    let (wire, end) = Wire::new(MACS[0]);
+    let mut netif = Segmentation::new(end);
+    assert!(netif.offloads().tcp_segmentation_ipv6);
+    let bytes = data(2500);
+    netif.transmit(&frame_ipv6(&bytes, FIN_PSH_ACK)[..], offload_ipv6(1000)).unwrap();
+    let frames = wire.drain();
+    let seen: Vec<_> = frames.iter().map(|frame| open_ipv6(frame)).collect();
+    let expected = [
+        (u32::MAX - 9, 0x10, &bytes[..1000]),
+        (990, 0x10, &bytes[1000..2000]),
+        (1990, 0x19, &bytes[2000..]),
+    ];
+    assert_eq!(seen, expected);
+
+    let (one, other) = End::pair(MACS[0], MACS[1]);
+    let (mut one, mut other) = (Segmentation::new(one), Segmentation::new(other).with_joining());
+    let bytes = data(60_000);
+    let sent = frame_ipv6(&bytes, 0x18);
+    one.transmit(&sent[..], offload_ipv6(1428)).unwrap();
+    // Of another flow label, of the other family, and damaged: none is joined.
+    let whole = TxOffload { segment_size: None, ..offload_ipv6(1) };
+    let mut other_label = frame_ipv6(b"small", 0x10);
+    other_label[17] += 1;
+    one.transmit(&other_label[..], whole).unwrap();
+    one.transmit(&frame(b"small", 0x10)[..], TxOffload { segment_size: None, ..offload(1) })
+        .unwrap();
+    let came = received(&mut other);
+    assert_eq!(came.iter().map(|(_, size)| *size).collect::<Vec<_>>(), [Some(1428), None, None]);
+    assert_eq!(came[0].0.len(), sent.len());
+    assert!(open_ipv6(&came[0].0) == (u32::MAX - 9, 0x18, &bytes[..]));
 }
 
 #[test]

@@ -2,8 +2,14 @@ use std::{string::String, vec::Vec};
 
 use super::*;
 
+#[cfg(feature = "ipv6")]
+mod ipv6;
+#[cfg(feature = "dhcp")]
+mod lease;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(any(feature = "dns", feature = "ntp"))]
+mod servers;
 mod tower;
 
 fn read(args: &[&'static str]) -> Result<Config, Error> {
@@ -63,13 +69,16 @@ fn a_gateway_may_be_outside_of_our_network() {
 
 #[test]
 fn a_bad_argument_is_named_with_what_would_be_right() {
-    let host = "expected the address of a host with its prefix: 10.0.0.2/24";
+    let host = match cfg!(feature = "dhcp") {
+        false => "expected the address of a host with its prefix: 10.0.0.2/24",
+        true => "expected the address of a host with its prefix, 10.0.0.2/24, or dhcp",
+    };
     let pairs = "expected six pairs of hexadecimal digits: 02:00:0a:00:00:02";
     let port = "expected a port from 1 to 65535";
-    let networks = "expected 1 to 8 networks with commas between: 10.0.0.0/8,192.0.2.7/32";
+    let networks = &std::format!("expected {}", ParseNetworksError::EXPECTED)[..];
     let unknown = "unknown; --help lists the arguments";
     for (argument, words) in [
-        ("--ipv6=::1", unknown),
+        ("--ipv5=::1", unknown),
         ("--IPV4=10.0.0.2/24", unknown),
         ("--ipv=10.0.0.2/24", unknown),
         ("echo", unknown),

@@ -2,11 +2,11 @@
 
 use core::{convert::Infallible, fmt, time::Duration};
 
-use layer::{Counter, Instant, Rx};
+use layer::{Counter, Instant, Layer, Rx};
 use rt_regions::{Pool, Region};
 
 use super::*;
-use crate::{TaskStore, Wake};
+use crate::{Runtime, TaskStore, Wake};
 
 /// A platform of which nothing is used but this.
 struct Platform {
@@ -101,7 +101,7 @@ impl Layer for Tower {
 }
 
 /// Serves with these arguments a tower that does this with them: what it said until it was told to stop.
-fn serve(
+pub(super) fn serve(
     args: &[&'static str],
     has_log: bool,
     take: fn(&mut Setup<'_>),
