@@ -2,6 +2,7 @@
 //! kernel takes as one.
 
 use layer::{PartialChecksum, Payload, TxOffload};
+use netif::Family;
 use zerocopy::IntoBytes;
 
 use crate::{
@@ -44,7 +45,7 @@ enum Kind {
     Long { transport: u16, size: u16 },
     /// A TCP segment with a partial checksum that is cut into segments: where its data begin, and how much of them each
     /// segment carries.
-    Segments { checksum: PartialChecksum, data: u16, size: u16 },
+    Segments { family: Family, checksum: PartialChecksum, data: u16, size: u16 },
 }
 
 /// A frame that cannot be sent: longer than the MTU, and not to be cut.
@@ -86,15 +87,16 @@ impl<'b> Batch<'b> {
         if self.frames == 0 || self.frames == MOST || frame.len() != self.frame_length {
             return false;
         }
-        let mut headers = [0; headers::ALL];
-        frame.copy_to(0, &mut headers);
+        let mut headers = [0; headers::MOST];
+        let headers = &mut headers[..datagram.headers()];
+        frame.copy_to(0, headers);
         let (first, payload) = (&self.buffer[virtio::HEADER_LEN..], datagram.payload());
         // All that says whose it is and how it travels is the same, down to the checksum of IPv4.
-        if headers != first[..headers::ALL] || self.end() + payload > ETHERNET + LONGEST_PACKET {
+        if *headers != first[..headers.len()] || self.end() + payload > ETHERNET + LONGEST_PACKET {
             return false;
         }
         let start = virtio::HEADER_LEN + self.end();
-        frame.copy_to(headers::ALL, &mut self.buffer[start..start + payload]);
+        frame.copy_to(headers.len(), &mut self.buffer[start..start + payload]);
         self.frames += 1;
         self.length = self.end();
         true
@@ -103,7 +105,7 @@ impl<'b> Batch<'b> {
     /// Where the last of the datagrams ends, in bytes from the beginning of the frame, without padding.
     fn end(&self) -> usize {
         match self.kind {
-            Kind::Open(datagram) => headers::ALL + self.frames * datagram.payload(),
+            Kind::Open(datagram) => datagram.headers() + self.frames * datagram.payload(),
             _ => self.length,
         }
     }
@@ -132,7 +134,12 @@ impl<'b> Batch<'b> {
             {
                 let size = size.get();
                 self.kind = match checksum.is_tcp() {
-                    true => Kind::Segments { checksum, data: self.data_at(checksum), size },
+                    true => Kind::Segments {
+                        family: Family::of(&self.frame()),
+                        checksum,
+                        data: self.data_at(checksum),
+                        size,
+                    },
                     false => Kind::Long { transport: checksum.start, size },
                 };
                 return Ok(false);
@@ -154,8 +161,7 @@ impl<'b> Batch<'b> {
 
     /// Where the data of the TCP segment in the buffer begin. The kernel refuses a frame in which they do not.
     fn data_at(&self, checksum: PartialChecksum) -> u16 {
-        let frame = &self.buffer[virtio::HEADER_LEN..][..self.length];
-        let data = headers::data_at(frame, checksum.start.into());
+        let data = headers::data_at(self.frame(), checksum.start.into());
         data.and_then(|data| u16::try_from(data).ok()).unwrap_or(u16::MAX)
     }
 
@@ -164,8 +170,13 @@ impl<'b> Batch<'b> {
         if self.level != OffloadLevel::Datagrams {
             return None;
         }
-        let datagram = Datagram::find(&self.buffer[virtio::HEADER_LEN..][..self.length])?;
-        (datagram.transport == headers::ALL - UDP && datagram.payload() > 0).then_some(datagram)
+        let datagram = Datagram::find(self.frame())?;
+        (datagram.is_plain(self.frame()) && datagram.payload() > 0).then_some(datagram)
+    }
+
+    /// The frame in the buffer.
+    fn frame(&self) -> &[u8] {
+        &self.buffer[virtio::HEADER_LEN..][..self.length]
     }
 
     /// The bytes to be written.
@@ -180,14 +191,14 @@ impl<'b> Batch<'b> {
             Kind::Open(datagram) if self.frames > 1 => {
                 let (size, payload) = (datagram.payload(), self.frames * datagram.payload());
                 let identification = headers::word_at(frame, 18);
-                headers::set_length(&mut frame[..headers::ALL], payload, identification);
+                headers::set_length(&mut frame[..datagram.headers()], payload, identification);
                 headers::set_partial_checksum(frame, datagram.transport, UDP + payload);
                 virtio::Header::datagrams(datagram.transport as u16, size as u16)
             }
             Kind::Open(datagram) => virtio::Header::partial_udp(datagram.transport as u16),
             Kind::Long { transport, size } => virtio::Header::to_fragment(transport, size),
-            Kind::Segments { checksum, data, size } => {
-                virtio::Header::segments(checksum, data, size)
+            Kind::Segments { family, checksum, data, size } => {
+                virtio::Header::segments(family, checksum, data, size)
             }
         };
         head.copy_from_slice(header.as_bytes());

@@ -40,14 +40,16 @@ const SIOCGIFMTU: Opcode = 0x8921;
 const FLAGS: u16 = 0x0002 | 0x1000;
 /// A `struct virtio_net_hdr` before each frame (`IFF_VNET_HDR`).
 const VNET_HDR: u16 = 0x4000;
+/// Each time that the device is opened, it is one more queue of it (`IFF_MULTI_QUEUE`).
+const MULTI_QUEUE: u16 = 0x0100;
 /// The interface stays when nobody has it open (`IFF_PERSIST`).
 const PERSIST: u16 = 0x0800;
 /// The kernel may leave checksums blank (`TUN_F_CSUM`).
 const CSUM: usize = 0x01;
-/// The kernel may hand over many TCP segments over IPv4 as one (`TUN_F_TSO4`).
-const TSO: usize = 0x02;
-/// The kernel may hand over many UDP datagrams as one (`TUN_F_USO4`, which it accepts only together with
-/// `TUN_F_USO6`; Linux 6.2). Then it also accepts many as one.
+/// The kernel may hand over many TCP segments as one, over IPv4 and over IPv6 (`TUN_F_TSO4`, `TUN_F_TSO6`).
+const TSO: usize = 0x02 | 0x04;
+/// The kernel may hand over many UDP datagrams as one, over IPv4 and over IPv6 (`TUN_F_USO4`, which it accepts only together
+/// with `TUN_F_USO6`; Linux 6.2). Then it also accepts many as one.
 const USO: usize = 0x20 | 0x40;
 /// The size of an interface's name with the zero at its end (`linux/if.h`).
 const IFNAMSIZ: usize = 16;
@@ -91,6 +93,24 @@ impl InterfaceRequest {
     }
 }
 
+/// How many queues a device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queues {
+    /// One, which whoever opens the device has to itself.
+    One,
+    /// As many as it is opened often.
+    Several,
+}
+
+impl Queues {
+    fn flag(self) -> u16 {
+        match self {
+            Self::One => 0,
+            Self::Several => MULTI_QUEUE,
+        }
+    }
+}
+
 /// What the kernel does for the frames of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OffloadLevel {
@@ -110,20 +130,22 @@ pub(crate) enum OffloadLevel {
 pub(crate) fn open(
     name: &'static str,
     most: OffloadLevel,
+    queues: Queues,
 ) -> Result<(OwnedFd, OffloadLevel), Error> {
+    let flags = FLAGS | queues.flag();
     if most != OffloadLevel::None {
-        match attach(name, FLAGS | VNET_HDR) {
+        match attach(name, flags | VNET_HDR) {
             Ok(device) => {
                 if let Some(level) = negotiate(&device, most) {
                     return Ok((device, level));
                 }
             }
             // Also the answer of a kernel that does not know the flag.
-            Err(Error::NotATap(_)) => {}
+            Err(Error::NotATap(_) | Error::OneQueue(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    let device = attach(name, FLAGS)?;
+    let device = attach(name, flags)?;
     take_back(&device);
     Ok((device, OffloadLevel::None))
 }
@@ -134,7 +156,20 @@ pub(crate) fn open(
 /// # Errors
 /// Those of [`Tap::open`](crate::Tap::open), and that the interface cannot be made to stay.
 pub fn create(name: &'static str) -> Result<(), Error> {
-    let device = attach(name, FLAGS)?;
+    create_with(name, Queues::One)
+}
+
+/// Creates the TAP device `name` for a program on several cores, each of which opens a queue of it. It stays when nobody has it
+/// open: `ip tuntap add dev NAME mode tap multi_queue`.
+///
+/// # Errors
+/// Those of [`create`].
+pub fn create_with_queues(name: &'static str) -> Result<(), Error> {
+    create_with(name, Queues::Several)
+}
+
+fn create_with(name: &'static str, queues: Queues) -> Result<(), Error> {
+    let device = attach(name, FLAGS | queues.flag())?;
     // SAFETY: TUNSETPERSIST takes a number and no pointer.
     let call = unsafe { IntegerSetter::<TUNSETPERSIST>::new_usize(1) };
     // SAFETY: likewise.
@@ -180,9 +215,9 @@ const BUSY_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
     let mut request = InterfaceRequest::about(name)?;
     request.value[..2].copy_from_slice(&flags.to_ne_bytes());
-    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mode = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let device =
-        rustix::fs::open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
+        rustix::fs::open("/dev/net/tun", mode, Mode::empty()).map_err(|errno| match errno {
             Errno::ACCESS | Errno::PERM => Error::NoAccess,
             Errno::NOENT | Errno::NODEV | Errno::NXIO => Error::NoTun(errno),
             _ => Error::System("open /dev/net/tun", errno),
@@ -202,6 +237,7 @@ fn attach(name: &'static str, flags: u16) -> Result<OwnedFd, Error> {
     attached.map_err(|errno| match errno {
         Errno::PERM | Errno::ACCESS => Error::NotPermitted(name),
         Errno::BUSY => Error::Busy(name),
+        Errno::INVAL if flags & MULTI_QUEUE != 0 => Error::OneQueue(name),
         Errno::INVAL => Error::NotATap(name),
         _ => Error::System("TUNSETIFF", errno),
     })?;
@@ -266,9 +302,13 @@ mod tests {
         for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "tap%d", "a\0", "sixteen-bytes-16"]
         {
             assert_eq!(InterfaceRequest::about(name).err(), Some(Error::Name(name)), "{name:?}");
-            assert_eq!(open(name, OffloadLevel::None).err(), Some(Error::Name(name)), "{name:?}");
             assert_eq!(
-                open(name, OffloadLevel::Datagrams).err(),
+                open(name, OffloadLevel::None, Queues::One).err(),
+                Some(Error::Name(name)),
+                "{name:?}"
+            );
+            assert_eq!(
+                open(name, OffloadLevel::Datagrams, Queues::Several).err(),
                 Some(Error::Name(name)),
                 "{name:?}"
             );

@@ -21,6 +21,8 @@ pub enum Error {
     Busy(&'static str),
     /// An interface has this name and is not a TAP device with one queue.
     NotATap(&'static str),
+    /// An interface has this name and is not a TAP device with several queues.
+    OneQueue(&'static str),
     /// The given memory has no room for the buffer of a sent frame.
     Memory(Exhausted),
     /// The interface was deleted while it was open.
@@ -64,6 +66,12 @@ impl fmt::Display for Error {
                 "the interface {name} exists and is not a TAP device with one queue (nor are \
                  macvtap and macvlan): choose another name, or make one: ip tuntap add dev NAME \
                  mode tap"
+            ),
+            Self::OneQueue(name) => write!(
+                f,
+                "the interface {name} exists and is not a TAP device with several queues, of which \
+                 each core needs one: choose another name, or make one: ip tuntap add dev NAME mode \
+                 tap multi_queue"
             ),
             Self::Memory(exhausted) => write!(f, "no memory for a TAP device: {exhausted}"),
             Self::Deleted => f.write_str("the TAP device was deleted"),

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU16;
 
-use netif::Checksums;
+use netif::{Checksums, Family};
 use rt_regions::{Exhausted, Region};
 use zerocopy::FromBytes;
 
@@ -14,7 +14,7 @@ use crate::{
     virtio::{self, Header},
 };
 
-/// The longest headers in bytes: all options that IPv4 can have.
+/// The longest headers of datagrams that are cut, in bytes: all options that IPv4 can have, or as many bytes of IPv6.
 const LONGEST_HEADERS: usize = ETHERNET + 60 + UDP;
 
 /// A buffer, and its datagrams that have not been handed up.
@@ -58,7 +58,7 @@ pub(crate) struct One {
 pub(crate) enum Refused {
     /// Longer than the MTU, or many datagrams or segments that are.
     TooLong,
-    /// Many in one, but not UDP datagrams or TCP segments over IPv4, or with inconsistent lengths.
+    /// Many in one, but not UDP datagrams or TCP segments, or with inconsistent lengths.
     NotCut,
 }
 
@@ -110,8 +110,8 @@ impl<'b> Incoming<'b> {
             Header::mut_from_prefix(&mut self.buffer[..read]).map_err(|_| Refused::NotCut)?;
         if !header.is_one() {
             let header = *header;
-            return match header.segment_size() {
-                Some(size) => self.load_joined(&header, size, read),
+            return match header.joined() {
+                Some((family, size)) => self.load_joined(&header, family, size, read),
                 None => self.load_many(&header, read),
             };
         }
@@ -137,15 +137,17 @@ impl<'b> Incoming<'b> {
         Ok(Loaded::One(One { checksums: Checksums::Blank, ..one }))
     }
 
-    /// TCP segments with `size` bytes of data that are one.
+    /// TCP segments of a family with `size` bytes of data that are one.
     fn load_joined(
         &self,
         header: &Header,
+        family: Family,
         size: NonZeroU16,
         read: usize,
     ) -> Result<Loaded, Refused> {
         let frame = &self.buffer[virtio::HEADER_LEN..read];
-        let Segment { data, end } = Segment::find(frame).ok_or(Refused::NotCut)?;
+        let found = Segment::find(frame).filter(|found| found.family == family);
+        let Segment { data, end, .. } = found.ok_or(Refused::NotCut)?;
         if data - ETHERNET + usize::from(size.get()) > self.mtu {
             return Err(Refused::TooLong);
         }
@@ -163,7 +165,10 @@ impl<'b> Incoming<'b> {
         let size = header.datagram_size().ok_or(Refused::NotCut)?;
         let frame = &self.buffer[virtio::HEADER_LEN..read];
         let found = Datagram::find(frame).ok_or(Refused::NotCut)?;
-        let header_len = found.transport + UDP;
+        let header_len = found.headers();
+        if header_len > LONGEST_HEADERS {
+            return Err(Refused::NotCut);
+        }
         if header_len - ETHERNET + size > self.mtu {
             return Err(Refused::TooLong);
         }

@@ -16,7 +16,7 @@ pub mod testing;
 mod virtio;
 
 pub use counters::Counters;
-pub use device::create;
+pub use device::{create, create_with_queues};
 pub use error::Error;
 pub use tap::Tap;
 

@@ -34,6 +34,8 @@ pub struct Tap {
     mac: MacAddr,
     mtu: usize,
     level: OffloadLevel,
+    /// Whether the kernel is told at the end to leave nothing undone.
+    takes_back: bool,
     /// What was read and not yet handed up.
     incoming: Incoming<'static>,
     /// What is to be written.
@@ -187,6 +189,7 @@ impl Netif for Tap {
             checksum: self.level != OffloadLevel::None,
             udp_fragmentation: self.level >= OffloadLevel::LongPackets,
             tcp_segmentation: self.level >= OffloadLevel::LongPackets,
+            tcp_segmentation_ipv6: self.level >= OffloadLevel::LongPackets,
         }
     }
 
@@ -248,7 +251,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         // There is no caller left to report a broken device to.
         let _ = self.flush();
-        if self.level != OffloadLevel::None {
+        if self.takes_back && self.level != OffloadLevel::None {
             device::take_back(self.event);
         }
     }

@@ -4,6 +4,7 @@
 use core::num::NonZeroU16;
 
 use layer::PartialChecksum;
+use netif::Family;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The length of the header in bytes.
@@ -17,6 +18,8 @@ const DATA_VALID: u8 = 2;
 const GSO_NONE: u8 = 0;
 /// `VIRTIO_NET_HDR_GSO_TCPV4`: many TCP segments over IPv4 as one, equal in length except for the last.
 const GSO_TCPV4: u8 = 1;
+/// `VIRTIO_NET_HDR_GSO_TCPV6`: TCP segments over IPv6.
+const GSO_TCPV6: u8 = 4;
 /// `VIRTIO_NET_HDR_GSO_UDP`: one datagram, to be cut into fragments of IPv4.
 const GSO_UDP: u8 = 3;
 /// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one flow, equal in length except for the last.
@@ -89,9 +92,17 @@ impl Header {
 
     /// A TCP segment with a partial checksum, to be cut into segments with `size` bytes of data each. The data begin at
     /// `data` in the frame.
-    pub(crate) fn segments(checksum: PartialChecksum, data: u16, size: u16) -> Self {
+    pub(crate) fn segments(
+        family: Family,
+        checksum: PartialChecksum,
+        data: u16,
+        size: u16,
+    ) -> Self {
         Self {
-            gso_type: GSO_TCPV4,
+            gso_type: match family {
+                Family::Ipv4 => GSO_TCPV4,
+                Family::Ipv6 => GSO_TCPV6,
+            },
             header_len: data.to_ne_bytes(),
             gso_size: size.to_ne_bytes(),
             ..Self::partial(checksum)
@@ -132,10 +143,15 @@ impl Header {
         (self.gso_type == GSO_UDP_L4 && size > 0).then_some(size)
     }
 
-    /// The number of data bytes in each segment, if these are many TCP segments over IPv4. Segments of which one has a
+    /// The family and the number of data bytes in each segment, if these are many TCP segments. Segments of which one has a
     /// mark of congestion to be handled apart (`VIRTIO_NET_HDR_GSO_ECN`) are not asked for, and none.
-    pub(crate) fn segment_size(&self) -> Option<NonZeroU16> {
-        NonZeroU16::new(u16::from_ne_bytes(self.gso_size)).filter(|_| self.gso_type == GSO_TCPV4)
+    pub(crate) fn joined(&self) -> Option<(Family, NonZeroU16)> {
+        let family = match self.gso_type {
+            GSO_TCPV4 => Family::Ipv4,
+            GSO_TCPV6 => Family::Ipv6,
+            _ => return None,
+        };
+        Some((family, NonZeroU16::new(u16::from_ne_bytes(self.gso_size))?))
     }
 }
 
@@ -156,9 +172,15 @@ mod tests {
         assert_eq!(Header::to_fragment(34, 1480).as_bytes(), [1, 3, 42, 0, 0xc8, 5, 34, 0, 6, 0]);
         let segments = Header::read_from_bytes(&[1, 1, 66, 0, 0xa8, 5, 0x22, 0, 16, 0]).unwrap();
         let checksum = PartialChecksum { start: 34, ..PartialChecksum::TCP };
-        assert_eq!((segments, segments.is_one()), (Header::segments(checksum, 66, 1448), false));
-        assert_eq!(segments.segment_size(), NonZeroU16::new(1448));
-        assert_eq!((segments.datagram_size(), many.segment_size()), (None, None));
+        let ipv4 = Header::segments(Family::Ipv4, checksum, 66, 1448);
+        assert_eq!((segments, segments.is_one()), (ipv4, false));
+        assert_eq!(segments.joined(), Some((Family::Ipv4, NonZeroU16::new(1448).unwrap())));
+        assert_eq!((segments.datagram_size(), many.joined()), (None, None));
+        let segments = Header::read_from_bytes(&[1, 4, 86, 0, 0x94, 5, 0x36, 0, 16, 0]).unwrap();
+        let checksum = PartialChecksum { start: 54, ..PartialChecksum::TCP };
+        assert_eq!(segments, Header::segments(Family::Ipv6, checksum, 86, 1428));
+        assert_eq!(segments.joined(), Some((Family::Ipv6, NonZeroU16::new(1428).unwrap())));
+        assert_eq!(Header { gso_size: [0; 2], ..segments }.joined(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The arguments of the process, and those that are the runtime's own.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{ffi::OsString, fmt, num::NonZero, path::PathBuf, thread};
 
 use rt::Error;
 
@@ -11,7 +11,9 @@ pub(crate) const USAGE: &str =
   --pcap-size=SIZE          how long that file may become (100M)
   --profile=FILE            write what the regions held to this file, as CSV (nowhere)
   --profile-every=N         look at the regions every N packets (1)
-  --sandbox=on|off          give up all rights that serving does not take (on)";
+  --sandbox=on|off          give up all rights that serving does not take (on)
+  --cores=N|all             serve on so many cores, each with a queue of the interface (1)
+  --pin=on|off              keep each core on a processor of its own (off)";
 
 /// The smallest pool that can be asked for, in bytes: it has room for the tables of every service, and for a
 /// small request.
@@ -22,8 +24,19 @@ const DEFAULT_PCAP_SIZE: u64 = 100 << 20;
 const LEAST_PCAP_SIZE: u64 = 4 << 10;
 
 /// The names of the runtime's own arguments.
-const NAMES: [&str; 6] =
-    ["--memory", "--pcap", "--pcap-size", "--profile", "--profile-every", "--sandbox"];
+const NAMES: [&str; 8] = [
+    "--memory",
+    "--pcap",
+    "--pcap-size",
+    "--profile",
+    "--profile-every",
+    "--sandbox",
+    "--cores",
+    "--pin",
+];
+
+/// The most cores that can be asked for.
+pub(crate) const MOST_CORES: usize = 32;
 
 /// The arguments, the runtime's own taken out.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +53,10 @@ pub(crate) struct Arguments {
     pub(crate) profile_every: u32,
     /// `--sandbox`: whether privileges are given up.
     pub(crate) sandbox: bool,
+    /// `--cores`: how many cores serve.
+    pub(crate) cores: usize,
+    /// `--pin`: whether each stays on a processor of its own.
+    pub(crate) pin: bool,
     /// All others, in order; kept as long as the program runs.
     pub(crate) rest: &'static [&'static str],
 }
@@ -55,6 +72,8 @@ impl Arguments {
             profile: None,
             profile_every: 1,
             sandbox: true,
+            cores: 1,
+            pin: false,
             rest: &[],
         };
         let mut rest: Vec<&'static str> = Vec::new();
@@ -85,7 +104,9 @@ impl Arguments {
             read.set(name, &value).map_err(|reason| bad(format_args!("{name}={value}"), reason))?;
             given.push((name.to_owned(), value));
         }
-        for (name, other) in [("--pcap-size", "--pcap"), ("--profile-every", "--profile")] {
+        for (name, other) in
+            [("--pcap-size", "--pcap"), ("--profile-every", "--profile"), ("--pin", "--cores")]
+        {
             let value =
                 |name| given.iter().find(|(given, _)| given == name).map(|(_, value)| value);
             if let (Some(value), None) = (value(name), value(other)) {
@@ -120,6 +141,25 @@ impl Arguments {
         if name == "--sandbox" {
             self.sandbox = value == "on";
             return if self.sandbox || value == "off" { Ok(()) } else { Err("expected on or off") };
+        }
+        if name == "--pin" {
+            self.pin = value == "on";
+            return if self.pin || value == "off" { Ok(()) } else { Err("expected on or off") };
+        }
+        if name == "--cores" {
+            self.cores = match value {
+                "all" => thread::available_parallelism().map_or(1, NonZero::get).min(MOST_CORES),
+                _ => layer::decimal(value.as_bytes(), MOST_CORES as u64)
+                    .filter(|count| *count > 0)
+                    .ok_or("expected a number of cores, 1 to 32, or all")?
+                    as usize,
+            };
+            return match self.cores {
+                2.. if cfg!(not(feature = "cores")) => {
+                    Err("built for one core, to which `--features cores` adds others")
+                }
+                _ => Ok(()),
+            };
         }
         if cfg!(not(feature = "profile")) {
             return Err("built without the profiler, which `--features profile` adds");
@@ -276,6 +316,8 @@ mod tests {
                 profile: None,
                 profile_every: 1,
                 sandbox: true,
+                cores: 1,
+                pin: false,
                 rest: &["--ipv4", "10.0.0.2/24", "--memoryx=1", "-h", ""],
             }
         );
@@ -295,6 +337,32 @@ mod tests {
             assert_eq!(error.status(), 2);
             assert!(error.message().starts_with(words), "{error}");
         }
+    }
+
+    #[test]
+    fn cores_are_a_number_or_all_there_are() {
+        assert_eq!(read(&["--cores=1"]).unwrap().cores, 1);
+        for text in ["", "0", "33", "two", "-1", "+2", "02"] {
+            let error = read(&[&format!("--cores={text}")]).unwrap_err();
+            let words = "expected a number of cores, 1 to 32, or all";
+            assert_eq!(
+                (error.status(), error.message()),
+                (2, &*format!("--cores={text}: {words}"))
+            );
+        }
+        let error = read(&["--pin=on"]).unwrap_err();
+        assert_eq!(error.message(), "--pin=on: expected together with --cores");
+        #[cfg(feature = "cores")]
+        {
+            let arguments = read(&["--cores", "32", "--pin=on"]).unwrap();
+            assert_eq!((arguments.cores, arguments.pin), (32, true));
+            assert!((1..=32).contains(&read(&["--cores=all"]).unwrap().cores));
+        }
+        #[cfg(not(feature = "cores"))]
+        assert_eq!(
+            read(&["--cores=2"]).unwrap_err().message(),
+            "--cores=2: built for one core, to which `--features cores` adds others"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rustix::{
 use crate::{Error, Rt, start_with};
 
 /// The exit status of a Rust program that panics.
-const PANICKED: c_int = 101;
+pub(crate) const PANICKED: u8 = 101;
 
 /// Makes a program of a service that is neither of `std` nor has a `fn main`, so that the same source is a guest on
 /// another platform: `rt_unix::program!(echo)` writes the C function `main`, which does what [`main!`](crate::main)'s
@@ -55,7 +55,7 @@ macro_rules! program {
 /// `arguments` points to `count` pointers to strings that end with a zero byte, or `count` is not positive; all of them
 /// stay as they are until the end of the process. The process has one thread.
 pub unsafe fn run(
-    name: &str,
+    name: &'static str,
     count: c_int,
     arguments: *const *const c_char,
     service: fn(&mut Rt) -> Result<(), Error>,
@@ -80,7 +80,7 @@ pub unsafe fn run(
     let status = panic::catch_unwind(AssertUnwindSafe(|| start_with(name, arguments, service)));
     // Nobody else empties the buffer of `std`.
     let _ = io::stdout().flush();
-    status.map_or(PANICKED, c_int::from)
+    c_int::from(status.unwrap_or(PANICKED))
 }
 
 /// Opens `/dev/null` for each of the three standard files that is closed, so that no other file that is opened later is

@@ -1,14 +1,12 @@
 //! A Linux process as a platform.
 
-use std::{
-    ffi::OsString,
-    fmt, mem,
-    os::fd::BorrowedFd,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod open;
 
-use layer::Instant;
+use std::{fmt, mem, os::fd::BorrowedFd, path::PathBuf, time::Duration};
+
+#[cfg(feature = "cores")]
+use cores::Core;
+use layer::{Instant, KeptAddress};
 #[cfg(feature = "page")]
 use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
@@ -16,23 +14,26 @@ use rt_regions::{Pool, Region};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    rand::{GetRandomFlags, getrandom},
     time::{ClockId, clock_gettime},
 };
 
 #[cfg(feature = "page")]
 use crate::insight::Process;
 #[cfg(feature = "profile")]
-use crate::profile::{self, Profiler};
+use crate::profile::Profiler;
+#[cfg(feature = "cores")]
+use crate::team::Team;
 use crate::{
     Recorder,
-    arguments::Arguments,
-    limits,
+    address_file::AddressFile,
     manager::Manager,
-    memory, sandbox,
+    sandbox,
     signals::Signals,
     words::{self, say},
 };
+
+#[cfg(feature = "cores")]
+pub(crate) use open::install_signals;
 
 /// How often the device is asked again after a packet before the process sleeps: for about 8 us, which is no longer than
 /// falling asleep and being woken takes.
@@ -59,6 +60,11 @@ pub struct Rt {
     tasks: TaskStore,
     /// How many more times the device is asked before the process sleeps.
     spins_left: u32,
+    #[cfg(feature = "cores")]
+    core: Core,
+    /// The other cores, if there are some.
+    #[cfg(feature = "cores")]
+    team: Option<&'static Team>,
     #[cfg(feature = "profile")]
     profiler: Option<Profiler>,
     #[cfg(feature = "page")]
@@ -66,55 +72,24 @@ pub struct Rt {
 }
 
 impl Rt {
-    /// A runtime with these arguments, the program's name left out: `--memory`, `--pcap`, `--pcap-size`, `--profile`,
-    /// `--profile-every` and `--sandbox` are its own, the rest are the service's. From now on until its end,
-    /// the process handles SIGHUP, SIGINT, SIGTERM and SIGUSR1, and holds the memory.
-    ///
-    /// # Errors
-    /// An argument is not UTF-8, or one of its own has a bad value (status 2); the system has not
-    /// enough memory or descriptors, or the file of the profile cannot be made (status 1).
-    pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        #[cfg(feature = "page")]
-        let process = Process::start();
-        let arguments = Arguments::read(arguments)?;
-        let limits = limits::read(Path::new("/"));
-        #[cfg(feature = "profile")]
-        let more = if arguments.profile.is_some() { profile::MEMORY as u64 } else { 0 };
-        #[cfg(not(feature = "profile"))]
-        let more = 0;
-        let plan = limits::plan(arguments.memory, more, &limits)?;
-        if let Some(words) = plan.words {
-            say(format_args!("{words}"));
+    /// Says where the program serves, to people and to the service manager.
+    fn announce(&mut self, line: fmt::Arguments<'_>) {
+        say(line);
+        if let Some(manager) = &mut self.manager {
+            manager.ready(&line.to_string());
         }
-        let (pool, memory) = memory::open(plan.memory)?;
-        #[cfg(feature = "page")]
-        process.milestone("memory");
-        let signals = Signals::install()
-            .map_err(|error| Error::new(1, format_args!("cannot hear signals: {error}")))?;
-        Ok(Self {
-            arguments: arguments.rest,
-            pool,
-            memory,
-            signals,
-            manager: None,
-            pcap: arguments.pcap,
-            pcap_size: arguments.pcap_size,
-            is_recorded: false,
-            sandbox: arguments.sandbox,
-            tasks: TaskStore::new(),
-            spins_left: 0,
-            #[cfg(feature = "profile")]
-            profiler: arguments
-                .profile
-                .map(|file| Profiler::new(file, arguments.profile_every))
-                .transpose()?,
-            #[cfg(feature = "page")]
-            process,
-        })
     }
-}
 
-impl Rt {
+    /// Gives up the rights of this thread.
+    fn give_up_own(&self) -> Result<(), Error> {
+        // The first reading of the clock finds the vDSO, which needs a call and a file that are refused
+        // later. Without it, each reading would be a system call.
+        let _ = now();
+        #[cfg(feature = "defmt")]
+        crate::log::open_program();
+        sandbox::enter_thread()
+    }
+
     /// What signals asked for; does itself what concerns the service manager.
     #[cold]
     fn take_requests(&mut self) -> Wake {
@@ -134,6 +109,11 @@ impl Rt {
 impl Runtime for Rt {
     type Event = Event;
     type Recorder = Recorder;
+
+    #[cfg(feature = "cores")]
+    fn core(&self) -> Core {
+        self.core
+    }
 
     fn now(&self) -> Instant {
         now()
@@ -162,15 +142,23 @@ impl Runtime for Rt {
         let timeout =
             deadline.and_then(|deadline| Timespec::try_from(deadline.since(self.now())).ok());
         let wake = self.signals.wake();
+        #[cfg(feature = "cores")]
+        if let Some(team) = self.team {
+            // Signals are the affair of the first core.
+            let bell = team.bell(self.core.index());
+            let mut fds = [event, &bell, &wake].map(|fd| PollFd::new(fd, PollFlags::IN));
+            let fds = &mut fds[..if self.core.is_first() { 3 } else { 2 }];
+            self.core.sleep(|| sleep(fds, timeout.as_ref())).unwrap_or(Ok(()))?;
+            if !fds[1].revents().is_empty() {
+                team.heard(self.core.index());
+            }
+            if fds.get(2).is_some_and(|wake| !wake.revents().is_empty()) {
+                self.signals.woken();
+            }
+            return Ok(self.pending_request());
+        }
         let mut fds = [PollFd::new(event, PollFlags::IN), PollFd::new(&wake, PollFlags::IN)];
-        match poll(&mut fds, timeout.as_ref()) {
-            // A signal of ours or another one: `pending_request` tells.
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::new(1, format_args!("cannot wait: {errno}"))),
-        }
-        if fds[0].revents().contains(PollFlags::NVAL) {
-            return Err(Error::new(1, "cannot wait: the descriptor is not open"));
-        }
+        sleep(&mut fds, timeout.as_ref())?;
         if !fds[1].revents().is_empty() {
             self.signals.woken();
         }
@@ -179,20 +167,20 @@ impl Runtime for Rt {
 
     #[inline]
     fn pending_request(&mut self) -> Wake {
+        #[cfg(feature = "cores")]
+        if let Some(team) = self.team {
+            if !self.core.is_first() {
+                return Wake::Continue;
+            }
+            if let Some(line) = team.take_news() {
+                self.announce(format_args!("{line}"));
+            }
+        }
         if self.signals.are_pending() { self.take_requests() } else { Wake::Continue }
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        let mut rest = out;
-        while !rest.is_empty() {
-            // A signal can cut a long answer short.
-            match getrandom(&mut *rest, GetRandomFlags::empty()) {
-                Ok(length) => rest = &mut rest[length..],
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(Error::new(1, format_args!("no entropy: {errno}"))),
-            }
-        }
-        Ok(())
+        open::fill_random(out)
     }
 
     fn args(&self) -> impl Iterator<Item = &'static str> {
@@ -208,24 +196,41 @@ impl Runtime for Rt {
         self.pcap.as_deref().map(|path| Recorder::create(path, self.pcap_size)).transpose()
     }
 
+    fn kept_address(&self, path: &str) -> Result<&'static dyn KeptAddress, Error> {
+        Ok(Box::leak(Box::new(AddressFile::open(path)?)))
+    }
+
     fn confine(&mut self) -> Result<(), Error> {
         if let Some(path) = self.pcap.as_deref().filter(|_| !self.is_recorded) {
             let path = path.display();
             let words = "no interface of this program can do that";
             return Err(Error::new(2, format_args!("--pcap={path}: {words}")));
         }
+        // Privileges are given up once, and cannot be regained.
+        let sandbox = mem::take(&mut self.sandbox);
+        #[cfg(feature = "cores")]
+        match self.team {
+            Some(team) if !self.core.is_first() => {
+                if sandbox {
+                    self.give_up_own()?;
+                }
+                team.arrive();
+                return Ok(());
+            }
+            Some(team) => team.start_others()?,
+            None => {}
+        }
         // Now, because no socket can be made later.
         self.manager.get_or_insert_with(|| Manager::connect(self.signals));
-        // Privileges are given up once, and cannot be regained.
-        if !mem::take(&mut self.sandbox) {
-            return Ok(());
+        if sandbox {
+            self.give_up_own()?;
+            sandbox::enter_process();
         }
-        // The first reading of the clock finds the vDSO, which needs a call and a file that are refused
-        // later. Without it, each reading would be a system call.
-        let _ = now();
-        #[cfg(feature = "defmt")]
-        crate::log::open_program();
-        sandbox::enter()
+        #[cfg(feature = "cores")]
+        if let Some(team) = self.team {
+            team.open();
+        }
+        Ok(())
     }
 
     #[inline]
@@ -260,14 +265,20 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
+        #[cfg(feature = "cores")]
+        if !self.core.is_first() {
+            return say(format_args!("core {}: {line}", self.core.index()));
+        }
         say(line);
     }
 
     fn serving(&mut self, line: fmt::Arguments<'_>) {
-        say(line);
-        if let Some(manager) = &mut self.manager {
-            manager.ready(&line.to_string());
+        #[cfg(feature = "cores")]
+        if let Some(team) = self.team {
+            // Said when all of them do.
+            return team.serving(self.core.index(), line);
         }
+        self.announce(line);
     }
 
     fn memory(&self) -> &'static Region<'static> {
@@ -277,6 +288,19 @@ impl Runtime for Rt {
     fn pool(&self) -> &'static Pool<'static> {
         self.pool
     }
+}
+
+/// Waits until one of these is readable, or the time is over.
+fn sleep(fds: &mut [PollFd<'_>], timeout: Option<&Timespec>) -> Result<(), Error> {
+    match poll(fds, timeout) {
+        // A signal of ours or another one: `pending_request` tells.
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => return Err(Error::new(1, format_args!("cannot wait: {errno}"))),
+    }
+    if fds[0].revents().contains(PollFlags::NVAL) {
+        return Err(Error::new(1, "cannot wait: the descriptor is not open"));
+    }
+    Ok(())
 }
 
 /// The time since the system started, not counting suspension; no system call where there is a vDSO.

@@ -2,9 +2,8 @@
 //! calls except those that serving needs.
 //!
 //! Each step works without the others, so a kernel that lacks one still has the rest. No step can be undone.
-//! Capabilities and Landlock belong to a thread and are inherited by threads that it starts later. One thread
-//! serves, and it is the only one at this point. The filter of system calls applies to all threads in any
-//! case.
+//! Capabilities and Landlock belong to a thread and are inherited by threads that it starts later: each thread that serves
+//! gives up its own. The filter of system calls applies to all threads, and comes last.
 
 mod filter;
 mod landlock;
@@ -23,28 +22,31 @@ use rustix::{
 
 use crate::say;
 
-/// Gives up all privileges that serving does not need. From now on the process opens nothing, starts nothing,
-/// and cannot change its user; what is open stays open.
+/// Gives up all privileges of this thread that serving does not need. From now on it opens nothing, and cannot change its
+/// user; what is open stays open.
 ///
 /// # Errors
-/// The kernel refuses to drop a privilege (status 1). A kernel without a filter of system calls causes a
-/// warning, a kernel without Landlock none.
-pub(crate) fn enter() -> Result<(), Error> {
+/// The kernel refuses to drop a privilege (status 1). A kernel without Landlock causes no warning.
+pub(crate) fn enter_thread() -> Result<(), Error> {
     let failed = |what: &str, errno: Errno| {
         Error::new(1, format_args!("cannot give up {what} ({errno}): see --sandbox"))
     };
     // First, because a user who is not root may only do the rest without a way back.
     set_no_new_privs(true).map_err(|errno| failed("new privileges", errno))?;
-    // Reported to nobody: the filter below leaves no call that opens a file either.
+    // Reported to nobody: the filter of system calls leaves no call that opens a file either.
     if let Err(_reason) = landlock::enter() {
         #[cfg(feature = "defmt")]
         defmt::debug!("no Landlock: {=str}", _reason.to_string());
     }
-    drop_capabilities().map_err(|errno| failed("capabilities", errno))?;
+    drop_capabilities().map_err(|errno| failed("capabilities", errno))
+}
+
+/// Gives up the system calls that serving does not need, for all threads, each of which has given up its privileges. From
+/// now on the process starts nothing. A kernel without a filter of system calls causes a warning.
+pub(crate) fn enter_process() {
     if let Err(reason) = trap::install().and_then(|()| filter::enter()) {
         warn(&reason);
     }
-    Ok(())
 }
 
 /// Empties all five sets (capabilities(7)).

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let Ok(name) = env::var(SERVICE) else {
         return libtest_mimic::run(&Arguments::from_args(), trials()).exit_code();
     };
-    rt_unix::start("service", |rt| {
+    rt_unix::start("service", move |rt| {
         let (event, _writer) = io::pipe()?;
         let event: &'static io::PipeReader = Box::leak(Box::new(event));
         rt.confine()?;

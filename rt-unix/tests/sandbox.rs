@@ -195,7 +195,7 @@ fn main() -> ExitCode {
     let Ok(name) = env::var(TRY) else {
         return libtest_mimic::run(&Arguments::from_args(), trials()).exit_code();
     };
-    rt_unix::start("sandbox", |rt| {
+    rt_unix::start("sandbox", move |rt| {
         let (event, _writer) = io::pipe()?;
         let event: &'static io::PipeReader = Box::leak(Box::new(event));
         rt.confine()?;

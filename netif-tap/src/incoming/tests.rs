@@ -5,7 +5,7 @@ use rt_regions::{Finite, PAGE_SIZE, Pool};
 use zerocopy::IntoBytes;
 
 use super::*;
-use crate::headers::tests::frame;
+use crate::headers::tests::{frame, frame_ipv6};
 
 mod joined;
 
@@ -78,6 +78,17 @@ fn a_frame_is_as_it_was_read_but_for_a_blank_checksum() {
             (fragment.clone(), Checksums::NotChecked)
         );
     }
+    let mut summed_ipv6 = frame_ipv6(b"hello");
+    summed_ipv6[60..62].copy_from_slice(&[0x12, 0x34]);
+    assert_eq!(
+        one(&Header::partial_udp(54), &summed_ipv6),
+        (frame_ipv6(b"hello"), Checksums::Blank)
+    );
+    let mut fragment = summed_ipv6.clone();
+    fragment.splice(54..54, [17, 0, 0, 1, 0, 0, 0, 9]);
+    (fragment[19], fragment[20]) = (fragment[19] + 8, 44);
+    let (bytes, checksums) = one(&Header::partial_udp(54), &fragment);
+    assert_eq!((bytes, checksums), (fragment, Checksums::NotChecked));
     // That others have verified it is not heard (VIRTIO_NET_HDR_F_DATA_VALID).
     let valid = Header::read_from_bytes(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     assert_eq!(one(&valid, &summed), (summed.clone(), Checksums::NotChecked));
@@ -149,6 +160,42 @@ fn options_come_with_each() {
 }
 
 #[test]
+fn those_over_ipv6_are_cut_alike() {
+    let mut many = frame_ipv6(b"onetwosix.");
+    many[60..62].copy_from_slice(&[0x14, 0x26]);
+    let expected = [&b"one"[..], b"two", b"six", b"."].map(frame_ipv6);
+    assert_eq!(cut(&Header::datagrams(54, 3), &many, MTU).unwrap(), expected);
+    // The first one, byte by byte, from the length on.
+    assert_eq!(expected[0][18..22], [0, 11, 17, 64]);
+    assert_eq!(expected[0][54..], *b"\x1f\x90\x13\x88\0\x0b\0\0one");
+    // Extension headers come with each, as far as there is room for them: 20 bytes.
+    for (count, fits) in [(1, true), (2, true), (3, false)] {
+        let mut long = frame_ipv6(b"onetwo");
+        for _ in 0..count {
+            long.splice(54..54, [long[20], 0, 1, 4, 0, 0, 0, 0]);
+            long[20] = 60;
+        }
+        let end = 54 + 8 * count + 8;
+        headers::set_length(&mut long[..end], 6, 0);
+        let frames = cut(&Header::datagrams(54, 3), &long, MTU);
+        let Ok(frames) = frames else {
+            assert!(!fits && frames == Err(Refused::NotCut));
+            continue;
+        };
+        assert!(fits && frames.len() == 2);
+        for (frame, payload) in frames.iter().zip([b"one", b"two"]) {
+            assert_eq!((&frame[20..54], &frame[end..]), (&long[20..54], &payload[..]));
+            let found = Datagram { transport: end - 8, end: end + 3 };
+            assert_eq!(Datagram::find(frame), Some(found));
+        }
+    }
+    // Longer than the link's frames; then just as long.
+    let long = frame_ipv6(&[7; 3000]);
+    assert_eq!(cut(&Header::datagrams(54, 1453), &long, MTU).unwrap_err(), Refused::TooLong);
+    assert_eq!(cut(&Header::datagrams(54, 1452), &long, MTU).unwrap().len(), 3);
+}
+
+#[test]
 fn one_that_has_no_room_is_lost_and_the_next_one_comes() {
     load(&Header::datagrams(34, 3), &many(), MTU, |loaded, incoming| {
         assert_eq!(loaded, Ok(Loaded::Many));
@@ -204,7 +251,8 @@ fn no_bytes_do_harm() {
             header[4..6].copy_from_slice(&(random.below(64) as u16).to_ne_bytes());
         }
         let length = random.below(3000);
-        let mut bytes = frame(&random.bytes(length));
+        let payload = random.bytes(length);
+        let mut bytes = if random.once_in(2) { frame(&payload) } else { frame_ipv6(&payload) };
         for _ in 0..random.below(4) {
             let at = random.below(80.min(bytes.len()));
             bytes[at] = random.bits() as u8;

@@ -12,7 +12,7 @@ use super::Tap;
 use crate::{
     Counters, Error,
     batch::Batch,
-    device::{self, OffloadLevel},
+    device::{self, OffloadLevel, Queues},
     incoming::Incoming,
 };
 
@@ -26,6 +26,8 @@ impl Tap {
     /// The hardware address is that of `--mac`, or a random one that is locally administered: the
     /// address that the host sees on its own side of the link is another one.
     ///
+    /// On several cores, each opens a queue of the device. They have one hardware address.
+    ///
     /// # Errors
     /// See [`Error`] (status 1; a name that no interface can have: status 2); or the runtime has no
     /// entropy, or its recorder cannot write.
@@ -37,17 +39,37 @@ impl Tap {
             Some(mac) => mac,
             None => {
                 let mut bytes = [0; 6];
-                runtime.entropy(&mut bytes)?;
+                #[cfg(feature = "cores")]
+                let shared = runtime.core().shared_seed();
+                #[cfg(not(feature = "cores"))]
+                let shared: Option<u128> = None;
+                match shared {
+                    // The same for all of them.
+                    Some(seed) => {
+                        let drawn = layer::seed_for(*b"mac ", seed).to_ne_bytes();
+                        bytes.copy_from_slice(&drawn[..6]);
+                    }
+                    None => runtime.entropy(&mut bytes)?,
+                }
                 MacAddr(bytes).local()
             }
         };
+        #[cfg(feature = "cores")]
+        let (queues, is_first) = match runtime.core().count() {
+            1 => (Queues::One, true),
+            _ => (Queues::Several, runtime.core().is_first()),
+        };
+        #[cfg(not(feature = "cores"))]
+        let (queues, is_first) = (Queues::One, true);
         let name = config.interface.unwrap_or("tap0");
-        let tap = Self::attach_with(name, mac, config.offloads, runtime.memory());
-        let tap = tap.map_err(|error| match error {
+        let tap = Self::attach_queue(name, mac, config.offloads, queues, runtime.memory());
+        let mut tap = tap.map_err(|error| match error {
             Error::Name(name) => rt::Error::new(2, format_args!("--interface={name}: {error}")),
             error => error.into(),
         })?;
-        if device::is_new(tap.event) {
+        // What one core would take back at its end, the others still use.
+        tap.takes_back = is_first;
+        if is_first && device::is_new(tap.event) {
             runtime.print(format_args!(
                 "the TAP device {name} was not there: made, to go with this process; it is down \
                  until 'ip link set {name} up'"
@@ -80,6 +102,16 @@ impl Tap {
         offloads: bool,
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
+        Self::attach_queue(name, mac, offloads, Queues::One, memory)
+    }
+
+    fn attach_queue(
+        name: &'static str,
+        mac: MacAddr,
+        offloads: bool,
+        queues: Queues,
+        memory: &'static Region<'static>,
+    ) -> Result<Self, Error> {
         let pages = memory.pool().map_or(0, |pool| pool.pages());
         let lengths = [
             Incoming::buffer_len(OffloadLevel::Datagrams, 0),
@@ -91,11 +123,11 @@ impl Tap {
             true if pages < POOL_SHARE * buffers => OffloadLevel::Checksums,
             true => OffloadLevel::Datagrams,
         };
-        let (mut device, mut level) = device::open(name, most)?;
+        let (mut device, mut level) = device::open(name, most, queues)?;
         let mtu = device::mtu(name)?;
         if mtu < IPV4_MIN_MTU && level != OffloadLevel::None {
             drop(device);
-            (device, level) = device::open(name, OffloadLevel::None)?;
+            (device, level) = device::open(name, OffloadLevel::None, queues)?;
         }
         Self::new(name, device, level, mac, mtu, memory)
     }
@@ -121,6 +153,7 @@ impl Tap {
             mac,
             mtu,
             level,
+            takes_back: true,
             incoming: Incoming::new(incoming, mtu),
             batch: Batch::new(batch, level, mtu),
             last_sent: Duration::ZERO,
