@@ -3,6 +3,8 @@
 use core::num::NonZeroU64;
 
 use rt_pvh::pvclock::{Clock, VcpuTimeInfo, WallClock, time_stamp};
+#[cfg(feature = "cores")]
+use rt_regions::{Exhausted, Region};
 use x86_64::registers::model_specific::Msr;
 
 use crate::{
@@ -70,6 +72,30 @@ pub(crate) fn start(host: Host, apic: &LocalApic) -> Result<Clock<'static>, Runt
     Ok(Clock::new(&PAGES.time, &PAGES.wall))
 }
 
+/// The clock of another processor than the first. KVM's pages are of one processor each, and that of this one is in `memory`; a
+/// clock that was measured is that of all.
+///
+/// # Errors
+/// There is no room in `memory`.
+#[cfg(feature = "cores")]
+pub(crate) fn of_other(
+    host: Host,
+    memory: &'static Region<'static>,
+) -> Result<Clock<'static>, Exhausted> {
+    /// Within one page, as it must be.
+    #[repr(align(64))]
+    struct Page(VcpuTimeInfo);
+
+    if !matches!(host, Host::Kvm { has_clock: true }) {
+        return Ok(Clock::new(&PAGES.time, &PAGES.wall));
+    }
+    let Page(time) = memory.alloc(Page(VcpuTimeInfo::new()))?;
+    let address = core::ptr::from_ref(time).addr() as u64;
+    // SAFETY: KVM writes the clock of this processor there from now on, a variable of atomics that lives as long as the guest.
+    unsafe { Msr::new(SYSTEM_TIME).write(address | ENABLED) };
+    Ok(Clock::new(time, &PAGES.wall))
+}
+
 /// How fast the time stamp counter is, against the timer of the local APIC; `None` if one of them stands still.
 fn measure(apic: &LocalApic) -> Option<NonZeroU64> {
     apic.start_timer(u32::MAX);
@@ -111,9 +137,10 @@ impl Moment {
 
 /// The frequency of the time stamp counter.
 fn hertz(begin: Moment, end: Moment) -> Option<NonZeroU64> {
-    let ticks = u128::from(end.time_stamp.checked_sub(begin.time_stamp)?);
-    let nanos = u128::from(begin.left.checked_sub(end.left)?) * u128::from(TICK);
-    NonZeroU64::new((ticks * 1_000_000_000).checked_div(nanos)?.try_into().ok()?)
+    let ticks = end.time_stamp.checked_sub(begin.time_stamp)?;
+    let timer_ticks = begin.left.checked_sub(end.left)?.into();
+    // With the most ticks of a measurement, the product has 60 bits.
+    NonZeroU64::new(ticks.checked_mul(1_000_000_000 / TICK)?.checked_div(timer_ticks)?)
 }
 
 #[cfg(test)]

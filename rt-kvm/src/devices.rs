@@ -1,204 +1,219 @@
-//! Where the virtio devices of the machine are, with registers in memory (virtio 1.2, 4.2).
+//! The virtio devices of the machine, with registers in memory or on the PCI bus.
 
-use core::{ops::Range, ptr};
+use core::{arch::x86_64::__cpuid, fmt, ops::Range, ptr::NonNull};
 
-use rt_pvh::physical;
+use rt_pvh::{Plan, physical, print};
 
-use crate::platform::{FIRECRACKER, MICROVM};
+use crate::{
+    mmio::{self, Place},
+    pci::{self, Ports, msix::Messages, virtio::Structures},
+    platform::{APICS, MICROVM},
+    transport::VirtioTransport,
+};
 
-/// The word with which a monitor names a device, as Linux takes it (`drivers/virtio/virtio_mmio.c`): the number of its
-/// bytes, its address and its line.
-const WORD: &str = "virtio_mmio.device=";
+/// The most devices that there is room for, beside those of a microvm: a monitor names those of all kinds.
+const MOST: usize = 16;
 
-/// Where QEMU's microvm has room for devices, if its ACPI tables say so and not the command line: the first device is in
-/// the last of these places.
-const PLACES: u32 = 24;
-const PLACES_START: u64 = 0xfeb0_0000;
-const PLACE_SIZE: u64 = 512;
-/// The line of the first place.
-const FIRST_LINE: u32 = 24;
-
-/// The size of the registers that every device has; those of its configuration follow.
-const REGISTERS: u64 = 0x100;
-/// The registers, by their distance from the first, in bytes.
-const MAGIC: u64 = 0;
-const DEVICE_ID: u64 = 8;
-const INTERRUPT_STATUS: u64 = 0x60;
-const INTERRUPT_ACK: u64 = 0x64;
-/// `virt`.
-const MAGIC_VALUE: u32 = 0x7472_6976;
-const NETWORK: u32 = 1;
-
-/// Where a device may be.
+/// Registers of a device, in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The address of its registers.
+pub(crate) struct Registers {
+    pub(crate) address: u64,
+    pub(crate) size: u32,
+}
+
+/// The size in bytes of a page. The first one is not mapped.
+const PAGE: u64 = 4096;
+
+/// How many bits a physical address has at most (CPUID, leaf 0x80000008, which every processor of 64 bits has).
+fn address_bits() -> u32 {
+    // What is more makes no difference.
+    __cpuid(0x8000_0008).eax & 63
+}
+
+impl Registers {
+    /// The address of the first.
+    pub(crate) fn start(&self) -> *mut u8 {
+        physical(self.address)
+    }
+
+    /// All of them. None is on the first page, so none is at 0.
+    #[inline(never)]
+    fn all(&self) -> NonNull<[u8]> {
+        let start = NonNull::new(self.start()).unwrap_or(NonNull::dangling());
+        NonNull::slice_from_raw_parts(start, self.size as usize)
+    }
+
+    /// Has them mapped when the machine is set up. Returns whether that is so: they are not on the first page, nor where memory or
+    /// an interrupt controller is, nor where the processor has no addresses, and there is room.
+    #[inline(never)]
+    fn map(&self, plan: &mut Plan<'_>) -> bool {
+        let range = self.address..self.address.saturating_add(self.size.into());
+        let is_apart = |other: &Range<u64>| other.end <= range.start || range.end <= other.start;
+        let is_free = plan.ram.pieces().iter().chain(&[0..PAGE, APICS]).all(is_apart);
+        is_free && range.end >> address_bits() == 0 && plan.devices.add(range)
+    }
+}
+
+/// The kinds of devices that a guest uses, by their number (virtio 1.2, 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Network = 1,
+    #[cfg(feature = "virtio-rng")]
+    Entropy = 4,
+}
+
+impl Kind {
+    const ALL: &[Self] = &[
+        Self::Network,
+        #[cfg(feature = "virtio-rng")]
+        Self::Entropy,
+    ];
+
+    /// The kind of a function of the PCI bus with this id.
+    fn of_function(id: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.ids().contains(&id))
+    }
+
+    /// The ids on the PCI bus: that of virtio 1, and that of a transitional device (4.1.2.1, 5.1.1, 5.4.1).
+    fn ids(self) -> [u32; 2] {
+        match self {
+            Self::Network => [0x1041_1af4, 0x1000_1af4],
+            #[cfg(feature = "virtio-rng")]
+            Self::Entropy => [0x1044_1af4, 0x1005_1af4],
+        }
+    }
+}
+
+/// A device on the PCI bus, as it was found. Its registers are mapped, once the machine is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PciDevice {
+    kind: Kind,
+    pub(crate) function: pci::Function,
+    pub(crate) structures: Structures,
+    pub(crate) messages: Option<Messages>,
+}
+
+/// Where a device is, or may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    Mmio(Place),
+    Pci(PciDevice),
+}
+
+impl Found {
+    /// Its registers, for a driver.
     ///
-    /// INVARIANT: it is a multiple of 4, and `size` bytes from there on, no fewer than those of the registers, are in a
-    /// range of devices, which is mapped.
-    address: u64,
-    size: u64,
-    /// The number of its line.
-    pub(crate) line: u32,
-}
-
-/// The places that `line` names, or else those of QEMU's microvm. A place that is not mapped is left out.
-pub(crate) fn places(line: &str) -> impl Iterator<Item = Place> {
-    let microvm = (0..if names_any(line) { 0 } else { PLACES }).rev().map(|index| Place {
-        address: PLACES_START + u64::from(index) * PLACE_SIZE,
-        size: PLACE_SIZE,
-        line: FIRST_LINE + index,
-    });
-    named(line).filter_map(|word| place(word).filter(Place::is_mapped)).chain(microvm)
-}
-
-/// Whether the line names devices where Firecracker has them.
-pub(crate) fn names_firecracker(line: &str) -> bool {
-    named(line).filter_map(place).any(|place| FIRECRACKER.contains(&place.address))
-}
-
-/// The words for devices that cannot be used: they make no sense, or name addresses that are not mapped.
-pub(crate) fn unusable(line: &str) -> impl Iterator<Item = &str> {
-    named(line).filter(|word| !place(word).is_some_and(|place| place.is_mapped()))
-}
-
-fn names_any(line: &str) -> bool {
-    named(line).next().is_some()
-}
-
-/// What follows `virtio_mmio.device=` in the words of a line.
-fn named(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace().filter_map(|word| word.strip_prefix(WORD))
-}
-
-/// The place that `512@0xfeb00e00:12` or `4K@0xc0001000:5` means; more may follow behind another colon.
-fn place(word: &str) -> Option<Place> {
-    let (size, rest) = word.split_once('@')?;
-    let (address, rest) = rest.split_once(':')?;
-    let line = rest.split(':').next()?;
-    let (size, unit) = match size.strip_suffix(['K', 'k']) {
-        Some(size) => (size, 1024),
-        None => (size, 1),
-    };
-    let place = Place {
-        address: number(address)?,
-        size: number(size)?.checked_mul(unit)?,
-        line: number(line)?.try_into().ok()?,
-    };
-    (place.address.is_multiple_of(4) && place.size >= REGISTERS).then_some(place)
-}
-
-/// A number in hexadecimal behind `0x`, or in decimal.
-fn number(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
+    /// # Safety
+    /// There is one for a device, and the machine is set up. The device answers at its addresses.
+    pub(crate) unsafe fn transport(&self) -> VirtioTransport {
+        match self {
+            // SAFETY: all are mapped, begin at a multiple of 4 by the invariant of a place, and are used here alone, but for
+            // those of interrupts.
+            Self::Mmio(place) => unsafe { VirtioTransport::mmio(place.registers.all()) },
+            Self::Pci(PciDevice { structures, messages, .. }) => {
+                let Structures { common, notify, multiplier, device, .. } = structures;
+                let configuration = device.as_ref().map(Registers::all);
+                let (common, notify) = (common.all().cast(), (notify.all(), *multiplier));
+                let has_messages = messages.is_some();
+                // SAFETY: all are mapped, are as many and as aligned as the invariant of the structures says, and are used here
+                // alone.
+                unsafe { VirtioTransport::pci(common, notify, configuration, has_messages) }
+            }
+        }
     }
 }
 
-impl Place {
-    /// Whether all of it is mapped, if `FIRECRACKER` is, which is so if the line names anything there.
-    fn is_mapped(&self) -> bool {
-        let is_in = |range: &Range<u64>| {
-            range.contains(&self.address) && self.size <= range.end - self.address
+/// What was found. All registers of it are mapped, once the machine is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Devices {
+    all: [Option<Found>; MOST],
+    count: usize,
+    /// Whether the machine may be QEMU's microvm with ACPI tables: it has no PCI bus, and the command line names no device.
+    pub(crate) may_be_microvm: bool,
+    /// Whether it has a PCI bus, as a PC has.
+    pub(crate) has_pci: bool,
+}
+
+impl Devices {
+    /// Looks for the devices, and adds the addresses of all that a guest may use to the `plan`.
+    ///
+    /// What cannot be used is left out, and a line says so.
+    pub(crate) fn find(&mut self, plan: &mut Plan<'_>) {
+        let line = plan.command_line;
+        let mut names_any = false;
+        for (word, place) in mmio::named(line) {
+            let place = place.filter(|place| place.registers.map(plan));
+            names_any = true;
+            if !place.is_some_and(|place| self.add(&Found::Mmio(place))) {
+                left_out(format_args!("virtio_mmio.device={word}"));
+            }
+        }
+        self.has_pci = pci::is_there(&Ports, line);
+        if self.has_pci {
+            pci::visit(&Ports, |function, id| {
+                if let Some(kind) = Kind::of_function(id)
+                    && !PciDevice::of(kind, function, plan)
+                        .is_some_and(|device| self.add(&Found::Pci(device)))
+                {
+                    left_out(format_args!("PCI {function}"));
+                }
+            });
+        } else {
+            self.may_be_microvm = !names_any && plan.devices.add(MICROVM);
+        }
+    }
+
+    /// Adds a device. Returns whether there was room.
+    #[inline(never)]
+    fn add(&mut self, device: &Found) -> bool {
+        let Some(place) = self.all.get_mut(self.count) else { return false };
+        *place = Some(*device);
+        self.count += 1;
+        true
+    }
+
+    /// The device of this kind with this number: those in memory come first, in the order of the command line. The machine is set
+    /// up.
+    pub(crate) fn get(&self, kind: Kind, number: usize) -> Option<Found> {
+        let mut left = number;
+        let mut is_it = |device: &Found| {
+            let is_there = match device {
+                Found::Mmio(place) => place.has(kind as u32),
+                Found::Pci(device) => device.kind == kind,
+            };
+            let is_it = is_there && left == 0;
+            left = left.saturating_sub(is_there.into());
+            is_it
         };
-        is_in(&MICROVM) || is_in(&FIRECRACKER)
-    }
-
-    /// Whether there is a network device.
-    pub(crate) fn has_network(&self) -> bool {
-        self.read(MAGIC) == MAGIC_VALUE && self.read(DEVICE_ID) == NETWORK
-    }
-
-    /// Takes back what raised the line, and returns it: bit 0 for used buffers, bit 1 for the configuration.
-    pub(crate) fn acknowledge(&self) -> u32 {
-        let status = self.read(INTERRUPT_STATUS);
-        if status != 0 {
-            // SAFETY: the register is mapped, by the invariant. Its effect is that the line falls.
-            unsafe { ptr::write_volatile(physical(self.address + INTERRUPT_ACK), status) };
+        for device in self.all.iter().flatten() {
+            if is_it(device) {
+                return Some(*device);
+            }
         }
-        status
-    }
-
-    fn read(&self, register: u64) -> u32 {
-        // SAFETY: the registers are mapped, by the invariant. Reading one changes nothing, and without a device it is all
-        // ones or all zeroes.
-        unsafe { ptr::read_volatile(physical(self.address + register)) }
+        let mut microvm = mmio::microvm().map(Found::Mmio);
+        if self.may_be_microvm { microvm.find(is_it) } else { None }
     }
 }
 
-/// A device with its registers, which is handed out once.
-#[derive(Debug)]
-pub struct Device {
-    /// INVARIANT: the device is there, as long as the guest runs.
-    pub(crate) place: Place,
+/// Says that a device is left out.
+#[inline(never)]
+fn left_out(name: fmt::Arguments<'_>) {
+    print(format_args!("{name}: left out: no registers that can be used, or one too many"));
 }
 
-impl Device {
-    /// The address of its registers. They are mapped, as many bytes as [`size`](Self::size) says, and are used by nobody
-    /// else, except for the two registers of interrupts.
-    pub fn registers(&self) -> *mut u8 {
-        physical(self.place.address)
-    }
-
-    /// The number of bytes of its registers, with its configuration.
-    pub fn size(&self) -> usize {
-        self.place.size as usize
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{vec, vec::Vec};
-
-    use super::*;
-
-    fn at(address: u64, size: u64, line: u32) -> Place {
-        Place { address, size, line }
-    }
-
-    #[test]
-    fn the_words_of_monitors_are_places() {
-        let line = "--ipv4=10.0.0.2/24 virtio_mmio.device=512@0xfeb00e00:12 reboot=k \
-                    virtio_mmio.device=4K@0xc0001000:5 virtio_mmio.device=4k@3221233664:6:1";
-        let expected =
-            [at(0xfeb0_0e00, 512, 12), at(0xc000_1000, 4096, 5), at(0xc000_2000, 4096, 6)];
-        assert_eq!(places(line).collect::<Vec<_>>(), expected);
-        assert!(names_firecracker(line) && unusable(line).next().is_none());
-        let microvm = "virtio_mmio.device=512@0xfeb00e00:12";
-        assert!(!names_firecracker(microvm));
-        assert_eq!(places(microvm).collect::<Vec<_>>(), [expected[0]]);
-    }
-
-    #[test]
-    fn without_words_the_first_device_of_microvm_is_in_the_last_place() {
-        let places: Vec<_> = places("--ipv4=10.0.0.2/24").collect();
-        assert_eq!(places.len(), 24);
-        assert_eq!(places[0], at(0xfeb0_2e00, 512, 47));
-        assert_eq!(places[23], at(0xfeb0_0000, 512, 24));
-        assert!(places.iter().all(Place::is_mapped));
-    }
-
-    #[test]
-    fn what_is_not_mapped_or_no_place_is_left_out_and_named() {
-        for word in [
-            "512",
-            "512@0xfeb00e00",
-            "512@0xfeb00e00:",
-            "512@0xfeb00e00:-1",
-            "512@0xfeb00e00:4294967296",
-            "@0xfeb00e00:12",
-            "512@0xfeb00e02:12",
-            "255@0xfeb00e00:12",
-            "512@0x1000:12",
-            "512@0xfebfff00:12",
-            "18446744073709551615K@0xfeb00e00:12",
-            "512@0xfffffffffffffffc:12",
-            "18446744073709551615@0xfeb00e00:12",
-        ] {
-            let line = std::format!("virtio_mmio.device={word}");
-            assert_eq!(places(&line).collect::<Vec<_>>(), [], "{word}");
-            assert_eq!(unusable(&line).collect::<Vec<_>>(), vec![word]);
+impl PciDevice {
+    /// What a function has, if it can be used; all of it is in the `plan` then.
+    fn of(kind: Kind, function: pci::Function, plan: &mut Plan<'_>) -> Option<Self> {
+        let structures = Structures::of(function, &Ports)?;
+        let messages = Messages::of(function, &Ports);
+        let Structures { common, notify, isr, device, .. } = structures;
+        // What it does not have counts as the common registers, which are added once more.
+        let table = messages.map_or(common, |messages| messages.table);
+        for registers in [common, notify, isr, device.unwrap_or(common), table] {
+            if !registers.map(plan) {
+                return None;
+            }
         }
+        Some(Self { kind, function, structures, messages })
     }
 }

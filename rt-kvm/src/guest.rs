@@ -6,29 +6,58 @@ use layer::Instant;
 use rt_pvh::{interrupts, pvclock::Clock};
 use rt_regions::Pool;
 
+#[cfg(feature = "virtio-rng")]
+use crate::rng;
 use crate::{
-    apic::{DEVICE_VECTOR, LocalApic, TICK, VECTORS},
-    devices::{self, Device, Place},
-    io_apic,
+    apic::{BUTTON_VECTOR, CONFIGURATION_VECTOR, DEVICE_VECTOR, LocalApic, TICK, VECTORS},
+    devices::{Devices, Found, Kind, PciDevice, Registers},
+    error::RuntimeError,
+    io_apic::{self, Trigger},
+    mmio::Place,
+    pci::Ports,
+    power_button,
+    transport::VirtioTransport,
 };
+#[cfg(feature = "cores")]
+use crate::{processors, queues};
 
-/// The bit of a device's interrupt status that says that its configuration has changed (virtio 1.2, 4.2.2).
+/// The bit of a device's interrupt status that says that its configuration has changed (virtio 1.2, 4.1.4.5 and 4.2.2).
 const CONFIG_CHANGED: u32 = 1 << 1;
+
+/// How many turns are between two looks whether the power button was pressed, each of which takes the host some microseconds.
+const TURNS_BETWEEN: u32 = 1 << 10;
+
+/// The fewest pages of a core that may have queues of its own: 3 MiB.
+#[cfg(feature = "cores")]
+const MIN_PAGES: usize = 768;
+
+/// What raises the line of the device that is in use, and is taken back there.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Mmio(Place),
+    /// The status of interrupts of a device on the PCI bus: reading it takes it back.
+    Pci(Registers),
+}
 
 /// The guest, for a driver.
 #[derive(Debug)]
 pub struct Guest {
     pub(crate) pool: &'static Pool<'static>,
     pub(crate) clock: Clock<'static>,
-    apic: LocalApic,
-    /// The whole command line, in which monitors name devices.
-    line: &'static str,
+    pub(crate) apic: LocalApic,
+    devices: Devices,
     /// How many interrupts of each of [`VECTORS`] were acknowledged.
     handled: [Cell<u32>; VECTORS.len()],
-    /// The device that is in use.
-    device: Cell<Option<Place>>,
+    /// Whether a device was handed out.
+    has_device: Cell<bool>,
+    /// The line of the device, if it has one.
+    source: Cell<Option<Source>>,
     /// Whether the device has said that its configuration has changed.
     config_changed: Cell<bool>,
+    /// Whether somebody has pressed the power button.
+    is_asked_to_end: Cell<bool>,
+    /// How often [`is_asked_to_end`](Self::is_asked_to_end) was called.
+    turns: Cell<u32>,
 }
 
 impl Guest {
@@ -36,11 +65,43 @@ impl Guest {
         pool: &'static Pool<'static>,
         clock: Clock<'static>,
         apic: LocalApic,
-        line: &'static str,
+        devices: Devices,
+    ) -> Self {
+        power_button::enable(&devices, &apic);
+        Self::without_button(pool, clock, apic, devices)
+    }
+
+    /// The guest as a processor sees it that has no devices, not the first.
+    #[cfg(feature = "cores")]
+    pub(crate) fn of_other(
+        pool: &'static Pool<'static>,
+        clock: Clock<'static>,
+        apic: LocalApic,
+    ) -> Self {
+        Self::without_button(pool, clock, apic, Devices::default())
+    }
+
+    #[inline]
+    fn without_button(
+        pool: &'static Pool<'static>,
+        clock: Clock<'static>,
+        apic: LocalApic,
+        devices: Devices,
     ) -> Self {
         let handled = VECTORS.map(|vector| Cell::new(interrupts::count(vector)));
-        let (device, config_changed) = (Cell::new(None), Cell::new(false));
-        Self { pool, clock, apic, line, handled, device, config_changed }
+        let [has_device, config_changed, is_asked_to_end] = [(); 3].map(|()| Cell::new(false));
+        Self {
+            pool,
+            clock,
+            apic,
+            devices,
+            handled,
+            has_device,
+            source: Cell::new(None),
+            config_changed,
+            is_asked_to_end,
+            turns: Cell::new(0),
+        }
     }
 
     /// The time now.
@@ -54,27 +115,118 @@ impl Guest {
         self.pool
     }
 
-    /// Hands out a network device with registers in memory: the one with this number, counted from 0 in the order of the
-    /// command line, or of QEMU's if that names none. Its interrupts end [`sleep`](Self::sleep) from now on. `None` if
-    /// there is no such device, or one was handed out before: there is room for one.
+    /// Hands out the network device with this number, counted from 0: first those with registers in memory, in the order of
+    /// the command line, or of QEMU's if that names none, and then those on the PCI bus. Its interrupts end
+    /// [`sleep`](Self::sleep) from now on. `None` if there is no such device, or one was handed out before: there is room for
+    /// one.
     ///
     /// # Errors
-    /// Its line leads to no I/O APIC (status 1).
-    pub fn take_network_device(&self, number: usize) -> Result<Option<Device>, rt::Error> {
-        if self.device.get().is_some() {
+    /// It has no interrupt, or its line leads to no I/O APIC (status 1).
+    ///
+    /// # Safety
+    /// The device reads and writes memory at the addresses that it is given by the transport. From the moment that it is given
+    /// one until it has confirmed a reset, Rust relies on nothing that the device may write there.
+    pub unsafe fn take_network_device(
+        &self,
+        number: usize,
+    ) -> Result<Option<VirtioTransport>, rt::Error> {
+        if self.has_device.get() {
             return Ok(None);
         }
-        let mut devices = devices::places(self.line).filter(Place::has_network);
-        let Some(place) = devices.nth(number) else { return Ok(None) };
-        io_apic::route(place.line, &self.apic)?;
-        self.device.set(Some(place));
-        Ok(Some(Device { place }))
+        let Some(device) = self.devices.get(Kind::Network, number) else { return Ok(None) };
+        match &device {
+            Found::Mmio(place) => {
+                io_apic::route(place.line, Trigger::Edge, DEVICE_VECTOR, &self.apic)?;
+                self.source.set(Some(Source::Mmio(*place)));
+            }
+            Found::Pci(device) => self.enable(device)?,
+        }
+        self.has_device.set(true);
+        // SAFETY: it is the only one that is handed out, and there is a guest, so the machine is set up. It answers.
+        Ok(Some(unsafe { device.transport() }))
+    }
+
+    /// Whether each core may have queues of the network device, as far as the machine is concerned: it has a PCI bus, and each core so
+    /// much memory that queues and rings for what comes to another queue than it is for leave it most. For the first core.
+    #[cfg(feature = "cores")]
+    pub fn may_have_queues(&self) -> bool {
+        self.devices.has_pci && self.pool.pages() >= MIN_PAGES
+    }
+
+    /// Has the queues of this core, by its number, at the network device that the first core has, end [`sleep`](Self::sleep) from now
+    /// on. Returns whether they can: the device is on the PCI bus, and has a message for them.
+    #[cfg(feature = "cores")]
+    pub fn take_queues(&self, core: usize) -> bool {
+        queues::interrupt(core, self.apic.id())
+    }
+
+    /// Notifies the network device of a queue of this core, which is not the first. Without such a queue it does nothing.
+    #[cfg(feature = "cores")]
+    #[inline]
+    pub fn notify(&self, queue: u16) {
+        queues::notify(queue);
+    }
+
+    /// Wakes the first core.
+    #[cfg(feature = "cores")]
+    pub fn wake_first(&self) {
+        processors::ring(&self.apic, 0);
+    }
+
+    /// Lets a device of the PCI bus work, and interrupt: by messages, or by its line if it has none.
+    fn enable(&self, device: &PciDevice) -> Result<(), RuntimeError> {
+        let PciDevice { function, structures, messages, .. } = *device;
+        // It answers from now on, as its messages and its status are in memory.
+        function.enable(&Ports, messages.is_none());
+        match messages {
+            // SAFETY: the registers of what was found are mapped, and are not memory. Both vectors have handlers.
+            Some(messages) => unsafe {
+                messages.enable(&Ports, self.apic.id(), [DEVICE_VECTOR, CONFIGURATION_VECTOR]);
+                #[cfg(feature = "cores")]
+                queues::set_messages(&messages);
+            },
+            None => {
+                let line = function.line(&Ports).ok_or(RuntimeError::NoInterrupt)?;
+                io_apic::route(line, Trigger::Level, DEVICE_VECTOR, &self.apic)?;
+                self.source.set(Some(Source::Pci(structures.isr)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Random bytes of the host, if it has a device for that, which is asked by polling. It is called once.
+    #[cfg(feature = "virtio-rng")]
+    pub(crate) fn seed(&self) -> Option<[u8; rng::SEED]> {
+        let device = self.devices.get(Kind::Entropy, 0)?;
+        if let Found::Pci(device) = &device {
+            device.function.enable(&Ports, false);
+        }
+        // SAFETY: it is the only one for this device, and the machine is set up. The device answers.
+        let mut transport = unsafe { device.transport() };
+        rng::seed(&mut transport, self.pool, &self.clock)
     }
 
     /// Whether the device has interrupted for a change of its configuration since the last call.
     #[inline]
     pub fn config_changed(&self) -> bool {
         self.config_changed.take()
+    }
+
+    /// Whether somebody has pressed the power button. It interrupts, which is noticed after a sleep; a guest that never sleeps
+    /// looks now and then whether the interrupt is pending.
+    #[inline(never)]
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        let turns = self.turns.replace(self.turns.get().wrapping_add(1));
+        if turns.is_multiple_of(TURNS_BETWEEN) && self.apic.has_pending(BUTTON_VECTOR) {
+            self.look_at_button();
+        }
+        self.is_asked_to_end.get()
+    }
+
+    fn look_at_button(&self) {
+        if power_button::is_pressed(&self.devices) {
+            self.is_asked_to_end.set(true);
+        }
     }
 
     /// Sleeps until the device interrupts or `deadline` comes, or a little longer. An interrupt that came since the last
@@ -86,9 +238,11 @@ impl Guest {
     /// 2. The timer is started. An earlier one that has run out meanwhile is pending, and ends the sleep at once.
     /// 3. The processor enables interrupts and stops, with nothing in between ([`interrupts::wait`]). What the device has
     ///    raised since step 1 is pending at the local APIC, and ends the sleep at once.
-    /// 4. The interrupt is acknowledged at the local APIC, which sends none of this priority before that.
-    /// 5. What raised the line is taken back at the device. Its line rises only with the next event, so this comes before
-    ///    the caller looks at the device again: what the device does after this step is a new interrupt.
+    /// 4. What raised the line is taken back at the device, and the line falls. It rises again with the next event, so this
+    ///    comes before the caller looks at the device again: what the device does after this step is a new interrupt. A
+    ///    device that sends messages has no line, and each message is an interrupt.
+    /// 5. The interrupt ends at the local APIC, which sends none of this priority before that. One that came meanwhile is
+    ///    pending there. A line that interrupts while it is up has fallen by then, unless there was a new event.
     pub fn sleep(&self, deadline: Option<Instant>) {
         let ticks = match deadline {
             None => 0,
@@ -106,16 +260,30 @@ impl Guest {
         for (vector, handled) in VECTORS.into_iter().zip(&self.handled) {
             let count = interrupts::count(vector);
             let new = count.wrapping_sub(handled.replace(count));
-            for _ in 0..new {
-                self.apic.end_interrupt();
+            if new == 0 {
+                continue;
             }
-            if vector == DEVICE_VECTOR
-                && new > 0
-                && let Some(device) = self.device.get()
-                && device.acknowledge() & CONFIG_CHANGED != 0
+            if vector == CONFIGURATION_VECTOR
+                || (vector == DEVICE_VECTOR && self.take_back() & CONFIG_CHANGED != 0)
             {
                 self.config_changed.set(true);
             }
+            if vector == BUTTON_VECTOR {
+                self.look_at_button();
+            }
+            for _ in 0..new {
+                self.apic.end_interrupt();
+            }
+        }
+    }
+
+    /// Takes back what raised the line of the device, and returns it; 0 if the device has no line.
+    fn take_back(&self) -> u32 {
+        match self.source.get() {
+            None => 0,
+            Some(Source::Mmio(place)) => place.acknowledge(),
+            // SAFETY: the register of a device that is in use is mapped.
+            Some(Source::Pci(isr)) => unsafe { isr.start().read_volatile() }.into(),
         }
     }
 }

@@ -4,10 +4,7 @@ use core::ptr;
 
 use rt_pvh::physical;
 
-use crate::{
-    apic::{DEVICE_VECTOR, LocalApic},
-    error::RuntimeError,
-};
+use crate::{apic::LocalApic, error::RuntimeError};
 
 /// The addresses of the I/O APICs, and the number of the first line of each: that of all PCs, and the second one of QEMU's
 /// microvm, which has it with ACPI tables.
@@ -20,30 +17,48 @@ const DATA: u64 = 0x10;
 const VERSION: u32 = 1;
 /// The first of two registers for each line.
 const LINES: u32 = 0x10;
+/// In the first of them: the line interrupts while it is up.
+const LEVEL: u32 = 1 << 15;
 
-/// Routes a line to the processor. An interrupt is sent when the line rises, and none while it stays up: so whoever acts on
-/// it takes back what raised the line, and then looks at the device.
+/// When a line interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// When it rises: one device has it alone.
+    Edge,
+    /// While it is up: a line of the PCI bus, which several devices may have. It interrupts once until the interrupt has
+    /// ended at the local APIC.
+    Level,
+}
+
+/// Routes a line to the processor, where it has this vector from now on. Whoever acts on its interrupt takes back what raised
+/// the line, ends the interrupt, and then looks at the device.
 ///
 /// # Errors
 /// There is no such line.
-pub(crate) fn route(line: u32, apic: &LocalApic) -> Result<(), RuntimeError> {
+pub(crate) fn route(
+    line: u32,
+    trigger: Trigger,
+    vector: u8,
+    apic: &LocalApic,
+) -> Result<(), RuntimeError> {
     let missing = RuntimeError::Line(line);
     let (address, first) = IO_APICS.into_iter().find(|(_, first)| line >= *first).ok_or(missing)?;
     let number = line - first;
-    let last = read(address, VERSION) >> 16 & 0xff;
+    let version = read(address, VERSION);
     // Where there is no I/O APIC, reads are all ones or all zeroes.
-    if read(address, VERSION) == u32::MAX || number > last {
+    if matches!(version, 0 | u32::MAX) || number > version >> 16 & 0xff {
         return Err(missing);
     }
-    let [low, high] = entry(apic.id());
+    let [low, high] = entry(apic.id(), trigger, vector);
     write(address, LINES + 2 * number + 1, high);
     write(address, LINES + 2 * number, low);
     Ok(())
 }
 
-/// What routes a line to the processor with this number: edge-triggered, active high, to one processor, not masked.
-fn entry(processor: u32) -> [u32; 2] {
-    [u32::from(DEVICE_VECTOR), processor << 24]
+/// What routes a line to the processor with this number: active high, to one processor, not masked.
+fn entry(processor: u32, trigger: Trigger, vector: u8) -> [u32; 2] {
+    let level = if trigger == Trigger::Level { LEVEL } else { 0 };
+    [u32::from(vector) | level, processor << 24]
 }
 
 fn read(address: u64, register: u32) -> u32 {
@@ -70,7 +85,7 @@ mod tests {
     #[test]
     fn an_entry_is_that_of_the_data_sheet() {
         // Vector 33; fixed, physical, active high, edge, not masked: all other bits are 0. The processor is in bits 56 to 59.
-        assert_eq!(entry(0), [33, 0]);
-        assert_eq!(entry(3), [33, 0x0300_0000]);
+        assert_eq!(entry(0, Trigger::Edge, 33), [33, 0]);
+        assert_eq!(entry(3, Trigger::Level, 33), [0x8000 | 33, 0x0300_0000]);
     }
 }

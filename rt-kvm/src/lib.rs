@@ -12,12 +12,21 @@ mod guest;
 mod host;
 mod io_apic;
 mod machine;
+mod mmio;
+mod pci;
 mod platform;
+mod power_button;
+#[cfg(feature = "cores")]
+mod processors;
+#[cfg(feature = "cores")]
+mod queues;
+#[cfg(any(feature = "virtio-rng", test))]
+mod rng;
 mod rtc;
 mod runtime;
 mod start;
+mod transport;
 
-pub use devices::Device;
 pub use guest::Guest;
 pub use host::Host;
 pub use machine::Machine;
@@ -25,13 +34,16 @@ pub use rt::{Error, Runtime, Wake};
 pub use rt_pvh::{UseOfMemory, finish, print};
 pub use runtime::{Event, Rt};
 pub use start::start;
+pub use transport::VirtioTransport;
 
 /// Items for the macros of this crate.
 #[doc(hidden)]
 pub mod private {
     pub use rt_pvh;
 
-    pub use crate::machine::machine;
+    #[cfg(feature = "cores")]
+    pub use crate::start::runtime_of_other;
+    pub use crate::{machine::machine, start::runtime};
 }
 
 /// Makes a program a guest: `rt_kvm::main!(echo)` starts the runtime and calls

@@ -1,12 +1,12 @@
 //! The machine that a program finds: a guest of KVM, or of QEMU without it.
 
-use rt_pvh::{Loader, UseOfMemory, finish, monitor_words::MonitorWords, print, use_serial_port};
+use rt_pvh::{Loader, UseOfMemory, print, use_serial_port};
 use rt_regions::{Pool, Region};
 
 use crate::{
-    devices,
+    devices::Devices,
     host::Host,
-    platform::{self, OnKvm},
+    platform::{self, APICS, OnKvm},
 };
 
 /// The machine that a program finds when it starts. There is only one, and it can be neither copied nor made, so a
@@ -15,7 +15,7 @@ use crate::{
 pub struct Machine {
     /// The hypervisor.
     pub host: Host,
-    /// The command line, without the words of the monitor.
+    /// The command line, with the words of the monitor.
     pub command_line: &'static str,
     /// All free memory.
     pub pool: &'static Pool<'static>,
@@ -23,8 +23,10 @@ pub struct Machine {
     pub memory: &'static Region<'static>,
     /// How the memory is used.
     pub use_of_memory: UseOfMemory,
-    /// The whole command line.
-    pub(crate) whole_line: &'static str,
+    pub(crate) devices: Devices,
+    /// How many processors the program uses.
+    #[cfg(feature = "cores")]
+    pub(crate) processors: usize,
 }
 
 /// Sets up the machine as a program expects. It is not inlined, so that the stack that it needs is free afterwards.
@@ -33,18 +35,33 @@ pub struct Machine {
 pub fn machine(loader: Loader) -> Machine {
     use_serial_port();
     let host = Host::here();
-    let rt_pvh::Machine { command_line: whole_line, pool, memory, use_of_memory } =
-        loader.open(&OnKvm, |_| ());
-    platform::opened();
-    print(format_args!("host {host:?}"));
-    let words = MonitorWords::of(whole_line);
-    if words.iter().next().is_some() {
-        print(format_args!("words of the monitor, which are left out: {words}"));
+    let mut devices = Devices::default();
+    #[cfg(feature = "cores")]
+    let mut processors = Ok(1);
+    let rt_pvh::Machine { command_line, pool, memory, use_of_memory } =
+        loader.open(&OnKvm, &mut |plan| {
+            plan.devices.add(APICS);
+            devices.find(plan);
+            #[cfg(feature = "cores")]
+            {
+                processors = crate::processors::count(plan);
+            }
+        });
+    if devices.may_be_microvm {
+        platform::has_sleep_control();
     }
-    for word in devices::unusable(whole_line) {
-        print(format_args!("virtio_mmio.device={word}: no place of a device, which is left out"));
+    print(format_args!("host {}", host.name()));
+    #[cfg(feature = "cores")]
+    let processors =
+        processors.unwrap_or_else(|refusal| rt_pvh::refused(format_args!("{refusal}")));
+    Machine {
+        host,
+        command_line,
+        pool,
+        memory,
+        use_of_memory,
+        devices,
+        #[cfg(feature = "cores")]
+        processors,
     }
-    let command_line =
-        words.removed(memory).unwrap_or_else(|error| finish("start", Err(error.into())));
-    Machine { host, command_line, pool, memory, use_of_memory, whole_line }
 }

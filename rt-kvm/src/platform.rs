@@ -10,7 +10,7 @@ use core::{
 use rt_pvh::{Line, Platform, Shutdown, debug, physical, pvclock::VcpuTimeInfo, turn_off_pc};
 use x86_64::instructions::port::Port;
 
-use crate::{clock, devices};
+use crate::clock;
 
 /// The ACPI register of sleep of a machine without those of a PC, where QEMU's microvm has it (`SLEEP_CONTROL_REG`, ACPI
 /// 6.5, 4.8.3.7), and the value: S5, enabled.
@@ -25,20 +25,14 @@ const RESET: u8 = 0xfe;
 pub(crate) const MICROVM: Range<u64> = 0xfea0_0000..0xfec0_0000;
 /// The registers of the I/O APICs and of the local APIC.
 pub(crate) const APICS: Range<u64> = 0xfec0_0000..0xff00_0000;
-/// Where Firecracker has the registers of virtio devices. Other monitors may have memory there, so it is used only if the
-/// command line names devices there.
-pub(crate) const FIRECRACKER: Range<u64> = 0xc000_0000..0xc020_0000;
-
-static DEVICES: [Range<u64>; 3] = [MICROVM, APICS, FIRECRACKER];
-
-/// Whether [`DEVICES`] are mapped.
-static IS_OPEN: AtomicBool = AtomicBool::new(false);
+/// Whether [`MICROVM`] is mapped.
+static HAS_SLEEP_CONTROL: AtomicBool = AtomicBool::new(false);
 /// Whether the clock runs.
 static HAS_CLOCK: AtomicBool = AtomicBool::new(false);
 
-/// Says that the machine is set up.
-pub(crate) fn opened() {
-    IS_OPEN.store(true, Ordering::Relaxed);
+/// Says that [`MICROVM`] is mapped.
+pub(crate) fn has_sleep_control() {
+    HAS_SLEEP_CONTROL.store(true, Ordering::Relaxed);
 }
 
 /// Says that the clock runs.
@@ -58,17 +52,12 @@ impl Platform for OnKvm {
     /// A host has one way to end, so it does not see the reason. What follows is the reset of `rt-pvh`.
     fn shut_down(&self, _: Shutdown) {
         turn_off_pc();
-        if IS_OPEN.load(Ordering::Relaxed) {
+        if HAS_SLEEP_CONTROL.load(Ordering::Relaxed) {
             // SAFETY: the address is mapped, and no memory is there. Where it is no register, nothing matters any more.
             unsafe { ptr::write_volatile(physical(SLEEP_CONTROL), SLEEP_5) };
         }
         // SAFETY: the machine is reset, or nothing happens.
         unsafe { Port::new(KEYBOARD_PORT).write(RESET) };
-    }
-
-    fn device_ranges(&self, line: &str) -> &[Range<u64>] {
-        let [ranges @ .., _] = &DEVICES;
-        if devices::names_firecracker(line) { &DEVICES } else { ranges }
     }
 
     fn clock_page(&self) -> Option<&'static VcpuTimeInfo> {

@@ -4,9 +4,14 @@
 //! as in the Linux kernel: `--interface="my vif"` is one argument, and `""` is an empty one. There is no escape
 //! character, so an argument cannot contain a double quote.
 
+#[cfg(feature = "cores")]
+use core::fmt;
+
 use layer::split::split_once;
 use rt::Error;
 use rt_regions::Region;
+
+use crate::monitor_words::is_of_monitor;
 
 /// The largest number of arguments.
 const MOST: usize = 64;
@@ -21,23 +26,152 @@ pub struct Arguments<'r> {
     pub strong_entropy: bool,
 }
 
+/// Why a machine cannot be used with so many processors as its command line asks for.
+#[cfg(feature = "cores")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// What was expected.
+    Argument(&'static str),
+    /// More were asked for than there are.
+    TooMany {
+        /// How many were asked for.
+        count: usize,
+        /// How many there are.
+        there: usize,
+    },
+    /// All were asked for, and nothing says how many there are.
+    Unknown,
+}
+
+#[cfg(feature = "cores")]
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(expected) => write!(f, "--cores: {expected}"),
+            Self::TooMany { count, there } => {
+                write!(f, "--cores={count}: the machine has {there}")
+            }
+            Self::Unknown => f.write_str(
+                "--cores=all: no ACPI table below 1 GiB says how many there are; say a number",
+            ),
+        }
+    }
+}
+
+/// How many processors the program of a machine with this command line uses. `there` says how many there are, if that is
+/// known; it is not asked for one processor.
+///
+/// # Errors
+/// The argument is wrong, or there are not so many.
+#[cfg(feature = "cores")]
+pub fn processors(line: &str, there: impl FnOnce() -> Option<usize>) -> Result<usize, Refusal> {
+    let wanted = cores(line).map_err(Refusal::Argument)?;
+    if wanted == Wanted::Count(1) {
+        return Ok(1);
+    }
+    match (wanted, there()) {
+        (Wanted::Count(count), Some(there)) if count > there => {
+            Err(Refusal::TooMany { count, there })
+        }
+        (Wanted::Count(count), _) => Ok(count),
+        (Wanted::All, Some(there)) => Ok(there.min(cores::MAX_CORES)),
+        (Wanted::All, None) => Err(Refusal::Unknown),
+    }
+}
+
+/// How many cores the command line asks for: `--cores`.
+#[cfg(feature = "cores")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// So many.
+    Count(usize),
+    /// All there are.
+    All,
+}
+
+/// How many cores `line` asks for; one if it does not say.
+///
+/// # Errors
+/// What was expected.
+#[cfg(feature = "cores")]
+fn cores(line: &str) -> Result<Wanted, &'static str> {
+    const NAME: &str = "--cores";
+    const EXPECTED: &str = "expected --cores=1 to --cores=32, once, or --cores=all";
+    let mut found = None;
+    let (mut rest, mut quoted) = (line, false);
+    // Spaces within quotes separate nothing.
+    let mut is_end = |c: char| {
+        quoted ^= c == '"';
+        c.is_ascii_whitespace() && !quoted
+    };
+    while !rest.is_empty() {
+        let end = rest.find(&mut is_end).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
+        // As long as the longest that is right, and one byte more.
+        let mut argument = [0; NAME.len() + "=all".len() + 1];
+        let letters = word.bytes().filter(|byte| *byte != b'"');
+        let length = argument.iter_mut().zip(letters).map(|(place, byte)| *place = byte).count();
+        let Some(value) = argument[..length].strip_prefix(NAME.as_bytes()) else { continue };
+        let most = cores::MAX_CORES as u64;
+        let wanted = match value {
+            b"=all" => Wanted::All,
+            [b'=', number @ ..] => match layer::decimal(number, most) {
+                Some(count @ 1..) => Wanted::Count(count as usize),
+                _ => return Err(EXPECTED),
+            },
+            [] => return Err(EXPECTED),
+            // Another argument, whose name is longer.
+            _ => continue,
+        };
+        if found.replace(wanted).is_some() {
+            return Err(EXPECTED);
+        }
+    }
+    Ok(found.unwrap_or(Wanted::Count(1)))
+}
+
 impl<'r> Arguments<'r> {
     /// Splits `line` into arguments, which are copied to `region`.
     ///
     /// # Errors
     /// Too many arguments, a missing closing quote, an argument that has no meaning on this platform (status 2), or no
     /// room in the region (status 1).
-    #[inline(never)]
     pub fn read(line: &str, region: &'r Region<'_>) -> Result<Self, Error> {
+        Self::split(line, region, None)
+    }
+
+    /// Splits `line` as [`read`](Self::read) does, but leaves out the words that virtual machine monitors add to a
+    /// command line for Linux, and that their documents tell users to write. Returns those beside the arguments, with a space
+    /// after each. A word that begins with a quote is the program's, whatever it says.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_beside_words(line: &str, region: &'r Region<'_>) -> Result<(Self, &'r str), Error> {
+        let mut words = (region.alloc_slice_with(line.len() + 1, |_| 0)?, 0);
+        let arguments = Self::split(line, region, Some(&mut words))?;
+        let (words, length) = words;
+        // Whole words were copied, so this is UTF-8.
+        Ok((arguments, str::from_utf8(&words[..length]).unwrap_or_default()))
+    }
+
+    /// Splits `line`. Words of monitors are moved to `words`, the text and its length, if there is one.
+    #[inline(never)]
+    fn split(
+        line: &str,
+        region: &'r Region<'_>,
+        mut words: Option<&mut (&'r mut [u8], usize)>,
+    ) -> Result<Self, Error> {
         let text = region.alloc_slice_with(line.len() + 1, |_| 0)?;
         let (mut start, mut length, mut count) = (0, 0, 0);
-        let (mut inside, mut quoted) = (false, false);
+        let (mut inside, mut quoted, mut is_quoted) = (false, false, false);
         let mut strong_entropy = None;
         // A space ends the last argument.
         for mut byte in line.bytes().chain([b' ']) {
             if byte == b'"' {
                 quoted = !quoted;
-                inside = true;
+                // A word is the program's if it begins so.
+                (inside, is_quoted) = (true, is_quoted || !inside);
                 continue;
             }
             if byte.is_ascii_whitespace() && !quoted {
@@ -54,14 +188,26 @@ impl<'r> Arguments<'r> {
                 length += 1;
             }
             if byte == 0 {
-                inside = false;
+                let is_free = !is_quoted;
+                (inside, is_quoted) = (false, false);
+                // Whole characters were copied, so this is UTF-8.
+                let argument = str::from_utf8(&text[start..length - 1]).unwrap_or_default();
+                if let Some((words, end)) = &mut words
+                    && is_free
+                    && is_of_monitor(argument)
+                    && let Some([place @ .., space]) = words.get_mut(*end..*end + length - start)
+                {
+                    place.copy_from_slice(argument.as_bytes());
+                    *space = b' ';
+                    *end += length - start;
+                    length = start;
+                    continue;
+                }
                 count += 1;
                 if count > MOST {
                     let most = format_args!("the command line has more than {MOST} arguments");
                     return Err(Error::new(2, most));
                 }
-                // Whole characters were copied, so this is UTF-8.
-                let argument = str::from_utf8(&text[start..length - 1]).unwrap_or_default();
                 match look(argument, &mut strong_entropy) {
                     Look::Ours => length = start,
                     Look::Others => start = length,
@@ -114,6 +260,9 @@ fn look(argument: &str, strong_entropy: &mut Option<bool>) -> Look {
             return Look::Ours;
         }
         "--entropy" => "expected --entropy=strong or --entropy=any",
+        // They were read before there was memory.
+        #[cfg(feature = "cores")]
+        "--cores" => return Look::Ours,
         _ => return Look::Others,
     })
 }
@@ -219,6 +368,45 @@ mod tests {
             let error = split(line).unwrap_err();
             assert_eq!((error.status(), error.message()), (2, &*words));
         }
+    }
+
+    #[cfg(feature = "cores")]
+    #[test]
+    fn cores_are_a_number_or_all_there_are() {
+        for (line, wanted) in [
+            ("", Some(Wanted::Count(1))),
+            ("--ipv4=10.0.0.2/24 --cores=2 x", Some(Wanted::Count(2))),
+            ("--cores=32", Some(Wanted::Count(32))),
+            ("\"--cores=2\" --cores-\"", Some(Wanted::Count(2))),
+            ("--co\"res=1\"2", Some(Wanted::Count(12))),
+            ("--cores=002", None),
+            ("--cores=alle", None),
+            ("a\t--cores=all\n", Some(Wanted::All)),
+            ("--cores-of=7 --score=3", Some(Wanted::Count(1))),
+            ("--zone=\"a --cores=9 b\" --cores=3", Some(Wanted::Count(3))),
+            ("--cores", None),
+            ("--cores=", None),
+            ("--cores=0", None),
+            ("--cores=33", None),
+            ("--cores=two", None),
+            ("--cores=2 --cores=2", None),
+        ] {
+            assert_eq!(cores(line).ok(), wanted, "{line:?}");
+        }
+        assert_eq!(split("a --cores=2 b").unwrap(), ["a", "b"]);
+        for (line, there, count) in [
+            ("", None, Ok(1)),
+            ("--cores=1", Some(4), Ok(1)),
+            ("--cores=4", Some(4), Ok(4)),
+            ("--cores=4", None, Ok(4)),
+            ("--cores=5", Some(4), Err(Refusal::TooMany { count: 5, there: 4 })),
+            ("--cores=all", Some(4), Ok(4)),
+            ("--cores=all", Some(40), Ok(32)),
+            ("--cores=all", None, Err(Refusal::Unknown)),
+        ] {
+            assert_eq!(processors(line, || there), count, "{line:?}");
+        }
+        assert_eq!(processors("", || panic!("it is not asked")), Ok(1));
     }
 
     #[test]

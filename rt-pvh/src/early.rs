@@ -1,5 +1,7 @@
 //! Output: through the platform, and to ports while there is no platform or no console.
 
+#[cfg(feature = "cores")]
+use core::sync::atomic::AtomicUsize;
 use core::{
     fmt::{self, Write},
     sync::atomic::{AtomicBool, Ordering},
@@ -8,6 +10,8 @@ use core::{
 use x86_64::instructions::port::Port;
 
 use crate::platform::{self, Line};
+#[cfg(feature = "cores")]
+use crate::{processors, pvclock::time_stamp};
 
 /// The port whose output appears in the log of many hosts, some of them on request. Elsewhere nobody takes the bytes.
 const DEBUG_PORT: u16 = 0xe9;
@@ -32,9 +36,48 @@ pub fn print_last(line: fmt::Arguments<'_>) {
 
 /// Prints a line of this kind.
 pub(crate) fn print_as(kind: Line, line: fmt::Arguments<'_>) {
+    #[cfg(feature = "cores")]
+    let Some(_turn) = Turn::take() else { return debug(line) };
     match platform::get() {
         Some(platform) => platform.print(kind, line),
         None => debug(line),
+    }
+}
+
+/// The number of the processor that writes, plus 1; 0 if none does.
+#[cfg(feature = "cores")]
+static WRITER: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to use the console, which one processor at a time has. No packet needs it.
+#[cfg(feature = "cores")]
+#[derive(Debug)]
+pub struct Turn(());
+
+#[cfg(feature = "cores")]
+impl Turn {
+    /// How long it is waited for, in ticks of the time stamp counter: about a second, longer than a line waits for the reader of
+    /// a console.
+    const PATIENCE: u64 = 1 << 32;
+
+    /// Waits for it. `None` if this processor has it, in the middle of a line, where an exception has come; or if another one
+    /// has, and does not go on.
+    pub fn take() -> Option<Self> {
+        let (own, began) = (processors::index() + 1, time_stamp());
+        loop {
+            match WRITER.compare_exchange(0, own, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(Self(())),
+                Err(writer) if writer == own => return None,
+                Err(_) if time_stamp().wrapping_sub(began) > Self::PATIENCE => return None,
+                Err(_) => core::hint::spin_loop(),
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cores")]
+impl Drop for Turn {
+    fn drop(&mut self) {
+        WRITER.store(0, Ordering::Release);
     }
 }
 

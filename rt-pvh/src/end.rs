@@ -13,6 +13,8 @@ use x86_64::{
     structures::DescriptorTablePointer,
 };
 
+#[cfg(feature = "cores")]
+use crate::processors;
 use crate::{
     early, memory,
     platform::{self, Shutdown},
@@ -30,9 +32,19 @@ const PLACES_APART: u64 = 1 << 32;
 
 /// Whether the guest is reporting why it ends.
 static ENDING: AtomicBool = AtomicBool::new(false);
-/// The time stamp of the last interrupt that was reported. The initial value is long ago, whatever the counter reads
-/// first.
-static PLACE_TOLD: AtomicU64 = AtomicU64::new(1 << 63);
+/// The time stamp of the last interrupt that was reported.
+#[cfg(not(feature = "cores"))]
+static PLACE_TOLD: AtomicU64 = AtomicU64::new(NEVER_TOLD);
+/// A time stamp that is long ago, whatever the counter reads first.
+pub(crate) const NEVER_TOLD: u64 = 1 << 63;
+
+/// The time stamp of the last interrupt that was reported on this processor.
+fn place_told() -> &'static AtomicU64 {
+    #[cfg(feature = "cores")]
+    return &processors::current().place_told;
+    #[cfg(not(feature = "cores"))]
+    &PLACE_TOLD
+}
 
 /// Ends the guest with the result of its program: prints `name` and the message of an error on the console, and ends
 /// the machine for a reason that the host can act on:
@@ -48,6 +60,10 @@ pub fn finish(name: &str, result: Result<(), Error>) -> ! {
 
 /// Ends the guest as [`finish`] does, but as the operator `asked` if the program has not failed.
 pub fn finish_as(name: &str, result: Result<(), Error>, asked: Shutdown) -> ! {
+    #[cfg(feature = "cores")]
+    if result.is_ok() {
+        crate::team::end_if_failed();
+    }
     let Err(error) = result else { turn_off(asked) };
     match error.status() {
         0 => {
@@ -89,17 +105,21 @@ pub(crate) fn report_crash(reason: fmt::Arguments<'_>, stack: u64) -> ! {
 pub(crate) fn tell_place(reason: fmt::Arguments<'_>, stack: u64) {
     let now = time_stamp();
     if ENDING.load(Ordering::Relaxed)
-        || now.wrapping_sub(PLACE_TOLD.load(Ordering::Relaxed)) < PLACES_APART
+        || now.wrapping_sub(place_told().load(Ordering::Relaxed)) < PLACES_APART
     {
         return;
     }
-    PLACE_TOLD.store(now, Ordering::Relaxed);
+    place_told().store(now, Ordering::Relaxed);
     tell(early::print, reason, stack);
 }
 
 /// Prints a reason, and the addresses on the stack from `stack` on.
 #[inline(never)]
 fn tell(print: fn(fmt::Arguments<'_>), reason: fmt::Arguments<'_>, stack: u64) {
+    #[cfg(feature = "cores")]
+    if processors::index() > 0 {
+        print(format_args!("on core {}:", processors::index()));
+    }
     print(reason);
     print(format_args!("{}", StackTrace::above(stack)));
 }
@@ -110,8 +130,8 @@ pub(crate) fn broken(reason: fmt::Arguments<'_>) -> ! {
     turn_off(Shutdown::Crash)
 }
 
-/// Ends the guest because its arguments are wrong.
-pub(crate) fn refused(reason: fmt::Arguments<'_>) -> ! {
+/// Ends the guest because its arguments are wrong, with the reason as its last line. The machine is turned off.
+pub fn refused(reason: fmt::Arguments<'_>) -> ! {
     early::print_last(reason);
     turn_off(Shutdown::PowerOff)
 }

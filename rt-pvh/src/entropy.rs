@@ -35,13 +35,15 @@ pub enum Quality {
     Weak,
     /// The noise is times only: the processor's random numbers are not random.
     Stuck,
+    /// The noise is times only, but a seed of 256 bits from the host is secret.
+    Seeded,
 }
 
 impl Quality {
     /// Why the bytes are weak, if they are: the beginning of a sentence.
     pub fn why_weak(self) -> Option<&'static str> {
         match self {
-            Self::Strong => None,
+            Self::Strong | Self::Seeded => None,
             Self::Weak => Some("no RDRAND and no RDSEED"),
             Self::Stuck => Some("RDRAND and RDSEED are broken"),
         }
@@ -90,6 +92,16 @@ impl<C: Processor> Entropy<C> {
         add_noise(&mut xof, &mut processor, quality, TIMES_AT_START);
         let mut words = xof.finish();
         Self { state: core::array::from_fn(|_| words.squeeze()), requests: 0, processor, quality }
+    }
+
+    /// Takes the seed that came first as secret and random, as that of an entropy device of the host is. The bytes are strong
+    /// then, whatever the processor has.
+    #[must_use]
+    pub fn trust_seed(mut self) -> Self {
+        if self.quality != Quality::Strong {
+            self.quality = Quality::Seeded;
+        }
+        self
     }
 
     /// The quality of the noise.

@@ -19,6 +19,9 @@ use x86_64::{
 };
 
 use self::frame::{DOUBLE_FAULT, Exception, Frame, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, VECTOR};
+#[cfg(feature = "cores")]
+use x86_64::instructions::segmentation::{CS, DS, ES, SS, Segment as _};
+
 #[cfg(feature = "interrupts")]
 use crate::interrupts;
 use crate::{
@@ -61,6 +64,8 @@ struct TaskState {
 
 /// The indices of the segments in [`Descriptors::gdt`]. Code and data keep those that they had before.
 const CODE: u16 = 1;
+#[cfg(feature = "cores")]
+const DATA: u16 = 2;
 const TASK_STATE: u16 = 3;
 
 /// The task state segment, which is a read-only constant: the processor only reads stacks from it.
@@ -116,6 +121,61 @@ pub(crate) unsafe fn init(layout: &Layout) {
     }
     // SAFETY: the table is never changed again, and each of its entries leads to an entry of `entries` or of `handlers`,
     // or is not present.
+    unsafe { tables::lidt(&table(idt)) };
+}
+
+/// The tables of segments of a processor that is not the first: those of the first, but with a task state segment of its own.
+/// The handlers are the same.
+#[cfg(feature = "cores")]
+#[repr(C)]
+struct OwnTables {
+    gdt: [u64; 5],
+    task_state: TaskState,
+}
+
+/// Writes the tables of segments of another processor, with the ends of its [stacks of exceptions](EXCEPTION_STACK_TOPS).
+///
+/// # Safety
+/// `page` is a page that can be written and is there for these tables alone.
+#[cfg(feature = "cores")]
+pub(crate) unsafe fn prepare(page: u64, [all, machine, interrupt]: [*const u8; 3]) {
+    let tables: *mut OwnTables = physical(page);
+    // SAFETY: the page has room for the tables, and nobody reads them yet.
+    let task_state = unsafe { &raw const (*tables).task_state };
+    let [low, high] = self::task_state(address(task_state).as_u64());
+    let nowhere = core::ptr::null();
+    let stacks = [all, machine, interrupt, nowhere, nowhere, nowhere, nowhere];
+    let code = DescriptorFlags::KERNEL_CODE64.bits();
+    let own = OwnTables {
+        gdt: [0, code, DescriptorFlags::KERNEL_DATA.bits(), low, high],
+        task_state: TaskState { stacks, ..TSS },
+    };
+    // SAFETY: as above.
+    unsafe { tables.write(own) };
+}
+
+/// Has this processor use its own tables of segments, and the handlers of the first one.
+///
+/// # Safety
+/// Called once on each processor but the first, with what [`prepare`] has written for it, while a page that is read-only can
+/// be written.
+#[cfg(feature = "cores")]
+pub(crate) unsafe fn load(page: u64) {
+    // SAFETY: `prepare` has written them, and from here on the processor alone changes them.
+    let OwnTables { gdt, .. } = unsafe { &*physical::<OwnTables>(page) };
+    // SAFETY: `init` has written them, and nobody changes them.
+    let Descriptors { idt, .. } = unsafe { &*physical(Layout::of_guest().descriptors.start) };
+    // SAFETY: the table has the same segments of code and data as all others, at the same places.
+    unsafe { tables::lgdt(&table(gdt)) };
+    // SAFETY: it is the segment of code.
+    unsafe { CS::set_reg(SegmentSelector::new(CODE, PrivilegeLevel::Ring0)) };
+    for set in [DS::set_reg, ES::set_reg, SS::set_reg] {
+        // SAFETY: it is the segment of data.
+        unsafe { set(SegmentSelector::new(DATA, PrivilegeLevel::Ring0)) };
+    }
+    // SAFETY: the selector is that of a task state segment in the table that has just been loaded.
+    unsafe { tables::load_tss(SegmentSelector::new(TASK_STATE, PrivilegeLevel::Ring0)) };
+    // SAFETY: the table is never changed again, and each of its entries leads to a handler or is not present.
     unsafe { tables::lidt(&table(idt)) };
 }
 

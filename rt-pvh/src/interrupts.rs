@@ -9,21 +9,39 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+#[cfg(all(feature = "cores", not(test)))]
+use crate::processors;
+#[cfg(feature = "cores")]
+use crate::processors::Processor;
+
 /// The first vector of an interrupt: those below are exceptions.
 pub const FIRST_VECTOR: u8 = 32;
+/// The number of vectors, of a table that is small. The last is for processors that wake one another.
+#[cfg(feature = "cores")]
+pub const VECTORS: usize = 6;
 /// The number of vectors, of a table that is small.
-pub const VECTORS: usize = 4;
+#[cfg(not(feature = "cores"))]
+pub const VECTORS: usize = 5;
 
 /// The distance between two handlers, in bytes.
 pub(crate) const HANDLER_SIZE: usize = 16;
 
 /// How many interrupts of each vector there were.
+#[cfg(any(not(feature = "cores"), test))]
 static COUNTS: [AtomicU32; VECTORS] = [const { AtomicU32::new(0) }; VECTORS];
 
-/// How many interrupts there were of this vector, modulo 2^32; 0 of one that has no handler.
+/// How many interrupts of each vector this processor has had.
+fn counts() -> &'static [AtomicU32; VECTORS] {
+    #[cfg(all(feature = "cores", not(test)))]
+    return &processors::current().counts;
+    #[cfg(any(not(feature = "cores"), test))]
+    &COUNTS
+}
+
+/// How many interrupts of this vector this processor has had, modulo 2^32; 0 of one that has no handler.
 pub fn count(vector: u8) -> u32 {
     let index = usize::from(vector.wrapping_sub(FIRST_VECTOR));
-    COUNTS.get(index).map_or(0, |count| count.load(Ordering::Relaxed))
+    counts().get(index).map_or(0, |count| count.load(Ordering::Relaxed))
 }
 
 /// Stops the processor until an interrupt is handled. One that is pending ends the wait at once. Without any source of
@@ -38,6 +56,7 @@ pub fn wait() {
 
 /// The handlers, [`HANDLER_SIZE`] apart. Each runs on the stack of the exceptions, which is free whenever interrupts are
 /// enabled.
+#[cfg(not(feature = "cores"))]
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn handlers() -> ! {
     naked_asm!(
@@ -51,6 +70,25 @@ pub(crate) unsafe extern "C" fn handlers() -> ! {
         vectors = const VECTORS,
         size = const HANDLER_SIZE,
         counts = sym COUNTS,
+    )
+}
+
+/// The handlers, [`HANDLER_SIZE`] apart. Each runs on the stack of the exceptions of its processor, which is free whenever
+/// interrupts are enabled, and counts for its processor, whose block is the base of GS.
+#[cfg(feature = "cores")]
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn handlers() -> ! {
+    naked_asm!(
+        ".set index, 0",
+        ".rept {vectors}",
+        ".balign {size}, 0xcc",
+        "inc dword ptr gs:[{counts} + 4 * index]",
+        "iretq",
+        ".set index, index + 1",
+        ".endr",
+        vectors = const VECTORS,
+        size = const HANDLER_SIZE,
+        counts = const core::mem::offset_of!(Processor, counts),
     )
 }
 

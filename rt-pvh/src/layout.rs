@@ -20,7 +20,8 @@ unsafe extern "C" {
     static letregion_image_end: u8;
 }
 
-/// The address ranges of the parts of the image.
+/// The address ranges of the parts of the image; for a processor that is not the first, with the stack that it has instead of
+/// that of the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// The guard page, which is not mapped. The stack grows down towards it.
@@ -33,6 +34,9 @@ pub(crate) struct Layout {
     pub(crate) exception_stacks: Range<u64>,
     /// The tables of segments and of exceptions, which the processor reads: one page.
     pub(crate) descriptors: Range<u64>,
+    /// Those of segments of a processor that is not the first.
+    #[cfg(feature = "cores")]
+    pub(crate) own_descriptors: Range<u64>,
     /// The program.
     pub(crate) text: Range<u64>,
     /// Constants.
@@ -42,9 +46,26 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout of the running guest.
-    #[inline(never)]
+    /// The layout of the running guest, as the processor that this runs on sees it.
+    #[cfg(feature = "cores")]
     pub(crate) fn of_guest() -> Self {
+        let mut layout = Self::of_image();
+        if let Some(room) = crate::processors::current().room {
+            (layout.stack_guard, layout.stack) = (room.guard(), room.stack());
+            layout.own_descriptors = room.descriptors();
+        }
+        layout
+    }
+
+    /// The layout of the running guest.
+    #[cfg(not(feature = "cores"))]
+    #[inline]
+    pub(crate) fn of_guest() -> Self {
+        Self::of_image()
+    }
+
+    #[inline(never)]
+    fn of_image() -> Self {
         let at = |symbol: *const u8| symbol.addr() as u64;
         let guard = at(&raw const letregion_stack_guard);
         let stack = at(&raw const letregion_stack_bottom);
@@ -60,6 +81,8 @@ impl Layout {
             host_code: host_code..exceptions,
             exception_stacks: exceptions..descriptors,
             descriptors: descriptors..descriptors + PAGE_SIZE as u64,
+            #[cfg(feature = "cores")]
+            own_descriptors: 0..0,
             text: text..rodata,
             rodata: rodata..data,
             data: data..at(&raw const letregion_image_end),

@@ -20,21 +20,32 @@ mod layout;
 #[cfg(any(feature = "defmt", test))]
 mod log;
 mod memory;
-pub mod monitor_words;
+mod monitor_words;
 mod one_cpu;
 mod platform;
+#[cfg(feature = "cores")]
+mod processors;
 pub mod program;
 pub mod pvclock;
 mod stack_trace;
+#[cfg(feature = "cores")]
+pub mod team;
 #[doc(hidden)]
 pub mod testing;
 
-pub use boot::{Loader, Machine, UseOfMemory};
+pub use boot::{Loader, Machine, Plan, UseOfMemory};
+#[cfg(feature = "cores")]
+pub use early::Turn;
 pub use early::{debug, print, print_last, use_serial_port};
-pub use end::{finish, finish_as, reset, turn_off_pc};
+pub use end::{finish, finish_as, refused, reset, turn_off_pc};
 pub use layout::physical;
-pub use memory::Ram;
+pub use memory::{DeviceRanges, Ram};
 pub use platform::{Line, Platform, Shutdown};
+#[cfg(feature = "cores")]
+pub use processors::{
+    Landing, Other, landing_of,
+    trampoline::{arrived, vector},
+};
 pub use rt::Error;
 
 /// Items for the macros of this crate.

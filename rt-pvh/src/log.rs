@@ -19,7 +19,7 @@ const _: () = assert!(2 * LONGEST + 256 <= 2048);
 
 /// A line that is being written.
 #[derive(Debug)]
-struct Frame {
+pub(crate) struct Frame {
     /// The bytes of the line in hexadecimal.
     digits: [u8; 2 * LONGEST],
     /// Its length in bytes; more than [`LONGEST`] if its end was not kept.
@@ -29,7 +29,7 @@ struct Frame {
 }
 
 impl Frame {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { digits: [0; 2 * LONGEST], length: 0, begun: 0 }
     }
 

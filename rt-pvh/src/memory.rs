@@ -1,9 +1,11 @@
 //! The memory of the guest: its page tables, and the pool that all regions come from.
 
-mod paging;
+mod devices;
+mod own;
+pub(crate) mod paging;
 mod ram;
 
-use core::{cell::OnceCell, fmt, mem::MaybeUninit, ops::Range, slice};
+use core::{fmt, ops::Range};
 
 use rt_regions::{Pool, Region};
 use x86_64::{
@@ -12,19 +14,20 @@ use x86_64::{
     structures::paging::PhysFrame,
 };
 
+#[cfg(feature = "cores")]
+pub(crate) use self::own::Own;
 use self::paging::{Access, OutOfTables, Tables};
-pub use self::ram::Ram;
-use crate::{
-    layout::{EARLY_LIMIT, Layout, physical},
-    one_cpu::OneCpu,
-};
+pub use self::{devices::DeviceRanges, ram::Ram};
+use crate::layout::{EARLY_LIMIT, Layout};
+#[cfg(feature = "cores")]
+use crate::processors::{self, ROOM, Rooms};
 
 /// The end of usable memory: hosts and devices name a frame with 32 bits.
 const LIMIT: u64 = 1 << (32 + 12);
 
-static POOL: OneCpu<OnceCell<Pool<'static>>> = OneCpu(OnceCell::new());
-// It is never dropped, and is all zeroes while it is empty, so it takes no room in the file.
-static GLOBAL: OneCpu<OnceCell<MaybeUninit<Region<'static>>>> = OneCpu(OnceCell::new());
+/// The least part of the memory that is a processor's own, in bytes.
+#[cfg(feature = "cores")]
+const LEAST_PART: u64 = 128 << 10;
 
 /// Why the memory cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,9 @@ pub(crate) enum Unusable {
     Tables,
     /// There is no memory left after the image.
     Pool,
+    /// There is not enough memory for so many processors.
+    #[cfg(feature = "cores")]
+    Processors(usize),
 }
 
 /// The memory of a running guest.
@@ -44,6 +50,8 @@ pub(crate) struct Memory {
     pub(crate) pool: &'static Pool<'static>,
     /// The region that lives as long as the guest.
     pub(crate) global: &'static Region<'static>,
+    /// How many pages the pools of all processors have.
+    pub(crate) pool_pages: usize,
     /// How many bytes the page tables take.
     pub(crate) tables: u64,
     /// How many bytes of other pieces are not used.
@@ -60,19 +68,35 @@ pub(crate) unsafe fn open(
     mut ram: Ram,
     layout: &Layout,
     devices: &[Range<u64>],
+    #[cfg(feature = "cores")] processors: usize,
 ) -> Result<Memory, Unusable> {
     exclude(&mut ram, devices)?;
     ram.remove(0..layout.end());
     ram.remove(LIMIT..u64::MAX);
-    let room = ram
-        .take(Tables::pages_needed(layout, [ram.pieces(), devices]), EARLY_LIMIT)
-        .ok_or(Unusable::Tables)?;
+    #[cfg(feature = "cores")]
+    let others = processors as u64 - 1;
+    #[cfg(feature = "cores")]
+    let rooms = {
+        let pages = others * ROOM / rt_regions::PAGE_SIZE as u64;
+        Rooms::new(ram.take(pages, EARLY_LIMIT).ok_or(Unusable::Processors(processors))?)
+    };
+    let needed = Tables::pages_needed(layout, [ram.pieces(), devices]);
+    #[cfg(feature = "cores")]
+    let needed = needed + rooms.tables_needed();
+    let room = ram.take(needed, EARLY_LIMIT).ok_or(Unusable::Tables)?;
     // SAFETY: the pages are memory that nobody uses, taken out of `ram`, and the tables of the entry map
     // what is below their limit as it is.
     let tables = unsafe { Tables::new(room.clone()) };
+    #[cfg(feature = "cores")]
+    let tables = tables.and_then(|mut tables| rooms.map(&mut tables).map(|()| tables));
     let tables = tables
         .and_then(|tables| map(tables, layout, [ram.pieces(), devices], room.clone()))
         .map_err(|_| Unusable::Tables)?;
+    // SAFETY: the rooms are memory that nobody uses, and with the tables of the entry all can be written.
+    #[cfg(feature = "cores")]
+    unsafe {
+        rooms.write_tables();
+    }
     ram.add(tables.free());
     let root = PhysFrame::containing_address(PhysAddr::new_truncate(tables.root()));
     // From here on the tables are written by the processor alone, which goes by physical addresses.
@@ -81,15 +105,28 @@ pub(crate) unsafe fn open(
 
     let piece = ram.largest().ok_or(Unusable::Pool)?;
     let length = piece.end - piece.start;
-    let start = physical::<MaybeUninit<u8>>(piece.start);
-    // SAFETY: the piece is memory that nobody uses, mapped to be read and written; it needs no values.
-    let memory = unsafe { slice::from_raw_parts_mut(start, length as usize) };
-    let pool = POOL.0.get_or_init(|| Pool::new(memory));
-    let global = GLOBAL.0.get_or_init(|| MaybeUninit::new(Region::new(pool, "global")));
+    #[cfg(feature = "cores")]
+    let piece = {
+        let pages = length / rt_regions::PAGE_SIZE as u64 / processors as u64;
+        let part = pages * rt_regions::PAGE_SIZE as u64;
+        if part < LEAST_PART {
+            return Err(Unusable::Processors(processors));
+        }
+        let parts = (1..=others).map(|nth| piece.start + nth * part);
+        // SAFETY: the rooms are mapped now, and the parts are memory that nobody uses.
+        unsafe { processors::set(&rooms, tables.root(), parts.map(|start| start..start + part)) };
+        piece.start..piece.start + part
+    };
+    // SAFETY: the piece is memory that nobody uses, mapped to be read and written.
+    let (pool, global) = unsafe { own::of_this().open(piece) };
+    #[cfg(feature = "cores")]
+    let pool_pages = pool.pages() * processors;
+    #[cfg(not(feature = "cores"))]
+    let pool_pages = pool.pages();
     Ok(Memory {
         pool,
-        // SAFETY: nobody else fills the cell, and here it is filled with a region.
-        global: unsafe { global.assume_init_ref() },
+        global,
+        pool_pages,
         tables: tables.free().start - room.start,
         unused: ram.bytes() - length,
     })
@@ -125,15 +162,23 @@ fn map(
     Ok(tables)
 }
 
-/// Prints what the pool and its regions hold, one line each. It prints nothing if there is no pool yet.
+/// Prints what the pool of this processor and its regions hold, one line each. It prints nothing if there is no pool yet.
 pub(crate) fn report(mut print: impl FnMut(fmt::Arguments<'_>)) {
-    let Some(pool) = POOL.0.get() else { return };
+    let Some(pool) = own::of_this().pool() else { return };
     pool.report(&mut print);
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            #[cfg(feature = "cores")]
+            Self::Processors(count) => {
+                let least = LEAST_PART >> 10;
+                return write!(
+                    f,
+                    "--cores={count}: not enough memory: each takes {least} KiB and a stack"
+                );
+            }
             Self::Devices => "memory at the addresses of devices",
             Self::Tables => "no memory below 1 GiB for page tables",
             Self::Pool => "no memory behind the image",

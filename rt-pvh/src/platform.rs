@@ -1,7 +1,7 @@
-//! What the ground needs of the platform that stands on it: where lines go, how the machine ends, which addresses
-//! belong to devices, and the page of the clock.
+//! What the ground needs of the platform that stands on it: where lines go, how the machine ends, and the page of the
+//! clock. What is memory and what belongs to devices is its [`Plan`](crate::Plan).
 
-use core::{cell::OnceCell, fmt, ops::Range};
+use core::{cell::OnceCell, fmt};
 
 use crate::{one_cpu::OneCpu, pvclock::VcpuTimeInfo};
 
@@ -40,11 +40,6 @@ pub trait Platform: Sync {
 
     /// Ends the machine. It returns only if that fails; the machine is then [reset](crate::reset).
     fn shut_down(&self, reason: Shutdown);
-
-    /// The ranges of addresses that belong to devices, or where the host puts pages: they are mapped readable and
-    /// writable. Each begins and ends on a page, and none is memory: a guest ends at its start if the loader's map has memory
-    /// there. Monitors name devices in the command `line`.
-    fn device_ranges(&self, line: &str) -> &[Range<u64>];
 
     /// The page of the clock, or `None` as long as it is not known.
     fn clock_page(&self) -> Option<&'static VcpuTimeInfo>;

@@ -4,6 +4,8 @@ use core::fmt;
 #[cfg(feature = "page")]
 use core::{cell::Cell, time::Duration};
 
+#[cfg(feature = "cores")]
+use cores::Core;
 #[cfg(feature = "page")]
 use layer::Instant;
 #[cfg(feature = "page")]
@@ -11,6 +13,8 @@ use rt::insight::{Activity, Insight};
 use rt::{Error, TaskStore};
 use rt_regions::Region;
 
+#[cfg(feature = "cores")]
+use crate::team::Seat;
 #[cfg(feature = "page")]
 use crate::{
     UseOfMemory,
@@ -33,6 +37,12 @@ pub struct Program {
     /// Whether the runtime has waited once, so that the start is over.
     has_waited: bool,
     tasks: TaskStore,
+    /// The place of this core among several.
+    #[cfg(feature = "cores")]
+    seat: Option<Seat>,
+    /// Where the first core serves, until it is said.
+    #[cfg(feature = "cores")]
+    place: Option<&'static str>,
     /// How the memory was used at the start, and its steps.
     #[cfg(feature = "page")]
     start: Cell<Option<(UseOfMemory, &'static Steps)>>,
@@ -71,6 +81,10 @@ impl Program {
             entropy,
             has_waited: false,
             tasks: TaskStore::new(),
+            #[cfg(feature = "cores")]
+            seat: None,
+            #[cfg(feature = "cores")]
+            place: None,
             #[cfg(feature = "page")]
             start: Cell::new(None),
             #[cfg(feature = "page")]
@@ -123,9 +137,61 @@ impl Program {
         self.begin(Activity::Idle, clock.now());
     }
 
+    /// The program of one core among several, if it is.
+    #[cfg(feature = "cores")]
+    #[must_use]
+    pub fn with_seat(self, seat: Option<Seat>) -> Self {
+        Self { seat, ..self }
+    }
+
+    /// The core that this runs on.
+    #[cfg(feature = "cores")]
+    pub fn core(&self) -> Core {
+        self.seat.map_or(Core::ALONE, |seat| seat.core)
+    }
+
+    /// Called when all that the program needs is open; see [`Seat::confine`].
+    ///
+    /// # Errors
+    /// Those of [`Seat::confine`].
+    #[cfg(feature = "cores")]
+    pub fn confine(
+        &self,
+        clock: &Clock<'_>,
+        start: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.seat.map_or(Ok(()), |seat| seat.confine(clock, start))
+    }
+
+    /// The core serves there. It is said when all of them do.
+    #[cfg(feature = "cores")]
+    pub fn serving(&mut self, clock: &Clock<'_>, line: fmt::Arguments<'_>) {
+        let Some(seat) = self.seat else { return self.print(clock, line) };
+        if seat.core.is_first() {
+            let count = seat.core.count();
+            let line = self.memory.format(format_args!("{line} on {count} cores"));
+            self.place = Some(line.unwrap_or("serving"));
+        }
+        seat.serves();
+    }
+
+    /// Says where all cores serve, once they do. It costs one load if there is nothing to say.
+    #[cfg(feature = "cores")]
+    #[inline]
+    pub fn say_news(&mut self, clock: &Clock<'_>) {
+        if self.seat.is_some_and(|seat| seat.core.is_first() && seat.take_news()) {
+            let line = self.place.take().unwrap_or("serving");
+            self.print(clock, format_args!("{line}"));
+        }
+    }
+
     /// Prints a line, which a page shows as well.
     #[inline]
     pub fn print(&self, clock: &Clock<'_>, line: fmt::Arguments<'_>) {
+        #[cfg(feature = "cores")]
+        if let Some(index) = self.seat.map(|seat| seat.core.index()).filter(|index| *index > 0) {
+            return print(format_args!("core {index}: {line}"));
+        }
         #[cfg(feature = "page")]
         if let Some(process) = self.process {
             process.keep_line(clock.now(), line);

@@ -15,8 +15,8 @@ use crate::{
     xenstore::Client,
 };
 
-/// The grants, event channels and xenstore of the guest. It has one virtual processor and no interrupts, so cells are
-/// enough to share this value.
+/// The grants, event channels and xenstore of the guest. They are its first virtual processor's, and it has no interrupts, so
+/// cells are enough to share this value.
 #[derive(Debug)]
 pub struct Domain<X: 'static = Xen> {
     pub(crate) pool: &'static Pool<'static>,
@@ -28,6 +28,9 @@ pub struct Domain<X: 'static = Xen> {
     pub(crate) store_port: Port,
     pub(crate) console: Option<&'static Console<'static, Channel<'static, X>>>,
     pub(crate) console_port: Option<Port>,
+    /// By which other cores wake this one.
+    #[cfg(feature = "cores")]
+    pub(crate) bell: Option<Port>,
 }
 
 impl<X: EventCalls> Domain<X> {
@@ -39,14 +42,28 @@ impl<X: EventCalls> Domain<X> {
         {
             Ok(())
         } else {
-            self.events.poll([port, Some(self.store_port), self.console_port], deadline)
+            let ports = [
+                port,
+                Some(self.store_port),
+                self.console_port,
+                #[cfg(feature = "cores")]
+                self.bell,
+            ];
+            self.events.poll(&ports, deadline)
         };
+        #[cfg(feature = "cores")]
+        if let Some(bell) = self.bell {
+            self.events.take(bell);
+        }
         // Cleared before the owner reads its rings: an event that comes from here on is pending again.
         if let Some(port) = port {
             self.events.take(port);
         }
         self.store.listen();
         if let Some(console) = self.console {
+            // Other cores print lines too.
+            #[cfg(all(feature = "cores", not(test)))]
+            let _turn = rt_pvh::Turn::take();
             console.listen();
         }
         result

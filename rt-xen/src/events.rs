@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// The most ports that one poll takes.
-const MOST_PORTS: usize = 3;
+#[cfg(not(feature = "cores"))]
+pub(crate) const MOST_PORTS: usize = 3;
+/// The most ports that one poll takes: one more is the bell of the core.
+#[cfg(feature = "cores")]
+pub(crate) const MOST_PORTS: usize = 4;
 
 /// The event channels of the guest, in the 2-level ABI: 4096 channels.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +65,7 @@ impl<'s, X: EventCalls> Events<'s, X> {
     /// already, and leaves the events pending.
     pub(crate) fn poll(
         &self,
-        ports: [Option<Port>; MOST_PORTS],
+        ports: &[Option<Port>],
         deadline: Option<Instant>,
     ) -> Result<(), Errno> {
         let mut list = [0; MOST_PORTS];
@@ -120,7 +124,7 @@ impl<X: EventCalls> Peer for Channel<'_, X> {
 
     fn sleep(&self, deadline: Instant) {
         // If the port cannot be polled, there is no sleep. The caller's deadline ends that as well.
-        let _ = self.events.poll([Some(self.port), None, None], Some(deadline));
+        let _ = self.events.poll(&[Some(self.port)], Some(deadline));
         self.events.take(self.port);
     }
 
@@ -192,8 +196,8 @@ mod tests {
         let (calls, shared) = (Calls::default(), SharedInfo::zeroed());
         let events = Events::new(&calls, &shared);
         let deadline = Some(Instant::from_millis(5));
-        events.poll([1, 2, 70].map(|port| Some(Port(port))), deadline).unwrap();
-        events.poll([None; 3], None).unwrap();
+        events.poll(&[1, 2, 70].map(|port| Some(Port(port))), deadline).unwrap();
+        events.poll(&[None; 3], None).unwrap();
         let asked = vec![Call::Poll(vec![1, 2, 70], 5_000_000), Call::Poll(vec![], 0)];
         assert_eq!(*calls.0.borrow(), asked);
     }

@@ -14,6 +14,8 @@ mod hypervisor;
 mod machine;
 mod operations;
 mod platform;
+#[cfg(feature = "cores")]
+mod processors;
 mod ring;
 mod runtime;
 mod shared_info;
@@ -41,7 +43,13 @@ pub use start::start;
 pub mod private {
     pub use rt_pvh;
 
-    pub use crate::machine::machine;
+    #[cfg(feature = "cores")]
+    pub use crate::start::runtime_of_other;
+    pub use crate::{
+        hypervisor::is_here,
+        machine::machine,
+        start::{runtime, shutdown},
+    };
 }
 
 /// Makes a program a guest: `rt_xen::main!(echo)` starts the runtime and calls

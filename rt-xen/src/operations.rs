@@ -3,6 +3,8 @@
 
 use core::ptr;
 
+#[cfg(feature = "cores")]
+use rt_pvh::Landing;
 use rt_pvh::Shutdown;
 
 use crate::{
@@ -16,6 +18,16 @@ const DOMID_SELF: u16 = 0x7ff0;
 const EVTCHNOP_CLOSE: usize = 3;
 const EVTCHNOP_SEND: usize = 4;
 const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
+#[cfg(feature = "cores")]
+const EVTCHNOP_BIND_IPI: usize = 7;
+#[cfg(feature = "cores")]
+const VCPUOP_INITIALISE: usize = 0;
+#[cfg(feature = "cores")]
+const VCPUOP_UP: usize = 1;
+#[cfg(feature = "cores")]
+const VCPUOP_IS_UP: usize = 3;
+#[cfg(feature = "cores")]
+const SCHEDOP_YIELD: usize = 0;
 const SCHEDOP_SHUTDOWN: usize = 2;
 const SCHEDOP_POLL: usize = 3;
 const XENMEM_CURRENT_RESERVATION: usize = 3;
@@ -36,6 +48,45 @@ struct EvtchnAllocUnbound {
 struct EvtchnPort {
     port: u32,
 }
+
+/// `struct evtchn_bind_ipi`.
+#[cfg(feature = "cores")]
+#[repr(C)]
+struct EvtchnBindIpi {
+    vcpu: u32,
+    port: u32,
+}
+
+/// `struct vcpu_hvm_context` (`hvm/hvm_vcpu.h`) with its registers for 64-bit mode, in which the segments are those of that
+/// mode.
+#[cfg(feature = "cores")]
+#[derive(Debug, Default)]
+#[repr(C)]
+struct VcpuContext {
+    mode: u32,
+    pad: u32,
+    /// RAX, RCX, RDX, RBX, RSP, RBP, RSI.
+    unused: [u64; 7],
+    rdi: u64,
+    rip: u64,
+    rflags: u64,
+    cr0: u64,
+    cr3: u64,
+    cr4: u64,
+    efer: u64,
+}
+
+/// `VCPU_HVM_MODE_64B`.
+#[cfg(feature = "cores")]
+const MODE_64B: u32 = 1;
+
+#[cfg(feature = "cores")]
+const _: () = {
+    use core::mem::offset_of;
+    // The union is as long as its registers for 32-bit mode.
+    assert!(offset_of!(VcpuContext, rdi) == 64 && offset_of!(VcpuContext, efer) == 112);
+    assert!(size_of::<EvtchnBindIpi>() == 8);
+};
 
 /// `struct sched_poll`.
 #[repr(C)]
@@ -177,6 +228,44 @@ impl Xen {
         let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value: 0 };
         // SAFETY: the structure of the command, without pointers; no interrupt is asked for.
         unsafe { self.call(Number::Hvm, HVMOP_SET_PARAM, &mut argument) }
+    }
+}
+
+#[cfg(feature = "cores")]
+impl Xen {
+    /// Whether the domain has a virtual processor with this number (`VCPUOP_is_up`).
+    pub(crate) fn has_vcpu(self, vcpu: usize) -> bool {
+        // SAFETY: the page is set up, by the invariant; the command has no structure.
+        unsafe { hypercall::call_vcpu(VCPUOP_IS_UP, vcpu, ptr::null_mut()) }.is_ok()
+    }
+
+    /// Has a virtual processor that has not run yet begin in this state (`VCPUOP_initialise`, `VCPUOP_up`).
+    ///
+    /// # Safety
+    /// The program that it runs in this state is sound: a stack of its own, and mapped.
+    pub(crate) unsafe fn start_vcpu(self, vcpu: usize, landing: Landing) -> Result<(), Errno> {
+        let Landing { rip, rdi, cr3, cr0, cr4, efer } = landing;
+        let (mode, rest) = (MODE_64B, VcpuContext::default());
+        let mut context = VcpuContext { mode, rip, rdi, cr3, cr0, cr4, efer, ..rest };
+        let context = ptr::from_mut(&mut context).cast();
+        // SAFETY: the page is set up, by the invariant; it is the structure of the command.
+        unsafe { hypercall::call_vcpu(VCPUOP_INITIALISE, vcpu, context) }?;
+        // SAFETY: as above, and the command has no structure.
+        unsafe { hypercall::call_vcpu(VCPUOP_UP, vcpu, ptr::null_mut()) }.map(drop)
+    }
+
+    /// Lets other virtual processors run (`SCHEDOP_yield`).
+    pub(crate) fn yield_processor(self) {
+        // SAFETY: the page is set up, by the invariant; the command has no structure.
+        let _ = unsafe { hypercall::call(Number::Sched, SCHEDOP_YIELD, ptr::null_mut()) };
+    }
+
+    /// Opens a channel for events of the domain to itself, which are for this virtual processor (`EVTCHNOP_bind_ipi`).
+    pub(crate) fn bind_ipi(self, vcpu: u32) -> Result<Port, Errno> {
+        let mut argument = EvtchnBindIpi { vcpu, port: 0 };
+        // SAFETY: the structure of the command, without pointers.
+        unsafe { self.call(Number::EventChannel, EVTCHNOP_BIND_IPI, &mut argument) }?;
+        Ok(Port(argument.port))
     }
 }
 

@@ -1,15 +1,13 @@
 //! Xen, as the ground under a guest knows it.
 
 use core::{
-    fmt,
-    ops::Range,
-    ptr,
+    fmt, ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
 
 use rt_pvh::{Line, Platform, Shutdown, debug, pvclock::VcpuTimeInfo, reset, use_serial_port};
 
-use crate::{console, operations::Xen, shared_info::SharedInfo, shared_pages::DEVICE_RANGES};
+use crate::{console, operations::Xen, shared_info::SharedInfo};
 
 /// The platform of a guest of Xen.
 #[derive(Debug)]
@@ -31,6 +29,12 @@ static SHARED_INFO: AtomicPtr<SharedInfo> = AtomicPtr::new(ptr::null_mut());
 /// Sets the page that the clock is in.
 pub(crate) fn set_shared_info(shared: &'static SharedInfo) {
     SHARED_INFO.store(ptr::from_ref(shared).cast_mut(), Ordering::Relaxed);
+}
+
+/// The page that Xen shares with the guest, once it is mapped.
+pub(crate) fn shared_info() -> Option<&'static SharedInfo> {
+    // SAFETY: null, or from the reference that `set_shared_info` got, which lives as long as the program.
+    unsafe { SHARED_INFO.load(Ordering::Relaxed).as_ref() }
 }
 
 impl Platform for OnXen {
@@ -60,14 +64,8 @@ impl Platform for OnXen {
         let _ = xen.shutdown(reason);
     }
 
-    fn device_ranges(&self, _: &str) -> &[Range<u64>] {
-        &DEVICE_RANGES
-    }
-
     fn clock_page(&self) -> Option<&'static VcpuTimeInfo> {
-        // SAFETY: null, or from the reference that `set_shared_info` got, which lives as long as the program.
-        let shared = unsafe { SHARED_INFO.load(Ordering::Relaxed).as_ref() };
-        shared.map(|shared| &shared.vcpu_info[0].time)
+        shared_info().map(|shared| &shared.vcpu_info[0].time)
     }
 }
 

@@ -6,11 +6,12 @@ use layer::Instant;
 #[cfg(feature = "page")]
 use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
+#[cfg(feature = "cores")]
+use rt_pvh::{Other, team::Team};
 use rt_pvh::{
     Shutdown,
     arguments::Arguments,
     entropy::{Cpu, Entropy},
-    print,
     program::{Program, check_entropy},
     pvclock::Clock,
 };
@@ -18,6 +19,8 @@ use rt_pvh::{
 use rt_pvh::{boot_time, pvclock::time_stamp};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
+#[cfg(feature = "cores")]
+use crate::processors::{self, Bells};
 use crate::{
     Errno, GrantCounts, Machine, Port, StoreError,
     console::{self, Console, ConsoleInterface},
@@ -33,8 +36,14 @@ use crate::{
 };
 
 mod error;
+mod first;
+#[cfg(feature = "cores")]
+mod role;
 
-use error::RuntimeError;
+pub(crate) use error::RuntimeError;
+use first::First;
+#[cfg(feature = "cores")]
+use role::{OtherCore, Role};
 
 /// The number of frames of the grant table, with 512 entries each. Two are enough for an interface with both its rings
 /// full, with 256 entries each.
@@ -51,11 +60,12 @@ pub struct Event(pub Option<Port>);
 #[derive(Debug)]
 pub struct Rt {
     program: Program,
-    domain: &'static Domain,
-    control: Control,
-    /// Whether it was reported that the connection to xenstore is broken.
-    is_deaf: bool,
+    role: Role,
 }
+
+/// What the core that this runs on has of the guest.
+#[cfg(not(feature = "cores"))]
+type Role = First;
 
 impl Rt {
     /// The runtime of the machine that the entry code has set up. It finds Xen's pages, and listens to the operator
@@ -68,6 +78,8 @@ impl Rt {
     pub(crate) fn new(machine: Machine) -> Result<Self, Error> {
         #[cfg(feature = "page")]
         let (use_of_memory, entered) = (machine.use_of_memory, time_stamp());
+        #[cfg(feature = "cores")]
+        let processors = machine.processors;
         let Machine { xen, command_line, pool, memory, .. } = machine;
         xen.no_callback().map_err(cannot("turn interrupts for events off"))?;
         // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
@@ -97,6 +109,11 @@ impl Rt {
         let (store_page, store_port) =
             unsafe { ring::<XenstoreInterface>(xen, HvmParam::StorePfn, HvmParam::StoreEvtchn) }?
                 .ok_or(RuntimeError::Missing("Xen gave this guest no xenstore"))?;
+        #[cfg(feature = "cores")]
+        let bells = match processors {
+            1 => None,
+            count => Some(&*memory.alloc(Bells::open(xen, count)?)?),
+        };
         let domain: &'static Domain = memory.alloc_with(|| Domain {
             pool,
             clock,
@@ -106,40 +123,91 @@ impl Rt {
             store_port,
             console,
             console_port: console_ring.map(|(_, port)| port),
+            #[cfg(feature = "cores")]
+            bell: bells.map(|_| processors::bell(0)),
         })?;
         let control = Control::new(&domain.store).map_err(RuntimeError::Operator)?;
-        let entropy = seed(domain);
+        #[cfg_attr(not(feature = "cores"), expect(unused_mut, reason = "the secret of all cores"))]
+        let mut entropy = seed(domain);
         check_entropy(&entropy, &arguments)?;
+        #[cfg(feature = "cores")]
+        let seat = match bells {
+            None => None,
+            Some(bells) => {
+                let mut secret = [0; 16];
+                entropy.fill(&mut secret);
+                let secret = u128::from_ne_bytes(secret);
+                Some(Team::found(processors, arguments, secret, memory, bells, false)?)
+            }
+        };
         let program = Program::new(arguments, memory, entropy);
+        #[cfg(feature = "cores")]
+        let program = program.with_seat(seat);
         #[cfg(feature = "page")]
         {
             program.note_start(use_of_memory)?;
             program.step("memory", memory_was_ready);
             program.step("xenstore", boot_time::at(clock));
         }
-        Ok(Self { program, domain, control, is_deaf: false })
+        let first = First {
+            domain,
+            control,
+            is_deaf: false,
+            #[cfg(feature = "cores")]
+            xen,
+        };
+        #[cfg(feature = "cores")]
+        let first = Role::First(first);
+        Ok(Self { program, role: first })
+    }
+
+    /// The runtime of another core than the first.
+    ///
+    /// # Errors
+    /// No room in its memory (status 1).
+    #[cfg(feature = "cores")]
+    pub(crate) fn other(other: &Other) -> Result<Self, Error> {
+        let Other { index, memory, .. } = *other;
+        let seat = Team::join(index, memory)?;
+        let core = OtherCore::new(other)?;
+        let secret = seat.core.shared_seed().unwrap_or_default().to_le_bytes();
+        let own = [index as u64, core.clock.now().as_nanos()].map(u64::to_le_bytes);
+        let entropy = Entropy::new(Cpu::detect(), &[&secret, &own[0], &own[1]]);
+        let program = Program::new(seat.team.arguments, memory, entropy).with_seat(Some(seat));
+        Ok(Self { program, role: Role::Other(core) })
+    }
+
+    /// The event of a core that has no device: its bell.
+    #[cfg(feature = "cores")]
+    pub fn bell_event(&self) -> Event {
+        Event(None)
+    }
+
+    /// What it has as any guest has.
+    #[doc(hidden)]
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The guest, for a driver.
+    ///
+    /// # Panics
+    /// On another core than the first, which has no devices (feature `cores`).
     pub fn guest(&self) -> &'static Domain {
-        self.domain
+        self.role.domain()
     }
 
     /// The statistics of the grant table.
+    ///
+    /// # Panics
+    /// On another core than the first, which has no devices (feature `cores`).
     pub fn grant_counts(&self) -> GrantCounts {
-        self.domain.grants.counts()
-    }
-
-    /// Handles the operator's request, or returns what the program is to do.
-    #[cold]
-    #[inline(never)]
-    fn answer(&self) -> Wake {
-        self.control.pending_request(&self.domain.store, print)
+        self.role.domain().grants.counts()
     }
 
     /// How the domain ends when the service does: as the operator has asked.
     pub(crate) fn shutdown(&self) -> Shutdown {
-        self.control.reason()
+        self.role.shutdown()
     }
 }
 
@@ -148,13 +216,18 @@ impl Runtime for Rt {
     /// A guest has no files, so frames cannot be recorded.
     type Recorder = Infallible;
 
+    #[cfg(feature = "cores")]
+    fn core(&self) -> cores::Core {
+        self.program.core()
+    }
+
     #[inline]
     fn now(&self) -> Instant {
-        self.domain.clock.now()
+        self.role.clock().now()
     }
 
     fn wall_time(&self) -> Option<Duration> {
-        self.domain.clock.wall_time()
+        self.role.clock().wall_time()
     }
 
     fn task_store(&self) -> &TaskStore {
@@ -162,14 +235,19 @@ impl Runtime for Rt {
     }
 
     fn wait(&mut self, event: &Event, deadline: Option<Instant>) -> Result<Wake, Error> {
-        self.program.waits(self.domain.clock);
+        self.program.waits(self.role.clock());
         match self.pending_request() {
             Wake::Continue => {}
             wake => return Ok(wake),
         }
-        self.domain.wait(event.0, deadline).map_err(cannot("wait"))?;
-        if self.domain.store.is_broken() && !self.is_deaf {
-            self.is_deaf = true;
+        // A bell that rings from here on is pending, and ends the wait at once.
+        #[cfg(feature = "cores")]
+        let result =
+            self.program.core().sleep(|| self.role.wait(event, deadline)).unwrap_or(Ok(()));
+        #[cfg(not(feature = "cores"))]
+        let result = self.role.wait(event, deadline);
+        result.map_err(cannot("wait"))?;
+        if self.role.becomes_deaf() {
             let broken = StoreError::Broken;
             self.print(format_args!("{broken}: xl shutdown, xl reboot and xl sysrq are not heard"));
         }
@@ -178,8 +256,23 @@ impl Runtime for Rt {
 
     #[inline]
     fn pending_request(&mut self) -> Wake {
-        self.domain.listen();
-        if self.control.is_asked(&self.domain.store) { self.answer() } else { Wake::Continue }
+        #[cfg(feature = "cores")]
+        self.program.say_news(self.role.clock());
+        self.role.pending_request()
+    }
+
+    #[cfg(feature = "cores")]
+    fn confine(&mut self) -> Result<(), Error> {
+        let others = self.program.core().count() - 1;
+        self.program.confine(self.role.clock(), || match &self.role {
+            Role::First(first) => processors::start(first.xen, others),
+            Role::Other(_) => Ok(()),
+        })
+    }
+
+    #[cfg(feature = "cores")]
+    fn serving(&mut self, line: fmt::Arguments<'_>) {
+        self.program.serving(self.role.clock(), line);
     }
 
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), Error> {
@@ -196,12 +289,12 @@ impl Runtime for Rt {
     }
 
     fn print(&mut self, line: fmt::Arguments<'_>) {
-        self.program.print(self.domain.clock, line);
+        self.program.print(self.role.clock(), line);
     }
 
     #[cfg(feature = "page")]
     fn milestone(&mut self, name: &'static str) {
-        self.program.step(name, boot_time::at(self.domain.clock));
+        self.program.step(name, boot_time::at(self.role.clock()));
     }
 
     #[cfg(feature = "page")]
@@ -212,7 +305,7 @@ impl Runtime for Rt {
 
     #[cfg(feature = "page")]
     fn insight(&mut self) -> Result<Option<&'static dyn Insight>, Error> {
-        self.program.insight("guest of Xen", self.domain.clock)
+        self.program.insight("guest of Xen", self.role.clock())
     }
 
     fn memory(&self) -> &'static Region<'static> {
@@ -220,12 +313,12 @@ impl Runtime for Rt {
     }
 
     fn pool(&self) -> &'static Pool<'static> {
-        self.domain.pool
+        self.role.pool()
     }
 }
 
 /// Makes a runtime error for an operation that Xen refused.
-fn cannot(what: &'static str) -> impl FnOnce(Errno) -> RuntimeError {
+pub(crate) fn cannot(what: &'static str) -> impl FnOnce(Errno) -> RuntimeError {
     move |errno| RuntimeError::Xen(what, errno)
 }
 

@@ -46,6 +46,12 @@ impl SharedInfo {
         Clock::new(&self.vcpu_info[0].time, &self.wall_clock)
     }
 
+    /// The clock of another virtual processor, of those that have their place in this page: the first 32.
+    #[cfg(feature = "cores")]
+    pub(crate) fn clock_of(&self, vcpu: usize) -> Option<Clock<'_>> {
+        self.vcpu_info.get(vcpu).map(|info| Clock::new(&info.time, &self.wall_clock))
+    }
+
     /// Masks all event channels. A masked channel still becomes pending and ends a poll, but Xen never interrupts the
     /// guest for it.
     pub(crate) fn mask_all(&self) {

@@ -19,7 +19,7 @@ pub(crate) const HOLE_FRAMES: Range<u64> = HOLE.start / PAGE..HOLE.end / PAGE;
 const SPECIAL_PAGES: Range<u64> = 0xfee0_0000..0xff00_0000;
 
 /// What is mapped, and not used as memory.
-pub(crate) static DEVICE_RANGES: [Range<u64>; 2] = [HOLE, SPECIAL_PAGES];
+pub(crate) const DEVICE_RANGES: [Range<u64>; 2] = [HOLE, SPECIAL_PAGES];
 
 /// The page of a frame that Xen shares with the guest. Xen gives the frame's number (`HVM_PARAM_STORE_PFN`,
 /// `HVM_PARAM_CONSOLE_PFN`), or was asked to map the page into [`HOLE`].

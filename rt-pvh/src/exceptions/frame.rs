@@ -3,6 +3,7 @@
 use core::fmt;
 
 use layer::split::split;
+use rt_regions::PAGE_SIZE;
 
 use crate::layout::Layout;
 
@@ -74,11 +75,15 @@ impl Exception<'_> {
             PAGE_FAULT if *address < layout.stack_guard.start && off_the_stack => {
                 "stack overflow: beyond the guard page of the stack"
             }
-            PAGE_FAULT if *address < layout.stack_guard.start => "null pointer",
+            PAGE_FAULT if *address < PAGE_SIZE as u64 => "null pointer",
             PAGE_FAULT if frame.error() & PRESENT == 0 => "nothing is mapped there",
             PAGE_FAULT if frame.error() & FETCH != 0 => "data is not executed",
             PAGE_FAULT if layout.rodata.contains(address) => "constants are not written to",
             PAGE_FAULT if layout.descriptors.contains(address) => {
+                "descriptor tables are not written to"
+            }
+            #[cfg(feature = "cores")]
+            PAGE_FAULT if layout.own_descriptors.contains(address) => {
                 "descriptor tables are not written to"
             }
             PAGE_FAULT if layout.text.contains(address) || layout.host_code.contains(address) => {
@@ -101,14 +106,14 @@ fn name(vector: u64) -> &'static str {
         breakpoint\n\
         overflow\n\
         bound range exceeded\n\
-        invalid opcode: no instruction: an abort, or an instruction of a newer processor\n\
+        invalid opcode: an abort, or one of a newer processor\n\
         no floating-point unit\n\
         double fault\n\
         coprocessor segment overrun\n\
         invalid TSS\n\
         segment not present\n\
         stack fault\n\
-        general protection fault: an address that no memory can have, or a privileged register\n\
+        general protection fault: a non-canonical address, or a privileged register\n\
         page fault\n\
         reserved exception\n\
         floating-point error\n\
@@ -117,7 +122,7 @@ fn name(vector: u64) -> &'static str {
         SIMD floating-point exception\n\
         virtualization exception\n\
         control protection exception";
-    split(NAMES, b'\n').nth(vector as usize).unwrap_or("reserved exception")
+    split(NAMES, b'\n').nth(vector as usize).unwrap_or("reserved")
 }
 
 /// Writes several lines. The last one has no newline.
@@ -160,6 +165,8 @@ mod tests {
             host_code: 0xb000..0xc000,
             exception_stacks: 0xc000..0xf000,
             descriptors: 0xf000..0x1_0000,
+            #[cfg(feature = "cores")]
+            own_descriptors: 0..0,
             text: 0x1_0000..0x2_0000,
             rodata: 0x2_0000..0x2_4000,
             data: 0x2_4000..0x2_8000,
@@ -254,8 +261,8 @@ mod tests {
             ),
             (8, 0, 0, 0x1000, "exception 8: double fault: stack overflow"),
             (3, 0, 0, 0x9000, "exception 3: breakpoint"),
-            (31, 0, 0, 0x9000, "exception 31: reserved exception"),
-            (u64::MAX, 0, 0, 0x9000, "exception 18446744073709551615: reserved exception"),
+            (31, 0, 0, 0x9000, "exception 31: reserved"),
+            (u64::MAX, 0, 0, 0x9000, "exception 18446744073709551615: reserved"),
         ] {
             assert_eq!(first(vector, error, address, rsp), words);
         }

@@ -3,19 +3,29 @@
 use core::cell::RefCell;
 
 use super::Frame;
+#[cfg(not(feature = "cores"))]
+use crate::one_cpu::OneCpu;
 use crate::{
     early,
-    one_cpu::OneCpu,
     platform::{self, Line},
     pvclock,
 };
 
+#[cfg(not(feature = "cores"))]
 static FRAME: OneCpu<RefCell<Frame>> = OneCpu(RefCell::new(Frame::new()));
+
+/// The line that this processor is writing.
+fn frame() -> &'static RefCell<Frame> {
+    #[cfg(feature = "cores")]
+    return &crate::processors::current().frame;
+    #[cfg(not(feature = "cores"))]
+    &FRAME.0
+}
 
 #[defmt::global_logger]
 struct Logger;
 
-// SAFETY: the execution context is the guest: it has one virtual processor, and nothing interrupts it, so that
+// SAFETY: the execution context is a processor of the guest: each has a line of its own, and nothing interrupts it, so that
 // no call comes in the middle of another one but from it. An exception, which ends the guest, does not log. All
 // state is guarded by a `RefCell`, so no call, in any order, touches memory that another one is using; `acquire`
 // does not panic.
@@ -41,7 +51,7 @@ unsafe impl defmt::Logger for Logger {
 
 /// Changes the line, unless it is being printed.
 fn with_frame(change: impl FnOnce(&mut Frame)) {
-    if let Ok(mut frame) = FRAME.0.try_borrow_mut() {
+    if let Ok(mut frame) = frame().try_borrow_mut() {
         change(&mut frame);
     }
 }

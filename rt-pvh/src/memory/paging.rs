@@ -67,21 +67,18 @@ impl Tables {
     }
 
     /// No fewer pages than the tables of a guest with this image and these ranges of memory and of devices need. Two are
-    /// for the upper levels, and one for each 512 GiB; for each range, one for each GiB that it touches, and one for each
-    /// end that is not the end of a large page. The tables are mapped themselves, in small pages, which takes one more
+    /// for the upper levels; for each range, one for each GiB and one for each 512 GiB that it touches (of which there are no more),
+    /// and one for each end that is not the end of a large page. The tables are mapped themselves, in small pages, which takes one more
     /// for each 512 of them, and one for the end.
     pub(crate) fn pages_needed(layout: &Layout, ranges: [&[Range<u64>]; 2]) -> u64 {
         const GIB: u64 = 1 << 30;
         let mut others = 2 + 1 + layout.end().div_ceil(LARGE);
-        let mut last = 0;
         // Plain loops take much less room than iterators that are put together.
         for ranges in ranges {
             for range in ranges {
-                last = last.max(range.end);
-                others += (range.end - range.start) / GIB + 2 + 2;
+                others += (range.end - range.start) / GIB * 2 + 2 + 2 + 2;
             }
         }
-        others += last / (GIB << 9);
         others + 1 + others / 256
     }
 

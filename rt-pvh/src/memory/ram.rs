@@ -21,8 +21,14 @@ pub struct Ram {
 }
 
 impl Ram {
+    /// Whether there is no room for another piece.
+    pub(super) fn is_full(&self) -> bool {
+        self.count == PIECES
+    }
+
     /// The addresses that a memory map lists as memory only. Addresses for which its entries contradict each other are
     /// left out.
+    #[inline(never)]
     pub(crate) fn from_map(map: &[MemmapTableEntry]) -> Self {
         let mut ram = Self { pieces: [const { 0..0 }; PIECES], count: 0 };
         let is_ram = |entry: &MemmapTableEntry| entry.ty == u32::from(MemmapType::Ram);

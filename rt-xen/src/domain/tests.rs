@@ -105,6 +105,8 @@ fn domain(plan: &[Happens]) -> (&'static FakeXen, Domain<&'static FakeXen>) {
         store_port: STORE,
         console: None,
         console_port: Some(CONSOLE),
+        #[cfg(feature = "cores")]
+        bell: None,
     };
     (xen, domain)
 }

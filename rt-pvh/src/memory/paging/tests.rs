@@ -65,6 +65,8 @@ fn layout(text: u64, rodata: u64, data: u64) -> Layout {
         host_code: 0xb000..0xc000,
         exception_stacks: 0xc000..0xf000,
         descriptors: 0xf000..0x1_0000,
+        #[cfg(feature = "cores")]
+        own_descriptors: 0..0,
         text: start..start + text,
         rodata: start + text..start + text + rodata,
         data: start + text + rodata..start + text + rodata + data,
