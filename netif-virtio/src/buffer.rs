@@ -7,7 +7,7 @@ use core::{
 
 use rt_regions::{Exhausted, PAGE_SIZE, Page, Pool, Region, RegionVec};
 
-use crate::{Access, Guest};
+use crate::{Access, Guest, queue::Queue};
 
 /// The name of an interface's pages in errors and counters.
 pub(crate) const NAME: &str = "virtio";
@@ -98,11 +98,14 @@ impl Drop for Buffer {
 
 /// The pages of a queue.
 pub(crate) struct Buffers {
-    /// The page of the descriptor table, and that of both rings.
-    pub(crate) rings: [Buffer; 2],
-    /// The pages that descriptors name.
+    /// The pages that descriptors name; and behind them the page of the descriptor table, and that of both rings.
+    ///
+    /// INVARIANT: at least two.
     pub(crate) pages: RegionVec<'static, Buffer>,
 }
+
+/// How many pages the descriptor table and the rings take.
+const RINGS: usize = 2;
 
 impl Buffers {
     /// Takes the pages of the rings and `count` other pages. Their table is in `memory`.
@@ -114,16 +117,44 @@ impl Buffers {
         pool: &'static Pool<'static>,
         memory: &'static Region<'static>,
     ) -> Result<Self, Exhausted> {
-        let mut pages = RegionVec::with_capacity(count, memory)?;
-        for _ in 0..count {
+        let mut pages = RegionVec::with_capacity(count + RINGS, memory)?;
+        for _ in 0..count + RINGS {
             pages.push(Buffer::new(pool)?)?;
         }
-        Ok(Self { rings: [Buffer::new(pool)?, Buffer::new(pool)?], pages })
+        Ok(Self { pages })
+    }
+
+    /// The pages that descriptors name.
+    pub(crate) fn named(&mut self) -> &mut [Buffer] {
+        self.split().0
+    }
+
+    /// The page of the descriptor table, and that of both rings.
+    pub(crate) fn rings(&mut self) -> &mut [Buffer; RINGS] {
+        self.split().1
+    }
+
+    /// Lends the pages of the rings. Returns an empty queue in them, and their addresses for the device.
+    pub(crate) fn lend_rings(
+        &mut self,
+        guest: &impl Guest,
+        size: u16,
+        event_idx: bool,
+    ) -> (Queue, [u64; RINGS]) {
+        let [descriptors, rings] = self.rings();
+        let areas = [descriptors.lend(guest, Access::Read), rings.lend(guest, Access::Both)];
+        // SAFETY: pages of the pool are aligned, and mapped for ever. They are this queue's alone, and zeroed.
+        let queue = unsafe { Queue::new(descriptors.as_ptr(), rings.as_ptr(), size, event_idx) };
+        (queue, areas)
+    }
+
+    fn split(&mut self) -> (&mut [Buffer], &mut [Buffer; RINGS]) {
+        self.pages.split_last_chunk_mut().expect("by the invariant there are so many")
     }
 
     /// Takes all pages back. The device was reset, and there is no queue.
     pub(crate) fn take_back(&mut self, guest: &impl Guest) {
-        for page in self.pages.iter_mut().chain(&mut self.rings) {
+        for page in self.pages.iter_mut() {
             page.take_back(guest);
         }
     }

@@ -7,6 +7,9 @@ use crate::DeviceError;
 
 /// The position of `status`, in bytes. The hardware address is before it, at 0.
 const STATUS: usize = 6;
+/// The position of `max_virtqueue_pairs`, in bytes.
+#[cfg(feature = "cores")]
+const PAIRS: usize = 8;
 /// The position of `mtu`, in bytes.
 const MTU: usize = 10;
 
@@ -64,4 +67,13 @@ pub(crate) fn link_up(transport: &impl Transport) -> core::result::Result<bool, 
 /// It cannot be read.
 pub(crate) fn mtu(transport: &impl Transport) -> core::result::Result<u16, DeviceError> {
     read(transport, |transport| transport.read_config_space::<u16>(MTU)).map(u16::from_le)
+}
+
+/// How many pairs of queues the device has at most.
+///
+/// # Errors
+/// It cannot be read.
+#[cfg(feature = "cores")]
+pub(crate) fn pairs(transport: &impl Transport) -> core::result::Result<u16, DeviceError> {
+    read(transport, |transport| transport.read_config_space::<u16>(PAIRS)).map(u16::from_le)
 }

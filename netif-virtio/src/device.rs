@@ -8,20 +8,16 @@ use rt_regions::Region;
 use virtio_drivers::transport::Transport;
 
 use crate::{
-    Counters, DeviceError, Error, Guest, ProtocolViolation,
-    header::LARGEST_ETHERNET,
+    DeviceError, Error, Guest, ProtocolViolation,
     link::State,
-    negotiation::{self, RX, TX},
-    rx::{Received, RxQueue, Terms},
+    negotiation,
+    pair::{Pair, Trouble},
+    rx::RxQueue,
     segments::SEGMENTS,
     tx::TxQueue,
 };
-
-mod room;
-mod send;
-
-/// How many receive buffers are made available before they are published, while frames are waiting.
-const BATCH: u16 = 8;
+#[cfg(feature = "cores")]
+use crate::{pairs::Pairs, spread::Spread};
 
 /// A virtio network device.
 pub struct VirtioNet<T: Transport, G: Guest> {
@@ -37,20 +33,19 @@ pub(crate) struct Interface {
     pub(crate) state: State,
     /// When the device was last reset to be made ready.
     pub(crate) last_attempt: Option<Instant>,
-    pub(crate) rx: RxQueue,
-    pub(crate) tx: TxQueue,
+    /// The queues of the first core, or of the only one.
+    pub(crate) pair: Pair,
+    /// Those of the other cores.
+    #[cfg(feature = "cores")]
+    pub(crate) spread: Option<Spread>,
     /// The hardware address that was given, or that of the first device.
     pub(crate) wanted_mac: Option<MacAddr>,
     pub(crate) mac: MacAddr,
     /// Whether the device is asked for work on frames, and may leave such work to us.
     pub(crate) wants_offloads: bool,
-    pub(crate) terms: Terms,
-    /// The work on frames that the device does.
-    pub(crate) offloads: Offloads,
     /// Whether the device says if the link is up.
     pub(crate) has_link_status: bool,
     pub(crate) is_link_up: bool,
-    pub(crate) counters: Counters,
     pub(crate) last_error: Option<DeviceError>,
     pub(crate) last_violation: Option<ProtocolViolation>,
 }
@@ -73,7 +68,7 @@ impl<T: Transport, G: Guest> VirtioNet<T, G> {
     }
 
     /// Opens the network device behind `transport`, as [`attach`](Self::attach) does, with the work on frames that the
-    /// device does if `offloads` is true: checksums, and TCP segments over IPv4 that are longer than the MTU, both ways.
+    /// device does if `offloads` is true: checksums, and TCP segments that are longer than the MTU, both ways.
     /// Without the feature `segmentation`, `offloads` has no effect.
     ///
     /// # Errors
@@ -88,6 +83,31 @@ impl<T: Transport, G: Guest> VirtioNet<T, G> {
         memory: &'static Region<'static>,
     ) -> Result<Self, Error> {
         let interface = Interface::new(&guest, mac, offloads && SEGMENTS, memory)?;
+        Self::start(transport, guest, interface)
+    }
+
+    /// Opens the network device behind `transport`, as [`attach_with`](Self::attach_with) does, for the first of several cores. The
+    /// others have their queues by [`Queues`](crate::Queues), from the same `pairs`. The device uses them as soon as all cores have
+    /// lent theirs, if it can: until then, and if not, it has the queues of this core alone.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    #[cfg(feature = "cores")]
+    #[inline(never)]
+    pub fn attach_for_cores(
+        transport: T,
+        guest: G,
+        mac: Option<MacAddr>,
+        offloads: bool,
+        memory: &'static Region<'static>,
+        pairs: &'static Pairs,
+    ) -> Result<Self, Error> {
+        let mut interface = Interface::new(&guest, mac, offloads && SEGMENTS, memory)?;
+        interface.spread = Some(Spread::new(pairs, &guest, memory)?);
+        Self::start(transport, guest, interface)
+    }
+
+    fn start(transport: T, guest: G, interface: Interface) -> Result<Self, Error> {
         // If the device cannot be used, the interface is dropped: it resets the device first.
         let mut opened = Self { transport: ManuallyDrop::new(transport), guest, interface };
         opened.interface.connect(&mut *opened.transport, &opened.guest)?;
@@ -123,16 +143,19 @@ impl Interface {
         Ok(Self {
             state: State::Down(now, now),
             last_attempt: None,
-            rx: RxQueue::new(guest.pool(), memory, wants_offloads)?,
-            tx: TxQueue::new(guest.pool(), memory, wants_offloads)?,
+            pair: Pair::new(
+                #[cfg(feature = "cores")]
+                0,
+                RxQueue::new(guest.pool(), memory, wants_offloads)?,
+                TxQueue::new(guest.pool(), memory, wants_offloads)?,
+            ),
+            #[cfg(feature = "cores")]
+            spread: None,
             wanted_mac: mac,
             mac: MacAddr::UNSPECIFIED,
             wants_offloads,
-            terms: Terms { mtu: 0, spread: false, checksums: false, joined: false },
-            offloads: Offloads::NONE,
             has_link_status: false,
             is_link_up: false,
-            counters: Counters::default(),
             last_error: None,
             last_violation: None,
         })
@@ -143,41 +166,30 @@ impl Interface {
         self.state == State::Ready
     }
 
-    /// Notifies the device of all published buffers and frames, if it asked for that.
+    /// Whether the queues of other cores wait to be used, or one of them says that the device violated the protocol.
     #[inline]
-    pub(crate) fn notify(&mut self, transport: &mut impl Transport) {
-        for (number, queue) in [(RX, &mut self.rx.queue), (TX, &mut self.tx.queue)] {
-            if queue.as_mut().is_some_and(|queue| queue.must_notify()) {
-                self.counters.notifications += 1;
-                transport.notify(number);
-            }
-        }
+    fn must_look_at_others(&self) -> bool {
+        #[cfg(feature = "cores")]
+        return self.spread.as_ref().is_some_and(Spread::has_news);
+        #[cfg(not(feature = "cores"))]
+        false
     }
 
-    /// Publishes the buffers that are free again.
     #[inline]
-    pub(crate) fn show_buffers(&mut self, batch: u16) {
-        if let Some(queue) = &mut self.rx.queue
-            && queue.unpublished() >= batch
-        {
-            queue.publish();
-        }
+    fn is_spread(&self) -> bool {
+        #[cfg(feature = "cores")]
+        return self.spread.as_ref().is_some_and(Spread::is_in_use);
+        #[cfg(not(feature = "cores"))]
+        false
     }
 
-    /// The last check before the runtime sleeps while there is nothing to receive. Returns whether there is something after
-    /// all.
-    fn settle(&mut self, transport: &mut impl Transport, guest: &impl Guest) -> bool {
-        self.show_buffers(1);
-        self.notify(transport);
-        let Some(queue) = &mut self.rx.queue else { return false };
-        let settled = match queue.final_check() {
-            Ok(false) => self.tx.settle(),
-            settled => settled,
-        };
-        settled.unwrap_or_else(|violation| {
-            self.fail_device(guest, violation);
-            true
-        })
+    /// Looks at what other cores say, before a frame is received or sent.
+    #[cold]
+    fn look_at_others(&mut self, transport: &mut impl Transport, guest: &impl Guest) {
+        #[cfg(feature = "cores")]
+        self.hear_others(transport, guest);
+        #[cfg(not(feature = "cores"))]
+        let _ = (transport, guest);
     }
 }
 
@@ -190,17 +202,18 @@ impl<T: Transport, G: Guest> Netif for VirtioNet<T, G> {
     }
 
     fn mtu(&self) -> usize {
-        self.interface.terms.mtu
+        self.interface.pair.terms.mtu
     }
 
     #[inline]
     fn offloads(&self) -> Offloads {
-        self.interface.offloads
+        // The compiler takes out of the layers above what no interface of the program does.
+        if SEGMENTS { self.interface.pair.offloads } else { Offloads::NONE }
     }
 
     fn room(&self) -> usize {
         match self.interface.is_ready() {
-            true => self.interface.tx.room(self.interface.terms.mtu + LARGEST_ETHERNET),
+            true => self.interface.pair.room(),
             false => 0,
         }
     }
@@ -208,6 +221,10 @@ impl<T: Transport, G: Guest> Netif for VirtioNet<T, G> {
     // An interrupt tells when it has changed.
     fn link_up(&self) -> bool {
         self.interface.is_ready() && self.interface.is_link_up
+    }
+
+    fn is_spread(&self) -> bool {
+        self.interface.is_spread()
     }
 
     fn event(&self) -> G::Event {
@@ -221,29 +238,17 @@ impl<T: Transport, G: Guest> Netif for VirtioNet<T, G> {
         if guest.config_changed() {
             interface.look(transport, guest);
         }
+        if interface.must_look_at_others() {
+            interface.look_at_others(transport, guest);
+        }
         if !interface.is_ready() {
             interface.revive(transport, guest)?;
             return Ok(Rx::Handled);
         }
-        // Notifies the device of the frames that were sent since the last call, before any other work.
-        interface.notify(transport);
-        let terms = interface.terms;
-        match interface.rx.receive(guest, region, &terms, &mut interface.counters) {
-            Ok(Received::Frame(frame)) => {
-                interface.show_buffers(BATCH);
-                Ok(Rx::Item(frame))
-            }
-            Ok(Received::Lost) => {
-                interface.show_buffers(BATCH);
-                Ok(Rx::Handled)
-            }
-            Ok(Received::Nothing) if interface.settle(transport, guest) => Ok(Rx::Handled),
-            Ok(Received::Nothing) => Ok(Rx::Idle),
-            Err(violation) => {
-                interface.fail_device(guest, violation);
-                Ok(Rx::Handled)
-            }
-        }
+        Ok(interface.pair.receive(transport, guest, region).unwrap_or_else(|violation| {
+            interface.fail_device(guest, violation);
+            Rx::Handled
+        }))
     }
 
     #[inline]
@@ -255,7 +260,33 @@ impl<T: Transport, G: Guest> Netif for VirtioNet<T, G> {
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.interface.counters.visit(visit);
+        self.interface.pair.counters.visit(visit);
+    }
+}
+
+impl Interface {
+    /// Sends a frame.
+    #[inline(never)]
+    fn transmit(
+        &mut self,
+        transport: &mut impl Transport,
+        guest: &impl Guest,
+        frame: &dyn Payload,
+        offload: TxOffload,
+    ) {
+        // What is sent before the queues of others are used would be lost when they are.
+        if self.must_look_at_others() {
+            self.look_at_others(transport, guest);
+        }
+        if self.is_ready() {
+            match self.pair.transmit(transport, guest, frame, offload) {
+                Ok(()) => return,
+                // It may be gone: nothing else tells.
+                Err(Trouble::Stuck) => return self.look(transport, guest),
+                Err(Trouble::Violation(violation)) => self.fail_device(guest, violation),
+            }
+        }
+        self.pair.counters.tx_interface_down += 1;
     }
 }
 
@@ -266,8 +297,11 @@ impl<T: Transport, G: Guest> Drop for VirtioNet<T, G> {
         if negotiation::reset(&mut **transport, guest).is_err() {
             return;
         }
-        interface.rx.disconnect(guest);
-        interface.tx.disconnect(guest);
+        interface.take_back(guest);
+        #[cfg(feature = "cores")]
+        if let Some(spread) = &interface.spread {
+            spread.end();
+        }
         // SAFETY: it is not used after this.
         unsafe { ManuallyDrop::drop(transport) };
     }
@@ -279,10 +313,10 @@ impl<T: Transport, G: Guest> fmt::Debug for VirtioNet<T, G> {
         f.debug_struct("VirtioNet")
             .field("state", &interface.state)
             .field("mac", &interface.mac)
-            .field("mtu", &interface.terms.mtu)
-            .field("offloads", &interface.offloads)
+            .field("mtu", &interface.pair.terms.mtu)
+            .field("offloads", &interface.pair.offloads)
             .field("is_link_up", &interface.is_link_up)
-            .field("counters", &interface.counters)
+            .field("counters", &interface.pair.counters)
             .field("last_error", &interface.last_error)
             .field("last_violation", &interface.last_violation)
             .finish_non_exhaustive()

@@ -72,6 +72,9 @@ pub enum DeviceError {
     NoMac,
     /// Its hardware address is none that a station can have.
     Mac(MacAddr),
+    /// It does not use as many pairs of queues as it was told to, though it says that it has them.
+    #[cfg(feature = "cores")]
+    NoPairs,
     /// Its MTU is below 68 bytes, or above the largest frame.
     Mtu(u16),
 }
@@ -106,6 +109,8 @@ impl fmt::Display for DeviceError {
                 "it has no hardware address; give it one (with QEMU: mac=52:54:00:00:00:01), or \
                  give one to the service (--mac)",
             ),
+            #[cfg(feature = "cores")]
+            Self::NoPairs => f.write_str("it does not use the pairs of queues that it has"),
             Self::Mac(mac) => write!(f, "its hardware address, {mac}, is not one of a station"),
             Self::Mtu(mtu) => {
                 let mtu = u64::from(mtu);
@@ -129,8 +134,8 @@ pub enum ProtocolViolation {
     Length(u32),
     /// A frame that is spread over no buffers, or over more than were used: their number.
     Buffers(u16),
-    /// A frame that was joined, though that was not agreed, or from segments of 0 bytes or of another kind than TCP over
-    /// IPv4: its `gso_type`.
+    /// A frame that was joined, though that was not agreed for its family, or from segments of 0 bytes or of another kind
+    /// than TCP: its `gso_type`.
     Segments(u8),
 }
 

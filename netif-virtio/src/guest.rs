@@ -57,6 +57,28 @@ pub unsafe trait Guest {
     fn config_changed(&self) -> bool;
 }
 
+/// What a core that does not have the device needs beside a [`Guest`].
+#[cfg(feature = "cores")]
+pub trait OtherCore: Guest {
+    /// Notifies the device of a queue of this core, by its number at the device (virtio 1.2, 4.1.5.2).
+    fn notify(&self, queue: u16);
+
+    /// Wakes the first core, which has the device.
+    fn wake_first(&self);
+}
+
+#[cfg(feature = "cores")]
+impl<G: OtherCore> OtherCore for &G {
+    #[inline]
+    fn notify(&self, queue: u16) {
+        (**self).notify(queue);
+    }
+
+    fn wake_first(&self) {
+        (**self).wake_first();
+    }
+}
+
 // SAFETY: all is done by the guest behind the reference.
 unsafe impl<G: Guest> Guest for &G {
     type Event = G::Event;

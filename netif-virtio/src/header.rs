@@ -4,7 +4,7 @@
 use core::num::NonZeroU16;
 
 use layer::{PartialChecksum, Payload};
-use netif::Checksums;
+use netif::{Checksums, Family};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U16};
 
 use crate::ProtocolViolation;
@@ -26,9 +26,23 @@ const DATA_VALID: u8 = 2;
 const GSO_NONE: u8 = 0;
 /// `VIRTIO_NET_HDR_GSO_TCPV4`: many TCP segments over IPv4 as one, equal in length except for the last.
 const GSO_TCPV4: u8 = 1;
+/// `VIRTIO_NET_HDR_GSO_TCPV6`: TCP segments over IPv6.
+const GSO_TCPV6: u8 = 4;
 
 /// Where a TCP header says how long it is, in bytes (RFC 9293 3.1: data offset).
 const DATA_OFFSET: usize = 12;
+
+/// Of which families received frames may be joined from TCP segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+}
+
+impl Joined {
+    /// No frame is joined.
+    pub(crate) const NEVER: Self = Self { ipv4: false, ipv6: false };
+}
 
 /// The header.
 #[derive(
@@ -82,6 +96,7 @@ impl Header {
     /// The header of a frame with a TCP segment and its partial checksum, to be cut into segments of `size` data bytes.
     pub(crate) fn segments(
         frame: &dyn Payload,
+        family: Family,
         checksum: PartialChecksum,
         size: NonZeroU16,
     ) -> Self {
@@ -92,7 +107,10 @@ impl Header {
         }
         let tcp = u16::from(offset[0] >> 4) * 4;
         Self {
-            gso_type: GSO_TCPV4,
+            gso_type: match family {
+                Family::Ipv4 => GSO_TCPV4,
+                Family::Ipv6 => GSO_TCPV6,
+            },
             header_len: checksum.start.saturating_add(tcp).into(),
             gso_size: size.get().into(),
             ..Self::partial(checksum)
@@ -119,15 +137,16 @@ impl Header {
     /// The number of data bytes in each of the TCP segments that a received frame was joined from, if it was.
     ///
     /// # Errors
-    /// It was joined, but that was not `agreed`; or it was joined from something else than TCP over IPv4.
+    /// It was joined, but that was not `agreed` for its family; or it was joined from something else than TCP.
     #[inline]
     pub(crate) fn segment_size(
         &self,
-        agreed: bool,
+        agreed: Joined,
     ) -> Result<Option<NonZeroU16>, ProtocolViolation> {
         match (self.gso_type, NonZeroU16::new(self.gso_size.get())) {
             (GSO_NONE, _) => Ok(None),
-            (GSO_TCPV4, Some(size)) if agreed => Ok(Some(size)),
+            (GSO_TCPV4, Some(size)) if agreed.ipv4 => Ok(Some(size)),
+            (GSO_TCPV6, Some(size)) if agreed.ipv6 => Ok(Some(size)),
             (gso_type, _) => Err(ProtocolViolation::Segments(gso_type)),
         }
     }
@@ -136,6 +155,10 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOTH: Joined = Joined { ipv4: true, ipv6: true };
+    const IPV4: Joined = Joined { ipv4: true, ipv6: false };
+    const IPV6: Joined = Joined { ipv4: false, ipv6: true };
 
     #[test]
     fn the_header_has_the_bytes_of_the_specification() {
@@ -146,15 +169,22 @@ mod tests {
         // A TCP header of 32 bytes, after 34 bytes.
         frame[34 + 12] = 0x80;
         let checksum = PartialChecksum { start: 34, ..PartialChecksum::TCP };
-        let header = Header::segments(&frame, checksum, NonZeroU16::new(1448).unwrap());
+        let size = NonZeroU16::new(1448).unwrap();
+        let header = Header::segments(&frame, Family::Ipv4, checksum, size);
         assert_eq!(header.as_bytes(), [1, 1, 66, 0, 0xa8, 5, 34, 0, 16, 0, 0, 0]);
-        assert_eq!(header.segment_size(true), Ok(NonZeroU16::new(1448)));
+        assert_eq!(header.segment_size(BOTH), Ok(Some(size)));
+        // One of IPv6, after 54 bytes.
+        frame[54 + 12] = 0x50;
+        let after = PartialChecksum { start: 54, ..PartialChecksum::TCP };
+        let header = Header::segments(&frame, Family::Ipv6, after, size);
+        assert_eq!(header.as_bytes(), [1, 4, 74, 0, 0xa8, 5, 54, 0, 16, 0, 0, 0]);
+        assert_eq!(header.segment_size(BOTH), Ok(Some(size)));
         assert_eq!(Header::WHOLE.as_bytes(), [0; HEADER]);
         // A frame that ends before has the header of a segment without options.
-        let header = Header::segments(&[0; 46], checksum, NonZeroU16::MIN);
+        let header = Header::segments(&[0; 46], Family::Ipv4, checksum, NonZeroU16::MIN);
         assert_eq!(header.header_len.get(), 54);
         let outside = PartialChecksum { start: u16::MAX, ..PartialChecksum::TCP };
-        let header = Header::segments(&[0; 46], outside, NonZeroU16::MIN);
+        let header = Header::segments(&[0; 46], Family::Ipv4, outside, NonZeroU16::MIN);
         assert_eq!(header.header_len.get(), u16::MAX);
     }
 
@@ -177,12 +207,20 @@ mod tests {
             assert_eq!(header(flags, 0, 0).checksums(false), Checksums::NotChecked, "{flags}");
         }
         for (agreed, gso_type, gso_size, expected) in [
-            (false, 0, 7, Ok(None)),
-            (true, 1, 7, Ok(NonZeroU16::new(7))),
-            (false, 1, 7, Err(1)),
-            (true, 1, 0, Err(1)),
-            (true, 0x81, 7, Err(0x81)),
-            (true, 4, 7, Err(4)),
+            (Joined::NEVER, 0, 7, Ok(None)),
+            (BOTH, 1, 7, Ok(NonZeroU16::new(7))),
+            (BOTH, 4, 7, Ok(NonZeroU16::new(7))),
+            (IPV4, 1, 7, Ok(NonZeroU16::new(7))),
+            (IPV6, 4, 7, Ok(NonZeroU16::new(7))),
+            (IPV6, 1, 7, Err(1)),
+            (IPV4, 4, 7, Err(4)),
+            (Joined::NEVER, 4, 7, Err(4)),
+            (BOTH, 1, 0, Err(1)),
+            (BOTH, 4, 0, Err(4)),
+            (BOTH, 0x81, 7, Err(0x81)),
+            (BOTH, 0x84, 7, Err(0x84)),
+            (BOTH, 3, 7, Err(3)),
+            (BOTH, 5, 7, Err(5)),
         ] {
             let expected = expected.map_err(ProtocolViolation::Segments);
             assert_eq!(header(0, gso_type, gso_size).segment_size(agreed), expected, "{gso_type}");

@@ -5,17 +5,16 @@ use core::time::Duration;
 use layer::Instant;
 use virtio_drivers::transport::{DeviceStatus, Transport};
 
+#[cfg(feature = "cores")]
+use crate::spread::Spread;
 use crate::{
-    Access, DeviceError, Guest, ProtocolViolation,
+    DeviceError, Guest, ProtocolViolation,
     buffer::Buffers,
     config,
     device::Interface,
-    features::{CSUM, EVENT_IDX, GUEST_CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF, STATUS},
-    header::LARGEST_ETHERNET,
-    negotiation::{self, Agreed, RX, TX},
+    features::{EVENT_IDX, STATUS},
+    negotiation::{self, Agreed, Wants},
     queue::{Queue, USED},
-    rx::Terms,
-    segments::{LONGEST, SEGMENTS},
 };
 
 /// The least time from one attempt to make the device ready to the next. So a device that fails again and again costs a
@@ -46,13 +45,21 @@ impl Interface {
     ) -> Result<(), DeviceError> {
         self.last_attempt = Some(guest.now());
         negotiation::reset(transport, guest)?;
-        self.rx.disconnect(guest);
-        self.tx.disconnect(guest);
+        self.take_back(guest);
         let result = self.make_ready(transport, guest);
         if result.is_err() {
             negotiation::add_status(transport, DeviceStatus::FAILED);
         }
         result
+    }
+
+    /// Takes all pages back: the device was reset.
+    pub(crate) fn take_back(&mut self, guest: &impl Guest) {
+        self.pair.disconnect(guest);
+        #[cfg(feature = "cores")]
+        if let Some(spread) = &mut self.spread {
+            spread.take_back(guest);
+        }
     }
 
     /// Makes a device ready that was reset. If that fails, pages may be lent to it, until it is reset again.
@@ -61,58 +68,73 @@ impl Interface {
         transport: &mut impl Transport,
         guest: &impl Guest,
     ) -> Result<(), DeviceError> {
-        let agreed =
-            negotiation::negotiate(transport, self.wants_offloads, self.wanted_mac.is_none())?;
+        let wants = Wants {
+            offloads: self.wants_offloads,
+            mac: self.wanted_mac.is_none(),
+            #[cfg(feature = "cores")]
+            pairs: self.spread.as_ref().map_or(1, Spread::wanted),
+        };
+        let agreed = negotiation::negotiate(transport, wants)?;
         self.agree(&agreed);
         let event_idx = agreed.has(EVENT_IDX);
-        let [rx, tx] = agreed.sizes;
-        self.rx.queue = Some(make_queue(transport, guest, RX, &mut self.rx.buffers, rx, event_idx));
-        self.tx.queue = Some(make_queue(transport, guest, TX, &mut self.tx.buffers, tx, event_idx));
-        let longest = match agreed.has(HOST_TSO4) {
-            true => LONGEST,
-            false => self.terms.mtu + LARGEST_ETHERNET,
-        };
-        self.tx.fill(guest, longest);
-        self.rx.fill(guest);
+        self.pair.begin(guest, |number, buffers| {
+            let size = agreed.sizes[usize::from(number)];
+            make_queue(transport, guest, number, buffers, size, event_idx)
+        });
+        #[cfg(feature = "cores")]
+        let control = self.spread.as_mut().and_then(|it| it.prepare(transport, guest, &agreed));
         negotiation::add_status(transport, DeviceStatus::DRIVER_OK);
         if !is_ready(transport.get_status()) {
             return Err(DeviceError::NeedsReset);
         }
         self.has_link_status = agreed.has(STATUS);
         self.is_link_up = !self.has_link_status || config::link_up(transport)?;
+        #[cfg(feature = "cores")]
+        if let (Some(spread), Some(control)) = (&mut self.spread, control) {
+            spread.use_pairs(transport, guest, control)?;
+        }
         self.state = State::Ready;
-        self.counters.connections += 1;
-        self.show_buffers(1);
-        self.notify(transport);
+        self.pair.counters.connections += 1;
+        self.pair.show_buffers(1);
+        self.pair.notify(transport);
         Ok(())
     }
 
     /// Takes over what was agreed with the device.
     fn agree(&mut self, agreed: &Agreed) {
-        self.terms = Terms {
-            mtu: agreed.mtu,
-            spread: agreed.has(MRG_RXBUF),
-            checksums: agreed.has(GUEST_CSUM),
-            joined: agreed.has(GUEST_TSO4),
-        };
-        self.offloads = layer::Offloads {
-            checksum: SEGMENTS && agreed.has(CSUM),
-            tcp_segmentation: SEGMENTS && agreed.has(HOST_TSO4),
-            ..layer::Offloads::NONE
-        };
+        self.pair.agree(agreed.features, agreed.mtu);
         let Some(mac) = self.wanted_mac.or(agreed.mac) else { return };
         // The neighbours know the first one.
         let mac = *self.wanted_mac.get_or_insert(mac);
         if agreed.mac.is_some_and(|other| other != mac) {
-            self.counters.mac_differs += 1;
+            self.pair.counters.mac_differs += 1;
         }
         self.mac = mac;
+    }
+
+    /// Hears what other cores say: that the device violated the protocol in their queues, or that all of them have lent these. Then the
+    /// device is reset, to use them.
+    #[cfg(feature = "cores")]
+    pub(crate) fn hear_others(&mut self, transport: &mut impl Transport, guest: &impl Guest) {
+        self.look(transport, guest);
+        let Some(spread) = &mut self.spread else { return };
+        let is_violated = spread.hear();
+        let is_ready = self.state == State::Ready;
+        if is_violated && is_ready {
+            self.pair.counters.device_failures += 1;
+            self.bring_down(guest);
+        } else if is_ready && spread.must_begin() {
+            let now = guest.now();
+            self.state = State::Down(now, now);
+            // If it fails, it is tried again, and said, when something is to be received.
+            let _ = self.revive(transport, guest);
+        }
     }
 
     /// Resets the device at the next chance, because it violated the protocol.
     #[cold]
     pub(crate) fn fail_device(&mut self, guest: &impl Guest, violation: ProtocolViolation) {
-        self.counters.device_violations += 1;
+        self.pair.counters.device_violations += 1;
         self.last_violation = Some(violation);
         self.bring_down(guest);
     }
@@ -131,7 +153,7 @@ impl Interface {
             return;
         }
         if !is_ready(transport.get_status()) {
-            self.counters.device_failures += 1;
+            self.pair.counters.device_failures += 1;
             self.bring_down(guest);
         } else if self.has_link_status {
             // If it cannot be read, the next change is another chance.
@@ -157,7 +179,7 @@ impl Interface {
         }
         let result = self.connect(transport, guest);
         if let Err(error) = result {
-            self.counters.setup_errors += 1;
+            self.pair.counters.setup_errors += 1;
             self.last_error = Some(error);
             let now = guest.now();
             self.state = State::Down(since, now + RETRY);
@@ -176,7 +198,7 @@ fn is_ready(status: DeviceStatus) -> bool {
 }
 
 /// Makes an empty queue, and tells the device where it is. The device was reset.
-fn make_queue(
+pub(crate) fn make_queue(
     transport: &mut impl Transport,
     guest: &impl Guest,
     number: u16,
@@ -184,11 +206,17 @@ fn make_queue(
     size: u16,
     event_idx: bool,
 ) -> Queue {
-    let [descriptors, rings] = &mut buffers.rings;
-    let addresses = [descriptors.lend(guest, Access::Read), rings.lend(guest, Access::Both)];
-    // SAFETY: pages of the pool are aligned, and mapped for ever. They are this queue's alone, and zeroed.
-    let queue = unsafe { Queue::new(descriptors.as_ptr(), rings.as_ptr(), size, event_idx) };
-    let [descriptors, rings] = addresses;
-    transport.queue_set(number, size.into(), descriptors, rings, rings + USED as u64);
+    let (queue, areas) = buffers.lend_rings(guest, size, event_idx);
+    tell(transport, number, size, areas);
     queue
+}
+
+/// Tells the device where the parts of a queue are: the descriptors, and the rings.
+pub(crate) fn tell(
+    transport: &mut impl Transport,
+    number: u16,
+    size: u16,
+    [descriptors, rings]: [u64; 2],
+) {
+    transport.queue_set(number, size.into(), descriptors, rings, rings + USED as u64);
 }

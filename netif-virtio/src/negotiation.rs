@@ -7,6 +7,8 @@ use netif::MacAddr;
 use rt_regions::PAGE_SIZE;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
 
+#[cfg(feature = "cores")]
+use crate::features::SEVERAL;
 use crate::{
     DeviceError, Guest, config,
     features::{self, MAC, MRG_RXBUF, MTU, VERSION_1},
@@ -45,8 +47,23 @@ pub(crate) struct Agreed {
     pub(crate) mac: Option<MacAddr>,
     /// The MTU in bytes.
     pub(crate) mtu: usize,
-    /// The number of entries of each queue.
+    /// The number of entries of each queue of the first pair.
     pub(crate) sizes: [u16; 2],
+    /// How many pairs of queues the device has at most.
+    #[cfg(feature = "cores")]
+    pub(crate) pairs: u16,
+}
+
+/// What is asked of a device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    /// Work on frames.
+    pub(crate) offloads: bool,
+    /// A hardware address: without one it cannot be used.
+    pub(crate) mac: bool,
+    /// So many pairs of queues, if it has them.
+    #[cfg(feature = "cores")]
+    pub(crate) pairs: usize,
 }
 
 impl Agreed {
@@ -80,15 +97,13 @@ pub(crate) fn reset(transport: &mut impl Transport, guest: &impl Guest) -> Resul
     }
 }
 
-/// Agrees on features with a device that was reset. It offers no work on frames unless `offloads` is true. `needs_mac` says
-/// that the device must have a hardware address.
+/// Agrees on features with a device that was reset.
 ///
 /// # Errors
 /// The device is not one that this driver can use.
 pub(crate) fn negotiate(
     transport: &mut impl Transport,
-    offloads: bool,
-    needs_mac: bool,
+    wants: Wants,
 ) -> Result<Agreed, DeviceError> {
     if transport.device_type() != DeviceType::Network {
         return Err(DeviceError::NotNetwork);
@@ -98,7 +113,8 @@ pub(crate) fn negotiate(
     }
     add_status(transport, DeviceStatus::ACKNOWLEDGE);
     add_status(transport, DeviceStatus::DRIVER);
-    let mut features = features::accept(transport.read_device_features(), offloads);
+    let offered = transport.read_device_features();
+    let mut features = features::accept(offered, wants.offloads);
     if features & VERSION_1 == 0 {
         return Err(DeviceError::Legacy);
     }
@@ -108,8 +124,8 @@ pub(crate) fn negotiate(
         false => None,
     };
     match mac {
-        None if needs_mac => return Err(DeviceError::NoMac),
-        Some(mac) if needs_mac && !mac.is_station() => return Err(DeviceError::Mac(mac)),
+        None if wants.mac => return Err(DeviceError::NoMac),
+        Some(mac) if wants.mac && !mac.is_station() => return Err(DeviceError::Mac(mac)),
         _ => {}
     }
     let mut mtu = DEFAULT_MTU;
@@ -125,13 +141,29 @@ pub(crate) fn negotiate(
             mtu = ONE_PAGE_MTU;
         }
     }
+    #[cfg(feature = "cores")]
+    let mut pairs = 1;
+    #[cfg(feature = "cores")]
+    if wants.pairs > 1 && offered & SEVERAL == SEVERAL {
+        pairs = config::pairs(transport)?;
+        if usize::from(pairs) >= wants.pairs {
+            features |= SEVERAL;
+        }
+    }
     transport.write_driver_features(features);
     add_status(transport, DeviceStatus::FEATURES_OK);
     if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
         return Err(DeviceError::FeaturesRefused);
     }
     let sizes = [queue_size(transport, RX)?, queue_size(transport, TX)?];
-    Ok(Agreed { features, mac, mtu, sizes })
+    Ok(Agreed {
+        features,
+        mac,
+        mtu,
+        sizes,
+        #[cfg(feature = "cores")]
+        pairs,
+    })
 }
 
 /// How many entries of a queue are used.

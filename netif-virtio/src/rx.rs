@@ -11,7 +11,7 @@ use zerocopy::FromBytes;
 use crate::{
     Access, Counters, Guest, ProtocolViolation,
     buffer::{Buffers, NAME},
-    header::{ETHERNET, HEADER, Header, LARGEST_ETHERNET},
+    header::{ETHERNET, HEADER, Header, Joined, LARGEST_ETHERNET},
     queue::{Descriptor, MAX_SIZE, Queue, Used, flag},
     segments::{LONGEST, SEGMENTS},
 };
@@ -39,8 +39,8 @@ pub(crate) struct Terms {
     pub(crate) spread: bool,
     /// The device says what it knows of checksums.
     pub(crate) checksums: bool,
-    /// Frames may be joined from TCP segments over IPv4.
-    pub(crate) joined: bool,
+    /// Frames may be joined from TCP segments.
+    pub(crate) joined: Joined,
 }
 
 impl Terms {
@@ -72,7 +72,7 @@ pub(crate) struct RxQueue {
     pub(crate) buffers: Buffers,
     /// Which buffers are with the device.
     posted: &'static mut [bool],
-    /// The buffers of the frame that is taken.
+    /// The buffers of the frame that is taken, if it may be several.
     pieces: &'static mut [Piece],
     /// INVARIANT: refers to the pages of `buffers.rings`, which are lent while this is some.
     pub(crate) queue: Option<Queue>,
@@ -90,7 +90,8 @@ impl RxQueue {
         let count = (pool.pages() / 8).clamp(least, MAX_SIZE.into());
         Ok(Self {
             posted: memory.alloc_slice_with(count, |_| false)?,
-            pieces: memory.alloc_slice_with(count, |_| Piece::default())?,
+            pieces: memory
+                .alloc_slice_with(if SEGMENTS { count } else { 0 }, |_| Piece::default())?,
             buffers: Buffers::new(count, pool, memory)?,
             queue: None,
         })
@@ -131,9 +132,10 @@ impl RxQueue {
         let Ok(header) = Header::read_from_bytes(bytes) else {
             return Err(ProtocolViolation::Length(used.length));
         };
-        let segment_size = header.segment_size(SEGMENTS && terms.joined)?;
+        let joined = if SEGMENTS { terms.joined } else { Joined::NEVER };
+        let segment_size = header.segment_size(joined)?;
         // Devices that do not spread frames have left this field as it was (QEMU before 10).
-        let count = if terms.spread { header.buffers() } else { 1 };
+        let count = if SEGMENTS && terms.spread { header.buffers() } else { 1 };
         let longest = terms.longest(segment_size);
         let frame = if count == 1 {
             self.single(guest, region, first, longest, counters)

@@ -4,7 +4,7 @@
 //! These pages hold frames that this device was given before, or zeroes. The device is told of no other memory of ours.
 
 use layer::{Payload, TxOffload};
-use netif::Rooms;
+use netif::{Family, Rooms};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use zerocopy::IntoBytes;
 
@@ -69,7 +69,7 @@ impl TxQueue {
         self.rooms.clear();
         self.rooms.per_page = if HEADER + longest > PAGE_SIZE / 2 { 1 } else { 2 };
         let most = usize::from(queue.size()) / self.rooms.per_page;
-        for (number, page) in self.buffers.pages.iter_mut().take(most).enumerate() {
+        for (number, page) in self.buffers.named().iter_mut().take(most).enumerate() {
             page.lend(guest, Access::Read);
             for room in 0..self.rooms.per_page {
                 self.rooms.add((number * self.rooms.per_page + room) as u16);
@@ -115,7 +115,9 @@ impl TxQueue {
             return Ok(false);
         }
         let header = match (offload.checksum, offload.segment_size) {
-            (Some(checksum), Some(size)) if SEGMENTS => Header::segments(frame, checksum, size),
+            (Some(checksum), Some(size)) if SEGMENTS => {
+                Header::segments(frame, Family::of(frame), checksum, size)
+            }
             (Some(checksum), None) if SEGMENTS => Header::partial(checksum),
             _ => Header::WHOLE,
         };

@@ -190,13 +190,16 @@ impl Device {
         Ok(if self.has(guest, "feature-sg")? { LARGEST_MTU } else { one_page })
     }
 
-    /// The work on frames that the backend does. It takes blank checksums unless it says that it does not, and cuts TCP
-    /// segments if it takes both them and frames of several pages.
+    /// The work on frames that the backend does. It takes blank checksums of IPv4 unless it says that it does not, and those of
+    /// IPv6 if it says so (`netif.h`); nobody asks for those of one family alone. It cuts the TCP segments of a
+    /// family if it takes both them and frames of several pages.
     pub(crate) fn offloads(&self, guest: &dyn Guest) -> Result<Offloads, StoreError> {
-        let checksum = !self.has(guest, "feature-no-csum-offload")?;
-        let tcp_segmentation =
-            checksum && self.has(guest, "feature-sg")? && self.has(guest, "feature-gso-tcpv4")?;
-        Ok(Offloads { checksum, tcp_segmentation, ..Offloads::NONE })
+        let checksum = !self.has(guest, "feature-no-csum-offload")?
+            && self.has(guest, "feature-ipv6-csum-offload")?;
+        let long = checksum && self.has(guest, "feature-sg")?;
+        let tcp_segmentation = long && self.has(guest, "feature-gso-tcpv4")?;
+        let tcp_segmentation_ipv6 = long && self.has(guest, "feature-gso-tcpv6")?;
+        Ok(Offloads { checksum, tcp_segmentation, tcp_segmentation_ipv6, ..Offloads::NONE })
     }
 
     /// Whether the backend has a feature.

@@ -143,7 +143,7 @@ pub enum ProtocolViolation {
     /// Flags of a received piece that are unknown or not permitted there.
     Flags(u16),
     /// An extra information of this type, which was not negotiated, or is about segments of 0 bytes or of another kind
-    /// than TCP over IPv4.
+    /// than TCP.
     Extra(u8),
     /// A frame that continues after every buffer was used.
     Endless,

@@ -104,7 +104,7 @@ impl<G: Guest> Netfront<G> {
     }
 
     /// Opens network device `number`, or the first device, as [`attach`](Self::attach) does, with the work on frames that
-    /// the backend does if `offloads` is true: checksums, and TCP segments over IPv4 that are longer than the MTU, both
+    /// the backend does if `offloads` is true: checksums, and TCP segments that are longer than the MTU, both
     /// ways. Without the feature `segmentation`, `offloads` has no effect.
     ///
     /// # Errors

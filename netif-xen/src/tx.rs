@@ -5,7 +5,7 @@
 //! ours.
 
 use layer::{Payload, TxOffload};
-use netif::Rooms;
+use netif::{Family, Rooms};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
 use rt_xen::{Access, DomainId, GrantRef, Guest};
 
@@ -184,7 +184,7 @@ impl TxQueue {
                 self.under_way[usize::from(id)] = true;
             }
             if let Some(size) = segment_size.filter(|_| piece == 0)
-                && ring.push(ExtraInfo::tcp_segments(size)).is_some()
+                && ring.push(ExtraInfo::tcp_segments(Family::of(frame), size)).is_some()
             {
                 self.extras += 1;
             }

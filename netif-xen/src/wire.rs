@@ -3,6 +3,7 @@
 
 use core::num::NonZeroU16;
 
+use netif::Family;
 use rt_xen::GrantRef;
 
 /// The length of the Ethernet header, two addresses and a type, in bytes.
@@ -139,15 +140,21 @@ impl ExtraInfo {
     pub(crate) const HASH: u8 = 4;
     /// Segments of TCP over IPv4 (`XEN_NETIF_GSO_TYPE_TCPV4`).
     pub(crate) const TCPV4: u8 = 1;
+    /// Segments of TCP over IPv6 (`XEN_NETIF_GSO_TYPE_TCPV6`).
+    pub(crate) const TCPV6: u8 = 2;
 
     pub(crate) const fn parse([first, second]: [u32; 2]) -> Self {
         let ([kind, flags, ..], (_, size)) = (first.to_le_bytes(), unpack(first));
         Self { kind, more: flags & 1 != 0, segments: (second as u8, size) }
     }
 
-    /// The extra information that follows the first request of a frame which is to be cut into TCP segments over IPv4.
-    pub(crate) const fn tcp_segments(size: NonZeroU16) -> [u32; 3] {
-        [pack(Self::GSO as u16, size.get()), Self::TCPV4 as u32, 0]
+    /// The extra information that follows the first request of a frame which is to be cut into TCP segments.
+    pub(crate) const fn tcp_segments(family: Family, size: NonZeroU16) -> [u32; 3] {
+        let kind = match family {
+            Family::Ipv4 => Self::TCPV4,
+            Family::Ipv6 => Self::TCPV6,
+        };
+        [pack(Self::GSO as u16, size.get()), kind as u32, 0]
     }
 }
 
@@ -179,6 +186,7 @@ mod tests {
         let extra = ExtraInfo::parse(words);
         assert_eq!((extra.kind, extra.more, extra.segments), (1, false, (1, 1448)));
         let size = NonZeroU16::new(1448).unwrap();
-        assert_eq!(ExtraInfo::tcp_segments(size)[..2], words);
+        assert_eq!(ExtraInfo::tcp_segments(Family::Ipv4, size)[..2], words);
+        assert_eq!(ExtraInfo::tcp_segments(Family::Ipv6, size), [words[0], 2, 0]);
     }
 }

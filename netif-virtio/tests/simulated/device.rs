@@ -28,6 +28,8 @@ pub struct Sent {
 
 pub struct Device {
     pub world: World,
+    /// Which of its pairs of queues this is.
+    pair: usize,
     pub registers: Rc<RefCell<Registers>>,
     pub rx: Option<DeviceRing>,
     pub tx: Option<DeviceRing>,
@@ -49,9 +51,15 @@ impl Device {
     }
 
     pub fn with(world: &World, registers: Registers) -> Self {
+        Self::of_pair(0, world, Rc::new(RefCell::new(registers)))
+    }
+
+    /// The part of the device with these registers that works for a pair of queues, which are in the memory of `world`.
+    pub fn of_pair(pair: usize, world: &World, registers: Rc<RefCell<Registers>>) -> Self {
         Self {
             world: world.clone(),
-            registers: Rc::new(RefCell::new(registers)),
+            pair,
+            registers,
             rx: None,
             tx: None,
             reset_count: 0,
@@ -77,9 +85,10 @@ impl Device {
             self.under_way.clear();
             self.starves = false;
             let event_idx = registers.has(feature::EVENT_IDX);
-            let [rx, tx] =
-                registers.queues.map(|places| places.map(|it| DeviceRing::new(it, event_idx)));
-            (self.rx, self.tx) = (rx, tx);
+            let ring = |queue: usize| {
+                registers.queues[2 * self.pair + queue].map(|it| DeviceRing::new(it, event_idx))
+            };
+            (self.rx, self.tx) = (ring(0), ring(1));
         }
     }
 
@@ -92,7 +101,8 @@ impl Device {
 
     fn send(&mut self) {
         let Some(mut tx) = self.tx else { return };
-        let was_notified = std::mem::take(&mut self.registers.borrow_mut().notified[1]) > 0;
+        let was_notified =
+            std::mem::take(&mut self.registers.borrow_mut().notified[2 * self.pair + 1]) > 0;
         // Without a notification there is nothing new, or it was asked for and did not come.
         if was_notified {
             while let Some(head) = tx.take(&self.world) {
@@ -104,7 +114,7 @@ impl Device {
                     bytes.extend(piece.expect("a buffer that the device may read"));
                 }
                 let (header, bytes) = bytes.split_first_chunk().expect("a header");
-                self.check_header(*header);
+                self.check_header(*header, bytes);
                 self.from_guest.push(Sent { header: *header, bytes: bytes.into() });
                 self.under_way.push(head);
             }
@@ -122,18 +132,24 @@ impl Device {
     }
 
     /// What a driver must do (5.1.6.2.1).
-    fn check_header(&self, header: [u8; HEADER]) {
+    fn check_header(&self, header: [u8; HEADER], frame: &[u8]) {
         let registers = self.registers.borrow();
         assert_eq!(header[10..], [0, 0], "num_buffers");
         assert_eq!(header[0] & !1, 0, "flags");
         assert!(header[0] == 0 || registers.has(feature::CSUM));
-        assert!(header[1] == 0 || header[1] == 1 && registers.has(feature::HOST_TSO4));
+        let is_ipv6 = frame.get(12..14) == Some(&[0x86, 0xdd]);
+        match header[1] {
+            0 => {}
+            1 => assert!(registers.has(feature::HOST_TSO4) && !is_ipv6),
+            4 => assert!(registers.has(feature::HOST_TSO6) && is_ipv6),
+            kind => panic!("nobody agreed on gso_type {kind}"),
+        }
         assert!(header[1] == 0 || header[0] == 1, "segments have a partial checksum");
     }
 
     fn deliver(&mut self) {
         let Some(mut rx) = self.rx else { return };
-        if std::mem::take(&mut self.registers.borrow_mut().notified[0]) > 0 {
+        if std::mem::take(&mut self.registers.borrow_mut().notified[2 * self.pair]) > 0 {
             self.starves = false;
         }
         while !self.starves
@@ -178,6 +194,14 @@ impl Device {
             rx.write_used(&self.world, head.into(), piece.len() as u32);
         }
         true
+    }
+
+    /// Lies: uses a buffer that it does not have.
+    pub fn lie(&mut self) {
+        self.look_up();
+        let rx = self.rx.as_mut().expect("it is ready");
+        rx.write_used(&self.world, 9999, 0);
+        rx.show_used(&self.world);
     }
 
     pub fn send_to_guest(&mut self, bytes: &[u8]) {

@@ -14,6 +14,9 @@ use super::{
     transport::{NEEDS_RESET, Registers, SimulatedTransport, feature},
 };
 
+/// The EtherType of IPv6.
+const IPV6: [u8; 2] = [0x86, 0xdd];
+
 /// The pages of the guest.
 const PAGES: usize = 430;
 
@@ -32,6 +35,9 @@ pub struct Happened {
     pub spread: u64,
     pub joined: u64,
     pub cut: u64,
+    /// Of these, those of IPv6.
+    pub joined_ipv6: u64,
+    pub cut_ipv6: u64,
 }
 
 impl Happened {
@@ -46,6 +52,8 @@ impl Happened {
         self.spread += other.spread;
         self.joined += other.joined;
         self.cut += other.cut;
+        self.joined_ipv6 += other.joined_ipv6;
+        self.cut_ipv6 += other.cut_ipv6;
     }
 }
 
@@ -132,8 +140,11 @@ fn registers(offers: u32) -> Registers {
         feature::CSUM,
         feature::HOST_TSO4,
         feature::GUEST_TSO4,
+        feature::HOST_TSO6,
+        feature::GUEST_TSO6,
     ];
-    let left_out = optional.iter().enumerate().filter(|(at, _)| offers >> (3 * at) & 7 == 7);
+    // The last two share bits with the first.
+    let left_out = optional.iter().enumerate().filter(|(at, _)| offers >> (3 * at % 23) & 7 == 7);
     let offered = left_out.fold(feature::ALL, |offered, (_, feature)| offered & !feature);
     let sizes = [[32, 64, 256, 1024][offers as usize >> 26 & 3]; 2];
     let mut registers = Registers { offered, sizes, ..Registers::default() };
@@ -200,7 +211,8 @@ impl Hostile<'_> {
     fn fill(&mut self) -> Option<()> {
         let Some(mut rx) = self.device.rx else { return Some(()) };
         let spreads = self.device.registers.borrow().has(feature::MRG_RXBUF);
-        let joins = self.device.registers.borrow().has(feature::GUEST_TSO4);
+        let joins = [(1, feature::GUEST_TSO4), (4, feature::GUEST_TSO6)]
+            .map(|(kind, feature)| self.device.registers.borrow().has(feature).then_some(kind));
         for _ in 0..=self.below(4)? {
             let count = match self.below(8)? {
                 0 if spreads => 1 + self.below(17)?,
@@ -214,8 +226,10 @@ impl Hostile<'_> {
             self.happened.spread += u64::from(count > 1);
             let mut header = [0; 12];
             (header[0], header[10]) = (self.below(4)? as u8, count as u8);
-            if joins && self.below(4)? == 0 {
-                header[1] = 1;
+            if let Some(kind) = joins[self.below(2)? as usize]
+                && self.below(2)? == 0
+            {
+                header[1] = kind;
                 header[4..6].copy_from_slice(&(1 + self.below(1500)? as u16).to_le_bytes());
             }
             if self.goes_wrong()? {
@@ -230,6 +244,9 @@ impl Hostile<'_> {
                 self.world.copy_to(descriptor.address, &vec![0x5a; length.min(4096) as usize]);
                 if piece == 0 {
                     self.world.copy_to(descriptor.address, &header);
+                }
+                if piece == 0 && header[1] == 4 {
+                    self.world.copy_to(descriptor.address + 24, &IPV6);
                 }
                 let mut id = u32::from(head);
                 if self.below(16)? == 0 {
@@ -274,7 +291,10 @@ impl Hostile<'_> {
             // What it reads is a header and a frame or zeroes, and nothing else of the guest.
             if let Some(bytes) = self.world.copy_from(first.address, first.length as usize) {
                 let frame = bytes.get(12..).unwrap_or_default();
-                assert!(frame.iter().all(|byte| *byte == 0xa5), "that was no frame");
+                let is_frame = |(at, byte): (usize, &u8)| {
+                    *byte == 0xa5 || matches!(at, 12 | 13) && *byte == IPV6[at - 12]
+                };
+                assert!(frame.iter().enumerate().all(is_frame), "that was no frame");
             }
         }
         let addresses = self.world.addresses();

@@ -11,6 +11,7 @@ pub mod transport;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    mem::ManuallyDrop,
     ptr::NonNull,
     rc::Rc,
     sync::atomic::{AtomicU16, AtomicU32},
@@ -51,8 +52,10 @@ struct Inner {
 }
 
 thread_local! {
-    /// One pool for each thread and size: what a world has used comes back when it ends.
-    static POOLS: RefCell<BTreeMap<usize, &'static Pool<'static>>> = const { RefCell::new(BTreeMap::new()) };
+    /// One pool for each thread and size: what a world has used comes back when it ends. It is never dropped, so that a
+    /// search for leaks, at the end of a program that fuzzes, still finds the pools.
+    static POOLS: RefCell<ManuallyDrop<BTreeMap<usize, &'static Pool<'static>>>> =
+        const { RefCell::new(ManuallyDrop::new(BTreeMap::new())) };
 }
 
 fn pool(pages: usize) -> &'static Pool<'static> {

@@ -24,9 +24,13 @@ pub mod feature {
     pub const MTU: u64 = 1 << 3;
     pub const MAC: u64 = 1 << 5;
     pub const GUEST_TSO4: u64 = 1 << 7;
+    pub const GUEST_TSO6: u64 = 1 << 8;
     pub const HOST_TSO4: u64 = 1 << 11;
+    pub const HOST_TSO6: u64 = 1 << 12;
     pub const MRG_RXBUF: u64 = 1 << 15;
     pub const STATUS: u64 = 1 << 16;
+    /// `CTRL_VQ` and `MQ`.
+    pub const SEVERAL: u64 = 1 << 17 | 1 << 22;
     pub const INDIRECT: u64 = 1 << 28;
     pub const EVENT_IDX: u64 = 1 << 29;
     pub const VERSION_1: u64 = 1 << 32;
@@ -37,13 +41,21 @@ pub mod feature {
         | MTU
         | MAC
         | GUEST_TSO4
+        | GUEST_TSO6
         | HOST_TSO4
+        | HOST_TSO6
         | MRG_RXBUF
         | STATUS
         | INDIRECT
         | EVENT_IDX
         | VERSION_1;
 }
+
+/// How many queues there is room for: three pairs, and that of commands.
+pub const QUEUES: usize = 7;
+
+/// Who takes a command from the queue of commands.
+pub type Commanded = Box<dyn FnMut(Places)>;
 
 /// What the registers hold, and how the device behaves at them.
 pub struct Registers {
@@ -64,14 +76,19 @@ pub struct Registers {
     pub generation: Cell<u32>,
     /// How often the generation will change while it is read.
     pub restless: Cell<u32>,
+    /// The sizes of the queues of each pair.
     pub sizes: [u32; 2],
-    pub queues: [Option<Places>; 2],
+    /// That of the queue of commands.
+    pub command_size: u32,
+    pub queues: [Option<Places>; QUEUES],
+    /// Called when the queue of commands was notified.
+    pub commanded: Option<Commanded>,
     /// Whether a reset is confirmed.
     pub resets: bool,
     /// Whether it is gone: all registers are ones.
     pub is_gone: bool,
     /// How often each queue was notified since this was last taken.
-    pub notified: [u64; 2],
+    pub notified: [u64; QUEUES],
     pub notifications: u64,
     /// How often it was reset.
     pub reset_count: u64,
@@ -95,10 +112,12 @@ impl Default for Registers {
             generation: Cell::new(7),
             restless: Cell::new(0),
             sizes: [256; 2],
-            queues: [None; 2],
+            command_size: 64,
+            queues: [None; QUEUES],
+            commanded: None,
             resets: true,
             is_gone: false,
-            notified: [0; 2],
+            notified: [0; QUEUES],
             notifications: 0,
             reset_count: 0,
             is_dropped: false,
@@ -121,6 +140,33 @@ impl Registers {
 
     pub fn set_mtu(&mut self, mtu: u16) {
         self.config[10..12].copy_from_slice(&mtu.to_le_bytes());
+    }
+
+    /// How many pairs of queues it says that it has.
+    pub fn set_pairs(&mut self, pairs: u16) {
+        self.config[8..10].copy_from_slice(&pairs.to_le_bytes());
+    }
+
+    fn pairs(&self) -> u16 {
+        u16::from_le_bytes([self.config[8], self.config[9]])
+    }
+
+    /// The size of a queue; 0 if there is none.
+    fn size(&self, queue: u16) -> u32 {
+        match queue {
+            0 | 1 => self.sizes[usize::from(queue)],
+            _ if self.offered & feature::SEVERAL == 0 => 0,
+            _ if queue < 2 * self.pairs() => self.sizes[usize::from(queue % 2)],
+            _ if queue == 2 * self.pairs() => self.command_size,
+            _ => 0,
+        }
+    }
+
+    /// A queue was notified.
+    pub fn notify(&mut self, queue: u16) {
+        assert!(self.driver_status & DRIVER_OK != 0, "too early (3.1.1)");
+        self.notified[usize::from(queue)] += 1;
+        self.notifications += 1;
     }
 
     pub fn has(&self, feature: u64) -> bool {
@@ -152,14 +198,22 @@ impl Transport for SimulatedTransport {
     }
 
     fn max_queue_size(&mut self, queue: u16) -> u32 {
-        self.0.borrow().sizes[usize::from(queue)]
+        self.0.borrow().size(queue)
     }
 
     fn notify(&mut self, queue: u16) {
         let mut registers = self.0.borrow_mut();
-        assert!(registers.driver_status & DRIVER_OK != 0, "too early (3.1.1)");
-        registers.notified[usize::from(queue)] += 1;
-        registers.notifications += 1;
+        registers.notify(queue);
+        if registers.has(feature::SEVERAL)
+            && queue == 2 * registers.pairs()
+            && let Some(places) = registers.queues[usize::from(queue)]
+            && let Some(mut commanded) = registers.commanded.take()
+        {
+            // It answers at once, while the driver waits.
+            drop(registers);
+            commanded(places);
+            self.0.borrow_mut().commanded = Some(commanded);
+        }
     }
 
     fn get_status(&self) -> DeviceStatus {
@@ -179,8 +233,8 @@ impl Transport for SimulatedTransport {
             if registers.resets {
                 registers.status = 0;
                 registers.accepted = 0;
-                registers.queues = [None; 2];
-                registers.notified = [0; 2];
+                registers.queues = [None; QUEUES];
+                registers.notified = [0; QUEUES];
                 registers.reset_count += 1;
             }
             return;
@@ -215,7 +269,7 @@ impl Transport for SimulatedTransport {
         let mut registers = self.0.borrow_mut();
         assert!(registers.status & FEATURES_OK != 0 && registers.status & DRIVER_OK == 0);
         assert_eq!((descriptors % 16, driver_area % 2, device_area % 4), (0, 0, 0), "(2.7)");
-        assert!(size.is_power_of_two() && size <= registers.sizes[usize::from(queue)]);
+        assert!(size.is_power_of_two() && size <= registers.size(queue));
         registers.queues[usize::from(queue)] =
             Some(Places { size: size as u16, descriptors, driver_area, device_area });
     }

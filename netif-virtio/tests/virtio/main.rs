@@ -7,6 +7,8 @@ mod frames;
 mod hostile;
 mod lies;
 mod negotiation;
+#[cfg(feature = "cores")]
+mod pairs;
 mod queue;
 mod resets;
 #[cfg(feature = "segmentation")]

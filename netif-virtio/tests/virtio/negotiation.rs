@@ -24,7 +24,8 @@ fn all() -> Registers {
 #[test]
 fn what_is_known_is_agreed_and_nothing_else() {
     let known = feature::ALL & !feature::INDIRECT;
-    let work = feature::CSUM | feature::HOST_TSO4 | feature::GUEST_TSO4;
+    let cut = feature::HOST_TSO4 | feature::HOST_TSO6;
+    let work = feature::CSUM | cut | feature::GUEST_TSO4 | feature::GUEST_TSO6;
     // What a device may offer beside: several queues, a control queue, packed rings, an IOMMU.
     let registers = || Registers { offered: u64::MAX, ..Registers::default() };
     for (offloads, accepted) in [(false, known & !work), (true, known)] {
@@ -33,7 +34,12 @@ fn what_is_known_is_agreed_and_nothing_else() {
         let expected = if segmentation { accepted } else { known & !work };
         assert_eq!(host.device.borrow().registers.borrow().accepted, expected);
         let does = offloads && segmentation;
-        let offered = Offloads { checksum: does, tcp_segmentation: does, ..Offloads::NONE };
+        let offered = Offloads {
+            checksum: does,
+            tcp_segmentation: does,
+            tcp_segmentation_ipv6: does,
+            ..Offloads::NONE
+        };
         assert_eq!(host.netif.offloads(), offered);
         host.end();
     }

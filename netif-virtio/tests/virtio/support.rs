@@ -103,19 +103,7 @@ impl Host {
 
     /// Receives until nothing is there, as the loop of a runtime does.
     pub(crate) fn receive(&mut self) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        for _ in 0..10_000 {
-            self.packet.reset();
-            match self.netif.receive(&self.packet).unwrap() {
-                Rx::Item(frame) => {
-                    assert!(!self.world.is_shared(frame.bytes), "a frame in a page that is lent");
-                    frames.push((frame.bytes.to_vec(), frame.checksums));
-                }
-                Rx::Handled => {}
-                Rx::Idle => return frames,
-            }
-        }
-        panic!("it never comes to rest");
+        receive(&self.world, &mut *self.netif, &mut self.packet)
     }
 
     /// Lets both take turns until nothing happens any more. After the first time the guest runs only if it was
@@ -161,6 +149,27 @@ impl Host {
         drop(packet);
         world.end();
     }
+}
+
+/// Receives from the interface of this guest until nothing is there, as the loop of a runtime does.
+pub(crate) fn receive(
+    world: &World,
+    netif: &mut impl Netif<Error = DeviceError>,
+    packet: &mut Region<'_>,
+) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for _ in 0..10_000 {
+        packet.reset();
+        match netif.receive(packet).unwrap() {
+            Rx::Item(frame) => {
+                assert!(!world.is_shared(frame.bytes), "a frame in a page that is lent");
+                frames.push((frame.bytes.to_vec(), frame.checksums));
+            }
+            Rx::Handled => {}
+            Rx::Idle => return frames,
+        }
+    }
+    panic!("it never comes to rest");
 }
 
 /// A frame of so many bytes, none like the other.

@@ -1,6 +1,7 @@
 //! Sending a frame: whether it can be sent, with what was left undone in it, and the wait if the queue is full.
 
 use layer::{Offloads, Payload, TxOffload};
+use netif::Family;
 use rt_xen::Guest;
 
 use super::Interface;
@@ -17,16 +18,17 @@ impl Interface {
         self.offloads.filter(|_| SEGMENTS).unwrap_or_default()
     }
 
-    /// The length in bytes of the longest frame of which `offload` was left undone: 0 if the backend does not do that.
+    /// The length in bytes of the longest frame like `frame`, of which `offload` was left undone: 0 if the backend does not do
+    /// that.
     #[inline]
-    fn longest(&self, offload: TxOffload) -> usize {
+    fn longest(&self, frame: &dyn Payload, offload: TxOffload) -> usize {
         let offloads = self.offloads();
         match offload {
             _ if !SEGMENTS => self.mtu + LARGEST_HEADER,
             TxOffload { checksum: Some(_), .. } if !offloads.checksum => 0,
             TxOffload { segment_size: None, .. } => self.mtu + LARGEST_HEADER,
             TxOffload { checksum: Some(checksum), segment_size: Some(_) }
-                if checksum.is_tcp() && offloads.tcp_segmentation =>
+                if checksum.is_tcp() && Family::of(frame).is_cut(offloads) =>
             {
                 LONGEST
             }
@@ -43,7 +45,7 @@ impl Interface {
         offload: TxOffload,
     ) -> Result<(), Broken> {
         let length = frame.len();
-        if length < HEADER || length > self.longest(offload) {
+        if length < HEADER || length > self.longest(frame, offload) {
             self.counters.tx_bad_length += 1;
             return Ok(());
         }

@@ -52,7 +52,7 @@ pub(super) enum Fault {
 pub(super) fn segment_size(extra: ExtraInfo) -> Result<NonZeroU16, ProtocolViolation> {
     let (kind, size) = extra.segments;
     match NonZeroU16::new(size) {
-        Some(size) if kind == ExtraInfo::TCPV4 => Ok(size),
+        Some(size) if matches!(kind, ExtraInfo::TCPV4 | ExtraInfo::TCPV6) => Ok(size),
         _ => Err(ProtocolViolation::Extra(extra.kind)),
     }
 }

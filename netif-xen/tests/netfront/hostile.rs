@@ -23,6 +23,8 @@ fn a_million_steps_of_a_hostile_backend() {
         all.in_use += happened.in_use;
         all.joined += happened.joined;
         all.cut += happened.cut;
+        all.cut_ipv6 += happened.cut_ipv6;
+        all.said_ipv6 += happened.said_ipv6;
     }
     println!("{all:?}");
     assert!(all.steps >= 1_000_000, "{all:?}");
@@ -30,6 +32,7 @@ fn a_million_steps_of_a_hostile_backend() {
     assert!(all.frames_rx > 50_000 && all.frames_tx > 15_000, "{all:?}");
     if cfg!(feature = "segmentation") {
         assert!(all.joined > 2000 && all.cut > 5000, "{all:?}");
+        assert!(all.said_ipv6 > 1000 && all.cut_ipv6 > 2000, "{all:?}");
     }
     assert!(all.connections > 5000 && all.lies > 5000 && all.in_use > 100, "{all:?}");
 }

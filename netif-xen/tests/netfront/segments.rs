@@ -14,10 +14,22 @@ use crate::{
 
 /// The longest frame, in bytes.
 const LONGEST: usize = 65_535;
-const ALL: Offloads = Offloads { checksum: true, tcp_segmentation: true, ..Offloads::NONE };
+const ALL: Offloads = Offloads {
+    checksum: true,
+    tcp_segmentation: true,
+    tcp_segmentation_ipv6: true,
+    ..Offloads::NONE
+};
 
 fn host() -> Host {
     Host::with_offloads(0, PAGES, None)
+}
+
+/// A frame with a packet of IPv6.
+fn frame_ipv6(length: usize, number: usize) -> Vec<u8> {
+    let mut bytes = frame(length, number);
+    bytes[12..14].copy_from_slice(&[0x86, 0xdd]);
+    bytes
 }
 
 fn tcp(size: u16) -> TxOffload {
@@ -30,9 +42,13 @@ const UDP: TxOffload = TxOffload {
     segment_size: None,
 };
 
-/// What the backend finds of a frame that it is to cut.
+/// What the backend finds of a frame that it is to cut: of IPv4, and of IPv6.
 fn cut(size: u16) -> Left {
     Left { is_blank: true, segments: Some((1, size)) }
+}
+
+fn cut_ipv6(size: u16) -> Left {
+    Left { is_blank: true, segments: Some((2, size)) }
 }
 
 /// A frame that was joined, as netback delivers it.
@@ -63,7 +79,9 @@ fn receive(host: &mut Host, test: impl FnOnce(RxFrame<'_>)) {
 fn what_the_backend_does_is_told_and_what_is_agreed_is_in_xenstore() {
     let host = host();
     assert_eq!(host.netfront.offloads(), ALL);
-    assert_eq!(host.backend.borrow().front("feature-gso-tcpv4"), Some(1));
+    for key in ["feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload"] {
+        assert_eq!(host.backend.borrow().front(key), Some(1), "{key}");
+    }
     host.end();
     let host = Host::new();
     assert_eq!(host.netfront.offloads(), Offloads::NONE);
@@ -74,9 +92,11 @@ fn what_the_backend_does_is_told_and_what_is_agreed_is_in_xenstore() {
 #[test]
 fn a_backend_that_does_less_is_asked_for_less() {
     for (key, value, offloads) in [
-        ("feature-gso-tcpv4", "0", Offloads { checksum: true, ..Offloads::NONE }),
+        ("feature-gso-tcpv4", "0", Offloads { tcp_segmentation: false, ..ALL }),
+        ("feature-gso-tcpv6", "0", Offloads { tcp_segmentation_ipv6: false, ..ALL }),
         ("feature-sg", "0", Offloads { checksum: true, ..Offloads::NONE }),
         ("feature-no-csum-offload", "1", Offloads::NONE),
+        ("feature-ipv6-csum-offload", "0", Offloads::NONE),
     ] {
         let mut host = host();
         host.backend.borrow_mut().set(key, value);
@@ -85,11 +105,13 @@ fn a_backend_that_does_less_is_asked_for_less() {
         assert_eq!((host.netfront.offloads(), host.counter("connections")), (offloads, 2), "{key}");
         // What was asked for before is counted, and not sent.
         host.netfront.transmit(&frame(9000, 1)[..], tcp(1448)).unwrap();
+        host.netfront.transmit(&frame_ipv6(9000, 1)[..], tcp(1428)).unwrap();
         host.netfront.transmit(&frame(100, 2)[..], UDP).unwrap();
         host.settle();
-        assert_eq!(host.sent().len(), usize::from(offloads.checksum), "{key}");
-        let lost = 2 - u64::from(offloads.checksum);
-        assert_eq!(host.counter("tx_bad_length"), lost, "{key}");
+        let does = [offloads.tcp_segmentation, offloads.tcp_segmentation_ipv6, offloads.checksum];
+        let sent = does.into_iter().filter(|does| *does).count();
+        assert_eq!(host.sent().len(), sent, "{key}");
+        assert_eq!(host.counter("tx_bad_length"), 3 - sent as u64, "{key}");
         host.end();
     }
 }
@@ -102,6 +124,9 @@ fn a_long_segment_goes_in_one_piece_to_be_cut() {
         host.netfront.transmit(&frame(length, 1)[..], tcp(1448)).unwrap();
         host.settle();
         assert!(host.sent_with_offloads() == [(frame(length, 1), cut(1448))], "{length}");
+        host.netfront.transmit(&frame_ipv6(length, 1)[..], tcp(1428)).unwrap();
+        host.settle();
+        assert!(host.sent_with_offloads() == [(frame_ipv6(length, 1), cut_ipv6(1428))], "{length}");
     }
     // One byte more, one that is not to be cut, and one of another protocol are not sent.
     let whole = TxOffload { segment_size: None, ..tcp(1) };
@@ -111,9 +136,10 @@ fn a_long_segment_goes_in_one_piece_to_be_cut() {
         [(LONGEST + 1, tcp(1448)), (1533, whole), (9000, udp), (9000, complete)]
     {
         host.netfront.transmit(&frame(length, 1)[..], offload).unwrap();
+        host.netfront.transmit(&frame_ipv6(length, 1)[..], offload).unwrap();
     }
     host.settle();
-    assert_eq!((host.sent().len(), host.counter("tx_bad_length")), (0, 4));
+    assert_eq!((host.sent().len(), host.counter("tx_bad_length")), (0, 8));
     host.end();
 }
 
@@ -141,6 +167,7 @@ fn a_joined_frame_goes_up_whole_with_the_size_of_its_segments() {
                 0 => (0, 0),
                 _ => (3000 + random.below(1000), random.below(90)),
             };
+            delivery.segments.0 = 1 + random.below(2) as u8;
             // A hash of the addresses may come with it, before or after.
             delivery.extras = [vec![1], vec![1, 4], vec![4, 1]][random.below(3)].clone();
             host.backend.borrow_mut().to_guest.push_back(delivery);
@@ -165,13 +192,14 @@ fn a_joined_frame_that_cannot_be_is_dropped_and_counted() {
         // Longer than any, with segments longer than the MTU, and long without having been joined.
         joined(LONGEST + 19, 1448),
         joined(9000, 1501),
+        Delivery { segments: (2, 1501), ..joined(9000, 1448) },
         Delivery { extras: vec![4], ..joined(9000, 1448) },
         Delivery { extras: vec![], ..joined(1519, 1448) },
     ] {
         host.backend.borrow_mut().to_guest.push_back(delivery);
     }
     assert!(host.settle().is_empty());
-    assert_eq!((host.counter("rx_too_long"), host.counter("backend_violations")), (4, 0));
+    assert_eq!((host.counter("rx_too_long"), host.counter("backend_violations")), (5, 0));
     // Without a word on the checksum the receiver has to verify it.
     host.backend.borrow_mut().to_guest.push_back(Delivery { flags: 0, ..joined(9000, 1448) });
     receive(&mut host, |got| assert_eq!(got.checksums, Checksums::NotChecked));
@@ -194,7 +222,7 @@ fn without_offloads_nothing_is_joined() {
 
 #[test]
 fn segments_of_nothing_and_of_other_kinds_close_the_connection() {
-    for segments in [(0, 1448), (2, 1448), (255, 1448), (1, 0)] {
+    for segments in [(0, 1448), (3, 1448), (255, 1448), (1, 0), (2, 0)] {
         let mut host = host();
         host.backend.borrow_mut().to_guest.push_back(Delivery { segments, ..joined(3000, 1448) });
         host.turn();

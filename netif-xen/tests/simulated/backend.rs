@@ -84,7 +84,14 @@ impl Backend {
         let path = format!("/local/domain/0/backend/vif/7/{number}");
         world.store(|store| {
             store.set(&format!("{path}/state"), "2");
-            for key in ["online", "feature-rx-copy", "feature-sg", "feature-gso-tcpv4"] {
+            for key in [
+                "online",
+                "feature-rx-copy",
+                "feature-sg",
+                "feature-gso-tcpv4",
+                "feature-gso-tcpv6",
+                "feature-ipv6-csum-offload",
+            ] {
                 store.set(&format!("{path}/{key}"), "1");
             }
             if let Some(mtu) = mtu {
@@ -197,6 +204,10 @@ impl Backend {
         assert_eq!(self.front("feature-no-csum-offload").unwrap_or_default(), 0);
         let takes_segments = self.front("feature-gso-tcpv4") == Some(1);
         assert_eq!(takes_segments, self.expects_segments.unwrap_or(takes_segments));
+        // Of IPv6 alike, for which Linux asks for blank checksums too.
+        for key in ["feature-gso-tcpv6", "feature-ipv6-csum-offload"] {
+            assert_eq!(self.front(key) == Some(1), takes_segments, "{key}");
+        }
     }
 
     /// Maps the rings, if the guest has said where they are.
@@ -248,6 +259,7 @@ impl Backend {
             if flags & EXTRA_INFO != 0 {
                 let [first, second, _] = tx.pop().expect("the extra information is there too");
                 assert_eq!(first & 0xffff, 1, "one extra information about segments");
+                assert!([1, 2].contains(&second), "of a kind that is not known");
                 self.left.last_mut().unwrap().segments = Some((second as u8, (first >> 16) as u16));
                 self.held.push_back(None);
             }

@@ -14,6 +14,9 @@ use super::{
     ring::{BackRing, SIZE},
 };
 
+/// The EtherType of IPv6.
+const IPV6: [u8; 2] = [0x86, 0xdd];
+
 /// The pages of the guest.
 const PAGES: usize = 430;
 
@@ -32,9 +35,12 @@ pub struct Happened {
     pub connections: u64,
     pub lies: u64,
     pub in_use: u64,
-    /// Frames that were joined from segments, and that were to be cut.
+    /// Frames that were joined from segments, and that were to be cut, and how many of the latter were of IPv6.
     pub joined: u64,
     pub cut: u64,
+    pub cut_ipv6: u64,
+    /// How often it was said of a frame that it was joined from segments of IPv6.
+    pub said_ipv6: u64,
 }
 
 /// A frame that was received, in a region that still has it.
@@ -63,6 +69,8 @@ struct Hostile<'n> {
     /// Frames that were joined from segments, and that were to be cut.
     joined: u64,
     cut: u64,
+    cut_ipv6: u64,
+    said_ipv6: u64,
     /// How rarely something goes wrong.
     patience: u32,
     /// How often it has waited for the guest in vain.
@@ -107,6 +115,8 @@ pub fn run(numbers: &mut dyn FnMut() -> Option<u32>) -> Happened {
         awaits_extra: false,
         joined: 0,
         cut: 0,
+        cut_ipv6: 0,
+        said_ipv6: 0,
         patience: 256,
         waited: 0,
         owes_extra: false,
@@ -181,10 +191,11 @@ impl Hostile<'_> {
             let Some([first, grant, _]) = Self::pop(&mut rx) else { break };
             if std::mem::take(&mut self.owes_extra) && !self.goes_wrong()? {
                 let kind = [1, 1, 1, 4][self.below(4)? as usize];
-                let (mut size, mut of) = (1 + self.below(1500)?, 1);
+                let (mut size, mut of) = (1 + self.below(1500)?, 1 + self.below(2)?);
                 if self.goes_wrong()? {
                     (size, of) = (self.below(0x1_0000)?, self.below(4)?);
                 }
+                self.said_ipv6 += u64::from(kind == 1 && of == 2);
                 rx.push([kind | size << 16, of]);
                 continue;
             }
@@ -230,7 +241,8 @@ impl Hostile<'_> {
             // What it reads is a frame or zeroes, and nothing else of the guest.
             let offset = (second & 0xffff) as usize;
             if let Some(bytes) = self.world.copy_from(grant, offset.min(PAGE_SIZE - 64), 64) {
-                assert!(bytes.iter().all(|byte| [0, 0xa5].contains(byte)), "that was no frame");
+                let is_frame = |byte| [0, 0xa5].contains(byte) || IPV6.contains(byte);
+                assert!(bytes.iter().all(is_frame), "that was no frame");
             }
         }
         for _ in 0..self.below(40)? {
@@ -334,8 +346,13 @@ impl Hostile<'_> {
             8 => self.backend.set("feature-sg", value),
             9 => self.backend.set("feature-rx-copy", value),
             10 => {
-                let keys = ["feature-gso-tcpv4", "feature-no-csum-offload"];
-                let key = keys[self.below(2)? as usize];
+                let keys = [
+                    "feature-gso-tcpv4",
+                    "feature-no-csum-offload",
+                    "feature-gso-tcpv6",
+                    "feature-ipv6-csum-offload",
+                ];
+                let key = keys[self.below(4)? as usize];
                 self.backend.set(key, value);
             }
             _ => {

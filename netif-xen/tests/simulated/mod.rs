@@ -13,7 +13,7 @@ pub mod store;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    mem::MaybeUninit,
+    mem::{ManuallyDrop, MaybeUninit},
     ptr::NonNull,
     rc::Rc,
 };
@@ -69,8 +69,10 @@ struct Inner {
 const FIRST_GRANT: u32 = 8;
 
 thread_local! {
-    /// One pool for each thread and size: what a world has used comes back when it ends.
-    static POOLS: RefCell<BTreeMap<usize, &'static Pool<'static>>> = const { RefCell::new(BTreeMap::new()) };
+    /// One pool for each thread and size: what a world has used comes back when it ends. It is never dropped, so that a
+    /// search for leaks, at the end of a program that fuzzes, still finds the pools.
+    static POOLS: RefCell<ManuallyDrop<BTreeMap<usize, &'static Pool<'static>>>> =
+        const { RefCell::new(ManuallyDrop::new(BTreeMap::new())) };
 }
 
 fn pool(pages: usize) -> &'static Pool<'static> {

@@ -6,7 +6,7 @@ use layer::Rx;
 use netif::Netif;
 use netif_virtio::Guest;
 
-use super::{Happened, Hostile, Kept, PAGES, Registers};
+use super::{Happened, Hostile, IPV6, Kept, PAGES, Registers};
 
 impl Hostile<'_> {
     /// The guest receives one frame, and keeps it for a while.
@@ -23,7 +23,10 @@ impl Hostile<'_> {
                 // The longest that was joined may have a VLAN tag.
                 let most = if frame.segment_size.is_some() { 65_553 } else { 65_535 };
                 assert!((14..=most).contains(&frame.bytes.len()));
-                self.happened.joined += u64::from(frame.segment_size.is_some());
+                if frame.segment_size.is_some() {
+                    self.happened.joined += 1;
+                    self.happened.joined_ipv6 += u64::from(frame.bytes.get(12..14) == Some(&IPV6));
+                }
                 assert!(!self.world.is_shared(frame.bytes), "a frame in a page that is shared");
                 if let Ok(reply) = region.alloc_slice(&[0xee_u8; 200]) {
                     assert!(!self.world.is_shared(reply), "memory in a page that is shared");
@@ -51,9 +54,16 @@ impl Hostile<'_> {
         let length = if segment_size.is_some() { self.below(66_000)? } else { length };
         let offload = layer::TxOffload { checksum, segment_size };
         let before = self.count("frames_tx");
-        self.netif.transmit(&vec![0xa5; length as usize][..], offload).unwrap();
+        let mut frame = vec![0xa5; length as usize];
+        let is_ipv6 = self.below(2)? == 0 && length >= 14;
+        if is_ipv6 {
+            frame[12..14].copy_from_slice(&IPV6);
+        }
+        self.netif.transmit(&frame[..], offload).unwrap();
         if segment_size.is_some() {
-            self.happened.cut += self.count("frames_tx") - before;
+            let sent = self.count("frames_tx") - before;
+            self.happened.cut += sent;
+            self.happened.cut_ipv6 += if is_ipv6 { sent } else { 0 };
         }
         Some(())
     }

@@ -6,7 +6,7 @@ use layer::Rx;
 use netif::Netif;
 use rt_xen::Guest;
 
-use super::{Backend, Happened, Hostile, Kept, MAC, PAGES};
+use super::{Backend, Happened, Hostile, IPV6, Kept, MAC, PAGES};
 
 impl Hostile<'_> {
     /// The guest receives one frame, and keeps it for a while.
@@ -44,9 +44,16 @@ impl Hostile<'_> {
         let length = if segment_size.is_some() { self.below(66_000)? } else { length };
         let offload = layer::TxOffload { checksum, segment_size };
         let before = self.count("frames_tx");
-        self.netfront.transmit(&vec![0xa5; length as usize][..], offload).unwrap();
+        let mut frame = vec![0xa5; length as usize];
+        let is_ipv6 = self.below(2)? == 0 && length >= 14;
+        if is_ipv6 {
+            frame[12..14].copy_from_slice(&IPV6);
+        }
+        self.netfront.transmit(&frame[..], offload).unwrap();
         if segment_size.is_some() {
-            self.cut += self.count("frames_tx") - before;
+            let sent = self.count("frames_tx") - before;
+            self.cut += sent;
+            self.cut_ipv6 += if is_ipv6 { sent } else { 0 };
         }
         Some(())
     }
@@ -96,6 +103,8 @@ impl Hostile<'_> {
             in_use: count("rx_in_use"),
             joined: self.joined,
             cut: self.cut,
+            cut_ipv6: self.cut_ipv6,
+            said_ipv6: self.said_ipv6,
         };
         for number in 0..100_u8 {
             backend.send(&[number; 60]);
