@@ -4,11 +4,14 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
-use lab::cargo::{Profile, Workspace};
+use lab::{
+    cargo::{Profile, Workspace},
+    kvm::{Accelerator, Machine},
+};
 
 use crate::{
-    build, new, profile,
-    run::{self, Forward, Guest, GuestOptions, Options},
+    build, new, programs,
+    run::{self, Forward, Guest, GuestOptions, KvmOptions, Options},
     test,
 };
 
@@ -28,6 +31,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Builds a service, and says where its program or its image is
     Build(Build),
+    /// Builds a guest, and writes the image or the file with which an engine starts it
+    #[command(disable_help_flag = true)]
+    Image(Rest),
     /// Draws what the regions of a service hold over many requests, and says whether it grows
     #[command(disable_help_flag = true)]
     Profile(Rest),
@@ -91,12 +97,24 @@ pub(crate) struct Run {
     /// On Linux: build for release, as what is measured is; a guest always is
     #[arg(long)]
     release: bool,
-    /// On Xen: show what the guest writes on its console; that of a guest of KVM is always shown
+    /// On Xen: show what the guest writes on its console; on KVM that is always shown
     #[arg(long)]
     console: bool,
     /// On Xen and KVM: the memory of the guest, in MiB [default: what the service asks for, or 2]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
+    /// On KVM: the machine of QEMU
+    #[arg(long, value_enum, value_name = "NAME")]
+    machine: Option<OnMachine>,
+    /// On KVM: what executes the guest [default: kvm where the processor of this machine runs guests, or else tcg]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    accel: Option<Accel>,
+    /// On KVM: wait for a debugger before the first instruction, and print the line that starts it
+    #[arg(long)]
+    gdb: bool,
+    /// With these features of the service, or of `letregion`: ipv6,dhcp
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    features: Vec<String>,
     /// Arguments for the service, after those that fit its network
     #[arg(last = true)]
     args: Vec<OsString>,
@@ -107,14 +125,17 @@ pub(crate) struct Build {
     /// The service, a package of this workspace [default: that of this folder]
     app: Option<String>,
     /// Where it is to run
-    #[arg(long, value_enum, default_value_t = Platform::Unix)]
-    on: Platform,
+    #[arg(long, value_enum, default_value_t = Target::Unix)]
+    on: Target,
     /// On Linux: build for release; a guest always is
     #[arg(long)]
     release: bool,
     /// With its log: for --log=LAYERS
     #[arg(long)]
     log: bool,
+    /// With these features of the service, or of `letregion`: ipv6,dhcp
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    features: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -139,8 +160,60 @@ enum Platform {
     Unix,
     /// A guest of Xen; `run` boots a real one, in QEMU
     Xen,
-    /// A guest of KVM; `run` starts it on QEMU's microvm, with an emulated processor
+    /// A guest of KVM; `run` starts it in QEMU, with an emulated processor where there is no KVM
     Kvm,
+}
+
+/// What a service is built for.
+#[derive(Clone, Copy, ValueEnum)]
+enum Target {
+    /// A Linux process on a TAP device
+    Unix,
+    /// A guest of Xen
+    Xen,
+    /// A guest of KVM
+    Kvm,
+    /// A guest of either: one image, larger than one for one of them, that looks where it is
+    Guest,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum OnMachine {
+    /// One made for guests alone, which is the default
+    #[default]
+    Microvm,
+    /// A PC with PCI (i440FX)
+    Pc,
+    /// A PC with PCI Express (Q35)
+    Q35,
+}
+
+impl From<OnMachine> for Machine {
+    fn from(machine: OnMachine) -> Self {
+        match machine {
+            // With ACPI tables, so that a guest which ends turns the machine off.
+            OnMachine::Microvm => Self::Microvm { acpi: true },
+            OnMachine::Pc => Self::Pc,
+            OnMachine::Q35 => Self::Q35,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Accel {
+    /// The processor of this machine
+    Kvm,
+    /// An emulation, which QEMU does
+    Tcg,
+}
+
+impl From<Accel> for Accelerator {
+    fn from(accel: Accel) -> Self {
+        match accel {
+            Accel::Kvm => Self::Kvm,
+            Accel::Tcg => Self::Tcg,
+        }
+    }
 }
 
 impl Command {
@@ -154,7 +227,8 @@ impl Command {
             Self::New(arguments) => new::make(&arguments).map(done),
             Self::Run(arguments) => arguments.run().map(done),
             Self::Build(arguments) => arguments.run().map(done),
-            Self::Profile(Rest { args }) => profile::run(&args),
+            Self::Image(Rest { args }) => programs::run("image-command", &args),
+            Self::Profile(Rest { args }) => programs::run("profile", &args),
             Self::Test(arguments) => test::run(arguments.app.as_deref(), &arguments.args),
         }
     }
@@ -173,8 +247,18 @@ impl Run {
             request,
             forward: self.forward,
             counters: self.counters,
+            features: self.features,
             args: self.args,
         };
+        let is_on_kvm = matches!(self.on, Platform::Kvm);
+        ensure!(
+            is_on_kvm || (self.machine.is_none() && self.accel.is_none()),
+            "--machine and --accel are for --on kvm"
+        );
+        ensure!(
+            is_on_kvm || !self.gdb,
+            "--gdb is for --on kvm; a process is debugged as any other: gdb -p PID"
+        );
         match self.on {
             Platform::Unix => {
                 ensure!(
@@ -189,14 +273,16 @@ impl Run {
                 run::on_unix(service, profile(self.release), &options)
             }
             Platform::Kvm => {
-                ensure!(
-                    !self.console,
-                    "--console is for --on xen; what a guest of KVM says is always shown"
-                );
                 lab::prepare()?;
                 let workspace = Workspace::here()?;
                 let service = workspace.service(self.app.as_deref())?;
-                run::on_kvm(service, self.memory, &options)
+                let how = KvmOptions {
+                    memory: self.memory,
+                    machine: self.machine.unwrap_or_default().into(),
+                    accelerator: self.accel.map(Into::into),
+                    waits_for_debugger: self.gdb,
+                };
+                run::on_kvm(service, &how, &options)
             }
             Platform::Xen => {
                 let guest = GuestOptions { memory: self.memory, console: self.console };
@@ -215,10 +301,13 @@ impl Build {
     fn run(self) -> Result<()> {
         let workspace = Workspace::here()?;
         let service = workspace.service(self.app.as_deref())?;
+        let log = self.log.then_some("log");
+        let features: Vec<_> = self.features.iter().map(String::as_str).chain(log).collect();
         match self.on {
-            Platform::Unix => build::for_unix(service, profile(self.release), self.log),
-            Platform::Xen => build::for_xen(service, self.log),
-            Platform::Kvm => build::for_kvm(service, self.log),
+            Target::Unix => build::for_unix(service, profile(self.release), &features),
+            Target::Xen => build::for_xen(service, &features),
+            Target::Kvm => build::for_kvm(service, &features),
+            Target::Guest => build::for_both(service, &features),
         }
     }
 }

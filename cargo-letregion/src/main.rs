@@ -4,7 +4,7 @@
 mod arguments;
 mod build;
 mod new;
-mod profile;
+mod programs;
 mod run;
 mod test;
 

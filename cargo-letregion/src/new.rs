@@ -88,6 +88,7 @@ pub(crate) fn make(arguments: &New) -> Result<()> {
         "made {name}: Cargo.toml, {}: {does}\n\n  \
            cd {name}\n  \
            cargo letregion run --request {request}\n  \
+           cargo letregion run --on kvm --request {request}\n  \
            cargo letregion run --on xen --request {request}",
         sources.join(", ")
     );

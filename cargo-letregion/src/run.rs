@@ -20,7 +20,7 @@ use lab::{Network, cargo::Service, check_length};
 
 pub(crate) use self::{
     forward::Forward,
-    kvm::on_kvm,
+    kvm::{KvmOptions, on_kvm},
     unix::on_unix,
     xen::{Guest, GuestOptions, LINUX, on_xen},
 };
@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) forward: Vec<Forward>,
     /// Whether what it prints at its end is shown.
     pub(crate) counters: bool,
+    /// The features that it is built with, beside that of its platform.
+    pub(crate) features: Vec<String>,
     /// Its arguments, after those that fit its network.
     pub(crate) args: Vec<OsString>,
 }
@@ -54,8 +56,9 @@ impl Options {
     }
 
     /// The features that the service is built with.
-    fn features(&self) -> &'static [&'static str] {
-        if self.logs() { &["log"] } else { &[] }
+    fn features(&self) -> Vec<&str> {
+        let log = self.logs().then_some("log");
+        self.features.iter().map(String::as_str).chain(log).collect()
     }
 
     /// Checks that the request is not too long: on TCP too, there are better ways to send more than fits a datagram.

@@ -1,17 +1,17 @@
 //! The usual tower, for a service that does not care what it is made of.
 
-use arp::Arp;
 use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
-use netif::Capture;
-use rt::{Config, Error, Runtime};
+use internet::Internet;
+use rt::{Config, Error, Runtime as _};
 use udp::Udp;
 
-use crate::{Nic, Rt};
+use crate::{Nic, Opened, Rt};
 
-/// What is below the transports of the usual tower.
-type Below<'g> = Icmp<Ipv4<'g, Arp<'g, Ethernet<Capture<Nic, <Rt as Runtime>::Recorder>>>>>;
+/// The link of the usual tower.
+type Interface = Ethernet<Opened>;
+
+/// What is below the transports of the usual tower. With the feature `dhcp`, a server may say the address, the gateway and the MTU.
+pub(crate) type Below<'g> = Internet<'g, Interface>;
 
 /// The tower that [`host`] builds: UDP over IPv4 over Ethernet, on the interface of the platform. Its services may borrow
 /// what lives for `'g`.
@@ -47,10 +47,8 @@ pub fn host_with_tcp<'g>(rt: &mut Rt, config: &Config) -> Result<TcpHost<'g>, Er
 }
 
 #[inline]
-fn below<'g>(rt: &mut Rt, config: &Config, seed: u128) -> Result<Below<'g>, Error> {
-    let memory = rt.memory();
+pub(crate) fn below<'g>(rt: &mut Rt, config: &Config, seed: u128) -> Result<Below<'g>, Error> {
     let ethernet = Ethernet::new(Nic::open(rt, config)?);
     rt.milestone("interface");
-    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
-    Ok(Icmp::new(Ipv4::new(arp, seed, memory)?, seed))
+    Ok(internet::on(rt, ethernet, config, seed)?)
 }

@@ -9,15 +9,14 @@ use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
 use icmp::Icmp;
+#[cfg(not(feature = "ipv6"))]
 use ipv4::Ipv4;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
 cfg_if! {
-    if #[cfg(feature = "xen")] {
-        use {netif_xen::Netfront as Nic, rt_xen as platform};
-    } else if #[cfg(feature = "kvm")] {
-        use {netif_virtio::KvmNet as Nic, rt_kvm as platform};
+    if #[cfg(any(feature = "kvm", feature = "xen"))] {
+        use {netif_guest::Nic, rt_guest as platform};
     } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
@@ -39,8 +38,37 @@ fn echo(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, seed) = (rt.memory(), rt.seed()?);
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
-    let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
+    #[cfg(feature = "cores")]
+    let (ethernet, link_seed) =
+        (hub::Hub::new(ethernet, rt.core()), rt.core().shared_seed().unwrap_or(seed));
+    #[cfg(not(feature = "cores"))]
+    let link_seed = seed;
+    #[cfg(feature = "dhcp")]
+    let ethernet = ethernet::LimitedMtu::new(ethernet);
+    let arp = Arp::new(ethernet, config.ipv4, link_seed, memory)?;
+    #[cfg(not(feature = "ipv6"))]
+    let network = Ipv4::new(arp, seed, memory)?;
+    #[cfg(feature = "ipv6")]
+    let ndp = ndp::Ndp::new(arp, config.ipv6.address(), link_seed, memory)?
+        .enabled(config.ipv6.is_on())
+        .with_detection(config.ipv6_dad);
+    #[cfg(feature = "ipv6")]
+    let network = ip::Ip::new(ndp, seed, memory)?;
+    #[cfg(feature = "cores")]
+    let network = network.with_part(rt.core().count() as u16, rt.core().index() as u16);
+    #[cfg(feature = "dhcp")]
+    let network = network.with_route_table();
+    #[cfg(feature = "dhcp")]
+    let network = dhcp::Dhcp::new(network, seed).enabled(config.ipv4 == layer::Cidr::UNSPECIFIED);
+    #[cfg(all(feature = "cores", feature = "dhcp"))]
+    let network = network.on_core(rt.core());
+    #[cfg(feature = "ipv6")]
+    let network = icmpv6::Icmpv6::new(network, seed);
+    #[cfg(all(feature = "cores", feature = "ipv6"))]
+    let network = network.with_part(rt.core().count() as u32);
+    let icmp = Icmp::new(network, seed);
+    #[cfg(feature = "cores")]
+    let icmp = share::Share::new(icmp.with_part(rt.core().count() as u32), rt.core());
     #[cfg(feature = "tcp")]
     if with_tcp {
         let mut tcp = tcp::Tcp::new(icmp, seed, rt.tasks()?)?;

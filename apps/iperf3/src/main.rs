@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![cfg_attr(feature = "xen", no_std, no_main)]
+#![cfg_attr(any(feature = "kvm", feature = "xen"), no_std, no_main)]
 
 mod json;
 mod message;
@@ -12,11 +12,8 @@ mod test;
 #[cfg(test)]
 mod tests;
 
-use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
 use rt::{Config, Runtime as _};
 use tcp::Tcp;
 use udp::Udp;
@@ -24,8 +21,8 @@ use udp::Udp;
 use service::{PORT, Service};
 
 cfg_if! {
-    if #[cfg(feature = "xen")] {
-        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    if #[cfg(any(feature = "kvm", feature = "xen"))] {
+        use {netif_guest::Nic, rt_guest as platform};
     } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
@@ -39,9 +36,8 @@ fn iperf3(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let (memory, seed, tasks) = (rt.memory(), rt.seed()?, rt.tasks()?);
     let service = Service::new(tasks)?;
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
-    let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let mut tcp = Tcp::new(icmp, seed, tasks)?;
+    let internet = internet::on(rt, ethernet, &config, seed)?;
+    let mut tcp = Tcp::new(internet, seed, tasks)?;
     tcp.bind(PORT, async |stream, region| service.serve(stream, region).await)?;
     rt.serve(Udp::new(tcp, seed, memory)?, &config)
 }

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![cfg_attr(feature = "xen", no_std, no_main)]
+#![cfg_attr(any(feature = "kvm", feature = "xen"), no_std, no_main)]
 
 mod options;
+#[cfg(feature = "cores")]
+mod owners;
 mod protocol;
 mod service;
 mod store;
@@ -10,11 +12,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
 use layer::Networks;
 use rt::{Config, Runtime as _};
 use udp::Udp;
@@ -23,8 +22,8 @@ use options::{CAP, Options, UPSTREAM};
 use service::Service;
 
 cfg_if! {
-    if #[cfg(feature = "xen")] {
-        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    if #[cfg(any(feature = "kvm", feature = "xen"))] {
+        use {netif_guest::Nic, rt_guest as platform};
     } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
@@ -44,11 +43,21 @@ fn kv(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     options.clients = config.tower.clients.unwrap_or(Networks::default().and(config.ipv4));
     config.tower.clients = config.tower.clients.map(|clients| options.with_upstream(clients));
     let (memory, seed) = (rt.memory(), rt.seed()?);
-    let service = Service::new(&options, options.cap_in(rt.pool())?, seed, memory)?;
+    #[cfg(not(feature = "cores"))]
+    let count = 1;
+    #[cfg(feature = "cores")]
+    let count = rt.core().count();
+    let service = Service::new(&options, options.cap_in(rt.pool(), count)?, seed, memory)?;
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
-    let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let udp = Udp::new(icmp, seed, memory)?.with_tasks(rt.tasks()?)?;
+    let internet = internet::on(rt, ethernet, &config, seed)?;
+    let udp = Udp::new(internet, seed, memory)?.with_tasks(rt.tasks()?)?;
+    #[cfg(feature = "cores")]
+    if !rt.core().is_alone() {
+        let owners = owners::Owners::new(rt.core(), rt.tasks()?)?;
+        let mut udp = udp.with_service_counters(memory.alloc(owners.counters(service))?);
+        owners.bind(service, &mut udp)?;
+        return rt.serve(udp, &config);
+    }
     let mut udp = udp.with_service_counters(service.counters());
     service.bind(&mut udp)?;
     rt.serve(udp, &config)

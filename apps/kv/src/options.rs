@@ -61,14 +61,16 @@ impl Options {
         }
     }
 
-    /// How many bytes the entries may take: half of the pool, unless something else was asked for.
+    /// How many bytes the entries of one of `count` cores may take, each of which has a pool: half of the pool, unless something
+    /// else was asked for, of which each core has its part.
     ///
     /// # Errors
     /// More was asked for than there is.
-    pub(crate) fn cap_in(&self, pool: &Pool<'_>) -> Result<usize, rt::Error> {
+    pub(crate) fn cap_in(&self, pool: &Pool<'_>, count: usize) -> Result<usize, rt::Error> {
         let Some(cap) = self.cap else { return Ok(pool.pages() / 2 * PAGE_SIZE) };
-        let most = pool.pages() / 4 * 3 * PAGE_SIZE;
+        let most = pool.pages() / 4 * 3 * PAGE_SIZE * count;
         let in_bounds = usize::try_from(cap).ok().filter(|&cap| cap <= most);
+        let in_bounds = in_bounds.map(|cap| cap / count);
         in_bounds.ok_or_else(|| {
             let most = most as u64 >> 10;
             let text =
@@ -140,12 +142,16 @@ mod tests {
     #[test]
     fn the_cap_is_below_the_memory() {
         with_pool(100, |pool| {
-            let cap = |cap| Options { cap, ..Options::default() }.cap_in(pool);
+            let cap = |cap| Options { cap, ..Options::default() }.cap_in(pool, 1);
             assert_eq!(cap(None).unwrap(), 50 * PAGE_SIZE);
             assert_eq!(cap(Some(75 * 4096)).unwrap(), 75 * PAGE_SIZE);
             let error = cap(Some(75 * 4096 + 1)).unwrap_err();
             let words = "--cap=307201: expected 300K at most, three quarters of the memory";
             assert_eq!((error.status(), error.message()), (2, words));
+            // Each of two cores has such a pool, and half of the cap.
+            let both = Options { cap: Some(150 * 4096), ..Options::default() };
+            assert_eq!(both.cap_in(pool, 2).unwrap(), 75 * PAGE_SIZE);
+            assert_eq!(both.cap_in(pool, 1).unwrap_err().status(), 2);
         });
     }
 }

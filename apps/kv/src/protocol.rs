@@ -8,6 +8,10 @@ use request::Excerpt;
 pub(crate) const LONGEST_KEY: usize = 250;
 /// The longest value, in bytes. It lies in a block, not in pages of its own, and travels in one frame.
 pub(crate) const LONGEST_VALUE: usize = 1000;
+/// The longest request that is right, in bytes: `setex KEY SECONDS VALUE`.
+#[cfg(feature = "cores")]
+pub(crate) const LONGEST_REQUEST: usize =
+    "setex ".len() + LONGEST_KEY + " 4294967295 ".len() + LONGEST_VALUE;
 
 /// The reply to a key that is not there.
 pub(crate) const NOT_FOUND: &[u8] = b"not found";
@@ -48,6 +52,14 @@ pub(crate) enum Wrong<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// The key that it is about.
+    #[cfg(feature = "cores")]
+    pub(crate) fn key(&self) -> &'a [u8] {
+        match *self {
+            Self::Get(key) | Self::Peek(key) | Self::Delete(key) | Self::Set { key, .. } => key,
+        }
+    }
+
     /// Reads a request. A value is all that follows the space before it, whatever bytes these are.
     pub(crate) fn parse(request: &'a [u8]) -> Result<Self, Wrong<'a>> {
         let (verb, rest) = word(request);

@@ -26,7 +26,7 @@ pub(crate) const PORT: u16 = 8080;
 pub(crate) const QUESTIONS: usize = 64;
 /// How many requests may be in work, where there is another server: those that are answered at once have room beside those
 /// that wait.
-const REQUESTS: usize = QUESTIONS + 32;
+pub(crate) const REQUESTS: usize = QUESTIONS + 32;
 /// How long the other server may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long its answers are kept.
@@ -55,6 +55,8 @@ layer::service_counters! {
         evicted,
         /// Requests that were wrong.
         refused,
+        /// Requests that another core was asked, which has the key.
+        passed,
         /// Requests of hosts that are no clients.
         not_allowed,
         /// Questions to the other server.
@@ -79,7 +81,7 @@ pub(crate) struct Service {
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step<'r> {
+pub(crate) enum Step<'r> {
     Reply(&'r [u8]),
     /// Here is no such key; another server may have it.
     Ask(&'r [u8]),
@@ -111,6 +113,12 @@ impl Service {
         &self.counters
     }
 
+    /// Whether another server is asked for what is not here.
+    #[cfg(feature = "cores")]
+    pub(crate) fn has_upstream(&self) -> bool {
+        self.upstream.is_some()
+    }
+
     /// Puts the service on its port, and starts the task that removes what has expired.
     ///
     /// Where all answers are here, a function gives them. Where another server may have to be asked, each request is a task.
@@ -119,49 +127,69 @@ impl Service {
         udp: &mut Udp<'static, I, &'static Sockets>,
     ) -> Result<(), BindError> {
         let sockets = udp.sockets();
-        match self.upstream {
-            None => udp.bind_datagram(PORT, |datagram, region| {
-                let (now, source) = (datagram.now(), datagram.source().ip());
-                match self.step(now, source, datagram.payload(), region)? {
+        if self.upstream.is_none() {
+            udp.bind_datagram(PORT, |datagram, region| {
+                let request = self.read(datagram.source().ip(), datagram.payload(), region)?;
+                match self.apply(datagram.now(), request, region)? {
                     Step::Reply(reply) => Ok(reply),
                     Step::Ask(_) => Ok(NOT_FOUND),
                 }
-            })?,
-            Some(upstream) => {
-                udp.spawn_each_datagram(PORT, REQUESTS, async move |datagram, region| {
-                    let (now, source) = (datagram.now(), datagram.source().ip());
-                    match self.step(now, source, datagram.payload(), region)? {
-                        Step::Reply(reply) => Ok(reply),
-                        Step::Ask(key) => self.ask(sockets, upstream, key, region).await,
-                    }
-                })?
-            }
-        };
-        let tasks = sockets.tasks();
+            })?;
+        } else {
+            udp.spawn_each_datagram(PORT, REQUESTS, async move |datagram, region| {
+                let request = self.read(datagram.source().ip(), datagram.payload(), region)?;
+                self.finish(sockets, datagram.now(), request, region).await
+            })?;
+        }
+        self.start_sweep(sockets.tasks())
+    }
+
+    /// Starts the task that removes what has expired.
+    pub(crate) fn start_sweep(&'static self, tasks: &'static Tasks) -> Result<(), BindError> {
         tasks.spawn("kv.sweep", async move |_| self.sweep(tasks).await)?;
         Ok(())
     }
 
-    /// Does what a request asks for, as far as that can be done at once.
-    fn step<'r>(
+    /// Reads the request of a client.
+    pub(crate) fn read<'r>(
         &self,
-        now: Instant,
         source: IpAddr,
         request: &'r [u8],
         region: &'r Region<'_>,
-    ) -> Result<Step<'r>, Failure<'r>> {
-        let Self { counters, .. } = self;
+    ) -> Result<Request<'r>, Failure<'r>> {
         if !self.clients.contains(source) {
-            counters.not_allowed.add(1);
+            self.counters.not_allowed.add(1);
             return Err(Failure::Silent);
         }
-        let request = match Request::parse(request) {
-            Ok(request) => request,
-            Err(wrong) => {
-                counters.refused.add(1);
-                return Err(Failure::Refused(region.format(format_args!("{wrong}"))?));
-            }
-        };
+        Request::parse(request).or_else(|wrong| {
+            self.counters.refused.add(1);
+            Err(Failure::Refused(region.format(format_args!("{wrong}"))?))
+        })
+    }
+
+    /// Does what a request asks for, and asks the other server if need be and there is one.
+    pub(crate) async fn finish<'r>(
+        &'static self,
+        sockets: &'static Sockets,
+        now: Instant,
+        request: Request<'r>,
+        region: &'r Region<'_>,
+    ) -> Reply<'r> {
+        match (self.apply(now, request, region)?, self.upstream) {
+            (Step::Reply(reply), _) => Ok(reply),
+            (Step::Ask(_), None) => Ok(NOT_FOUND),
+            (Step::Ask(key), Some(upstream)) => self.ask(sockets, upstream, key, region).await,
+        }
+    }
+
+    /// Does what a request asks for, as far as that can be done at once.
+    pub(crate) fn apply<'r>(
+        &self,
+        now: Instant,
+        request: Request<'r>,
+        region: &'r Region<'_>,
+    ) -> Result<Step<'r>, Failure<'r>> {
+        let Self { counters, .. } = self;
         match request {
             Request::Get(key) => {
                 Ok(self.get(key, now, region)?.map_or(Step::Ask(key), Step::Reply))

@@ -1,21 +1,18 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![cfg_attr(feature = "xen", no_std, no_main)]
+#![cfg_attr(any(feature = "kvm", feature = "xen"), no_std, no_main)]
 
 mod merge;
 mod service;
 
-use arp::Arp;
 use cfg_if::cfg_if;
 use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
 use rt::{Config, Runtime as _};
 use udp::Udp;
 
 cfg_if! {
-    if #[cfg(feature = "xen")] {
-        use {netif_xen::Netfront as Nic, rt_xen as platform};
+    if #[cfg(any(feature = "kvm", feature = "xen"))] {
+        use {netif_guest::Nic, rt_guest as platform};
     } else if #[cfg(feature = "unix")] {
         use {netif_tap::Tap as Nic, rt_unix as platform};
     }
@@ -27,9 +24,8 @@ fn sort(rt: &mut platform::Rt) -> Result<(), platform::Error> {
     let config = Config::from_args(rt.args())?;
     let (memory, seed) = (rt.memory(), rt.seed()?);
     let ethernet = Ethernet::new(Nic::open(rt, &config)?);
-    let arp = Arp::new(ethernet, config.ipv4, seed, memory)?;
-    let icmp = Icmp::new(Ipv4::new(arp, seed, memory)?, seed);
-    let mut udp = Udp::new(icmp, seed, memory)?;
+    let internet = internet::on(rt, ethernet, &config, seed)?;
+    let mut udp = Udp::new(internet, seed, memory)?;
     udp.bind(8080, service::sort)?;
     rt.serve(udp, &config)
 }

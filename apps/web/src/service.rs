@@ -5,7 +5,6 @@ use core::time::Duration;
 use http::{
     Answer, ByteStream, Clock, Config, Counters, Failure, Limits, Request, Response, Route,
 };
-use layer::Instant;
 use rt_regions::{Exhausted, Region};
 use tasks::{TaskError, Tasks};
 
@@ -45,15 +44,14 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The service. `start` is the time now, by the clock of the program and by that of the day, if that is known.
+    /// The service. `wall` says the time since the beginning of 1970, if that is known.
     pub(crate) fn new(
         tasks: &'static Tasks,
-        start: (Instant, Option<Duration>),
+        wall: impl Fn() -> Option<Duration> + 'static,
     ) -> Result<&'static Self, Exhausted> {
         let memory = tasks.memory();
         let counters = &*memory.alloc(Counters::default())?;
-        // The time of day as it was when the program started, and what has passed since.
-        let wall = memory.alloc(move || Some(start.1? + tasks.now().since(start.0)))?;
+        let wall = memory.alloc(wall)?;
         let clock = memory.alloc(Clock::new(wall))?;
         let mut limits = Limits::new();
         limits.body = measure::MOST;

@@ -3,14 +3,15 @@
 use std::{
     ffi::OsStr,
     net::SocketAddrV4,
+    process::ExitStatus,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Instant,
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use lab::{
-    Lab, Network, Service,
+    Lab, Network, NotServing, Service,
     cargo::{self, Build, Platform, Profile},
     interrupt,
 };
@@ -31,23 +32,42 @@ use super::{
 /// machine cannot be had, the service does not start or does not end well, or there is no reply: with the reason.
 pub(crate) fn on_unix(service: &cargo::Service, profile: Profile, options: &Options) -> Result<()> {
     options.check()?;
-    let build = Build { features: options.features(), ..Build::new(Platform::Unix, profile) };
-    let program = service.build(&build)?;
-    on_tap(service, options, |lab, args, listener| {
-        Service::start(lab, &program, args, listener.show())
-    })
+    let build = Build { features: &options.features(), ..Build::new(Platform::Unix, profile) };
+    // Another call may build the service meanwhile.
+    let program = service.build_kept(&build)?;
+    on_tap(
+        service,
+        options,
+        Network::of_arguments(&options.args()),
+        |lab, args, listener| Service::start(lab, &program, args, listener.show()),
+        |service| service.stop(),
+    )
 }
 
-/// Has `start` start the service with its arguments in a network of its own, serves, and ends it.
-pub(super) fn on_tap<F>(service: &cargo::Service, options: &Options, start: F) -> Result<()>
+/// How a service ended, and what it said.
+type End = Result<(ExitStatus, Vec<String>)>;
+
+/// Has `start` start the service with its arguments in a `network` of its own, serves, and has `end` end it.
+pub(super) fn on_tap<S, E>(
+    service: &cargo::Service,
+    options: &Options,
+    network: Network,
+    start: S,
+    end: E,
+) -> Result<()>
 where
-    F: for<'lab> FnOnce(&'lab Lab, &[&OsStr], &Listener) -> Result<Service<'lab>> + Send,
+    S: for<'lab> FnOnce(&'lab Lab, &[&OsStr], &Listener) -> Result<Service<'lab>> + Send,
+    E: for<'lab> FnOnce(Service<'lab>) -> End + Send,
 {
     let doors = forward::open(&options.forward, true)?;
     let args = options.args();
-    lab::in_namespace(Network::of_arguments(&args), |lab| {
+    lab::in_namespace(network, |lab| {
         let listener = Listener::new(true);
-        let process = start(lab, &args, &listener)?;
+        let process = start(lab, &args, &listener).map_err(|error| match error.downcast() {
+            // It was shown what it said.
+            Ok(NotServing { how, .. }) => anyhow!(how),
+            Err(error) => error,
+        })?;
         let mut process = Process { lab, service: process };
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -69,9 +89,12 @@ where
             is_over.store(true, Ordering::Relaxed);
             served
         })?;
+        if options.logs() {
+            process.service.wait_until_decoded();
+        }
         listener.turn(options.counters);
         let said = process.service.lines().len();
-        let (status, lines) = process.service.stop()?;
+        let (status, lines) = end(process.service)?;
         if !status.success() && !options.counters {
             lines.iter().skip(said).for_each(|line| eprintln!("{line}"));
         }
@@ -97,6 +120,7 @@ impl Answer for Process<'_> {
             return Ok(Reply::of_datagram(bytes, sent.elapsed()));
         }
         let message = transport::message(request, address);
+        let (to, limit) = (SocketAddrV4::new(address, port), self.service.reply_within());
         let watch = || {
             if let Some(status) = self.service.ended()? {
                 bail!("no reply: the service ended ({status})");
@@ -104,7 +128,7 @@ impl Answer for Process<'_> {
             ensure!(!interrupt::pressed(), "no reply: interrupted");
             Ok(())
         };
-        let bytes = transport::exchange(SocketAddrV4::new(address, port), &message, watch)?;
+        let bytes = transport::exchange(to, &message, limit, watch)?;
         Ok(Reply::of_connection(&bytes, sent.elapsed()))
     }
 

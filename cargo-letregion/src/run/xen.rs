@@ -12,11 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 use lab::{
     LONGEST_REQUEST, Network, REPLY_WITHIN,
     cargo::{Build, Platform, Profile, Service},
-    check_length, interrupt, is_given, is_serving,
-    xen::{
-        Ask, Decode, Domain, End, Ended, HostPort, Linux, Machine, Settings, Trouble, Vif, plain,
-        with_log, with_places,
-    },
+    check_length, cores_of,
+    decode::{Decode, plain, with_log, with_places},
+    interrupt, is_given, is_serving,
+    xen::{Ask, Domain, End, Ended, HostPort, Linux, Machine, Settings, Trouble, Vif},
 };
 
 use super::{
@@ -89,11 +88,12 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
         door.socket.set_nonblocking(false)?;
         door.socket.set_read_timeout(Some(LOOK))?;
     }
-    let build = Build { features: options.features(), ..Build::new(Platform::Xen, Profile::Guest) };
+    let build =
+        Build { features: &options.features(), ..Build::new(Platform::Xen, Profile::Guest) };
     let program = match guest.service() {
         Some(service) => {
             let memory = how.memory.map_or_else(|| service.memory(), Ok)?;
-            Some((service.build(&build)?, memory))
+            Some((service.build_kept(&build)?, memory))
         }
         None => None,
     };
@@ -106,7 +106,8 @@ pub(crate) fn on_xen(guest: &Guest<'_>, how: &GuestOptions, options: &Options) -
     });
     let is_reached = network == Network::default();
     let ports: Vec<_> = ports.filter(|_| is_reached).collect();
-    let machine = Machine::boot_with(&ports, |progress| eprintln!("{progress}"))?;
+    let machine =
+        Machine::boot_with(&ports, cores_of(&command_line), |progress| eprintln!("{progress}"))?;
     if network != Network::default() {
         machine.set_address(network.host, network.prefix)?;
     }
@@ -186,7 +187,7 @@ fn relay(machine: &Machine, door: &Door, address: Ipv4Addr, is_over: &AtomicBool
 /// One request of this length.
 fn ask(to: SocketAddrV4, length: usize) -> Ask {
     Ask {
-        to,
+        to: to.into(),
         times: 1,
         window: 1,
         limit: REPLY_WITHIN,

@@ -49,7 +49,7 @@ fn host(
     let icmp = Icmp::new(Ipv4::new(arp, seed, memory).unwrap(), seed);
     let mut udp = Udp::new(icmp, seed, memory).unwrap().with_tasks(tasks).unwrap();
     if let Some(options) = options {
-        let cap = options.cap_in(pool).unwrap();
+        let cap = options.cap_in(pool, 1).unwrap();
         let service = Service::new(&options, cap, seed, memory).unwrap();
         udp = udp.with_service_counters(service.counters());
         service.bind(&mut udp).unwrap();

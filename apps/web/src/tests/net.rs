@@ -36,7 +36,7 @@ impl Net {
         };
         let (client, client_tasks) = host(client, 1, 4_096);
         let (mut server, server_tasks) = host(server, 2, pages);
-        let service = Service::new(server_tasks, (clock.now(), None)).unwrap();
+        let service = Service::new(server_tasks, || None).unwrap();
         let bound =
             server.tower.bind(PORT, async |stream, region| service.serve(stream, region).await);
         bound.unwrap();
