@@ -1,7 +1,7 @@
 //! What the targets do with an input that are not programs of one crate. It is in the workspace, so that a
 //! test without a fuzzer does the same.
 
-#[path = "../../lab/soak/src/frames.rs"]
+#[path = "../../lab/soak/src/frames/mod.rs"]
 pub mod frames;
 
 #[path = "../../tests/tests/fuzzed/mod.rs"]

@@ -5,9 +5,13 @@ mod service;
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +21,9 @@ pub use self::{
     build::{Build, Platform, Profile},
     service::{FACADE, Service, Workspace},
 };
+
+/// How long a tool is built without a word.
+const SILENT_FOR: Duration = Duration::from_secs(3);
 
 /// The root of this repository: where the crates of the tower and the tools are.
 pub fn root() -> &'static Path {
@@ -84,27 +91,39 @@ pub fn build_kvm(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String
     build_each(packages, &Build { features, ..Build::new(Platform::Kvm, Profile::Guest) })
 }
 
-/// Builds packages of this repository, one after the other, and returns their programs by name.
+/// Builds packages of this repository, one after the other, and returns their programs by name. They stay as they are, whatever is
+/// built next ([`Service::build_kept`]).
 ///
 /// # Errors
 /// Cargo cannot be started, or a package does not build, or has no program.
 pub fn build_each(packages: &[&str], build: &Build<'_>) -> Result<BTreeMap<String, PathBuf>> {
     let workspace = Workspace::of_repository()?;
     let built = packages.iter().map(|name| {
-        let program = workspace.package(name)?.build(build)?;
+        let program = workspace.package(name)?.build_kept(build)?;
         Ok(((*name).to_owned(), program))
     });
     built.collect()
 }
 
-/// Builds a program of this repository for the host, without a word unless it fails, and returns its path.
+/// Builds a program of this repository for the host, and returns its path. There is no word about it unless it fails or
+/// takes a while.
 ///
 /// # Errors
 /// Cargo cannot be started, or the package does not build, or has no program of its own name.
 pub fn tool(package: &str) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--quiet", MESSAGES, "--package", package]);
-    let mut programs = programs(&mut command)?;
+    let (done, is_done) = mpsc::channel::<()>();
+    let mut programs = thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(SILENT_FOR) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("building {package}, which takes a minute the first time");
+            }
+        });
+        let programs = programs(&mut command);
+        drop(done);
+        programs
+    })?;
     programs.remove(package).with_context(|| format!("{package} has no program of its name"))
 }
 
@@ -129,6 +148,14 @@ pub fn build_all(packages: &[&str], features: &[&str]) -> Result<BTreeMap<String
 /// # Errors
 /// Cargo cannot be started, or it fails.
 pub fn programs(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
+    programs_at(command, |program| Ok(program.to_owned()))
+}
+
+/// As [`programs`], with the places that `place` gives them. It is called for each while cargo still lets nobody else build there.
+fn programs_at(
+    command: &mut Command,
+    place: impl Fn(&Path) -> Result<PathBuf>,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -142,7 +169,7 @@ pub fn programs(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
             if let (Some(program), Some(name)) =
                 (message["executable"].as_str(), message["target"]["name"].as_str())
             {
-                programs.insert(name.to_owned(), program.into());
+                programs.insert(name.to_owned(), place(program.as_ref())?);
             }
         }
     }
@@ -154,6 +181,27 @@ pub fn programs(command: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
         .collect();
     ensure!(child.wait()?.success(), "{} does not build", packages.join(", "));
     Ok(programs)
+}
+
+/// A program that was built with these features, under a name that says so. It stays as it is, whatever is built next: cargo puts
+/// what it builds with other features in the same place.
+///
+/// # Errors
+/// There is no room beside the program.
+fn keep(program: &Path, features: &[&str]) -> Result<PathBuf> {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let name = [&[&*name], features].concat().join("+");
+    let kept = program.with_file_name(format!("{name}.kept"));
+    // Nobody finds a part of it, or nothing.
+    let new = program.with_file_name(format!("{name}.{}", process::id()));
+    let _ = fs::remove_file(&new);
+    fs::hard_link(program, &new)
+        .or_else(|_| fs::copy(program, &new).map(drop))
+        .and_then(|()| fs::rename(&new, &kept))
+        .with_context(|| format!("cannot keep {}", program.display()))?;
+    // One that was the same file already is still there.
+    let _ = fs::remove_file(&new);
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use std::{
     env,
     ffi::OsStr,
     io::{self, BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, ExitCode, Stdio},
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -55,17 +57,16 @@ where
 pub(crate) struct Filter {
     package: &'static str,
     marks: &'static [&'static str],
-    program: PathBuf,
-    state: State,
+    /// Where a line is asked for; none once it has failed, which is said once.
+    desk: Option<Desk>,
 }
 
+/// A thread that builds the decoder and asks it, in the network in which the filter was made: that of the thread that reads
+/// the lines may have no registry.
 #[derive(Debug)]
-enum State {
-    /// No line has come.
-    New,
-    Running(Decoder),
-    /// It cannot be built or has ended: said once.
-    Failed,
+struct Desk {
+    lines: Sender<String>,
+    answers: Receiver<Result<Vec<String>>>,
 }
 
 impl Filter {
@@ -75,33 +76,55 @@ impl Filter {
         marks: &'static [&'static str],
         program: &Path,
     ) -> Self {
-        Self { package, marks, program: program.into(), state: State::New }
+        let (lines, asked) = mpsc::channel();
+        let (sender, answers) = mpsc::channel();
+        let program = program.to_owned();
+        // It ends when nobody asks any more, and the decoder with it.
+        thread::spawn(move || answer(package, &program, &asked, &sender));
+        Self { package, marks, desk: Some(Desk { lines, answers }) }
     }
 
     /// Shows `show` the lines that stand for `line`; the line itself where it cannot be decoded, the first time with
     /// the reason before it.
     pub(crate) fn decode(&mut self, line: &str, show: &mut dyn FnMut(&str)) {
-        if !self.marks.iter().any(|mark| line.starts_with(mark)) {
-            return show(line);
-        }
-        match self.ask(line) {
-            Ok(Some(lines)) => lines.iter().for_each(|line| show(line)),
-            Ok(None) => show(line),
+        let is_marked = self.marks.iter().any(|mark| line.starts_with(mark));
+        let Some(desk) = self.desk.as_ref().filter(|_| is_marked) else { return show(line) };
+        match desk.ask(line) {
+            Ok(lines) => lines.iter().for_each(|line| show(line)),
             Err(error) => {
                 show(&format!("{}: {error:#}", self.package));
                 show(line);
-                self.state = State::Failed;
+                self.desk = None;
             }
         }
     }
+}
 
-    fn ask(&mut self, line: &str) -> Result<Option<Vec<String>>> {
-        if let State::New = self.state {
-            self.state = State::Running(Decoder::start(self.package, self.program.as_os_str())?);
-        }
-        match &mut self.state {
-            State::Running(decoder) => decoder.ask(line).map(Some),
-            State::New | State::Failed => Ok(None),
+impl Desk {
+    fn ask(&self, line: &str) -> Result<Vec<String>> {
+        self.lines.send(line.to_owned())?;
+        self.answers.recv()?
+    }
+}
+
+/// Starts the decoder when the first line comes, and has it answer each, until nobody asks or it fails.
+fn answer(
+    package: &str,
+    program: &Path,
+    lines: &Receiver<String>,
+    answers: &Sender<Result<Vec<String>>>,
+) {
+    let mut decoder = None;
+    while let Ok(line) = lines.recv() {
+        let mut ask = || {
+            let decoder = match &mut decoder {
+                Some(decoder) => decoder,
+                none => none.insert(Decoder::start(package, program.as_os_str())?),
+            };
+            decoder.ask(&line)
+        };
+        if answers.send(ask()).is_err() {
+            return;
         }
     }
 }

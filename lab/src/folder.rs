@@ -48,15 +48,12 @@ impl Drop for Folder {
     }
 }
 
-/// Removes folders of this kind whose process is gone.
+/// Removes folders of this kind whose process is gone. What somebody else has called otherwise than [`Folder::new`] does stays.
 fn sweep(parent: &Path, kind: &str) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| {
-            let (process, _) = name.strip_prefix(kind)?.strip_prefix('-')?.split_once('-')?;
-            process.parse::<u32>().ok()
-        });
+        let process = name.to_str().and_then(|name| process_of(name, kind));
         if let Some(process) = process
             && process != process::id()
             && !Path::new(&format!("/proc/{process}")).exists()
@@ -68,6 +65,14 @@ fn sweep(parent: &Path, kind: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The process whose folder of this kind has this name, `KIND-PROCESS-NUMBER`.
+fn process_of(name: &str, kind: &str) -> Option<u32> {
+    let (process, number) = name.strip_prefix(kind)?.strip_prefix('-')?.split_once('-')?;
+    let (process, number) = (process.parse::<u32>().ok()?, number.parse::<u32>().ok()?);
+    // Numbers are read in other forms too.
+    (name == format!("{kind}-{process}-{number}")).then_some(process)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,13 +82,25 @@ mod tests {
         let parent = std::env::temp_dir().join(format!("folders-{}", process::id()));
         // The number of no process: Linux stops at 2^22.
         let left = parent.join("kind-4294967295-0");
-        let other = parent.join("other-4294967295-0");
         fs::create_dir_all(left.join("in it")).unwrap();
-        fs::create_dir_all(&other).unwrap();
+        let theirs = [
+            "other-4294967295-0",
+            "kind-4294967295-notes",
+            "kind-4294967295-0-notes",
+            "kind-4294967295-00",
+            "kind-4294967295",
+        ];
+        let theirs = theirs.map(|name| parent.join(name));
+        for folder in &theirs {
+            fs::create_dir_all(folder).unwrap();
+        }
         let one = Folder::new(&parent, "kind").unwrap();
         let two = Folder::new(&parent, "kind").unwrap();
         assert!(one.path().is_dir() && two.path().is_dir() && one.path() != two.path());
-        assert!(!left.exists() && other.exists());
+        assert!(!left.exists());
+        for folder in &theirs {
+            assert!(folder.exists(), "{} is somebody else's", folder.display());
+        }
         let path = one.path().to_owned();
         fs::write(path.join("file"), "x").unwrap();
         drop(one);

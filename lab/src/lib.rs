@@ -4,8 +4,11 @@
 mod apt;
 #[cfg(feature = "bad-network")]
 pub mod bad_network;
+#[cfg(feature = "bridges")]
+pub mod bridged;
 pub mod cargo;
 pub mod debian;
+pub mod decode;
 pub mod filter;
 mod folder;
 mod grouped;
@@ -24,7 +27,7 @@ pub mod xen;
 
 use std::{
     ffi::OsStr,
-    io,
+    fs, io,
     marker::PhantomData,
     net::{SocketAddrV4, UdpSocket},
     panic,
@@ -32,14 +35,16 @@ use std::{
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use self::netlink::{Interface, Netlink};
 pub use self::{
     grouped::grouped,
     namespace::prepare,
-    network::{Network, is_given},
-    service::{LONGEST_REQUEST, REPLY_WITHIN, Service, check_length, is_serving, request},
+    network::{Network, cores_of, is_given},
+    service::{
+        LONGEST_REQUEST, NotServing, REPLY_WITHIN, Service, check_length, is_serving, request,
+    },
 };
 pub use nix::sys::signal::Signal;
 
@@ -117,4 +122,14 @@ impl Lab {
 pub fn quiet(lab: &Lab) -> Result<()> {
     let tap = Interface::named(&lab.network().interface)?;
     Netlink::open()?.make_no_addresses(tap)
+}
+
+/// Has Linux put datagrams together however many fragments of others come in between: two cores may send side by side, and a core
+/// that gets no time in the midst of a datagram is not one that loses it. Linux gives up after 64 (`ipfrag_max_dist` in its
+/// ip-sysctl). It is of the network namespace of this thread.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn take_any_disorder() -> Result<()> {
+    fs::write("/proc/sys/net/ipv4/ipfrag_max_dist", "0").context("cannot set ipfrag_max_dist")
 }

@@ -36,6 +36,18 @@ impl Lines {
         self.lock().lines.clone()
     }
 
+    /// How many there are.
+    #[cfg(feature = "soak")]
+    pub(crate) fn count(&self) -> usize {
+        self.lock().lines.len()
+    }
+
+    /// Those from number `from` on.
+    #[cfg(feature = "soak")]
+    pub(crate) fn from(&self, from: usize) -> Vec<String> {
+        self.lock().lines.get(from..).unwrap_or_default().to_vec()
+    }
+
     /// Waits until `wanted` holds for a line from number `from` on, and returns that line; none if
     /// there is none within `limit`, or before the end.
     pub(crate) fn wait_for(

@@ -46,14 +46,14 @@ const FAMILIES: u16 = 26;
 const ADDRESS_MODE: u16 = 8;
 const NO_ADDRESSES: u8 = 1;
 /// `IFLA_IFNAME`, `IFLA_MASTER`, `IFLA_LINKINFO` and its `IFLA_INFO_KIND`.
-#[cfg(feature = "bad-network")]
+#[cfg(feature = "bridges")]
 mod of_bridges {
     pub(super) const NAME: u16 = 3;
     pub(super) const MASTER: u16 = 10;
     pub(super) const LINK_INFO: u16 = 18;
     pub(super) const KIND: u16 = 1;
 }
-#[cfg(feature = "bad-network")]
+#[cfg(feature = "bridges")]
 use of_bridges::{KIND, LINK_INFO, MASTER, NAME};
 /// `IFA_ADDRESS`, `IFA_LOCAL` (`linux/if_addr.h`).
 const ADDRESS: u16 = 1;
@@ -159,7 +159,7 @@ impl Netlink {
     ///
     /// # Errors
     /// Those of the operating system: there is an interface of this name, say, or it knows no bridges.
-    #[cfg(feature = "bad-network")]
+    #[cfg(feature = "bridges")]
     pub(crate) fn add_bridge(&mut self, name: &str) -> Result<()> {
         let (mut kind, mut body) = (Vec::new(), link(Interface(0), 0));
         add(&mut kind, KIND, b"bridge");
@@ -174,7 +174,7 @@ impl Netlink {
     ///
     /// # Errors
     /// Those of the operating system.
-    #[cfg(feature = "bad-network")]
+    #[cfg(feature = "bridges")]
     pub(crate) fn make_port(&mut self, interface: Interface, bridge: Interface) -> Result<()> {
         let mut body = link(interface, 0);
         add(&mut body, MASTER, &bridge.0.to_ne_bytes());

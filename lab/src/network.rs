@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     net::Ipv4Addr,
+    num::NonZero,
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +28,9 @@ pub struct Network {
     pub prefix: u8,
     /// The largest payload of a frame, in bytes.
     pub mtu: u16,
+    /// Whether the TAP device has a queue for each core of the service. For a guest,
+    /// [`Machine::network`](crate::kvm::Machine::network) says it.
+    pub queues: bool,
 }
 
 impl Default for Network {
@@ -37,6 +41,7 @@ impl Default for Network {
             service: Ipv4Addr::new(10, 0, 0, 2),
             prefix: 24,
             mtu: 1500,
+            queues: false,
         }
     }
 }
@@ -53,13 +58,14 @@ impl Network {
                 Some((name, value)) => (name, Some(value)),
                 None => (arg, None),
             };
-            if !matches!(name, "--ipv4" | "--ipv4-gateway" | "--interface") {
+            if !matches!(name, "--ipv4" | "--ipv4-gateway" | "--interface" | "--cores") {
                 continue;
             }
             let Some(value) = value.or_else(|| args.next()) else { break };
             match name {
                 "--interface" => network.interface = value.into(),
                 "--ipv4-gateway" => gateway = value.parse().ok(),
+                "--cores" => network.queues = value != "1",
                 _ => {
                     let parsed = value.split_once('/').and_then(|(address, prefix)| {
                         Some((address.parse().ok()?, prefix.parse().ok().filter(|p| *p <= 32)?))
@@ -116,8 +122,9 @@ impl Network {
         let mut netlink = Netlink::open()?;
         netlink.set_up(Interface::named("lo")?)?;
         // A name of an argument, as of a program's own, is there until the program ends.
-        netif_tap::create(Box::leak(interface.clone().into_boxed_str()))
-            .map_err(|error| anyhow!("{error}"))?;
+        let name = Box::leak(interface.clone().into_boxed_str());
+        let create = if self.queues { netif_tap::create_with_queues } else { netif_tap::create };
+        create(name).map_err(|error| anyhow!("{error}"))?;
         let tap = Interface::named(interface)?;
         let mut set_up = || {
             netlink.add_address(tap, *host, *prefix)?;
@@ -152,6 +159,17 @@ impl Network {
             thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+}
+
+/// How many cores a service uses with this command line: for `--cores=all` as many as this process may.
+pub fn cores_of(line: &str) -> usize {
+    let words = line.split_ascii_whitespace().map(|word| word.trim_matches('"'));
+    match words.filter_map(|word| word.strip_prefix("--cores=")).next_back() {
+        None => 1,
+        Some("all") => thread::available_parallelism().map_or(1, NonZero::get),
+        // The guest says what is wrong with it.
+        Some(number) => number.parse().ok().filter(|count| (1..=32).contains(count)).unwrap_or(1),
     }
 }
 

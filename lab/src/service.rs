@@ -1,14 +1,18 @@
 //! A service that runs in a lab.
 
+mod not_serving;
+mod request;
+
 use std::{
     ffi::OsStr,
-    fs,
-    io::{self, BufRead, BufReader, ErrorKind, Read},
+    io::{self, ErrorKind, Read},
     marker::PhantomData,
-    os::unix::ffi::OsStrExt as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -19,52 +23,37 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{Lab, interrupt, lines::Lines, namespace};
+pub use self::{
+    not_serving::NotServing,
+    request::{LONGEST_REQUEST, check_length, request},
+};
+use crate::{
+    Lab,
+    decode::{Decode, plain},
+    interrupt,
+    lines::Lines,
+    namespace,
+};
 
 /// How long it may take to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take to end when it is told to.
-const END_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(5);
+/// How long lines may take to be decoded: as long as their decoder may take to be built.
+const DECODED_WITHIN: Duration = Duration::from_secs(300);
+/// How long it may take until a line that was written is read.
+const SETTLED_AFTER: Duration = Duration::from_millis(20);
 /// How often it is looked at in the meantime.
 const TICK: Duration = Duration::from_millis(5);
 
-/// The most that a UDP datagram carries over IPv4, in bytes: 65,535 without the two headers.
-pub const LONGEST_REQUEST: usize = 65_507;
 /// How long a reply may take.
 pub const REPLY_WITHIN: Duration = Duration::from_secs(10);
 /// How often something else is looked at while a reply is waited for.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The request that was asked for: a text, or the content of a file, as it is; none if it was neither.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn request(text: Option<&OsStr>, file: Option<&Path>) -> Result<Option<Vec<u8>>> {
-    match (text, file) {
-        (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
-        (None, Some(file)) => fs::read(file)
-            .with_context(|| format!("cannot read the request {}", file.display()))
-            .map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
 /// Whether `line` is the one that a program writes when it serves: the word `serving`, and behind it where, if it says that.
 pub fn is_serving(line: &str) -> bool {
     line.strip_prefix("serving").is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-}
-
-/// Checks that a request fits a datagram.
-///
-/// # Errors
-/// It does not: with its length.
-pub fn check_length(request: &[u8]) -> Result<()> {
-    ensure!(
-        request.len() <= LONGEST_REQUEST,
-        "the request has {} bytes; a UDP datagram carries {LONGEST_REQUEST} at most",
-        request.len()
-    );
-    Ok(())
 }
 
 /// A running service. Dropping it ends it: `SIGTERM`, and `SIGKILL` if that does not help.
@@ -72,7 +61,11 @@ pub fn check_length(request: &[u8]) -> Result<()> {
 pub struct Service<'lab> {
     child: Child,
     output: Arc<Lines>,
+    /// Whether what it has written is being decoded, which takes long where the decoder has to be built.
+    decoding: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
+    /// How long a reply may take; any time, while somebody looks at the service with a debugger.
+    reply_within: Option<Duration>,
     /// Without its lab it cannot be reached.
     in_lab: PhantomData<&'lab Lab>,
 }
@@ -110,9 +103,35 @@ impl<'lab> Service<'lab> {
     }
 
     /// Starts the command of a program in a lab, and waits until it serves.
-    pub(crate) fn start_command(
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn start_command(
+        lab: &'lab Lab,
+        command: Command,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        Self::start_decoded(lab, command, Some(READY_WITHIN), plain(), on_line)
+    }
+
+    /// Starts the command of a program in a lab, and waits until it serves, within `limit`; without one, for as long as it
+    /// takes, as for its replies. `decode` makes lines of what it writes to standard error.
+    pub(crate) fn start_decoded(
+        lab: &'lab Lab,
+        command: Command,
+        limit: Option<Duration>,
+        decode: Decode,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        Self::spawn(lab, command, limit, decode, on_line)?.until_serving(limit)
+    }
+
+    /// Starts it as [`start_decoded`](Self::start_decoded) does, and does not wait.
+    pub(crate) fn spawn(
         _: &'lab Lab,
         mut command: Command,
+        limit: Option<Duration>,
+        decode: Decode,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut child = command
@@ -122,22 +141,58 @@ impl<'lab> Service<'lab> {
             .spawn()
             .context("cannot start the service")?;
         let output = Arc::<Lines>::default();
+        let decoding = Arc::<AtomicBool>::default();
         let reader = child.stderr.take().map(|stderr| {
-            let output = Arc::clone(&output);
-            thread::spawn(move || read(stderr, &output, on_line))
+            let (output, decoding) = (Arc::clone(&output), Arc::clone(&decoding));
+            thread::spawn(move || read(stderr, &output, &decoding, decode, on_line))
         });
-        let mut service = Self { child, output, reader, in_lab: PhantomData };
-        if service.wait_for_line(0, READY_WITHIN, is_serving).is_some() {
-            return Ok(service);
+        let reply_within = limit.map(|_| REPLY_WITHIN);
+        Ok(Self { child, output, decoding, reader, reply_within, in_lab: PhantomData })
+    }
+
+    /// Waits until it serves, within `limit`; without one, for as long as it takes.
+    pub(crate) fn until_serving(mut self, limit: Option<Duration>) -> Result<Self> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        while self.wait_for_line(0, LOOK, is_serving).is_none() {
+            let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            ensure!(!interrupt::pressed(), "interrupted");
+            if is_late || self.ended()?.is_some() {
+                return self.fail(limit.unwrap_or_default());
+            }
         }
+        Ok(self)
+    }
+
+    /// Waits until it has made this file, and returns whether it has before it ended.
+    pub(crate) fn makes(&mut self, file: &Path) -> Result<bool> {
+        let deadline = Instant::now() + READY_WITHIN;
+        while !file.exists() {
+            ensure!(!interrupt::pressed(), "interrupted");
+            if self.ended()?.is_some() {
+                return Ok(false);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{} is not there after {} seconds",
+                file.display(),
+                READY_WITHIN.as_secs()
+            );
+            thread::sleep(TICK);
+        }
+        Ok(true)
+    }
+
+    /// The error of one that does not serve within `limit`, or has ended: with what it said.
+    fn fail(mut self, limit: Duration) -> Result<Self> {
         // The pipe closes a moment before the process has ended.
-        let how = match service.ended_within(TICK * 20)? {
-            Some(status) => format!("the service ended before it served ({status})"),
-            None => format!("the service does not serve after {} seconds", READY_WITHIN.as_secs()),
+        let how = match self.ended_within(TICK * 20)? {
+            Some(status) => {
+                self.wait_until_read();
+                format!("the service ended before it served ({status})")
+            }
+            None => format!("the service does not serve after {} seconds", limit.as_secs()),
         };
-        let said = service.lines();
-        ensure!(said.is_empty(), "{how}; it said: {}", said.join("\n"));
-        bail!(how)
+        Err(NotServing { how, said: self.lines() }.into())
     }
 
     /// What to type on another terminal, as the same user, before a command that is to run in the
@@ -151,9 +206,20 @@ impl<'lab> Service<'lab> {
         self.child.id()
     }
 
+    /// How long a reply of it may take, if not any time.
+    pub fn reply_within(&self) -> Option<Duration> {
+        self.reply_within
+    }
+
     /// The lines that it has written to standard error until now.
     pub fn lines(&self) -> Vec<String> {
         self.output.all()
+    }
+
+    /// Those lines, and those that it will write.
+    #[cfg(feature = "soak")]
+    pub(crate) fn output(&self) -> Arc<Lines> {
+        Arc::clone(&self.output)
     }
 
     /// Waits until `wanted` holds for a line from number `from` on, and returns that line; none if
@@ -208,7 +274,7 @@ impl<'lab> Service<'lab> {
         let socket = lab.connect(port).context("cannot open a UDP socket")?;
         socket.set_read_timeout(Some(LOOK))?;
         socket.send(request).context("cannot send the request")?;
-        let deadline = Instant::now() + REPLY_WITHIN;
+        let deadline = self.reply_within.map(|limit| Instant::now() + limit);
         let mut reply = vec![0; LONGEST_REQUEST];
         loop {
             let error = match socket.recv(&mut reply) {
@@ -233,7 +299,7 @@ impl<'lab> Service<'lab> {
             }
             ensure!(!interrupt::pressed(), "no reply: interrupted");
             ensure!(
-                Instant::now() < deadline,
+                deadline.is_none_or(|deadline| Instant::now() < deadline),
                 "no reply within {} seconds, though the service is running",
                 REPLY_WITHIN.as_secs()
             );
@@ -252,16 +318,32 @@ impl<'lab> Service<'lab> {
             self.child.kill().context("cannot kill the service")?;
             self.child.wait().context("cannot wait for the service")?;
         }
-        if let Some(reader) = self.reader.take() {
-            // It panics only if `on_line` does, which has said so.
-            let _ = reader.join();
-        }
+        self.wait_until_read();
         status.with_context(|| {
             format!("the service did not end on SIGTERM within {} seconds", END_WITHIN.as_secs())
         })
     }
 
-    fn ended_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+    /// Waits until what it has written is decoded and shown, though it may write more.
+    pub fn wait_until_decoded(&self) {
+        let deadline = Instant::now() + DECODED_WITHIN;
+        // What it has just written is being read in the meantime.
+        thread::sleep(SETTLED_AFTER);
+        while self.decoding.load(Ordering::Acquire) && Instant::now() < deadline {
+            thread::sleep(SETTLED_AFTER);
+        }
+    }
+
+    /// Waits until all that it has written is read and decoded. It has ended.
+    fn wait_until_read(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            // It panics only if `on_line` or what decodes does, which has said so.
+            let _ = reader.join();
+        }
+    }
+
+    /// Its status, if it ends within `limit`.
+    pub(crate) fn ended_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;
         loop {
             let status = self.ended()?;
@@ -274,14 +356,36 @@ impl<'lab> Service<'lab> {
 }
 
 /// Keeps what the service writes to standard error.
-fn read(from: impl Read, lines: &Lines, mut on_line: impl FnMut(&str)) {
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
-        let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        on_line(&text);
-        lines.push(text);
-        line.clear();
+fn read(
+    mut from: impl Read,
+    lines: &Lines,
+    decoding: &AtomicBool,
+    mut decode: Decode,
+    mut on_line: impl FnMut(&str),
+) {
+    let mut take = |bytes: &[u8]| {
+        decoding.store(true, Ordering::Release);
+        decode(bytes, &mut |line| {
+            on_line(line);
+            lines.push(line.to_owned());
+        });
+        decoding.store(false, Ordering::Release);
+    };
+    let (mut room, mut last) = ([0; 4096], b'\n');
+    loop {
+        let bytes = match from.read(&mut room) {
+            Ok(length) => room.get(..length).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        take(bytes);
+        match bytes.last() {
+            Some(byte) => last = *byte,
+            None => break,
+        }
+    }
+    if last != b'\n' {
+        take(b"\n");
     }
     lines.end();
 }

@@ -1,29 +1,33 @@
 //! A service that is asked and attacked in a lab: where it is, and how it is started. What is asked, and the attacks, are
 //! the crate `soak`'s.
 
+mod reports;
+
 use std::path::Path;
 
 use ::soak::site::{Place, Site};
 use anyhow::Result;
 use netif::MacAddr;
 
-pub use ::soak::{attacks, frames, listing, puppet, site, streams, tcp, wire};
+use self::reports::ServiceReports;
 
-use crate::{Lab, Network, Service, quiet};
+pub use ::soak::{attacks, ear, frames, listing, puppet, site, streams, tcp, wire};
+
+use crate::{Lab, Network, Service, quiet, take_any_disorder};
 
 /// The hardware address of the service.
 const MAC: frames::Mac = [2, 0, 0x0a, 0, 0, 2];
 /// The UDP port of its counters.
 pub const STATS_PORT: u16 = 9100;
 
-/// The network of a service that is attacked: large enough for many attackers.
-pub fn network() -> Network {
-    Network { prefix: 16, ..Network::default() }
+/// The network of a service on so many cores that is attacked: large enough for many attackers.
+pub fn network(cores: usize) -> Network {
+    Network { prefix: 16, queues: cores > 1, ..Network::default() }
 }
 
 /// Where echo is in [`network`], if it was given the [`arguments`].
 pub fn place() -> Place {
-    let Network { interface, host, service, prefix, .. } = network();
+    let Network { interface, host, service, prefix, .. } = network(1);
     Place {
         interface,
         host,
@@ -40,19 +44,31 @@ pub fn arguments() -> [String; 2] {
     [format!("--mac={}", MacAddr(MAC)), format!("--stats-port={STATS_PORT}")]
 }
 
-/// Starts echo, or a service that listens beside it, in `lab`, which is [`network`], and goes there.
+/// Starts echo, or a service that listens beside it, on so many cores in `lab`, which is their [`network`], and goes there. A
+/// program for several cores has the feature `cores`.
 ///
 /// # Errors
 /// It does not start, or cannot be reached.
 pub fn start<'lab>(
     lab: &'lab Lab,
     program: &Path,
+    cores: usize,
     args: &[&str],
     on_line: impl FnMut(&str) + Send + 'static,
 ) -> Result<(Service<'lab>, Site)> {
     quiet(lab)?;
-    let args = args.iter().map(|arg| (*arg).to_owned()).chain(arguments());
+    if cores > 1 {
+        take_any_disorder()?;
+    }
+    let several = (cores > 1).then(|| format!("--cores={cores}"));
+    let args = args.iter().map(|arg| (*arg).to_owned()).chain(arguments()).chain(several);
     let service = Service::start(lab, program, args, on_line)?;
-    let site = Site::open(&place())?;
+    let site = match cores {
+        1 => Site::open(&place())?,
+        _ => {
+            let reports = ServiceReports::of(&service, cores)?;
+            Site::open_with_cores(&place(), cores, Box::new(reports))?
+        }
+    };
     Ok((service, site))
 }

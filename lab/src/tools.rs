@@ -3,11 +3,18 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    io::{self, Read},
+    panic,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, ExitStatus, Stdio},
+    process::{Command, ExitCode, ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
+
+/// How often it is looked whether a program has ended.
+const TICK: Duration = Duration::from_millis(5);
 
 /// A program, and where to get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +46,11 @@ pub const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
 /// The browser that looks at the page of a service; the tests of that are skipped where it is missing.
 pub const CHROMIUM: Tool = Tool { name: "chromium", package: "chromium" };
 
+/// The debugger that stops a guest of KVM; the test of that is skipped where it is missing.
+pub const GDB: Tool = Tool { name: "gdb", package: "gdb" };
+
 /// What the tests can do without.
-const OPTIONAL: [Tool; 2] = [VALGRIND, CHROMIUM];
+const OPTIONAL: [Tool; 3] = [VALGRIND, CHROMIUM, GDB];
 
 /// Every program that is called; those of util-linux by the name of one of them, the peers of the end-to-end tests among them.
 pub const ALL: [Tool; 9] = [
@@ -129,6 +139,58 @@ pub fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command that reads nothing, and returns its status and what it has written.
+///
+/// # Errors
+/// It does not start; or it does not end within `limit`, and was killed: with what it has written.
+///
+/// # Panics
+/// If what it writes cannot be kept.
+pub fn output_within(command: &mut Command, limit: Duration) -> Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", typed(command)))?;
+    let pipes = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        let stdout = scope.spawn(|| read(pipes.0));
+        let stderr = scope.spawn(|| read(pipes.1));
+        let deadline = Instant::now() + limit;
+        let mut is_late = false;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            is_late = Instant::now() >= deadline;
+            if is_late {
+                child.kill()?;
+                break child.wait()?;
+            }
+            thread::sleep(TICK);
+        };
+        let join = |reader: thread::ScopedJoinHandle<'_, _>| -> io::Result<Vec<u8>> {
+            reader.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+        };
+        let (stdout, stderr) = (join(stdout)?, join(stderr)?);
+        ensure!(
+            !is_late,
+            "{} has not ended within {} seconds; it has written:\n{}{}",
+            typed(command),
+            limit.as_secs_f32(),
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        );
+        Ok(Output { status, stdout, stderr })
+    })
+}
+
+/// All that comes.
+fn read(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 /// The exit status of a tool that ends with `result`; an error is told on standard error.
 pub fn exit_code(result: Result<()>) -> ExitCode {
     match result {
@@ -156,6 +218,24 @@ pub fn typed(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_end_is_killed_and_what_it_wrote_is_said() {
+        let sh = |script: &str, limit| output_within(command("sh").args(["-c", script]), limit);
+        // More than a pipe holds.
+        let script = "head -c 300000 /dev/zero; head -c 200000 /dev/zero >&2; exit 3";
+        let output = sh(script, Duration::from_secs(60)).unwrap();
+        assert_eq!((output.stdout.len(), output.stderr.len()), (300_000, 200_000));
+        assert_eq!(output.status.code(), Some(3));
+        let start = Instant::now();
+        let error = sh("echo out; echo err >&2; exec sleep 600", Duration::from_millis(500));
+        assert!(start.elapsed() < Duration::from_secs(60));
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "sh -c echo out; echo err >&2; exec sleep 600 has not ended within 0.5 seconds; it has written:\n\
+             out\nerr\n"
+        );
+    }
 
     #[test]
     fn a_program_is_found_or_named_with_its_package() {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: echo beside its peers, and beside what the device allows.
 
+pub mod kvm;
 pub(crate) mod machine;
 mod peers;
 mod picture;

@@ -20,7 +20,7 @@ use self::{
 /// How often the program does each piece of work, and then twice as often.
 const TIMES: u64 = 16;
 /// The programs that do the work, one after the other.
-const PROGRAMS: [&str; 2] = ["cost", "cost-tasks"];
+const PROGRAMS: [&str; 4] = ["cost", "cost-tasks", "cost-families", "cost-cores"];
 /// The function that is counted, as callgrind spells it.
 const COUNTED: &str = "bench::counted::measured";
 /// The size of the largest cache in bytes, which has room for all that one piece of work touches.

@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod cores;
 pub mod cost;
+pub mod density;
 pub mod http;

@@ -4,8 +4,8 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::ensure;
-use bench_tool::{bench, cost, http};
+use anyhow::{bail, ensure};
+use bench_tool::{bench, cores, cost, density, http};
 use clap::{Parser, Subcommand, ValueEnum};
 
 #[derive(Parser)]
@@ -39,7 +39,7 @@ impl Command {
 
 #[derive(clap::Args)]
 struct Bench {
-    /// Where: on Linux, beside its peers; or on Xen, beside a Linux guest
+    /// Where: on Linux, beside its peers; or on Xen or KVM, beside a Linux guest
     #[arg(long, value_enum, default_value_t = Platform::Unix)]
     on: Platform,
     /// How long each sample takes, in seconds
@@ -65,6 +65,20 @@ struct Bench {
     /// HTTP over TCP, beside the kernel's own, nginx and smoltcp; on Xen, beside a Linux guest
     #[arg(long, conflicts_with_all = ["size", "window", "skip_memory"])]
     http: bool,
+    /// What a second core gains where it can: requests that compute for long, from eight clients; on Linux or KVM
+    #[arg(long, conflicts_with_all = ["http", "density", "size", "window", "peer", "skip_memory", "quick"])]
+    cores: bool,
+    /// How many services the machine holds: memory, starts and replies of many processes, or of many guests of Xen
+    #[arg(long, conflicts_with_all = ["http", "seconds", "rounds", "size", "window", "peer", "skip_memory", "quick"])]
+    density: bool,
+    /// With --density: how many services there are, at each step [default: 1,100,1000; on Xen 1,20,50,100]
+    #[arg(long, value_delimiter = ',', requires = "density",
+          value_parser = clap::value_parser!(u16).range(1..=1023))]
+    guests: Vec<u16>,
+    /// With --density, on Xen: the memory of each guest in MiB
+    #[arg(long, requires = "density", default_value_t = 2,
+          value_parser = clap::value_parser!(u32).range(2..=1024))]
+    service_memory: u32,
     /// One round of a few settings, so short that only the replies are checked
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "size", "window", "peer"])]
     quick: bool,
@@ -83,9 +97,17 @@ impl Bench {
         if let Some(file) = &self.redraw {
             return bench::redraw(file);
         }
+        if self.density {
+            return self.run_density();
+        }
         let Self { on, seconds, rounds, quick, skip_memory, .. } = self;
         let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);
+        if self.cores {
+            ensure!(!matches!(on, Platform::Xen), "--cores is for --on unix and --on kvm");
+            let plan = cores::CoresPlan { time, rounds, on_kvm: matches!(on, Platform::Kvm) };
+            return lab::prepare().and_then(|()| cores::run(&plan));
+        }
         if self.http {
             let plan = match quick {
                 true => http::HttpPlan::quick(),
@@ -97,6 +119,7 @@ impl Bench {
                     ensure!(plan.peers.is_empty(), "--peer is for --on unix; on Xen there are two");
                     http::xen::on_xen(&plan)
                 }
+                Platform::Kvm => bail!("--http is for --on unix and --on xen"),
             };
         }
         match on {
@@ -110,6 +133,18 @@ impl Bench {
                 bench::run(&match quick {
                     true => bench::Plan::quick(),
                     false => bench::Plan { time, rounds, sizes, windows, peers },
+                })
+            }
+            Platform::Kvm => {
+                ensure!(!skip_memory, "--skip-memory is for --on xen");
+                ensure!(
+                    sizes.is_empty() && windows.is_empty() && peers.is_empty(),
+                    "--size, --window and --peer are for --on unix; on KVM the settings are always the same"
+                );
+                lab::prepare()?;
+                bench::kvm::on_kvm(&match quick {
+                    true => bench::kvm::KvmPlan::quick(),
+                    false => bench::kvm::KvmPlan::new(time, rounds),
                 })
             }
             Platform::Xen => {
@@ -129,12 +164,30 @@ impl Bench {
     }
 }
 
+impl Bench {
+    fn run_density(&self) -> anyhow::Result<()> {
+        let usual: &[u16] = match self.on {
+            Platform::Unix => &[1, 100, 1000],
+            Platform::Xen | Platform::Kvm => &[1, 20, 50, 100],
+        };
+        let counts = if self.guests.is_empty() { usual } else { &self.guests };
+        let plan = density::DensityPlan::new(counts, self.service_memory);
+        match self.on {
+            Platform::Unix => lab::prepare().and_then(|()| density::processes::on_linux(&plan)),
+            Platform::Xen => density::xen::on_xen(&plan),
+            Platform::Kvm => bail!("--density is for --on unix and --on xen"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Platform {
     /// A Linux process on a TAP device
     Unix,
     /// A guest of a real Xen, in QEMU
     Xen,
+    /// A guest of QEMU's microvm
+    Kvm,
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -40,6 +40,8 @@ pub(crate) fn serve(device: &str) -> Result<()> {
         Ok((device.try_clone()?, device))
     };
     let (requests, answers) = open().with_context(|| format!("cannot open {device}"))?;
+    // Without the agent nobody hears that memory has run out: the kernel ends another process.
+    fs::write("/proc/self/oom_score_adj", "-1000").context("the agent cannot be protected")?;
     let mut requests = Connected(requests);
     let answers = Answers(Arc::new(Mutex::new(answers)));
     let following = Following::default();

@@ -1,6 +1,7 @@
 //! Programs: run, and killed when they take too long.
 
 use std::{
+    fs,
     io::{self, Read},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, Command, Stdio},
@@ -47,6 +48,8 @@ fn run_or_fail(
         // So that it can be killed with all that it started.
         .process_group(0)
         .spawn()?;
+    // It has the agent's, which is not ended when memory runs out. It may have ended by itself.
+    let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "0");
     let stdout = Output::read(child.stdout.take());
     let stderr = Output::read(child.stderr.take());
     let end = wait(&mut child, limit)?;

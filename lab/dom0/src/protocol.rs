@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::SocketAddrV4,
+    net::{SocketAddr, SocketAddrV4},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use soak::{Round, RoundPlan, site::Place};
 
 /// The version of this protocol: both sides have to have the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The most that a header has, in bytes: more is no header.
 const LONGEST_HEADER: usize = 1 << 20;
 /// The most that a body has, in bytes: an initramfs with room to spare.
@@ -77,8 +77,8 @@ pub enum Command {
 /// number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
-    /// Who is asked.
-    pub to: SocketAddrV4,
+    /// Who is asked, over IPv4 or IPv6.
+    pub to: SocketAddr,
     /// How often.
     pub times: u32,
     /// How many requests may be without their reply at any time: 1 waits for each.

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
-    net::UdpSocket,
+    net::{SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -61,10 +61,14 @@ fn with_number(text: &[u8], number: u32) -> Vec<u8> {
 }
 
 fn exchange(ask: &Ask, request: &[u8], expected: Option<Vec<u8>>) -> io::Result<(Asked, Vec<u8>)> {
-    let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+    let any = if ask.to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any)?;
     socket.connect(ask.to)?;
     // Otherwise Linux keeps to itself that nobody answers for an address.
-    setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+    match ask.to {
+        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
+        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+    }
     let mut replies = Replies { expected, shown: None, asked: Asked::default() };
     let mut buffer = vec![0; 1 << 16];
     // When each request is given up that has no reply. Which reply belongs to which request cannot
@@ -137,7 +141,7 @@ pub(crate) fn receive(
 #[cfg(test)]
 mod tests {
     use std::{
-        net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+        net::{IpAddr, Ipv4Addr, Ipv6Addr},
         thread,
     };
 
@@ -151,7 +155,7 @@ mod tests {
         reply: impl Fn(u32) -> Option<Vec<u8>> + Send + 'static,
     ) -> (Asked, Vec<u8>) {
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let SocketAddr::V4(to) = server.local_addr().unwrap() else { panic!("no IPv4") };
+        let to = server.local_addr().unwrap();
         server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let server = thread::spawn(move || {
             let mut buffer = [0; 64];
@@ -198,7 +202,7 @@ mod tests {
         assert_eq!(with_number(b"set {n} v{n}.", 17), b"set 17 v17.");
         assert_eq!(with_number(b"{n", 17), b"{n");
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let SocketAddr::V4(to) = server.local_addr().unwrap() else { panic!("no IPv4") };
+        let to = server.local_addr().unwrap();
         let server = thread::spawn(move || {
             let mut buffer = [0; 64];
             for number in 0..20 {
@@ -226,9 +230,19 @@ mod tests {
 
     #[test]
     fn nobody_there_is_told_apart() {
-        let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            // A machine may have no IPv6.
+            let Ok(open) = UdpSocket::bind((address, 0)) else { continue };
+            let closed = open.local_addr().unwrap();
+            drop(open);
+            refuses(closed);
+        }
+    }
+
+    /// Asks where nobody listens.
+    fn refuses(closed: SocketAddr) {
         let ask = Ask {
-            to: SocketAddrV4::new(Ipv4Addr::LOCALHOST, closed.port()),
+            to: closed,
             times: 3,
             window: 1,
             limit: Duration::from_secs(5),
@@ -244,7 +258,7 @@ mod tests {
     #[test]
     fn a_body_that_is_too_short_is_refused() {
         let ask = Ask {
-            to: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9),
+            to: (Ipv4Addr::LOCALHOST, 9).into(),
             times: 1,
             window: 1,
             limit: Duration::ZERO,

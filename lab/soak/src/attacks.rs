@@ -4,6 +4,7 @@
 mod arp;
 mod fragments;
 mod headers;
+pub mod ipv6;
 mod messages;
 pub mod tcp;
 
@@ -39,6 +40,8 @@ pub enum Moved {
     Per(u64),
     /// By so much or more.
     AtLeast(u64),
+    /// By so much or less.
+    AtMost(u64),
     /// Not at all.
     Not,
 }
@@ -50,6 +53,7 @@ impl Moved {
             Self::Each => by == frames,
             Self::Per(number) => by == frames / number,
             Self::AtLeast(least) => by >= least,
+            Self::AtMost(most) => by <= most,
             Self::Not => by == 0,
         }
     }
@@ -190,6 +194,7 @@ mod tests {
     fn counters_move_as_they_should() {
         assert!(Moved::Each.holds(7, 7) && !Moved::Each.holds(7, 6));
         assert!(Moved::Per(2).holds(8, 4) && !Moved::Per(2).holds(8, 8));
+        assert!(Moved::AtMost(2).holds(8, 2) && !Moved::AtMost(2).holds(8, 3));
         assert!(Moved::AtLeast(2).holds(8, 3) && !Moved::AtLeast(2).holds(8, 1));
         assert!(Moved::Not.holds(8, 0) && !Moved::Not.holds(8, 1));
     }

@@ -3,6 +3,8 @@
 
 pub mod attacks;
 mod clients;
+mod cores;
+pub mod ear;
 pub mod frames;
 pub mod listing;
 pub mod puppet;
@@ -15,6 +17,7 @@ pub mod tcp;
 pub mod wire;
 
 pub use self::{
+    cores::Reports,
     rounds::{Pace, Round, RoundPlan, run},
     tally::Tally,
 };

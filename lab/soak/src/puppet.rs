@@ -2,41 +2,29 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
-    os::fd::{AsFd, AsRawFd, OwnedFd},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{
-        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket,
-        sockopt,
-    },
-};
 
 use crate::{
     attacks::tcp::Flow,
+    ear::Ear,
     frames::{self, Mac, ethernet},
     tcp::{ACK, SYN, Segment},
-    wire::{Wire, link},
+    wire::Wire,
 };
 
-/// The longest frame that is read, in bytes.
-const LONGEST: usize = 65_536 + 14;
-/// What may wait to be read, in bytes.
-const WAITING: usize = 32 << 20;
 /// How long the other side may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The types of ARP and IPv4 in an Ethernet header.
 const ARP: [u8; 2] = [8, 6];
 const IPV4: [u8; 2] = [8, 0];
 
-/// A packet socket (packet(7)) at an interface of the host, and an address there that is nobody's.
+/// An address at an interface of the host that is nobody's, and the way in and out for its frames.
 #[derive(Debug)]
 pub struct Puppet {
-    socket: OwnedFd,
+    ear: Ear,
     wire: Wire,
     mac: Mac,
     address: Ipv4Addr,
@@ -62,15 +50,8 @@ impl Puppet {
     /// # Errors
     /// There is no such interface, or no right to send and receive frames.
     pub fn open(interface: &str, mac: Mac, address: Ipv4Addr) -> Result<Self> {
-        let wire = Wire::open(interface)?;
-        let (kind, flags) = (SockType::Raw, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK);
-        let socket = socket(AddressFamily::Packet, kind, flags, SockProtocol::EthAll)
-            .context("cannot open a packet socket")?;
-        bind(socket.as_raw_fd(), &link(interface)?)
-            .with_context(|| format!("cannot bind a packet socket to {interface}"))?;
-        // Where it is refused, what comes fast is lost.
-        let _ = setsockopt(&socket, sockopt::RcvBufForce, &WAITING);
-        Ok(Self { socket, wire, mac, address })
+        let (wire, ear) = (Wire::open(interface)?, Ear::open(interface)?);
+        Ok(Self { ear, wire, mac, address })
     }
 
     /// The way for frames of any content.
@@ -105,32 +86,18 @@ impl Puppet {
         within: Duration,
         wanted: impl Fn(&Segment) -> bool,
     ) -> Result<Option<(Segment, Vec<u8>)>> {
-        let (deadline, mut bytes) = (Instant::now() + within, vec![0; LONGEST]);
-        loop {
-            match recv(self.socket.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
-                Ok(length) => {
-                    let frame = &bytes[..length];
-                    if frame.get(12..14) == Some(&ARP) {
-                        self.answer_arp(frame)?;
-                    } else if frame.get(12..14) == Some(&IPV4)
-                        && let Some((segment, payload)) = Segment::read(&frame[14..])
-                        && wanted(&segment)
-                    {
-                        return Ok(Some((segment, payload.to_vec())));
-                    }
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(None);
-                    }
-                    let left = PollTimeout::try_from(left.as_millis() + 1);
-                    let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-                    let _ = poll(&mut readable, left.unwrap_or(PollTimeout::MAX));
-                }
-                Err(errno) => return Err(errno).context("cannot receive frames"),
+        let deadline = Instant::now() + within;
+        while let Some(frame) = self.ear.hear(deadline)? {
+            if frame.get(12..14) == Some(&ARP) {
+                self.answer_arp(&frame)?;
+            } else if frame.get(12..14) == Some(&IPV4)
+                && let Some((segment, payload)) = Segment::read(&frame[14..])
+                && wanted(&segment)
+            {
+                return Ok(Some((segment, payload.to_vec())));
             }
         }
+        Ok(None)
     }
 
     /// Throws away what has come until now.

@@ -14,7 +14,8 @@ use testkit::Random;
 
 use crate::{
     STRANGERS,
-    attacks::{Attack, Target},
+    attacks::{Attack, Moved, Target},
+    cores::{Cores, Reports},
     frames::{Ipv4, MORE, Mac, UDP},
     listing::{Listing, Memory},
     wire::Wire,
@@ -32,6 +33,13 @@ const BATCH: usize = 200;
 const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the good client asks: nothing, a little, a full frame, fragments, many fragments.
 const GOOD_REQUESTS: [usize; 6] = [0, 5, 1472, 1473, 8192, 60_000];
+
+/// What a line about a TCP connection begins with.
+pub(crate) const CONNECTION: &str = "connection ";
+
+/// What the counters begin with of what each core hears (README of hub and of share): neighbours, and errors of ICMP.
+const HEARD_BY_ALL: [&str; 5] =
+    ["arp.", "ndp.", "icmp.unwanted_errors", "udp.icmp_errors", "udp.paths_unconfirmed"];
 
 /// Where a service is, and where it is reached from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +66,8 @@ pub struct Site {
     target: Target,
     wire: Wire,
     listing: Listing,
+    /// If the service has several cores.
+    cores: Option<Cores>,
 }
 
 /// The number of the next datagram that is begun to fill the table of reassembly: those of the site that
@@ -77,7 +87,22 @@ impl Site {
         let &Place { mac, address, prefix, port, host, .. } = place;
         let target = Target { mac, address, prefix, port, host_mac: wire.mac(), host };
         let listing = Listing::new(connect(&target, place.stats_port)?)?;
-        Ok(Self { target, wire, listing })
+        Ok(Self { target, wire, listing, cores: None })
+    }
+
+    /// Goes to `place`, where a service with `count` cores is, which `reports` asks for what all of them count and hold.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); the service does not answer or report, or one of its cores is never reached.
+    pub fn open_with_cores(place: &Place, count: usize, reports: Box<dyn Reports>) -> Result<Self> {
+        let site = Self::open(place)?;
+        let cores = Cores::find(count, reports, &site.listing.socket())?;
+        Ok(Self { cores: Some(cores), ..site })
+    }
+
+    /// How many cores the service has.
+    pub fn cores(&self) -> usize {
+        self.cores.as_ref().map_or(1, Cores::count)
     }
 
     /// The addresses.
@@ -98,12 +123,20 @@ impl Site {
         connect(&self.target, port)
     }
 
-    /// The counters.
+    /// The counters, of all cores together.
     ///
     /// # Errors
     /// The service does not tell.
     pub fn counters(&self) -> Result<Counters> {
-        self.listing.counters()
+        let counters = self.listing.counters()?;
+        let Some(cores) = &self.cores else { return Ok(counters) };
+        // A report leaves out those that are zero.
+        let sums = cores.counters()?;
+        let sum = |name: String| {
+            let sum = sums.get(&name).copied().unwrap_or(0);
+            (name, sum)
+        };
+        Ok(counters.into_keys().map(sum).collect())
     }
 
     /// What the regions hold.
@@ -111,7 +144,18 @@ impl Site {
     /// # Errors
     /// The service does not tell.
     pub fn memory(&self) -> Result<Memory> {
-        self.listing.memory()
+        self.cores.as_ref().map_or_else(|| self.listing.memory(), Cores::memory)
+    }
+
+    /// The lines about the TCP connections that there are, of all cores.
+    ///
+    /// # Errors
+    /// The service does not tell.
+    pub fn connections(&self) -> Result<Vec<String>> {
+        match &self.cores {
+            Some(cores) => cores.connections(),
+            None => Ok(self.listing.lines(CONNECTION)?.lines().map(str::to_owned).collect()),
+        }
     }
 
     /// How many frames the service has received.
@@ -119,7 +163,11 @@ impl Site {
     /// # Errors
     /// The service does not tell.
     pub fn packets(&self) -> Result<u64> {
-        self.listing.counter("ethernet.frames_rx")
+        const FRAMES: &str = "ethernet.frames_rx";
+        match &self.cores {
+            Some(cores) => Ok(cores.counters()?.get(FRAMES).copied().unwrap_or(0)),
+            None => self.listing.counter(FRAMES),
+        }
     }
 
     /// Waits until the service has taken all frames that were sent.
@@ -127,8 +175,10 @@ impl Site {
     /// # Errors
     /// It does not answer.
     pub fn wait(&self) -> Result<()> {
-        // No line begins so: the answer is empty, and takes next to nothing of what may be listed in a second.
-        self.listing.lines("-").map(drop)
+        match &self.cores {
+            Some(cores) => cores.wait(),
+            None => self.listing.wait(),
+        }
     }
 
     /// Sends frames, no faster than the service takes them, so that none is lost in its queue.
@@ -136,8 +186,9 @@ impl Site {
     /// # Errors
     /// They cannot be sent, or the service does not answer.
     pub fn send<'f>(&self, frames: impl IntoIterator<Item = &'f Vec<u8>>) -> Result<()> {
+        let batch = self.batch();
         for (number, frame) in frames.into_iter().enumerate() {
-            if number % BATCH == BATCH - 1 {
+            if number % batch == batch - 1 {
                 self.wait()?;
             }
             self.wire.send(frame)?;
@@ -150,32 +201,68 @@ impl Site {
     /// # Errors
     /// The frames cannot be sent, or the service does not answer.
     pub fn attack(&self, attack: &Attack, seed: u64) -> Result<Vec<String>> {
-        let frames = (attack.frames)(&self.target, &mut Random::new(seed));
-        let before = self.counters()?;
-        if attack.burst {
-            for frame in &frames {
+        let &Attack { name, frames, counters, burst } = attack;
+        self.strike(name, &frames(&self.target, &mut Random::new(seed)), counters, burst)
+    }
+
+    /// Sends the frames of an attack with this name, and says what the service counted otherwise than `moved` says. In a `burst` they
+    /// come as fast as they can.
+    ///
+    /// # Errors
+    /// The frames cannot be sent, or the service does not answer.
+    pub fn strike(
+        &self,
+        name: &str,
+        frames: &[Vec<u8>],
+        moved: &[(&str, Moved)],
+        burst: bool,
+    ) -> Result<Vec<String>> {
+        let (before, asked) = (self.counters()?, self.asked());
+        if burst {
+            for frame in frames {
                 // Where the queue is full it is lost, which is the point.
                 self.wire.try_send(frame)?;
             }
         } else {
-            for batch in frames.chunks(BATCH) {
+            for batch in frames.chunks(self.batch()) {
                 batch.iter().try_for_each(|frame| self.wire.send(frame))?;
                 self.wait()?;
             }
         }
-        let after = self.counters()?;
+        let (after, asked) = (self.counters()?, self.asked().saturating_sub(asked));
         let count = frames.len() as u64;
-        let complain = |(name, moved): &(&str, crate::attacks::Moved)| {
-            let value = |counters: &Counters| counters.get(*name).copied();
+        let complain = |(counter, moved): &(&str, Moved)| {
+            let value = |counters: &Counters| counters.get(*counter).copied();
             let Some((before, after)) = value(&before).zip(value(&after)) else {
-                return Some(format!("{}: there is no counter {name}", attack.name));
+                return Some(format!("{name}: there is no counter {counter}"));
             };
-            let by = after - before;
+            // What was asked meanwhile is none of the attack.
+            let ours = if *counter == "udp.datagrams_rx" { asked } else { 0 };
+            let by = (after - before).saturating_sub(ours) / self.counted_by(counter);
             let complaint =
-                || format!("{}: {count} frames moved {name} by {by}, not {moved:?}", attack.name);
+                || format!("{name}: {count} frames moved {counter} by {by}, not {moved:?}");
             (!moved.holds(count, by)).then(complaint)
         };
-        Ok(attack.counters.iter().filter_map(complain).collect())
+        Ok(moved.iter().filter_map(complain).collect())
+    }
+
+    /// How many questions were asked at the port of the counters, the one that is answered by these.
+    fn asked(&self) -> u64 {
+        self.listing.asked() + self.cores.as_ref().map_or(0, Cores::asked)
+    }
+
+    /// How many frames are sent before the service is waited for. All of them may be passed from one core to another, whose ring
+    /// holds fewer long ones than a queue.
+    fn batch(&self) -> usize {
+        BATCH / self.cores()
+    }
+
+    /// How many cores count what one frame does: all of them, if all hear it. What waits for a neighbour waits at the core that
+    /// sends it.
+    fn counted_by(&self, counter: &str) -> u64 {
+        let is_heard_by_all = HEARD_BY_ALL.iter().any(|beginning| counter.starts_with(beginning))
+            && !counter.ends_with(".overflowed");
+        if is_heard_by_all { self.cores() as u64 } else { 1 }
     }
 
     /// Brings the memory into a state that does not depend on what was sent before: what waits for
@@ -197,9 +284,14 @@ impl Site {
         };
         let next = |_| NEXT_FILLER.fetch_add(1, Ordering::Relaxed);
         // Two pieces that overlap: what is remembered of refused datagrams is of these now.
-        let overlaps = (0..REFUSED).map(next).flat_map(|id| [piece(id, 8), piece(id, 16)]);
+        // Each core puts together the datagrams that it owns by their numbers: about as many as another one.
+        let share = match self.cores() {
+            1 => 1,
+            cores => 2 * cores,
+        };
+        let overlaps = (0..REFUSED * share).map(next).flat_map(|id| [piece(id, 8), piece(id, 16)]);
         self.send(&overlaps.collect::<Vec<_>>())?;
-        self.send(&(0..REASSEMBLIES).map(next).map(|id| piece(id, 8)).collect::<Vec<_>>())
+        self.send(&(0..REASSEMBLIES * share).map(next).map(|id| piece(id, 8)).collect::<Vec<_>>())
     }
 
     /// The frames in which all strangers say where they are.

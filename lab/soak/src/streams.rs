@@ -38,8 +38,10 @@ const LONGEST: usize = 32 << 10;
 const FRAMES: usize = 400;
 /// How often something is asked in a round while they come.
 const ASKED: usize = 8;
-/// How long a connection may take to be gone after its end.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// How many connections are there at once, for each core: more than fit into the pages that a table of them keeps.
+const CROWD: usize = 64;
+/// How long a connection may take to be gone after its end, on a busy machine too.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Asks on the TCP port of the service at `site`, with nobody in the way and then while strangers attack, and adds what came
 /// of it to `round`, with a look at what the regions hold then.
@@ -50,6 +52,7 @@ pub fn run(site: &Site, streams: Streams, plan: &RoundPlan, round: &mut Round) -
     let mut clients =
         Clients { site, streams, random: Random::new(plan.seed), patience: plan.pace.patience };
     let start = Instant::now();
+    clients.crowd(&mut round.tcp)?;
     while start.elapsed() < plan.pace.quiet {
         clients.come_and_go(&mut round.tcp)?;
     }
@@ -78,6 +81,14 @@ impl Clients<'_> {
         stream.set_read_timeout(Some(self.patience))?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    /// Many connections at once. When they are gone, as many pages are kept for the next ones as may be, which is a state that
+    /// does not depend on what was before.
+    fn crowd(&mut self, tally: &mut Tally) -> Result<()> {
+        let count = CROWD * self.site.cores();
+        let mut streams = (0..count).map(|_| self.connect()).collect::<Result<Vec<_>>>()?;
+        streams.iter_mut().try_for_each(|stream| self.ask(stream, tally))
     }
 
     /// A connection on which something is asked a few times, one that is left in the middle, and one that is reset there.
@@ -181,15 +192,16 @@ impl Clients<'_> {
         Ok(count)
     }
 
-    /// Waits until no connection is left.
+    /// Waits until no connection is left. One whose client is gone without having read is there until something is sent to it
+    /// again, after a retransmission timeout, and its host says so.
     fn wait_until_gone(&self) -> Result<()> {
         let start = Instant::now();
         loop {
-            let memory = self.site.memory()?;
-            let live = memory.regions.get("tcp.connection").map_or(0, |region| region.live);
-            if live == 0 || start.elapsed() > GONE_WITHIN {
+            let left = self.site.connections()?;
+            if left.is_empty() {
                 return Ok(());
             }
+            ensure!(start.elapsed() < GONE_WITHIN, "tcp: left behind: {}", left.join("; "));
             thread::sleep(Duration::from_millis(10));
         }
     }

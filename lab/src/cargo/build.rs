@@ -3,12 +3,17 @@
 //! A package has no build script, no linker script and no profile for this. The scripts are in the packages of the
 //! platforms, whose build scripts put their folders into the linker's search path.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::{
-    MESSAGES, cargo_in, programs,
+    MESSAGES, cargo_in, keep, programs_at,
     service::{FACADE, Service},
 };
 
@@ -21,16 +26,38 @@ pub enum Platform {
     Xen,
     /// As a guest of KVM.
     Kvm,
+    /// As a guest of Xen or of KVM: one image, which looks where it is.
+    Guest,
+}
+
+/// What makes a guest of a service.
+#[derive(Clone, Copy, Debug)]
+struct Guest {
+    /// What is typed, and the folder below `target`.
+    name: &'static str,
+    /// The features of the service.
+    features: &'static [&'static str],
+    /// The script of the linker.
+    script: &'static str,
+}
+
+/// Its name, as it is typed.
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.guest().map_or("unix", |guest| guest.name))
+    }
 }
 
 impl Platform {
-    /// What makes a guest of a service: the name of its feature, which is that of the folder below `target` too, and the
-    /// script of the linker. `None` for a process.
-    fn guest(self) -> Option<(&'static str, &'static str)> {
+    /// What makes a guest of a service; `None` for a process.
+    fn guest(self) -> Option<Guest> {
+        let guest = |name, features, script| Some(Guest { name, features, script });
         match self {
             Self::Unix => None,
-            Self::Xen => Some(("xen", "-Tletregion-xen.ld")),
-            Self::Kvm => Some(("kvm", "-Tletregion-kvm.ld")),
+            Self::Xen => guest("xen", &["xen"], "-Tletregion-xen.ld"),
+            Self::Kvm => guest("kvm", &["kvm"], "-Tletregion-kvm.ld"),
+            // All hosts give the memory that the loaders of KVM give.
+            Self::Guest => guest("guest", &["kvm", "xen"], "-Tletregion-kvm.ld"),
         }
     }
 }
@@ -124,6 +151,23 @@ impl Service {
     /// # Errors
     /// Cargo cannot be started, it does not build, or it cannot be built for this platform or with these features.
     pub fn build(&self, build: &Build<'_>) -> Result<PathBuf> {
+        self.build_at(build, |program| Ok(program.to_owned()))
+    }
+
+    /// Builds it and returns its program, under a name that says the features. It stays as it is, whatever is built next, or beside it:
+    /// cargo puts what it builds with other features in the same place.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build); there is no room beside the program.
+    pub fn build_kept(&self, build: &Build<'_>) -> Result<PathBuf> {
+        self.build_at(build, |program| keep(program, build.features))
+    }
+
+    fn build_at(
+        &self,
+        build: &Build<'_>,
+        place: impl Fn(&Path) -> Result<PathBuf>,
+    ) -> Result<PathBuf> {
         let mut command = cargo_in(&self.folder);
         command.args(["rustc", MESSAGES, "--package", &self.name, "--bin", &self.program]);
         let mut settings = Vec::new();
@@ -141,17 +185,17 @@ impl Service {
         let mut features = build.features.to_vec();
         let mut link = Vec::new();
         let guest = build.platform.guest();
-        if let Some((feature, script)) = guest {
+        if let Some(guest) = guest {
             // Where a package has several platforms by features of its own, another one is its default.
-            if self.has(feature) {
+            if guest.features.iter().all(|feature| self.has(feature)) {
                 command.arg("--no-default-features");
             }
-            features.push(feature);
+            features.extend(guest.features);
             command.env("CARGO_ENCODED_RUSTFLAGS", guest_flags());
             link.extend(GUEST);
-            link.push(script);
+            link.push(guest.script);
             // Apart from the Linux programs: other flags for all crates.
-            command.arg("--target-dir").arg(self.target.join(feature).join("build"));
+            command.arg("--target-dir").arg(self.target.join(guest.name).join("build"));
         }
         if features.contains(&LOG) {
             settings.push(LOG_LEVEL.into());
@@ -171,7 +215,7 @@ impl Service {
         if guest.is_some() {
             command.arg(GUEST_CODE);
         }
-        let found = programs(&mut command)?.remove(&self.program);
+        let found = programs_at(&mut command, place)?.remove(&self.program);
         found.with_context(|| format!("{} has no program {}", self.name, self.program))
     }
 

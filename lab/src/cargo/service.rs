@@ -16,7 +16,8 @@ use super::{cargo_in, root};
 /// The package that a service depends on, if it is not put together from single crates.
 pub const FACADE: &str = "letregion";
 /// The packages of platforms, one of which a service depends on if it is put together from single crates.
-const PLATFORMS: [&str; 3] = ["letregion-rt-unix", "letregion-rt-kvm", "letregion-rt-xen"];
+const PLATFORMS: [&str; 4] =
+    ["letregion-rt-unix", "letregion-rt-guest", "letregion-rt-kvm", "letregion-rt-xen"];
 /// How much a name may differ from one that exists for that one to be meant: letters that are wrong, missing, too many
 /// or exchanged.
 const MOST_SLIPS: usize = 2;

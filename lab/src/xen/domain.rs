@@ -10,16 +10,15 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{
-    console::{Console, Decode, plain},
+    console::Console,
     machine::Machine,
     settings::{Settings, Vif, file},
-    started::{Question, Started},
+    started::{CREATE_WITHIN, Question, Started},
 };
+use crate::decode::{Decode, plain};
 
 /// How often it is asked whether a guest has ended.
 const TICK: Duration = Duration::from_millis(200);
-/// How long `xl create` may take. It unpacks a kernel that is packed, and that takes long in there.
-const CREATE_WITHIN: Duration = Duration::from_secs(180);
 /// How many lines of what a guest wrote an error has.
 const LAST_LINES: usize = 20;
 /// How long a guest may take to end when it is told to, with all that dom0 keeps of it.
@@ -89,24 +88,14 @@ impl<'m> Domain<'m> {
         to: SocketAddrV4,
         by: Question,
     ) -> Result<(Self, Started)> {
-        // A guest that nobody knows is asked for once a second, and the time of that is not its own.
-        let address = to.ip().to_string();
-        if let Some(vif) = &settings.vif {
-            machine.succeed("arp", &["-s", &address, &vif.mac_text()])?;
-        }
-        let started = Self::prepare(
+        let vif = settings.vif;
+        Self::prepare(
             machine,
             settings,
             plain(),
             |_| (),
-            |path| {
-                let args = [by.command(), &to.to_string(), "xl", "create", path];
-                let said = machine.succeed_within("dom0", &args, CREATE_WITHIN)?;
-                Started::read(&said).with_context(|| format!("dom0 start says: {said}"))
-            },
-        );
-        machine.succeed("arp", &["-d", &address])?;
-        started
+            |path| machine.start(vif.as_ref(), to, by, &["create", path]),
+        )
     }
 
     /// Brings what it takes, and has it started by `start` with the domain's file.
@@ -123,6 +112,7 @@ impl<'m> Domain<'m> {
             !name.is_empty() && name.bytes().all(is_plain),
             "{name:?} is no name for a guest: letters, digits and hyphens are allowed"
         );
+        machine.check_room(name, settings.size())?;
         let folder = format!("/domains/{name}");
         let file = file(settings, &folder)?;
         machine.write(&format!("{folder}/kernel"), settings.kernel)?;

@@ -22,7 +22,7 @@ done
 echo 8388608 >/proc/sys/net/core/rmem_max
 echo 8388608 >/proc/sys/net/core/rmem_default
 
-insmod /modules/xen-netfront.ko
+while read -r module; do insmod "/modules/$module.ko"; done </modules/order
 until [ -d /sys/class/net/eth0 ]; do usleep 20000; done
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 ip link set lo up

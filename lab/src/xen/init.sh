@@ -33,6 +33,8 @@ echo "dom0: starting the tools of Xen"
 xenstored --pid-file /var/run/xenstored.pid || fail "xenstored does not start"
 # It writes the file when it can be talked to.
 until [ -s /var/run/xenstored.pid ]; do usleep 20000; done
+# Without it no guest can be started, ended or given a network: if memory runs out, another process ends.
+echo -1000 >"/proc/$(cat /var/run/xenstored.pid)/oom_score_adj" || fail "xenstored cannot be protected"
 xen-init-dom0 >/dev/null || fail "xen-init-dom0 failed"
 # What guests write goes to /var/log/xen/console/guest-NAME.log.
 xenconsoled --log=guest || fail "xenconsoled does not start"
@@ -42,11 +44,22 @@ echo 8388608 >/proc/sys/net/core/rmem_max
 echo 8388608 >/proc/sys/net/core/rmem_default
 echo 67108864 >/proc/sys/net/ipv4/ipfrag_high_thresh
 
-# The network of the guests. The kernel's own IPv6 would send packets that nobody asked for.
-echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+# The network of the guests. The back ends and the way from the host have no IPv6, and the bridge has the addresses that are given
+# here: otherwise the kernel would send packets that nobody asked for.
+ipv6=/proc/sys/net/ipv6/conf
+echo 1 >$ipv6/default/disable_ipv6
 brctl addbr xenbr0
 ip link set lo up
 ip addr add 10.0.0.1/24 dev xenbr0
+# No address made of the hardware address, no search for duplicates, no search for routers.
+echo 1 >$ipv6/xenbr0/addr_gen_mode
+echo 0 >$ipv6/xenbr0/accept_dad
+echo 0 >$ipv6/xenbr0/dad_transmits
+echo 0 >$ipv6/xenbr0/router_solicitations
+echo 0 >$ipv6/xenbr0/accept_ra
+echo 0 >$ipv6/xenbr0/disable_ipv6
+ip -6 addr add fd00::1/64 dev xenbr0
+ip -6 addr add fe80::1/64 dev xenbr0
 ip link set xenbr0 up
 # The way from the host, where there is one.
 if [ -e /sys/class/net/eth0 ]; then

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     archive::{Archive, read},
-    packages::{DOM0_MODULES, GUEST_MODULES, Packages},
+    packages::{DOM0_MODULES, GUEST_MODULES, KVM_MODULES, Packages},
 };
 use crate::cargo;
 
@@ -29,6 +29,8 @@ const FOLDERS: [&str; 10] =
 
 /// The script that `xl` calls for a guest's network interface, in dom0.
 pub(super) const VIF_SCRIPT: &str = "/etc/xen/vif";
+/// The one that does without a console, and starts fewer programs.
+pub(super) const LEAN_VIF_SCRIPT: &str = "/etc/xen/vif-lean";
 
 /// That of dom0: not compressed, since what unpacks it is emulated.
 pub(super) fn of_dom0(packages: &Packages) -> Result<Vec<u8>> {
@@ -46,6 +48,7 @@ pub(super) fn of_dom0(packages: &Packages) -> Result<Vec<u8>> {
     // dom0's memory is fixed: nothing is to be taken from it for a guest.
     archive.file("etc/xen/xl.conf", b"autoballoon=\"off\"\n")?;
     archive.file(VIF_SCRIPT.trim_start_matches('/'), include_bytes!("vif.sh"))?;
+    archive.file(LEAN_VIF_SCRIPT.trim_start_matches('/'), include_bytes!("vif-lean.sh"))?;
     modules(&mut archive, packages, &DOM0_MODULES)?;
     archive.file("init", include_bytes!("init.sh"))?;
     archive.finish()
@@ -53,8 +56,17 @@ pub(super) fn of_dom0(packages: &Packages) -> Result<Vec<u8>> {
 
 /// That of the Linux guest, which runs this program of this package.
 pub(super) fn of_guest(packages: &Packages, package: &str, program: &str) -> Result<Vec<u8>> {
+    guest(packages, &GUEST_MODULES, package, program)
+}
+
+/// That of the Linux guest of KVM, which echoes.
+pub(crate) fn of_kvm(packages: &Packages) -> Result<Vec<u8>> {
+    guest(packages, &KVM_MODULES, "dom0", "linux-echo")
+}
+
+fn guest(packages: &Packages, names: &[&str], package: &str, program: &str) -> Result<Vec<u8>> {
     let mut archive = base(packages, package, program)?;
-    modules(&mut archive, packages, &GUEST_MODULES)?;
+    modules(&mut archive, packages, names)?;
     archive.file("init", include_bytes!("guest.sh"))?;
     archive.finish()
 }

@@ -69,14 +69,18 @@ impl Machine {
     /// QEMU or a package cannot be had, or dom0 is not ready within three minutes: with the last lines
     /// of its console.
     pub fn boot(progress: impl FnMut(&str)) -> Result<Self> {
-        Self::boot_with(&[], progress)
+        Self::boot_with(&[], 1, progress)
     }
 
-    /// Starts a machine whose guests are reached at ports of this machine too.
+    /// Starts a machine with so many processors, whose guests are reached at ports of this machine too. dom0 uses one.
     ///
     /// # Errors
     /// Those of [`Machine::boot`]; another program has one of the ports.
-    pub fn boot_with(ports: &[HostPort], mut progress: impl FnMut(&str)) -> Result<Self> {
+    pub fn boot_with(
+        ports: &[HostPort],
+        processors: usize,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Self> {
         let needed = [tools::QEMU, tools::SETPRIV, tools::APT, tools::DPKG];
         let missing: Vec<_> = needed.into_iter().filter(|tool| !tool.is_installed()).collect();
         ensure!(missing.is_empty(), tools::remedy(&missing));
@@ -88,7 +92,7 @@ impl Machine {
 
         progress("starting Xen in QEMU");
         let start = Instant::now();
-        let (qemu, to, from) = Qemu::start(folder.path(), log.path(), ports)?;
+        let (qemu, to, from) = Qemu::start(folder.path(), log.path(), ports, processors)?;
         let (agent, greeted) = Agent::new(to, from);
         let mut seen = 0;
         let greeting = loop {
@@ -239,12 +243,12 @@ impl Machine {
         }
     }
 
-    /// Gives dom0 another address on the bridge of the guests.
+    /// Gives dom0 another address of IPv4 on the bridge of the guests.
     ///
     /// # Errors
     /// Linux does not take it.
     pub fn set_address(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
-        self.succeed("ip", &["address", "flush", "dev", "xenbr0"])?;
+        self.succeed("ip", &["-4", "address", "flush", "dev", "xenbr0"])?;
         let address = format!("{address}/{prefix}");
         self.succeed("ip", &["address", "add", &address, "dev", "xenbr0"]).map(drop)
     }

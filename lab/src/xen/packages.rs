@@ -70,6 +70,18 @@ pub(super) const DOM0_MODULES: [&str; 18] = [
 ];
 /// The modules of the Linux guest.
 pub(super) const GUEST_MODULES: [&str; 1] = ["xen-netfront"];
+/// Those of the Linux guest of KVM, in their order: on QEMU's microvm, its devices have their registers in memory.
+pub(super) const KVM_MODULES: [&str; 9] = [
+    "virtio_ring",
+    "virtio",
+    "virtio_mmio",
+    "virtio_pci_legacy_dev",
+    "virtio_pci_modern_dev",
+    "virtio_pci",
+    "failover",
+    "net_failover",
+    "virtio_net",
+];
 /// Only a whole set of packages has this file: a list of them.
 const LIST: &str = "packages.txt";
 
@@ -87,7 +99,7 @@ impl Packages {
     /// apt cannot find or fetch them, or they cannot be unpacked.
     pub fn get(cache: &Path, progress: &mut dyn FnMut(&str)) -> Result<Self> {
         let mut key = DefaultHasher::new();
-        (PACKAGES, DOM0_MODULES, GUEST_MODULES).hash(&mut key);
+        (PACKAGES, DOM0_MODULES, GUEST_MODULES, KVM_MODULES).hash(&mut key);
         let root = cache.join(format!("packages-{:016x}", key.finish()));
         if !root.join(LIST).is_file() {
             let folder = Folder::new(cache, "fetching")?;
@@ -106,6 +118,11 @@ impl Packages {
     /// The folder into which all of them are unpacked.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The list of them, with their versions.
+    pub(crate) fn list(&self) -> PathBuf {
+        self.root.join(LIST)
     }
 
     /// The hypervisor, as an ELF file.
@@ -144,7 +161,8 @@ fn keep_what_is_needed(root: &Path) -> Result<()> {
     xen.context("cannot unpack the hypervisor")?;
     let all = root.join("lib/modules");
     fs::create_dir(root.join("modules"))?;
-    let wanted: BTreeSet<_> = DOM0_MODULES.into_iter().chain(GUEST_MODULES).collect();
+    let wanted = DOM0_MODULES.into_iter().chain(GUEST_MODULES).chain(KVM_MODULES);
+    let wanted: BTreeSet<_> = wanted.collect();
     let (mut found, mut folders) = (0, vec![all.clone()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {

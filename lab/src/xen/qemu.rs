@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// The memory of the machine, in MiB: dom0 has 512, a Linux guest 128, Xen some, and the rest is for
 /// other guests.
 const MEMORY: u32 = 1200;
-/// The command line of Xen. dom0 has one processor, as the machine has.
+/// The command line of Xen. dom0 has one processor, however many the machine has.
 const XEN: &str = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=512M,max:512M \
                    dom0_max_vcpus=1";
 /// The command line of dom0's Linux. A panic ends the machine.
@@ -65,6 +65,7 @@ impl Qemu {
         folder: &Path,
         log: &Path,
         ports: &[HostPort],
+        processors: usize,
     ) -> Result<(Self, ChildStdin, ChildStdout)> {
         let (life, ended) = mpsc::channel();
         let (pipes, started) = mpsc::sync_channel(1);
@@ -74,7 +75,7 @@ impl Qemu {
             let ports = ports.to_owned();
             // One thread starts the process and lives as long as it: the kernel ends the process
             // when the thread that started it ends.
-            move || match start(&folder, &log, &ports) {
+            move || match start(&folder, &log, &ports, processors) {
                 Err(error) => _ = pipes.send(Err(error)),
                 Ok((mut child, stdin, stdout)) => {
                     _ = pipes.send(Ok((stdin, stdout)));
@@ -110,6 +111,7 @@ fn start(
     folder: &Path,
     log: &Path,
     ports: &[HostPort],
+    processors: usize,
 ) -> Result<(Child, ChildStdin, ChildStdout)> {
     let complaints = File::create(folder.join(COMPLAINTS))?;
     let mut command = tools::SETPRIV.command();
@@ -117,7 +119,8 @@ fn start(
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     // AMD's virtualisation is emulated too, so that Xen can run guests that are not paravirtualised, and
     // the random numbers of the processor, which QEMU leaves out by default.
-    command.args(["-accel", "tcg,thread=multi", "-cpu", "qemu64,+svm,+npt,+rdrand", "-smp", "1"]);
+    command.args(["-accel", "tcg,thread=multi", "-cpu", "qemu64,+svm,+npt,+rdrand"]);
+    command.arg("-smp").arg(processors.to_string());
     command.arg("-m").arg(MEMORY.to_string());
     command.args(["-kernel", XEN_FILE, "-append", XEN]);
     command.arg("-initrd").arg(format!("{LINUX_FILE} {LINUX},{INITRAMFS_FILE}"));

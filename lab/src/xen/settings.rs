@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use anyhow::{Result, ensure};
 use netif::MacAddr;
 
-use super::initramfs::VIF_SCRIPT;
+use super::initramfs::{LEAN_VIF_SCRIPT, VIF_SCRIPT};
+use crate::cores_of;
 
 /// What a guest is made of.
 #[derive(Clone, Debug)]
@@ -28,6 +29,13 @@ pub struct Settings<'a> {
     pub restart: bool,
 }
 
+impl Settings<'_> {
+    /// The length of its kernel and of its initramfs, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.kernel.len() + self.ramdisk.map_or(0, <[u8]>::len)
+    }
+}
+
 /// A network interface on a bridge of dom0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vif {
@@ -38,12 +46,15 @@ pub struct Vif {
     pub bridge: u8,
     /// The largest payload of a frame, in bytes; Linux's own choice (1500) if none is given.
     pub mtu: Option<u16>,
+    /// Whether as little as possible is done in dom0 for it and for its guest: that gets no console, and its interface no MTU of
+    /// its own.
+    pub is_lean: bool,
 }
 
 impl Default for Vif {
     /// The first address of those that are Xen's, on the bridge that is always there.
     fn default() -> Self {
-        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], bridge: 0, mtu: None }
+        Self { mac: [0, 0x16, 0x3e, 0, 0, 1], bridge: 0, mtu: None, is_lean: false }
     }
 }
 
@@ -57,7 +68,8 @@ impl Vif {
 impl fmt::Display for Vif {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bridge, mac) = (self.bridge, self.mac_text());
-        write!(f, "bridge=xenbr{bridge},mac={mac},script={VIF_SCRIPT}")?;
+        let script = if self.is_lean { LEAN_VIF_SCRIPT } else { VIF_SCRIPT };
+        write!(f, "bridge=xenbr{bridge},mac={mac},script={script}")?;
         self.mtu.map_or(Ok(()), |mtu| write!(f, ",mtu={mtu}"))
     }
 }
@@ -69,8 +81,9 @@ pub(super) fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
     if settings.ramdisk.is_some() {
         writeln!(file, "ramdisk=\"{folder}/ramdisk\"")?;
     }
-    writeln!(file, "cmdline={}", quoted(settings.command_line)?)?;
-    writeln!(file, "memory={}\nvcpus=1", settings.memory)?;
+    writeln!(file, "cmdline={}", xl_string(settings.command_line)?)?;
+    let vcpus = cores_of(settings.command_line);
+    writeln!(file, "memory={}\nvcpus={vcpus}", settings.memory)?;
     writeln!(file, "on_reboot=\"{}\"", if settings.restart { "restart" } else { "destroy" })?;
     if let Some(vif) = &settings.vif {
         writeln!(file, "vif=[\"{vif}\"]")?;
@@ -81,17 +94,54 @@ pub(super) fn file(settings: &Settings<'_>, folder: &str) -> Result<String> {
     Ok(file)
 }
 
-/// A string as xl's files have it, in one kind of quotes or the other: within a string no quote of its
-/// own kind may stand, not even after a backslash, and what xl does with numbers there is wrong.
-fn quoted(text: &str) -> Result<String> {
+/// A guest as the domain file of an operator has it.
+#[derive(Clone, Copy, Debug)]
+pub struct XlGuest<'a> {
+    /// Its name: letters, digits and hyphens.
+    pub name: &'a str,
+    /// Where the host has its image.
+    pub kernel: &'a str,
+    /// Its command line.
+    pub line: &'a str,
+    /// Its memory, in MiB.
+    pub memory: u32,
+    /// Its network interface (xl-network-configuration(5)).
+    pub vif: &'a str,
+}
+
+/// The lines of a domain file without which there is no guest (xl.cfg(5)).
+///
+/// # Errors
+/// The path or the command line has a character that no string of a domain file can have.
+pub fn xl_settings(guest: &XlGuest<'_>) -> Result<String> {
+    let XlGuest { name, kernel, line, memory, vif } = *guest;
+    Ok(format!(
+        "name = \"{name}\"\n\
+         type = \"pvh\"\n\
+         kernel = {kernel}\n\
+         cmdline = {line}\n\
+         memory = {memory}\n\
+         vcpus = 1\n\
+         vif = [\"{vif}\"]\n",
+        kernel = xl_string(kernel)?,
+        line = xl_string(line)?,
+    ))
+}
+
+/// A string as the domain files of xl have it (xl.cfg(5)), in one kind of quotes or the other: within a string no quote of
+/// its own kind may stand, not even after a backslash, and what xl does with numbers there is wrong.
+///
+/// # Errors
+/// The text has control characters, or both kinds of quotes.
+fn xl_string(text: &str) -> Result<String> {
     ensure!(
         !text.contains(|c: char| c.is_control()),
-        "{text:?} is no command line for a guest: it has control characters"
+        "{text:?} cannot stand in a domain file: it has control characters"
     );
     let quote = if text.contains('"') { '\'' } else { '"' };
     ensure!(
         !text.contains(quote),
-        "{text:?} is no command line for a guest: xl cannot read both kinds of quotes"
+        "{text:?} cannot stand in a domain file: xl cannot read both kinds of quotes"
     );
     Ok(format!("{quote}{}{quote}", text.replace('\\', "\\\\")))
 }
@@ -119,8 +169,8 @@ mod tests {
              on_reboot=\"destroy\"\n\
              vif=[\"bridge=xenbr0,mac=00:16:3e:00:00:01,script=/etc/xen/vif,mtu=9000\"]\nmaxmem=64\n"
         );
-        assert_eq!(quoted("it's").unwrap(), "\"it's\"");
-        assert!(quoted("one\ntwo").is_err());
-        assert!(quoted("'\"").is_err());
+        assert_eq!(xl_string("it's").unwrap(), "\"it's\"");
+        assert!(xl_string("one\ntwo").is_err());
+        assert!(xl_string("'\"").is_err());
     }
 }

@@ -1,6 +1,13 @@
 //! How long a guest takes until it serves.
 
-use std::time::Duration;
+use std::{net::SocketAddrV4, time::Duration};
+
+use anyhow::{Context, Result};
+
+use super::{machine::Machine, settings::Vif};
+
+/// How long `xl create` may take. It unpacks a kernel that is packed, and that takes long in there.
+pub(super) const CREATE_WITHIN: Duration = Duration::from_secs(180);
 
 /// How long a guest took to start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,5 +43,32 @@ impl Question {
             Self::Udp => "start",
             Self::Http => "start-http",
         }
+    }
+}
+
+impl Machine {
+    /// Runs `xl` with these arguments, which start a guest, asks the guest at `to` meanwhile, and says how long it took to
+    /// reply.
+    pub(super) fn start(
+        &self,
+        vif: Option<&Vif>,
+        to: SocketAddrV4,
+        by: Question,
+        xl: &[&str],
+    ) -> Result<Started> {
+        let address = to.ip().to_string();
+        // A guest that nobody knows is asked for once a second, and the time of that is not its own.
+        if let Some(vif) = vif {
+            self.succeed("arp", &["-s", &address, &vif.mac_text()])?;
+        }
+        let to = to.to_string();
+        let args = [&[by.command(), &to, "xl"], xl].concat();
+        let started = self.succeed_within("dom0", &args, CREATE_WITHIN).and_then(|said| {
+            Started::read(&said).with_context(|| format!("dom0 start says: {said}"))
+        });
+        if vif.is_some() {
+            self.succeed("arp", &["-d", &address])?;
+        }
+        started
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddrV4,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -60,19 +60,31 @@ impl Sample {
             Some(_) => Service::start_elsewhere(lab, server, peer.args, |_| ())?,
         };
         let to = SocketAddrV4::new(peer.elsewhere.unwrap_or(lab.network().service), PORT);
-        let output = lab
-            .client(program("load")?)
+        let mut load = lab.client(program("load")?);
+        load.args(peer.segments.then_some("--segments"));
+        let sample = Self::of_load(&mut load, to, service.id(), setting, time);
+        // How the peer ends is its own affair: not all of them hear signals.
+        drop(service);
+        sample
+    }
+
+    /// Puts what the process `server` serves under load, by the command of the program `load`.
+    pub(crate) fn of_load(
+        load: &mut Command,
+        to: SocketAddrV4,
+        server: u32,
+        setting: Setting,
+        time: Duration,
+    ) -> Result<Self> {
+        let output = load
             .args(["--to", &to.to_string()])
             .args(["--size", &setting.size.to_string()])
             .args(["--window", &setting.window.to_string()])
             .args(["--milliseconds", &time.as_millis().to_string()])
-            .args(["--server", &service.id().to_string()])
-            .args(peer.segments.then_some("--segments"))
+            .args(["--server", &server.to_string()])
             .stdin(Stdio::null())
             .output()
             .context("cannot start the load")?;
-        // How the peer ends is its own affair: not all of them hear signals.
-        drop(service);
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}", said.trim().trim_start_matches("Error: "));
         Self::read(&String::from_utf8_lossy(&output.stdout))

@@ -59,7 +59,7 @@ pub(super) struct Guests {
 }
 
 /// The image of echo, which is built if it is not there.
-pub(super) fn image() -> Result<PathBuf> {
+pub(crate) fn image() -> Result<PathBuf> {
     cargo::build_xen(&["echo"], &[])?.remove("echo").context("echo has no program")
 }
 

@@ -47,6 +47,8 @@ struct Measured {
 #[derive(Debug)]
 pub(crate) struct Report {
     machine: String,
+    /// What the times of a start are called: until the guest is made, and until its first reply.
+    starts: [&'static str; 2],
     ours: Measured,
     linux: Measured,
 }
@@ -62,7 +64,12 @@ struct Row {
 
 impl Report {
     pub(crate) fn new(machine: String) -> Self {
-        Self { machine, ours: Measured::default(), linux: Measured::default() }
+        Self::with_starts(machine, ["`xl create`, s", "from `xl create` to the first reply, s"])
+    }
+
+    /// One whose times of a start have these names: until the guest is made, and until its first reply.
+    pub(crate) fn with_starts(machine: String, starts: [&'static str; 2]) -> Self {
+        Self { machine, starts, ours: Measured::default(), linux: Measured::default() }
     }
 
     /// `what` says what was asked, and what is counted.
@@ -131,9 +138,10 @@ impl Report {
                 linux: replies(&linux),
             });
         }
+        let [created, replied] = self.starts;
         for (what, of) in [
-            ("`xl create`, s", (|it: &Started| it.created) as fn(&Started) -> Duration),
-            ("from `xl create` to the first reply, s", |it| it.replied),
+            (created, (|it: &Started| it.created) as fn(&Started) -> Duration),
+            (replied, |it| it.replied),
         ] {
             let times = |measured: &Measured| -> Vec<f64> {
                 measured.starts.iter().map(|started| of(started).as_secs_f64()).collect()

@@ -2,6 +2,8 @@
 //!
 //! Made byte by byte and not with the crates of the tower, so that an error there is not made here too.
 
+pub mod ipv6;
+
 use std::net::Ipv4Addr;
 
 /// ICMP (RFC 792).

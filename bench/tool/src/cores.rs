@@ -1,0 +1,157 @@
+//! `cargo xtask bench --cores`: what a second core gains where it can, in requests that compute for long.
+
+use std::{
+    fmt::Write as _,
+    net::{SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use lab::{
+    Lab, Network, Service, cargo,
+    cargo::{Build, Platform, Profile},
+    kvm::{Guest, Machine},
+};
+
+use crate::bench::{Spread, machine, publish};
+
+/// The services, the ports that are asked, and what.
+const ROWS: [(&str, u16, &str, &str); 2] = [
+    ("monte-carlo", 8080, "10000000", "monte-carlo: pi from 10,000,000 points"),
+    ("facfib", 8081, "300000", "facfib: the Fibonacci number 300,000, by additions"),
+];
+/// How many clients ask, each again when it has its reply.
+const CLIENTS: usize = 8;
+/// How many cores there are.
+const CORES: [usize; 2] = [1, 2];
+/// How long a reply may take: eight clients share an emulated processor.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// The memory of a guest, in MiB.
+const MEMORY: u32 = 4;
+
+/// What is to be measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoresPlan {
+    /// How long each sample takes at least.
+    pub time: Duration,
+    /// How often each is measured; they take turns.
+    pub rounds: u32,
+    /// Whether the services are guests of KVM, with an emulated processor.
+    pub on_kvm: bool,
+}
+
+/// Measures the services on one core and on two in turn, prints a table, and writes it to `target/bench`. [`lab::prepare`] comes
+/// first.
+///
+/// # Errors
+/// A service does not build, start or reply, or gives different replies.
+pub fn run(plan: &CoresPlan) -> Result<()> {
+    let place = if plan.on_kvm { "guests of QEMU's q35, emulated" } else { "processes" };
+    let mut table = format!(
+        "What {CLIENTS} clients get, {place}, {}:\n\n\
+         | request | replies/s with 1 core | with 2 | ratio: median (all) |\n|---|--:|--:|--:|\n",
+        machine::describe()
+    );
+    for (app, port, request, words) in ROWS {
+        let programs = [program(plan, app, CORES[0])?, program(plan, app, CORES[1])?];
+        let mut rates = [Vec::new(), Vec::new()];
+        let mut reply = None;
+        for round in 0..plan.rounds {
+            for (at, cores) in CORES.into_iter().enumerate() {
+                let rate = sample(plan, (&programs[at], port), cores, request, &mut reply)?;
+                eprintln!("{app}, round {round}: {cores} core(s), {rate:.2} replies/s");
+                rates[at].push(rate);
+            }
+        }
+        let mut ratios: Vec<_> =
+            rates[1].iter().zip(&rates[0]).map(|(two, one)| two / one).collect();
+        ratios.sort_by(f64::total_cmp);
+        let all: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+        let [one, two] = rates.map(median);
+        let ratio = median(ratios);
+        writeln!(table, "| {words} | {one:.1} | {two:.1} | {ratio:.2} ({}) |", all.join(", "))?;
+    }
+    publish(if plan.on_kvm { "cores-kvm.md" } else { "cores.md" }, &table)
+}
+
+/// The median.
+fn median(values: Vec<f64>) -> f64 {
+    Spread::of(values).unwrap_or_default().median
+}
+
+/// The service for so many cores. That for one is the usual one.
+fn program(plan: &CoresPlan, app: &str, cores: usize) -> Result<PathBuf> {
+    let features: &[&str] = if cores > 1 { &["cores"] } else { &[] };
+    let (platform, profile) = match plan.on_kvm {
+        true => (Platform::Kvm, Profile::Guest),
+        false => (Platform::Unix, Profile::Release),
+    };
+    let build = Build { features, ..Build::new(platform, profile) };
+    cargo::build_each(&[app], &build)?.remove(app).context("it has no program")
+}
+
+/// How many replies there are a second, on so many cores. All have to be the same, `reply` if that is known.
+fn sample(
+    plan: &CoresPlan,
+    (program, port): (&Path, u16),
+    cores: usize,
+    request: &str,
+    reply: &mut Option<Vec<u8>>,
+) -> Result<f64> {
+    let network = Network { queues: cores > 1, ..Network::default() };
+    let measured = lab::in_namespace(network, |lab| {
+        lab::take_any_disorder()?;
+        let service = start(lab, plan, program, cores)?;
+        let to = (lab.network().service, port).into();
+        let rate = thread::scope(|scope| {
+            let clients: Vec<_> =
+                (0..CLIENTS).map(|_| scope.spawn(|| ask(to, request, plan.time))).collect();
+            let mut sum = 0.0;
+            for client in clients {
+                let (rate, said) =
+                    client.join().map_err(|_| anyhow!("a client has panicked"))??;
+                let known = reply.get_or_insert_with(|| said.clone());
+                ensure!(*known == said, "{request}: another reply on {cores} cores");
+                sum += rate;
+            }
+            Ok(sum)
+        });
+        drop(service);
+        rate
+    });
+    measured.and_then(|rate| rate)
+}
+
+fn start<'lab>(
+    lab: &'lab Lab,
+    plan: &CoresPlan,
+    program: &Path,
+    cores: usize,
+) -> Result<Service<'lab>> {
+    let several = (cores > 1).then(|| format!("--cores={cores}"));
+    let args: Vec<_> = several.iter().map(String::as_str).collect();
+    if plan.on_kvm {
+        let guest = Guest { machine: Machine::Q35, ..Guest::new(program, MEMORY) };
+        return guest.start(lab, &args, |_| ());
+    }
+    Service::start(lab, program, &args, |_| ())
+}
+
+/// Asks again and again for this time. Returns how many replies came a second, and the reply, which is the same each time.
+fn ask(to: SocketAddr, request: &str, time: Duration) -> Result<(f64, Vec<u8>)> {
+    let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(to)?;
+    let mut buffer = vec![0; 1 << 16];
+    let (start, mut last, mut count, mut known) = (Instant::now(), Duration::ZERO, 0, None);
+    while last < time {
+        socket.send(request.as_bytes()).context("cannot send a request")?;
+        let length = socket.recv(&mut buffer).with_context(|| format!("no reply to {request}"))?;
+        (last, count) = (start.elapsed(), count + 1);
+        let reply = known.get_or_insert_with(|| buffer[..length].to_vec());
+        ensure!(*reply == buffer[..length], "{request}: different replies");
+    }
+    Ok((f64::from(count) / last.as_secs_f64(), known.unwrap_or_default()))
+}
