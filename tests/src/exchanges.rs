@@ -47,6 +47,15 @@ pub fn apps() -> Vec<&'static str> {
     apps
 }
 
+/// What a service is started with so that it answers what the table asks as often as it is asked: `dns` counts
+/// what it sends to a network, and asked by one client without a pause it answers a part.
+pub fn unlimited(app: &str) -> &'static [&'static str] {
+    match app {
+        "dns" => &["--rate=0"],
+        _ => &[],
+    }
+}
+
 /// The table, service by service.
 pub fn exchanges() -> Vec<Exchange> {
     let mut table = Vec::new();
@@ -55,7 +64,21 @@ pub fn exchanges() -> Vec<Exchange> {
     sort(&mut table);
     monte_carlo(&mut table);
     kv(&mut table);
+    dns(&mut table);
     table
+}
+
+/// The shortest request that a service has an answer to, where it is asked once.
+///
+/// # Panics
+/// The table has none of this service.
+pub fn shortest(app: &str) -> Exchange {
+    let is_it = |one: &Exchange| {
+        let answers = matches!(&one.reply, Reply::Bytes(reply) if !reply.is_empty());
+        one.app == app && one.times == 1 && !one.request.is_empty() && answers
+    };
+    let all = exchanges().into_iter().filter(is_it);
+    all.min_by_key(|one| one.request.len()).expect("the table asks each of its services")
 }
 
 /// Adds what is asked once: `(request, reply)`, and what is refused.
@@ -128,6 +151,43 @@ fn monte_carlo(table: &mut Vec<Exchange>) {
     add(table, "monte-carlo", 8080, &[("3650", "3.1408219")], &refused);
 }
 
+/// Messages of RFC 1035 4.1, about the zone that is in the program.
+fn dns(table: &mut Vec<Exchange>) {
+    const A: u8 = 1;
+    const AAAA: u8 = 28;
+    // A header is a number, flags, and how many questions, answers, servers and further records follow.
+    let question = |labels: &[&str], kind: u8| {
+        let labels =
+            labels.iter().flat_map(|label| [&[label.len() as u8][..], label.as_bytes()].concat());
+        labels.chain([0, 0, kind, 0, 1]).collect::<Vec<_>>()
+    };
+    let query = |question: &[u8]| [&[7, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], question].concat();
+    // Recursion was desired; the answer is an authority's, or there is none, and why.
+    let answer = |question: &[u8], flags: [u8; 2], answers: u8, records: &[u8]| {
+        let head = [7, 9, flags[0], flags[1], 0, 1, 0, answers, 0, 0, 0, 0];
+        [&head[..], question, records].concat()
+    };
+    // The name of the question, class IN, an hour.
+    let record = |kind: u8, data: &[u8]| {
+        [&[0xc0, 12, 0, kind, 0, 1, 0, 0, 14, 16, 0, data.len() as u8][..], data].concat()
+    };
+    let www = ["www", "example", "org"];
+    let ipv4 = question(&www, A);
+    let ipv6 = question(&www, AAAA);
+    let elsewhere = question(&["www", "example", "net"], A);
+    let address = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80];
+    let of_ipv4 = answer(&ipv4, [0x85, 0], 1, &record(A, &[192, 0, 2, 80]));
+    for (question, reply, times) in [
+        (&ipv4, of_ipv4.clone(), 1),
+        (&ipv6, answer(&ipv6, [0x85, 0], 1, &record(AAAA, &address)), 1),
+        (&elsewhere, answer(&elsewhere, [0x81, 5], 0, &[]), 1),
+        (&ipv4, of_ipv4, 100),
+    ] {
+        let (request, reply) = (query(question), Reply::Bytes(reply));
+        table.push(Exchange { app: "dns", port: 53, request, reply, times });
+    }
+}
+
 /// Each has the same reply whatever was asked before, as requests are sent in any order too.
 fn kv(table: &mut Vec<Exchange>) {
     let answered = [
@@ -194,7 +254,7 @@ mod tests {
         let exchanges = exchanges();
         let longest = exchanges.iter().filter(|exchange| exchange.app == "sort");
         assert_eq!(longest.map(|exchange| exchange.request.len()).max(), Some(29_202));
-        assert_eq!(apps(), ["echo", "facfib", "sort", "monte-carlo", "kv"]);
+        assert_eq!(apps(), ["echo", "facfib", "sort", "monte-carlo", "kv", "dns"]);
         assert!(fibonacci(90) == "2880067194370816120" && fibonacci(0) == "0");
     }
 

@@ -17,5 +17,5 @@ mod documents {
 }
 
 pub use content::Content;
-pub use exchanges::{Exchange, PI, Reply, apps, exchanges};
+pub use exchanges::{Exchange, PI, Reply, apps, exchanges, shortest, unlimited};
 pub use files::raise_file_limit;

@@ -10,9 +10,10 @@ use std::{
 const LEVELS: [&str; 7] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "must", "should", "may"];
 
 /// The standards that the table has to speak of.
-const STANDARDS: [u32; 18] = [
-    826, 5227, 894, 791, 815, 1122, 768, 792, 6864, 5722, 6633, 1191, 4443, 9293, 5961, 7323, 9110,
-    9112,
+const STANDARDS: [u32; 45] = [
+    4861, 4862, 7217, 7527, 8106, 9777, 8200, 7112, 8201, 6724, 6437, 2131, 2132, 826, 5227, 894,
+    791, 815, 1122, 768, 792, 6864, 5722, 6633, 1191, 4443, 9293, 5961, 7323, 1034, 1035, 2308,
+    4592, 5452, 5936, 6891, 7766, 8482, 8767, 9520, 9110, 9112, 5905, 8633, 9109,
 ];
 
 const HEADER: &str = "| section | requirement | level | what we do | shown by |";
@@ -251,15 +252,18 @@ fn tests_in_source(source: &str, module: &str, found: &mut BTreeSet<String>) {
     trials(source, module, found);
 }
 
-/// The tests of a program with a harness of its own, listed in `trials! { folder => module: test, test; }`.
+/// The tests of a program with a harness of its own, listed in `trials! { folder => module: test, test; }`, or in
+/// `trials_on_cores!`.
 fn trials(source: &str, module: &str, found: &mut BTreeSet<String>) {
-    let Some((_, list)) = source.split_once("trials! { ") else { return };
-    let Some((_, list)) = list.split_once(" =>") else { return };
-    let list = list.split_once('}').map_or("", |(list, _)| list);
-    for part in list.split(';') {
-        let Some((part, tests)) = part.split_once(':') else { continue };
-        for test in tests.split(',') {
-            found.insert(format!("{module}::{}::{}", part.trim(), test.trim()));
+    let lists = ["trials! { ", "trials_on_cores! { "].map(|begin| source.split(begin).skip(1));
+    for list in lists.into_iter().flatten() {
+        let Some((_, list)) = list.split_once(" =>") else { continue };
+        let list = list.split_once('}').map_or("", |(list, _)| list);
+        for part in list.split(';') {
+            let Some((part, tests)) = part.split_once(':') else { continue };
+            for test in tests.split(',') {
+                found.insert(format!("{module}::{}::{}", part.trim(), test.trim()));
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use lab::cargo;
 use rt::Config;
+use serde_json::Value;
 
 /// The folder, from the root of the workspace.
 const FOLDER: &str = "docs/deploy";
@@ -169,9 +170,87 @@ fn logrotate_reads_its_file() {
     }
 }
 
+/// The arguments of a service, which have to be right.
+fn check_arguments(arguments: &str) -> Config {
+    let arguments: &'static str = arguments.to_owned().leak();
+    Config::from_args(arguments.split(' ')).unwrap_or_else(|error| panic!("{arguments}: {error}"))
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap_or_else(|| panic!("no list: {list}"));
+    list.iter().map(|text| text.as_str().unwrap_or_else(|| panic!("no text: {text}"))).collect()
+}
+
+#[test]
+fn kubernetes_has_what_refers_to_each_other() {
+    let text = read("kubernetes/letregion-echo.yaml");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let of_kind = |kind: &str, version: &str| {
+        let found = documents.iter().find(|document| document["kind"] == kind);
+        let found = found.unwrap_or_else(|| panic!("there is no {kind}"));
+        assert_eq!(found["apiVersion"], version, "{kind}");
+        found
+    };
+    assert_eq!(documents.len(), 3);
+    let class = of_kind("RuntimeClass", "node.k8s.io/v1");
+    let deployment = of_kind("Deployment", "apps/v1");
+    let service = of_kind("Service", "v1");
+
+    let spec = &deployment["spec"];
+    let (template, pod) = (&spec["template"], &spec["template"]["spec"]);
+    assert_eq!(pod["runtimeClassName"], class["metadata"]["name"]);
+    assert_eq!(class["handler"], "urunc");
+    for labels in [&spec["selector"]["matchLabels"], &service["spec"]["selector"]] {
+        assert!(labels.is_object());
+        assert_eq!(*labels, template["metadata"]["labels"]);
+    }
+    let containers = pod["containers"].as_array().unwrap();
+    assert_eq!(containers.len(), 1);
+    // Pods have another address each, which is urunc's to give.
+    let arguments = texts(&containers[0]["args"]).join(" ");
+    assert!(!arguments.contains("--ipv4"), "{arguments}");
+    let config =
+        check_arguments(&format!("--ipv4=10.244.1.7/24 --ipv4-gateway=10.244.1.1 {arguments}"));
+    let ports = containers[0]["ports"].as_array().unwrap();
+    let port = |name: &str| ports.iter().find(|port| port["name"] == name).unwrap();
+    assert_eq!(port("counters")["containerPort"], config.tower.counters_port.unwrap());
+    let served = &service["spec"]["ports"][0];
+    let target = port(served["targetPort"].as_str().unwrap());
+    assert_eq!((&target["containerPort"], &target["protocol"]), (&served["port"], &"UDP".into()));
+    assert_eq!(served["protocol"], "UDP");
+    assert!(containers[0]["resources"]["limits"]["memory"].is_string());
+}
+
+#[test]
+fn nomad_starts_the_guest() {
+    let job: Value = hcl::from_str(&read("nomad/letregion-echo.nomad.hcl")).unwrap();
+    let group = &job["job"]["letregion-echo"]["group"]["echo"];
+    let task = &group["task"]["echo"];
+    assert_eq!(task["driver"], "qemu");
+    let config = &task["config"];
+    let arguments = texts(&config["args"]);
+    let after = |name: &str| {
+        let place = arguments.iter().position(|argument| *argument == name).unwrap();
+        arguments[place + 1]
+    };
+    // The one that is fetched.
+    assert_eq!(after("-kernel"), task["artifact"]["destination"]);
+    assert_eq!(after("-kernel"), config["image_path"]);
+    let service = check_arguments(after("-append"));
+    // The guest of QEMU's own network.
+    assert_eq!(service.ipv4.to_string(), "10.0.2.15/24");
+    assert_eq!(config["port_map"]["counters"], service.tower.counters_port.unwrap());
+    for port in config["port_map"].as_object().unwrap().keys() {
+        assert!(group["network"]["port"][port].is_object(), "no port {port}");
+    }
+    assert_eq!(group["service"]["port"], "echo");
+    assert!(task["resources"]["memory"].as_u64().unwrap() >= 128);
+}
+
 #[test]
 fn every_file_is_in_the_documents_and_says_where_it_goes() {
-    let documents: String = ["docs/deploy.md", "docs/xen-host.md"]
+    let documents: String = ["docs/deploy.md", "docs/fleet.md", "docs/xen-host.md"]
         .map(|name| fs::read_to_string(cargo::root().join(name)).unwrap())
         .concat();
     for folder in files("") {

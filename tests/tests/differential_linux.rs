@@ -24,25 +24,41 @@ mod differential_linux {
     pub(crate) mod departures;
     pub(crate) mod fragments;
     pub(crate) mod frames;
+    pub(crate) mod ipv6;
     pub(crate) mod kernel;
     pub(crate) mod liberties;
     pub(crate) mod named;
     pub(crate) mod random;
     pub(crate) mod tcp;
+    pub(crate) mod team;
     pub(crate) mod tower;
 }
 
 use std::process::ExitCode;
 
-use differential_linux::{named, random, tcp};
+use differential_linux::{ipv6, named, random, tcp, team::Manner};
 use trial::trial;
 
+/// A comparison, with our host on so many cores.
+type Comparison = fn(Manner);
+
+/// The comparisons, and in which manners each is made: a connection stays at the queue that it began at, which is where one
+/// core has it.
+const COMPARISONS: [(&str, Comparison, &[Manner]); 5] = [
+    ("named_frames", named::named_frames, &Manner::ALL),
+    ("random_frames", random::random_frames, &Manner::ALL),
+    ("named_frames_of_ipv6", ipv6::named_frames, &Manner::ALL),
+    ("named_segments", tcp::named_segments, &[Manner::Alone, Manner::Steered]),
+    ("random_segments", tcp::random_segments, &[Manner::Alone, Manner::Steered]),
+];
+
 fn main() -> ExitCode {
-    // Where programs that serve are left out, these are, by the same name.
-    namespace::run(vec![
-        trial("linux::differential::named_frames", named::named_frames),
-        trial("linux::differential::random_frames", random::random_frames),
-        trial("linux::differential::named_segments", tcp::named_segments),
-        trial("linux::differential::random_segments", tcp::random_segments),
-    ])
+    let in_manners = |&(name, compare, manners): &(&str, Comparison, &'static [Manner])| {
+        // Where programs that serve are left out, these are, by the same name.
+        let name = format!("linux::differential::{name}");
+        manners.iter().map(move |&manner| {
+            trial(format!("{name}{}", manner.suffix()), move || compare(manner))
+        })
+    };
+    namespace::run(COMPARISONS.iter().flat_map(in_manners).collect())
 }

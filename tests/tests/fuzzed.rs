@@ -21,8 +21,8 @@ fn inputs(target: &str) -> (usize, usize) {
     match target {
         "tasks" => (3_000, 400),
         "tower" => (3_000, 600),
-        "reassembly" | "tcp_segment" => (3_000, 600),
-        "http" => (10_000, 300),
+        "dhcp" | "ipv6" | "ndp" | "reassembly" | "sntp" | "tcp_segment" => (3_000, 600),
+        "http" | "authority" => (10_000, 300),
         _ => (20_000, 200),
     }
 }
@@ -133,6 +133,21 @@ fn parsers_take_any_input() {
 }
 
 #[test]
+fn an_authority_answers_whatever_it_is_asked() {
+    run_mutations("authority");
+}
+
+#[test]
+fn a_query_of_dns_holds_whatever_servers_say() {
+    run_mutations("dns");
+}
+
+#[test]
+fn a_client_of_sntp_holds_whatever_servers_say() {
+    run_mutations("sntp");
+}
+
+#[test]
 fn what_xen_says_is_read_with_care() {
     for target in ["start_info", "xenstore"] {
         run_mutations(target);
@@ -140,8 +155,23 @@ fn what_xen_says_is_read_with_care() {
 }
 
 #[test]
+fn a_client_of_dhcp_holds_whatever_servers_say() {
+    run_mutations("dhcp");
+}
+
+#[test]
+fn a_host_finds_its_neighbours_whatever_it_hears() {
+    run_mutations("ndp");
+}
+
+#[test]
 fn reassembly_does_what_the_oracle_says() {
     run_mutations("reassembly");
+}
+
+#[test]
+fn headers_and_fragments_of_ipv6_are_read_as_the_reference_says() {
+    run_mutations("ipv6");
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "common/cores.rs"]
+mod cores;
 #[path = "common/namespace.rs"]
 mod namespace;
 #[path = "common/program.rs"]
@@ -18,26 +20,26 @@ mod trial;
 mod hostile {
     pub(crate) mod attack;
     pub(crate) mod flood;
+    pub(crate) mod held;
 }
 
 use std::process::ExitCode;
 
+use cores::trials;
+use hostile::{
+    attack::{all_at_once, leaves_nothing},
+    flood::large_datagrams_complete,
+};
 use lab::soak::attacks;
-use trial::trial;
 
 fn main() -> ExitCode {
     // Where programs that serve are left out, these are, by the same name.
-    let mut trials = vec![
-        trial(
-            "linux::hostile::large_datagrams_complete_under_a_flood",
-            hostile::flood::large_datagrams_complete,
-        ),
-        trial("linux::hostile::all_at_once", hostile::attack::all_at_once),
-    ];
-    trials.extend(attacks::all().into_iter().map(|attack| {
-        trial(format!("linux::hostile::{}", attack.name), move || {
-            hostile::attack::leaves_nothing(&attack);
-        })
-    }));
-    namespace::run(trials)
+    let mut all =
+        trials("linux::hostile::large_datagrams_complete_under_a_flood", large_datagrams_complete);
+    all.extend(trials("linux::hostile::all_at_once", all_at_once));
+    for attack in attacks::all() {
+        let name = format!("linux::hostile::{}", attack.name);
+        all.extend(trials(&name, move |cores| leaves_nothing(cores, &attack)));
+    }
+    namespace::run(all)
 }

@@ -7,6 +7,10 @@
 
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/running.rs"]
+mod running;
+#[path = "common/segments.rs"]
+mod segments;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/trial.rs"]
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
         clients: only_those_that_were_named_are_answered,
             ports_of_services_and_broadcasts_are_not_answered,
             an_echo_at_an_unknown_port_is_answered_as_long_as_it_answers;
-        command: replies_alone_on_standard_output, says_why_there_is_no_reply,
+        command: replies_alone_on_standard_output, features_are_those_of_the_service, says_why_there_is_no_reply,
             refuses_what_cannot_be_sent, names_the_services, serves_its_input_line_by_line,
             shows_counters_when_asked, forwards_ports_of_this_machine;
         container: the_pool_fits_its_limit, a_pool_that_cannot_fit_is_refused_in_figures,

@@ -6,14 +6,14 @@
 use core::{fmt, ops::Range};
 
 use rt_pvh::{
-    Line, Loader, Machine, Platform, Shutdown, arguments::Arguments, debug, finish,
-    monitor_words::MonitorWords, print, pvclock::VcpuTimeInfo, use_serial_port,
+    Line, Loader, Machine, Platform, Shutdown, arguments::Arguments, debug, finish, print,
+    pvclock::VcpuTimeInfo, use_serial_port,
 };
 
 struct Pc;
 
 /// The registers of the local APIC, and some that a monitor may place far above all memory.
-static DEVICES: [Range<u64>; 2] = [0xfee0_0000..0xfef0_0000, 0x40_0000_0000..0x40_0020_0000];
+const DEVICES: [Range<u64>; 2] = [0xfee0_0000..0xfef0_0000, 0x40_0000_0000..0x40_0020_0000];
 
 impl Platform for Pc {
     fn print(&self, _: Line, line: fmt::Arguments<'_>) {
@@ -25,10 +25,6 @@ impl Platform for Pc {
         debug(format_args!("ends: {reason:?}"));
     }
 
-    fn device_ranges(&self, _: &str) -> &[Range<u64>] {
-        &DEVICES
-    }
-
     fn clock_page(&self) -> Option<&'static VcpuTimeInfo> {
         None
     }
@@ -38,15 +34,19 @@ rt_pvh::entry!(bare);
 
 fn bare(loader: Loader) -> ! {
     use_serial_port();
-    let machine = loader.open(&Pc, |_| ());
+    let machine = loader.open(&Pc, &mut |plan| {
+        for range in DEVICES {
+            plan.devices.add(range);
+        }
+    });
     finish("bare", tell(&machine))
 }
 
 fn tell(machine: &Machine) -> Result<(), rt_pvh::Error> {
     print(format_args!("line {:?}", machine.command_line));
-    let words = MonitorWords::of(machine.command_line);
-    print(format_args!("of the monitor: {words}"));
-    let arguments = Arguments::read(words.removed(machine.memory)?, machine.memory)?;
+    let line = machine.command_line;
+    let (arguments, words) = Arguments::read_beside_words(line, machine.memory)?;
+    print(format_args!("of the monitor: {}", words.trim_end()));
     for argument in arguments.iter() {
         match argument {
             "--panic" => panic!("on purpose"),

@@ -4,12 +4,12 @@
 
 pub mod store;
 
-/// How a domain ends (`sched.h`).
+/// How a guest ends. A host of KVM does not see the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// `SHUTDOWN_poweroff`.
+    /// As one that has done its work: `SHUTDOWN_poweroff` of Xen's `sched.h`.
     PowerOff,
-    /// `SHUTDOWN_crash`.
+    /// As one that has crashed: `SHUTDOWN_crash`.
     Crash,
 }
 
@@ -20,18 +20,40 @@ pub struct Case {
     pub command: &'static str,
     /// Words that appear, in this order.
     pub console: &'static [&'static str],
-    /// How the domain ends.
+    /// How the guest ends.
     pub end: End,
 }
 
-/// What the guest does on the bare machine, built with the feature `panic-messages`. It has no console then:
+impl Case {
+    /// The first of its words that are not in their place in what was `seen`; none if all are.
+    pub fn missing(&self, seen: &str) -> Option<&'static str> {
+        let mut rest = seen;
+        self.console.iter().copied().find(|words| match rest.split_once(words) {
+            Some((_, behind)) => {
+                rest = behind;
+                false
+            }
+            None => true,
+        })
+    }
+}
+
+/// What a guest of Xen has: one of 2 MiB has always the same.
+pub const MEMORY_ON_XEN: Case = Case {
+    command: "memory",
+    console: &["memory ", "page tables 20 KiB", "free pages "],
+    end: End::PowerOff,
+};
+/// What a guest of KVM has: its tables depend on where the machine has memory and devices.
+pub const MEMORY_ON_KVM: Case = Case {
+    command: "memory",
+    console: &["memory ", "page tables ", "free pages "],
+    end: End::PowerOff,
+};
+
+/// What the guest does on the bare machine, built with the feature `panic-messages`. On Xen it has no console then:
 /// its words are in Xen's log.
 pub const CASES: &[Case] = &[
-    Case {
-        command: "memory",
-        console: &["memory ", "page tables 20 KiB", "free pages "],
-        end: End::PowerOff,
-    },
     Case { command: "fill", console: &["filled ", "guest: out of memory"], end: End::PowerOff },
     Case { command: "end", console: &["the end is near"], end: End::PowerOff },
     Case { command: "help", console: &["arguments: none"], end: End::PowerOff },
@@ -136,12 +158,81 @@ pub const CASES: &[Case] = &[
     Case { command: "breakpoint", console: &["exception 3: breakpoint"], end: End::Crash },
 ];
 
-/// What the guest does in its runtime, built without that feature: its words are on the console of the domain.
+/// What the guest does on the second of two processors, built with the feature `cores`. Its words are on its console.
+pub const CORES_CASES: &[Case] = &[
+    Case {
+        command: "runtime --cores=2 end",
+        console: &["core 1: guest with a runtime: end", "core 1: the end is near"],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime --cores=2 break",
+        console: &["guest: core 1: the device is broken"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 panic",
+        console: &["on core 1:", "panic", "stack ", "  at tests/guest/src/main.rs:", "pool pages "],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 null",
+        console: &["on core 1:", "exception 14: page fault reading 0x0: null pointer", "region "],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 stack",
+        console: &[
+            "on core 1:",
+            "exception 14: page fault writing 0x",
+            "stack overflow: the guard page",
+            "pool pages ",
+        ],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 write-gdt",
+        console: &["on core 1:", "page fault writing ", ": descriptor tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 write-idt",
+        console: &["on core 1:", "page fault writing ", ": descriptor tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 write-tss",
+        console: &["on core 1:", "page fault writing ", ": descriptor tables are not written to"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 execute-stack",
+        console: &["on core 1:", "page fault executing ", ": data is not executed"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 execute-region",
+        console: &["on core 1:", "page fault executing ", ": data is not executed"],
+        end: End::Crash,
+    },
+    Case {
+        command: "runtime --cores=2 interrupt",
+        console: &["on core 1:", "exception 2: non-maskable interrupt", "unharmed"],
+        end: End::PowerOff,
+    },
+    Case {
+        command: "runtime --cores=2 store",
+        console: &["core 1: stored ", "core 1: still here"],
+        end: End::PowerOff,
+    },
+];
+
+/// What the guest does in its runtime, built without that feature: its words are on its console.
 /// The lines that begin with `  at` are what `cargo letregion run` puts behind the addresses of the guest.
 pub const RUNTIME_CASES: &[Case] = &[
     Case {
         command: "runtime memory",
-        console: &["memory ", "page tables 20 KiB", "guest with a runtime: memory", "free pages "],
+        console: &["memory ", "page tables ", "guest with a runtime: memory", "free pages "],
         end: End::PowerOff,
     },
     Case { command: "runtime end", console: &["the end is near"], end: End::PowerOff },

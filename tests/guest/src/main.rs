@@ -4,17 +4,26 @@
 
 use core::{arch::asm, hint::black_box, ptr, sync::atomic::AtomicU8};
 
+use cfg_if::cfg_if;
 use guest::store::{self, Outcome};
+use platform::{Error, Machine, Rt, Runtime as _, Wake, finish, print, start};
 use rt_regions::{NoHeap, PAGE_SIZE, Region};
-use rt_xen::{Error, Machine, Rt, Runtime as _, Wake, finish, print, start};
 
 mod tables;
+
+cfg_if! {
+    if #[cfg(feature = "xen")] {
+        use rt_xen as platform;
+    } else if #[cfg(feature = "kvm")] {
+        use rt_kvm as platform;
+    }
+}
 
 /// `hashbrown` is linked with the crate `alloc`, which asks for it and never uses it.
 #[global_allocator]
 static HEAP: NoHeap = NoHeap;
 
-rt_xen::entry!(|machine| match machine.command_line.strip_prefix("runtime ") {
+platform::entry!(|machine| match machine.command_line.strip_prefix("runtime ") {
     Some(_) => start("guest", machine, with_runtime),
     None => finish("guest", guest(machine)),
 });
@@ -25,7 +34,8 @@ static VARIABLE: AtomicU8 = AtomicU8::new(0xc3);
 
 fn guest(machine: Machine) -> Result<(), Error> {
     print(format_args!("guest {}", machine.command_line));
-    match machine.command_line {
+    // Some loaders leave a space behind it.
+    match machine.command_line.trim_end() {
         "memory" => {
             let pool = machine.pool;
             print(format_args!("free pages {} of {}", pool.free_pages(), pool.pages()));
@@ -45,6 +55,13 @@ fn guest(machine: Machine) -> Result<(), Error> {
 fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
     let what = rt.args().nth(1).unwrap_or_default();
     rt.print(format_args!("guest with a runtime: {what}"));
+    #[cfg(feature = "cores")]
+    {
+        rt.confine()?;
+        if rt.core().is_first() {
+            return wait_for_the_other(rt);
+        }
+    }
     match what {
         "memory" => {
             let pool = rt.pool();
@@ -65,6 +82,15 @@ fn with_runtime(rt: &mut Rt) -> Result<(), Error> {
             rt.print(format_args!("still here"));
         }
         fault => return provoke(fault, rt.memory()),
+    }
+    Ok(())
+}
+
+/// Waits until the other processor has ended.
+#[cfg(feature = "cores")]
+fn wait_for_the_other(rt: &mut Rt) -> Result<(), Error> {
+    while rt.core().take_requests() == 0 {
+        rt.wait(&rt.bell_event(), None)?;
     }
     Ok(())
 }

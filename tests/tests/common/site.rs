@@ -7,14 +7,15 @@ use lab::{
     soak::{self, site::Site},
 };
 
-/// Calls `test` with a service, which then has to end well.
+/// Calls `test` with a service on so many cores, which then has to end well.
 pub(crate) fn with_site(
     program: &Path,
+    cores: usize,
     args: &[&str],
     test: impl FnOnce(&mut Service<'_>, &Site) + Send,
 ) {
-    lab::in_namespace(soak::network(), |lab| {
-        let (mut service, site) = soak::start(lab, program, args, |_| ())?;
+    lab::in_namespace(soak::network(cores), |lab| {
+        let (mut service, site) = soak::start(lab, program, cores, args, |_| ())?;
         test(&mut service, &site);
         let (status, lines) = service.stop()?;
         assert!(status.success(), "{status}: {lines:#?}");

@@ -9,7 +9,7 @@ use lab::cargo;
 
 /// Calls `cargo letregion` with these arguments and this input.
 pub(crate) fn letregion(args: &[&str], input: &str) -> Output {
-    let mut child = spawn(args);
+    let mut child = start(args);
     let mut stdin = child.stdin.take().expect("its input is a pipe");
     // It need not read what it has no use for.
     let _ = stdin.write_all(input.as_bytes());
@@ -18,7 +18,7 @@ pub(crate) fn letregion(args: &[&str], input: &str) -> Output {
 }
 
 /// Starts `cargo letregion` with these arguments; its input and what it says are pipes.
-pub(crate) fn spawn(args: &[&str]) -> Child {
+pub(crate) fn start(args: &[&str]) -> Child {
     let mut command = cargo::cargo();
     command.arg("letregion").args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

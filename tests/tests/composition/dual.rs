@@ -101,8 +101,11 @@ impl<A: Network, B: Network<Error = A::Error>> Network for Dual<A, B> {
         self.four.room().min(self.six.room())
     }
 
-    fn offloads(&self) -> Offloads {
-        self.four.offloads().and(self.six.offloads())
+    fn offloads(&self, destination: IpAddr) -> Offloads {
+        match destination {
+            IpAddr::V4(_) => self.four.offloads(destination),
+            IpAddr::V6(_) => self.six.offloads(destination),
+        }
     }
 
     fn send(

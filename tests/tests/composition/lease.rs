@@ -32,7 +32,7 @@ struct Lease<'g, E> {
 impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Lease<'_, E> {
     type Item<'r> = Delivery<'r>;
 
-    layer::forward!(ipv4: E, "lease"; unclaimed, ready, configure, describe);
+    layer::forward!(ipv4: E, "lease"; unclaimed, ready, configure, describe, end);
 
     fn receive<'r>(
         &mut self,
@@ -45,6 +45,8 @@ impl<E: Neighbours<Ipv4Addr, Address = Cidr>> Layer for Lease<'_, E> {
             self.ipv4.link_mut().set_address(*address);
             self.addresses = rest;
             self.counters.addresses += 1;
+            // The tower may be ready now, which is something: who says that there was nothing to do says so later.
+            return Ok(Rx::Handled);
         }
         self.ipv4.receive(now, region)
     }

@@ -194,7 +194,7 @@ pub(crate) fn set(name: &str, value: &str) {
 }
 
 /// Runs commands of `ip`, one in a line.
-fn ip(commands: &str) {
+pub(crate) fn ip(commands: &str) {
     let mut child = Command::new("ip")
         .args(["-batch", "-"])
         .stdin(Stdio::piped())

@@ -5,11 +5,28 @@ use std::net::Ipv4Addr;
 
 use crate::frames::{self, Ipv4};
 
+#[path = "seeds/authority.rs"]
+mod authority;
+
+#[path = "seeds/dhcp.rs"]
+mod dhcp;
+
+#[path = "seeds/dns.rs"]
+mod dns;
+
 #[path = "seeds/http.rs"]
 mod http;
 
+#[path = "seeds/ipv6.rs"]
+mod ipv6;
+#[path = "seeds/ndp.rs"]
+mod ndp;
+
 #[path = "seeds/platforms.rs"]
 mod platforms;
+
+#[path = "seeds/sntp.rs"]
+mod sntp;
 
 #[path = "seeds/tasks.rs"]
 mod tasks;
@@ -38,8 +55,14 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("ipv4", ipv4());
     add("icmp", icmp());
     add("udp", udp());
+    add("authority", authority::seeds());
+    add("dhcp", dhcp::seeds());
+    add("dns", dns::seeds());
     add("http", http::seeds());
+    add("ipv6", ipv6::seeds());
+    add("ndp", ndp::seeds());
     add("reassembly", reassembly());
+    add("sntp", sntp::seeds());
     add("tasks", tasks::seeds());
     add("tcp_segment", tcp_segment::seeds());
     add("tower", tower());

@@ -2,7 +2,10 @@
 //!
 //! The first byte of an input chooses between a segment and a program for a receiver.
 
-use std::net::Ipv4Addr;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU16,
+};
 
 use etherparse::{TcpHeaderSlice, TcpOptionElement};
 use network::{Packet, Protocol};
@@ -20,6 +23,15 @@ mod receiver;
 /// The input is a program for a receiver, not a segment.
 const PROGRAM: u8 = 4;
 
+/// The segment was joined from several on its way, with as many bytes in each as the highest two bits choose.
+const JOINED: u8 = 8;
+const SIZES: [u16; 4] = [1, 536, 1440, u16::MAX];
+/// The packet is of IPv6.
+const IPV6: u8 = 16;
+
+/// The addresses of a packet, the source first.
+type Addresses = [IpAddr; 2];
+
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input::new(input);
     let settings = input.byte();
@@ -30,17 +42,29 @@ pub(crate) fn run(input: &[u8]) {
     }
 }
 
-/// The checksum over a segment and its pseudo header: 0 if it is right.
-fn checksum(source: Ipv4Addr, destination: Ipv4Addr, segment: &[u8]) -> u16 {
-    let length = (segment.len() as u16).to_be_bytes();
-    let addresses = [source.octets(), destination.octets()].concat();
-    frames::checksum(&[&addresses[..], &[0, 6], &length, segment].concat())
+/// The addresses of IPv6, if these are asked for, or those of IPv4.
+fn addresses(settings: u8) -> Addresses {
+    match settings & IPV6 {
+        0 => [SOURCE.into(), OURS.into()],
+        _ => [1, 2].map(|last| Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last).into()),
+    }
 }
 
-fn packet(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Packet<'_> {
+/// The checksum over a segment and its pseudo header: 0 if it is right.
+fn checksum(addresses: Addresses, segment: &[u8]) -> u16 {
+    let octets = addresses.map(|address| match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    });
+    // RFC 9293 3.1; RFC 8200 8.1, whose longer fields have the same sum.
+    let length = (segment.len() as u32).to_be_bytes();
+    frames::checksum(&[&octets.concat()[..], &[0, 6], &length, segment].concat())
+}
+
+fn packet([source, destination]: Addresses, payload: &[u8]) -> Packet<'_> {
     Packet {
-        source: source.into(),
-        destination: destination.into(),
+        source,
+        destination,
         protocol: Protocol::TCP,
         ttl: 64,
         tos: 0,
@@ -53,17 +77,20 @@ fn packet(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Packet<'_>
 }
 
 fn parse(settings: u8, bytes: &[u8]) {
+    let addresses = addresses(settings);
     // No packet is longer.
     let mut bytes = bytes[..bytes.len().min(65_515)].to_vec();
     if settings & FIX_CHECKSUM != 0 && bytes.len() >= 20 {
         bytes[16..18].fill(0);
-        let sum = checksum(SOURCE, OURS, &bytes);
+        let sum = checksum(addresses, &bytes);
         bytes[16..18].copy_from_slice(&sum.to_be_bytes());
     }
     let verify_checksum = settings & UNVERIFIED == 0;
-    let parsed = tcp::parse(&Packet { verify_checksum, ..packet(SOURCE, OURS, &bytes) });
+    let size = (settings & JOINED != 0).then(|| SIZES[usize::from(settings >> 6)]);
+    let segment_size = size.and_then(NonZeroU16::new);
+    let parsed = tcp::parse(&Packet { verify_checksum, segment_size, ..packet(addresses, &bytes) });
     assert!(!format!("{parsed:?}").is_empty());
-    let right = !verify_checksum || checksum(SOURCE, OURS, &bytes) == 0;
+    let right = !verify_checksum || checksum(addresses, &bytes) == 0;
     let peer = TcpHeaderSlice::from_slice(&bytes).ok().filter(|_| right);
     let Ok(segment) = parsed else {
         assert!(peer.is_none(), "refused: {parsed:?}");
@@ -86,7 +113,10 @@ fn parse(settings: u8, bytes: &[u8]) {
     if let Some(options) = options(&peer) {
         assert_eq!(segment.options, options);
     }
-    emit(&segment);
+    // One at least, though it has no data, and no more than there are.
+    let joined = size.map_or(1, |size| segment.payload.chunks(size.into()).len().max(1));
+    assert_eq!(usize::from(segment.joined), joined);
+    emit(addresses, &segment);
 }
 
 /// The options as etherparse reads them, if it reads all of them: it stops at one that it does not know.
@@ -119,20 +149,20 @@ fn options(peer: &TcpHeaderSlice<'_>) -> Option<Options> {
 }
 
 /// What was read can be sent: etherparse reads it too, and it is read as the same again.
-fn emit(segment: &Segment<'_>) {
+fn emit(addresses: Addresses, segment: &Segment<'_>) {
     let Segment { ports, seq, ack, flags, window, urgent, options, payload, .. } = *segment;
     let header = Header { ports, seq, ack, flags, window, urgent, options };
-    let bytes = header.with_checksum([SOURCE.into(), OURS.into()], &payload);
+    let bytes = header.with_checksum(addresses, &payload);
     let bytes = bytes_of((bytes, payload));
     let peer = TcpHeaderSlice::from_slice(&bytes).expect("ours is right");
     assert_eq!(peer.slice().len(), 20 + options.encoded_len());
     assert!(peer.options_iterator().all(|element| element.is_ok()));
-    assert_eq!(checksum(SOURCE, OURS, &bytes), 0);
-    let again = tcp::parse(&packet(SOURCE, OURS, &bytes)).expect("ours is right");
+    assert_eq!(checksum(addresses, &bytes), 0);
+    let again = tcp::parse(&packet(addresses, &bytes)).expect("ours is right");
     assert_eq!(again, Segment { joined: 1, ..*segment });
     assert!(!flags.contains(Flags::URG) || again.urgent == urgent);
     // With a partial checksum, the interface sums what follows over the pseudo header.
-    let partial = header.with_partial([SOURCE.into(), OURS.into()], payload.len());
+    let partial = header.with_partial(addresses, payload.len());
     let mut partial = bytes_of((partial, payload));
     let sum = frames::checksum(&partial);
     partial[16..18].copy_from_slice(&sum.to_be_bytes());

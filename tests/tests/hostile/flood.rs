@@ -25,8 +25,8 @@ struct Served {
 
 /// What is lost is lost in the queue of the TAP device, which the flood fills too; nothing is lost in the
 /// table of reassembly, where the oldest gives way: what completes quickly completes.
-pub(crate) fn large_datagrams_complete() {
-    with_site(|site| {
+pub(crate) fn large_datagrams_complete(cores: usize) {
+    with_site(cores, |site| {
         site.serve_good_client(1).expect("nobody disturbs");
         let before = settled(site);
         for (rate, size, requests, least) in [

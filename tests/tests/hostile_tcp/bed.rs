@@ -14,7 +14,7 @@ use lab::{
     soak::{self, frames::Mac, site::Site},
 };
 
-use crate::{program::program, site::with_site};
+use crate::{cores::program_for, site::with_site};
 
 /// The pages that are kept for the next task and its connection, and those of a few more slots than there were before.
 pub(crate) const KEPT: u64 = 3;
@@ -32,15 +32,17 @@ pub(crate) struct Victim<'v> {
     pub(crate) site: &'v Site,
 }
 
-/// Calls `test` with `web`, which then has to end well.
-pub(crate) fn with_web(args: &[&str], test: impl FnOnce(&Victim<'_>) + Send) {
-    with_site(&program("web", &[]), args, |service, site| test(&Victim { service, site }));
+/// Calls `test` with `web` on so many cores, which then has to end well.
+pub(crate) fn with_web(cores: usize, args: &[&str], test: impl FnOnce(&Victim<'_>) + Send) {
+    with_site(&program_for(cores, "web", &[]), cores, args, |service, site| {
+        test(&Victim { service, site });
+    });
 }
 
-/// Calls `test` with `echo --tcp`, which then has to end well.
-pub(crate) fn with_echo(test: impl FnOnce(&Victim<'_>) + Send) {
-    let program = program("echo", &["tcp"]);
-    with_site(&program, &["--tcp"], |service, site| test(&Victim { service, site }));
+/// Calls `test` with `echo --tcp` on so many cores, which then has to end well.
+pub(crate) fn with_echo(cores: usize, test: impl FnOnce(&Victim<'_>) + Send) {
+    let program = program_for(cores, "echo", &["tcp"]);
+    with_site(&program, cores, &["--tcp"], |service, site| test(&Victim { service, site }));
 }
 
 /// The interface of the attackers.
@@ -63,18 +65,18 @@ impl Victim<'_> {
 
     /// How many of its pages are free.
     pub(crate) fn free(&self) -> u64 {
-        self.site.memory().expect("it tells").free
+        self.site.memory().expect("it tells").of_cores().map(|memory| memory.free).sum()
     }
 
-    /// How many it has.
+    /// How many its first core has.
     pub(crate) fn pages(&self) -> u64 {
         self.site.memory().expect("it tells").pages
     }
 
-    /// Waits until as many pages are free again as before, but for those that are [`KEPT`].
+    /// Waits until as many pages are free again as before, but for those that are [`KEPT`] on each core.
     pub(crate) fn assert_free(&self, before: u64, within: Duration) {
-        let start = Instant::now();
-        while self.free() + KEPT < before {
+        let (start, kept) = (Instant::now(), KEPT * self.site.cores() as u64);
+        while self.free() + kept < before {
             let memory = self.site.memory().expect("it tells");
             assert!(start.elapsed() < within, "{before} pages were free: {memory:#?}");
             thread::sleep(Duration::from_millis(100));

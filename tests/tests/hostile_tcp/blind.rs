@@ -13,8 +13,12 @@ const CHALLENGES: u64 = 2;
 
 /// Attacks a connection with frames that are made from the numbers that are next in both directions; it has to be there
 /// afterwards, and strangers have to be answered seldom: `most` segments beside the challenges.
-fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send) {
-    with_echo(|victim| {
+fn survives(
+    cores: usize,
+    most: u64,
+    frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> + Send,
+) {
+    with_echo(cores, |victim| {
         let mut watched = Watched::open(&interface(), victim.place());
         let said = watched.talk("one").expect("nobody disturbs");
         let frames = frames(&watched, said.end(3), said.acknowledgment.wrapping_add(3));
@@ -44,20 +48,20 @@ fn survives(most: u64, frames: impl FnOnce(&Watched, u32, u32) -> Vec<Vec<u8>> +
     });
 }
 
-pub(crate) fn resets_end_nothing() {
+pub(crate) fn resets_end_nothing(cores: usize) {
     // Never the number itself.
-    survives(0, |watched, next, _| watched.flow.resets(next.wrapping_add(7), STEP, FRAMES));
+    survives(cores, 0, |watched, next, _| watched.flow.resets(next.wrapping_add(7), STEP, FRAMES));
 }
 
-pub(crate) fn requests_end_nothing() {
-    survives(0, |watched, next, _| watched.flow.syns(next, STEP, FRAMES));
+pub(crate) fn requests_end_nothing(cores: usize) {
+    survives(cores, 0, |watched, next, _| watched.flow.syns(next, STEP, FRAMES));
 }
 
 /// With the number of the next byte, and any acknowledgment that is not within what was sent lately (RFC 5961 5).
-pub(crate) fn data_of_strangers_is_not_taken() {
+pub(crate) fn data_of_strangers_is_not_taken(cores: usize) {
     // Data out of the window may be what a peer sends again whose acknowledgment was lost, so it is answered, as by Linux; many
     // with one segment.
-    survives(FRAMES as u64 / 2, |watched, next, acknowledgment| {
+    survives(cores, FRAMES as u64 / 2, |watched, next, acknowledgment| {
         let guess = |number: u32| {
             let wrong = acknowledgment.wrapping_add(1 + number * STEP);
             watched.flow.data(next, 1, 1, wrong, b"evil")
@@ -68,8 +72,8 @@ pub(crate) fn data_of_strangers_is_not_taken() {
     });
 }
 
-pub(crate) fn acknowledgments_of_strangers_change_nothing() {
-    survives(0, |watched, next, acknowledgment| {
+pub(crate) fn acknowledgments_of_strangers_change_nothing(cores: usize) {
+    survives(cores, 0, |watched, next, acknowledgment| {
         let first = acknowledgment.wrapping_add(1);
         watched.flow.acknowledgments(next, first, STEP, FRAMES)
     });

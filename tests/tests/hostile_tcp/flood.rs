@@ -11,8 +11,8 @@ use super::bed::{LIMIT, ask_web, with_web};
 const REQUESTS: usize = 100_000;
 const AT_ONCE: usize = 200;
 
-pub(crate) fn a_good_client_is_served() {
-    with_web(&[], |victim| {
+pub(crate) fn a_good_client_is_served(cores: usize) {
+    with_web(cores, &[], |victim| {
         let (_, to) = victim.place();
         ask_web(to);
         victim.site.settle().expect("it answers");

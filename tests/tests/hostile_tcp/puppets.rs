@@ -60,8 +60,8 @@ fn drain(puppet: &mut Puppet, talk: &Talk, longest: usize) -> (u32, usize) {
 
 /// CVE-2019-11477 to 11479: segments of a few bytes, of which thousands are under way, and acknowledgments with holes in
 /// between. What they cost is looked at: memory, and the time for each acknowledgment.
-pub(crate) fn small_segments_with_holes_cost_little() {
-    with_web(PLAIN, |victim| {
+pub(crate) fn small_segments_with_holes_cost_little(cores: usize) {
+    with_web(cores, PLAIN, |victim| {
         ask_web(victim.place().1);
         let before = victim.free();
         let (mut puppet, mut talk) = ask(victim, 41_000, SMALLEST, MUCH);
@@ -113,8 +113,8 @@ pub(crate) fn small_segments_with_holes_cost_little() {
 
 /// Optimistic acknowledgments (RFC 9293 3.10.7.4: of what was not sent yet): they are answered, and nothing is sent
 /// faster or left out.
-pub(crate) fn what_was_never_sent_is_not_acknowledged() {
-    with_web(PLAIN, |victim| {
+pub(crate) fn what_was_never_sent_is_not_acknowledged(cores: usize) {
+    with_web(cores, PLAIN, |victim| {
         let (mut puppet, mut talk) = ask(victim, 41_001, 1460, MUCH);
         let (end, _) = drain(&mut puppet, &talk, 1460);
         let first_window = end.wrapping_sub(talk.expected);
@@ -141,8 +141,8 @@ pub(crate) fn what_was_never_sent_is_not_acknowledged() {
 }
 
 /// RFC 3465: a segment that is acknowledged byte by byte opens the window by one segment, and not by 1,460.
-pub(crate) fn pieces_of_an_acknowledgment_count_once() {
-    with_web(PLAIN, |victim| {
+pub(crate) fn pieces_of_an_acknowledgment_count_once(cores: usize) {
+    with_web(cores, PLAIN, |victim| {
         let (mut puppet, mut talk) = ask(victim, 41_002, 1460, MUCH);
         let mut end = talk.expected;
         while end.wrapping_sub(talk.expected) < 10 * 1460 {
@@ -167,9 +167,9 @@ pub(crate) fn pieces_of_an_acknowledgment_count_once() {
 
 /// Clients that acknowledge the end of the connection, and never end it themselves: the service's part of it is over after
 /// two seconds (README of http), and what is left is the state of the connection, for a minute (FIN-WAIT-2).
-pub(crate) fn who_never_ends_holds_little() {
+pub(crate) fn who_never_ends_holds_little(cores: usize) {
     const CLIENTS: u16 = 400;
-    with_web(PLAIN, |victim| {
+    with_web(cores, PLAIN, |victim| {
         ask_web(victim.place().1);
         let before = victim.free();
         let mut puppet = Puppet::open(&interface(), EVIL_MAC, EVIL).expect("it may");

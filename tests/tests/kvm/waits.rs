@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::Lab;
+
 use super::support::{client, exchange, with_echo};
 
 /// How many requests are timed in a round, and how many rounds there are. The best one counts: a busy machine delays some.
@@ -17,20 +19,23 @@ const ROUNDS: usize = 3;
 const ENOUGH: Duration = Duration::from_millis(20);
 
 /// How long a guest has nothing to do, and the most processor time that QEMU may take meanwhile: 5 %.
-const IDLE: Duration = Duration::from_secs(5);
-const MOST: Duration = Duration::from_millis(250);
+pub(crate) const IDLE: Duration = Duration::from_secs(5);
+pub(crate) const MOST: Duration = Duration::from_millis(250);
 /// How long a tick of `/proc` is (`CLK_TCK`, which is 100 on Linux).
 const TICK: Duration = Duration::from_millis(10);
 
 pub(crate) fn an_interrupt_ends_the_sleep() {
-    with_echo(|lab, _| {
-        let client = client(lab);
-        exchange(&client, b"who has this address");
-        let mut medians: Vec<_> = (0..ROUNDS).map(|_| median(&client)).collect();
-        println!("a request takes {medians:?} (median of {REQUESTS}, {ROUNDS} times)");
-        medians.sort();
-        assert!(medians[0] < ENOUGH, "{medians:?}");
-    });
+    with_echo(|lab, _| interrupts_end_the_sleep(lab));
+}
+
+/// The device of echo, which serves, ends the sleep of the guest.
+pub(crate) fn interrupts_end_the_sleep(lab: &Lab) {
+    let client = client(lab);
+    exchange(&client, b"who has this address");
+    let mut medians: Vec<_> = (0..ROUNDS).map(|_| median(&client)).collect();
+    println!("a request takes {medians:?} (median of {REQUESTS}, {ROUNDS} times)");
+    medians.sort();
+    assert!(medians[0] < ENOUGH, "{medians:?}");
 }
 
 /// How long a request takes to a guest that sleeps.
@@ -62,7 +67,7 @@ pub(crate) fn an_idle_guest_takes_no_processor_time() {
 }
 
 /// The processor time of all threads of a process.
-fn processor_time(id: u32) -> Duration {
+pub(crate) fn processor_time(id: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
     let (_, fields) = stat.rsplit_once(") ").expect("the name is in brackets");
     // From the state on, which is the third field: utime and stime are the 14th and the 15th.

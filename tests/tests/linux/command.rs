@@ -11,7 +11,10 @@ use std::{
 
 use testkit::Random;
 
-use crate::typed::{assert_fails, letregion, spawn};
+use crate::{
+    running::spawn,
+    typed::{assert_fails, letregion},
+};
 
 pub(crate) fn replies_alone_on_standard_output() {
     let Output { status, stdout, stderr } = letregion(&["run", "echo", "--request", "2 7 1 8"], "");
@@ -32,6 +35,16 @@ pub(crate) fn replies_alone_on_standard_output() {
     let args = ["run", "facfib", "--port", "8081", "--request", "10", "--", address];
     let output = letregion(&args, "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "55", "{output:?}");
+}
+
+pub(crate) fn features_are_those_of_the_service() {
+    let args = ["run", "echo", "--features", "ipv6", "--request", "x", "--", "--ipv6=fd00::2/64"];
+    let Output { status, stdout, stderr } = letregion(&args, "");
+    let said = String::from_utf8_lossy(&stderr);
+    assert!(status.success() && said.contains(" at fd00::2/64 at 10.0.0.2/24 "), "{said}");
+    assert_eq!(stdout, b"x");
+    let unknown = ["run", "echo", "--features", "ipv6,ipv7", "--request", "x"];
+    assert_fails(&unknown, 1, "echo has no feature ipv7");
 }
 
 pub(crate) fn says_why_there_is_no_reply() {

@@ -111,8 +111,8 @@ fn in_container(
     args: &[&str],
     test: impl FnOnce(&Service<'_>, &Site) + Send,
 ) {
-    lab::in_namespace(soak::network(), |lab| {
-        let (service, site) = soak::start(lab, &container.script, args, |_| ())?;
+    lab::in_namespace(soak::network(1), |lab| {
+        let (service, site) = soak::start(lab, &container.script, 1, args, |_| ())?;
         test(&service, &site);
         let (status, lines) = service.stop()?;
         assert!(status.success(), "{status}: {lines:#?}");

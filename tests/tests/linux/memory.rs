@@ -6,11 +6,11 @@ use std::{
 };
 
 use lab::{Service, Signal};
-use tests::{apps, exchanges};
+use tests::{Exchange, apps, exchanges, shortest};
 
 use super::{
     process::assert_ends,
-    support::{FACTORIAL, PORT, ask, ask_text, connect, in_lab, program, with_service},
+    support::{FACTORIAL, ask, ask_text, connect, in_lab, program, with_service},
 };
 
 pub(crate) fn a_thousand_requests_take_no_more_pages() {
@@ -53,8 +53,9 @@ pub(crate) fn the_least_pool_serves() {
     for app in apps() {
         let args = [LEAST, "--stats-port=9100", "--offloads=on", "--probe"];
         with_service(app, &args, |lab, _| {
-            let reply = ask_text(&connect(lab, PORT), "10");
-            assert!(!reply.is_empty() && !reply.contains("memory"), "{app}: {reply}");
+            let Exchange { port, request, reply, .. } = shortest(app);
+            let came = ask(&connect(lab, port), &request);
+            assert!(reply.is(&came), "{app}: {}", String::from_utf8_lossy(&came));
             let all = ask_text(&connect(lab, 9100), "pool ");
             assert!(all.starts_with("pool pages 31 "), "{app}: {all}");
         });

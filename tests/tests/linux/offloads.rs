@@ -3,10 +3,8 @@
 
 use std::{
     fs,
-    io::{IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    os::fd::AsRawFd,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -20,9 +18,7 @@ use layer::{Cidr, Layer as _, Payload, Rx};
 use netif::{Capture, MacAddr, Recorder};
 use netif_tap::Tap;
 use network::{Checksum, Protocol};
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{setsockopt, sockopt};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 use testkit::{Random, bytes_of};
 use udp::Udp;
@@ -31,6 +27,7 @@ use super::{
     process::ip,
     support::{PORT, ask, ask_text, connect, receive, with_service},
 };
+use crate::segments::{kernel, receive_segments, send_segments};
 
 /// Lengths on both sides of every limit: of the padding, of one frame, of two, of a packet.
 const SIZES: [usize; 17] =
@@ -300,40 +297,4 @@ impl Host {
     fn now(&self) -> layer::Instant {
         layer::Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
     }
-}
-
-/// Hands over many requests of `size` bytes at once.
-fn send_segments(socket: &UdpSocket, requests: &[u8], size: usize) {
-    let segment = [ControlMessage::UdpGsoSegments(&(size as u16))];
-    let sent = sendmsg::<()>(
-        socket.as_raw_fd(),
-        &[IoSlice::new(requests)],
-        &segment,
-        MsgFlags::empty(),
-        None,
-    );
-    assert_eq!(sent, Ok(requests.len()));
-}
-
-/// The replies of one system call.
-fn receive_segments(socket: &UdpSocket) -> Vec<Vec<u8>> {
-    let (mut bytes, mut control) = (vec![0; 1 << 16], nix::cmsg_space!(i32));
-    let mut room = [IoSliceMut::new(&mut bytes)];
-    let message =
-        recvmsg::<()>(socket.as_raw_fd(), &mut room, Some(&mut control), MsgFlags::empty())
-            .expect("there is a reply");
-    let size = message.cmsgs().expect("there was room").find_map(|one| match one {
-        ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
-        _ => None,
-    });
-    let length = message.bytes;
-    let size = size.unwrap_or(length).max(1);
-    bytes[..length].chunks(size).map(<[u8]>::to_vec).collect()
-}
-
-/// The version of Linux.
-fn kernel() -> (u32, u32) {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("Linux has it");
-    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

@@ -23,7 +23,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn program(app: &str) -> &'static Path {
     static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| {
-        cargo::build(&["echo", "facfib", "kv", "monte-carlo", "sort", "web"], &[])
+        cargo::build(&["dns", "echo", "facfib", "kv", "monte-carlo", "sort", "web"], &[])
             .expect("the services build")
     });
     &programs[app]

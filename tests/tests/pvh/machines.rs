@@ -15,8 +15,15 @@ use lab::{
 use crate::loader::{self, Entry, Left};
 
 // Behind the name of this module, by which the tests that run guests are known.
+#[path = "crashes.rs"]
+mod crashes;
 #[path = "on_kvm.rs"]
 mod on_kvm;
+#[path = "rust_vmm.rs"]
+mod rust_vmm;
+
+/// The machines of QEMU.
+const MACHINES: [&str; 4] = ["microvm", "microvm,acpi=off", "pc", "q35"];
 
 /// How long a guest may take, on a machine with other work.
 const ENDED_WITHIN: &str = "120";
@@ -84,7 +91,7 @@ fn lines<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
 #[test]
 fn it_starts_on_every_machine_of_qemu() {
     let line = "--ipv4=10.0.0.2/24 console=ttyS0 \"a b\"";
-    for machine in ["microvm", "microvm,acpi=off", "pc", "q35"] {
+    for machine in MACHINES {
         let text = said(&[machine], &IMAGE, line);
         assert_eq!(lines(&text, "line "), [format!("{line:?}")], "{machine}: {text}");
         assert_eq!(lines(&text, "of the monitor: "), ["console=ttyS0"], "{text}");

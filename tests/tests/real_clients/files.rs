@@ -33,7 +33,7 @@ pub(crate) fn serve(folder: &Path) -> ExitCode {
     let mut files = Vec::new();
     add(folder, "", &mut files);
     let files: &'static [File] = files.leak();
-    rt_unix::start("files", |rt| service(rt, files))
+    rt_unix::start("files", move |rt| service(rt, files))
 }
 
 /// Adds the files of a folder, which is at this path of the URL.

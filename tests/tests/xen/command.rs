@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::typed::{assert_fails, spawn};
+use crate::{running::spawn, typed::assert_fails};
 
 /// How long a reply may take, on a busy machine too.
 const WITHIN: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use guest::{CASES, Case, End, RUNTIME_CASES};
+use guest::{CASES, CORES_CASES, Case, End, MEMORY_ON_XEN, RUNTIME_CASES};
 use lab::{
     cargo::{self, Build, Platform, Profile},
     xen::{Domain, Ended, Machine, Settings, plain, with_places},
@@ -21,7 +21,7 @@ const ENDED_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) fn ends_as_it_should_on_the_bare_machine() {
     let machine = machine();
     let program = build(&["panic-messages"]);
-    for case in CASES {
+    for case in CASES.iter().chain([&MEMORY_ON_XEN]) {
         let before = log(&machine).len();
         let domain = create(&machine, &program, case);
         expect_end(&domain, case);
@@ -34,9 +34,18 @@ pub(crate) fn ends_as_it_should_on_the_bare_machine() {
 
 /// In its runtime they are on its console.
 pub(crate) fn ends_as_it_should_in_its_runtime() {
+    all_end(RUNTIME_CASES, &[]);
+}
+
+/// On the second of two processors, with lines of both on the console.
+pub(crate) fn ends_as_it_should_on_another_processor() {
+    all_end(CORES_CASES, &["cores"]);
+}
+
+fn all_end(cases: &[Case], features: &[&str]) {
     let machine = machine();
-    let program = build(&[]);
-    for case in RUNTIME_CASES {
+    let program = build(features);
+    for case in cases {
         let domain = create(&machine, &program, case);
         let last = *case.console.last().expect("every case has words");
         domain
@@ -147,13 +156,8 @@ fn expect_end(domain: &Domain<'_>, case: &Case) {
 }
 
 fn expect_words(case: &Case, text: &str) {
-    let mut rest = text;
-    for words in case.console {
-        let at = rest
-            .find(words)
-            .unwrap_or_else(|| panic!("{}: no {words:?} in its place in:\n{text}", case.command));
-        rest = &rest[at + words.len()..];
-    }
+    let missing = case.missing(text);
+    assert_eq!(missing, None, "{}: it is not in its place in:\n{text}", case.command);
 }
 
 /// What Xen and dom0 have written.

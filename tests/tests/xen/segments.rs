@@ -17,11 +17,17 @@ const BYTES: usize = 2 << 20;
 /// The longest frame of an MTU of 1500 bytes.
 const FRAME: u64 = 1518;
 
+/// Has dom0 find the guest over IPv6, too.
+const ADDRESS: &str = "\
+    cd /proc/sys/net/ipv6/conf/xenbr0
+    echo 0 >accept_dad; echo 0 >disable_ipv6
+    ip -6 addr show dev xenbr0 | grep -q fd00::1 || ip -6 addr add fd00::1/64 dev xenbr0";
+
 /// Sends the file to the guest, and what comes back to another one; says how long it took.
 const TRANSFER: &str = "\
     echo '4096 8388608 8388608' >/proc/sys/net/ipv4/tcp_wmem
     head -c BYTES /dev/urandom >/tmp/sent
-    time nc 10.0.0.2 8080 </tmp/sent >/tmp/received
+    time nc GUEST 8080 </tmp/sent >/tmp/received
     cmp /tmp/sent /tmp/received && wc -c </tmp/received
     rm /tmp/sent /tmp/received";
 
@@ -35,16 +41,19 @@ fn counter(machine: &Machine, name: &str) -> u64 {
 }
 
 pub(crate) fn go_both_ways_in_one_piece() {
-    let images = cargo::build_xen(&["echo"], &["tcp"]).expect("echo builds");
+    let images = cargo::build_xen(&["echo"], &["tcp", "ipv6"]).expect("echo builds");
     let image = fs::read(&images["echo"]).expect("the image can be read");
     let machine = machine();
-    for offloads in ["on", "off"] {
+    machine.run_within("sh", &["-c", ADDRESS], TRANSFER_WITHIN).unwrap();
+    for (offloads, guest) in
+        [("on", "10.0.0.2"), ("on", "fd00::2"), ("off", "10.0.0.2"), ("off", "fd00::2")]
+    {
         let settings = Settings {
             name: "echo",
             kernel: &image,
             ramdisk: None,
             command_line: &format!(
-                "--ipv4=10.0.0.2/24 --stats-port=9100 --tcp --offloads={offloads}"
+                "--ipv4=10.0.0.2/24 --ipv6=fd00::2/64 --stats-port=9100 --tcp --offloads={offloads}"
             ),
             memory: 16,
             vif: Some(Vif::default()),
@@ -52,7 +61,7 @@ pub(crate) fn go_both_ways_in_one_piece() {
             more: "",
         };
         let domain = serving(&machine, &settings);
-        let script = TRANSFER.replace("BYTES", &BYTES.to_string());
+        let script = TRANSFER.replace("BYTES", &BYTES.to_string()).replace("GUEST", guest);
         let ran = machine.run_within("sh", &["-c", &script], TRANSFER_WITHIN).unwrap();
         assert_eq!(ran.stdout.trim(), BYTES.to_string(), "{ran:?}");
         let way = |frames, bytes| {
@@ -62,7 +71,7 @@ pub(crate) fn go_both_ways_in_one_piece() {
         };
         let (rx, tx) = (way("frames_rx", "bytes_rx"), way("frames_tx", "bytes_tx"));
         println!(
-            "offloads {offloads}: {} and {} frames, {} and {} bytes each; {}",
+            "{guest}, offloads {offloads}: {} and {} frames, {} and {} bytes each; {}",
             rx.0,
             tx.0,
             rx.1,

@@ -13,13 +13,16 @@ use std::{
 };
 
 use lab::{
-    cargo, image,
-    xen::{Ask, Domain, Ended, Machine, Settings, Vif},
+    cargo::{self, Build, Platform, Profile},
+    image,
+    xen::{Ask, Domain, Machine, Settings, Vif},
 };
+use serde_json::Value;
 use testkit::Random;
 use tests::{Exchange, Reply, apps, exchanges};
 
-use super::support::{PORT, SERVING_WITHIN, machine, requests, serving, wait_until_serving};
+use super::support::{PORT, SERVING_WITHIN, machine, requests, wait_until_serving, with_guest};
+use crate::typed::letregion;
 
 /// The memory of a guest in MiB.
 const MEMORY: u32 = 2;
@@ -31,8 +34,7 @@ fn image(app: &str) -> &'static Path {
     &images[app]
 }
 
-/// Calls `test` with a guest that serves, and ends it as an operator would: it has to end by itself, and
-/// nothing of it may be left.
+/// Calls `test` with a guest that runs this service.
 fn with_service(app: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
     let image = fs::read(image(app)).expect("the image can be read");
     with_image(app, &image, test);
@@ -45,7 +47,6 @@ fn with_image(app: &str, image: &[u8], test: impl FnOnce(&Machine, &Domain<'_>))
 
 /// Calls `test` with a guest that runs this image and has further lines in its domain file.
 fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &Domain<'_>)) {
-    let machine = machine();
     let settings = Settings {
         name: app,
         kernel: image,
@@ -56,11 +57,7 @@ fn with_lines(app: &str, image: &[u8], more: &str, test: impl FnOnce(&Machine, &
         restart: true,
         more,
     };
-    let domain = serving(&machine, &settings);
-    test(&machine, &domain);
-    let ended = domain.shutdown().unwrap_or_else(|error| panic!("{app}: {error:#}"));
-    assert_eq!(ended, Ended::Poweroff, "{app}");
-    assert_eq!(machine.leftovers().unwrap(), [""; 0], "{app}");
+    with_guest(&settings, test);
 }
 
 /// Asks once and returns the reply.
@@ -101,6 +98,18 @@ pub(crate) fn a_packed_image_serves() {
     assert!(packed.len() < stripped.len() / 3 * 2, "{} of {}", packed.len(), stripped.len());
     with_image("echo", &packed, |machine, _| {
         assert_eq!(ask(machine, PORT, b"packed"), b"packed");
+    });
+}
+
+/// The image that is a guest of KVM too finds out that it is one of Xen.
+pub(crate) fn one_image_for_both_serves() {
+    let build = Build::new(Platform::Guest, Profile::Guest);
+    let images = cargo::build_each(&["echo"], &build).expect("echo builds for both");
+    let image = fs::read(&images["echo"]).expect("the image can be read");
+    with_image("echo", &image, |machine, domain| {
+        assert_eq!(ask(machine, PORT, b"for both"), b"for both");
+        let lines = domain.console().lines();
+        assert!(!lines.iter().any(|line| line.starts_with("host ")), "{lines:?}");
     });
 }
 
@@ -161,6 +170,32 @@ pub(crate) fn domain_files_are_what_xl_reads() {
         let said = machine.succeed("xl", &["-vN", "create", "/domain"]).expect("xl reads it");
         assert!(said.contains(app), "{app}: {said}");
     }
+}
+
+/// With a path and an argument that stand in different quotes there.
+pub(crate) fn what_image_writes_is_what_xl_reads() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let output = folder.path().to_str().expect("a path in UTF-8");
+    let typed =
+        ["image", "echo", "--to", "xl", "--output", output, "--image-dir", "/srv/it's 1 \\"];
+    let args = ["--", "--mac=02:00:0a:00:00:02", "--greeting=good #day \\1", "--ipv4=10.0.0.7/24"];
+    let written = letregion(&[&typed[..], &args].concat(), "");
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let file = fs::read(folder.path().join("echo.cfg")).expect("it was written");
+    let machine = machine();
+    machine.write("/domain", file).expect("it goes over");
+    let said = machine.succeed("xl", &["-vN", "create", "/domain"]).expect("xl reads it");
+    let begin = said.find('{').unwrap_or_else(|| panic!("no JSON: {said}"));
+    let end = said.rfind('}').unwrap_or_else(|| panic!("no JSON: {said}"));
+    let read: Value = serde_json::from_str(&said[begin..=end]).expect("xl writes JSON");
+    let (create, build) = (&read["c_info"], &read["b_info"]);
+    assert_eq!((&create["name"], &create["type"]), (&"echo".into(), &"pvh".into()), "{said}");
+    assert_eq!(build["kernel"], "/srv/it's 1 \\/echo-xen", "{said}");
+    let line = "--mac=02:00:0a:00:00:02 \"--greeting=good #day \\1\" --ipv4=10.0.0.7/24";
+    assert_eq!(build["cmdline"], line, "{said}");
+    assert_eq!(build["max_memkb"], 2048, "{said}");
+    let nic = &read["nics"][0];
+    assert_eq!((&nic["mac"], &nic["bridge"]), (&"02:00:0a:00:00:02".into(), &"xenbr0".into()));
 }
 
 pub(crate) fn peers_find_it_and_it_sleeps() {

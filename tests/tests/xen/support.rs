@@ -1,12 +1,12 @@
 //! What the tests share.
 
 use std::{
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use lab::xen::{Ask, Domain, Machine, Settings, plain};
+use lab::xen::{Ask, Domain, Ended, Machine, Settings, plain};
 
 /// Where the guests are.
 pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -43,6 +43,16 @@ pub(crate) fn serving<'m>(machine: &'m Machine, settings: &Settings<'_>) -> Doma
     domain
 }
 
+/// Calls `test` with a guest that serves, and ends it as an operator would: it has to end by itself, and nothing of it may be left.
+pub(crate) fn with_guest(settings: &Settings<'_>, test: impl FnOnce(&Machine, &Domain<'_>)) {
+    let (machine, name) = (machine(), settings.name);
+    let domain = serving(&machine, settings);
+    test(&machine, &domain);
+    let ended = domain.shutdown().unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    assert_eq!(ended, Ended::Poweroff, "{name}");
+    assert_eq!(machine.leftovers().unwrap(), [""; 0], "{name}");
+}
+
 /// Waits until the guest serves, from line number `from` of its console on.
 pub(crate) fn wait_until_serving(domain: &Domain<'_>, from: usize) {
     domain
@@ -52,6 +62,10 @@ pub(crate) fn wait_until_serving(domain: &Domain<'_>, from: usize) {
 
 /// Asks a guest's port this often, `window` requests at a time.
 pub(crate) fn requests(port: u16, times: u32, window: u32) -> Ask {
-    let to = SocketAddrV4::new(GUEST, port);
+    requests_to((GUEST, port).into(), times, window)
+}
+
+/// Asks this port this often, `window` requests at a time.
+pub(crate) fn requests_to(to: SocketAddr, times: u32, window: u32) -> Ask {
     Ask { to, times, window, limit: REPLY_TIMEOUT, expected: false, length: 0, is_numbered: false }
 }

@@ -133,7 +133,7 @@ pub(crate) fn its_site_and_its_page_in_4_mib() {
     let [site, page] = free_ports();
     let ports = [(site, PORT), (page, PAGE_PORT)]
         .map(|(host, port)| HostPort { host, guest: SocketAddrV4::new(GUEST, port) });
-    let machine = Machine::boot_with(&ports, |progress| eprintln!("{progress}"))
+    let machine = Machine::boot_with(&ports, 1, |progress| eprintln!("{progress}"))
         .unwrap_or_else(|error| panic!("{error:#}"));
     let settings = Settings {
         name: "web",

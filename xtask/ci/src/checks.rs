@@ -2,7 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader},
+    panic,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,55 +13,78 @@ use lab::{
     cargo::cargo,
     tools::{succeed, typed},
 };
+use rustix::process::nice;
 
-use crate::{assembly, debian, examples, first_minute, fuzz, memory, packages, supply, tower};
+use crate::{
+    assembly, debian, examples, first_minute, fuzz, memory, metadata::HOST, packages, supply, tower,
+};
 
 /// The tests that run services, as processes and as guests of KVM and Xen, and guests without a platform; their names begin with
 /// one of these.
 const END_TO_END: [&str; 4] = ["kvm::", "linux::", "pvh::", "xen::"];
 
+/// The services, each of which is a guest of both.
+const SERVICES: [&str; 8] = ["dns", "echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"];
+
 /// How long the soak is: enough rounds for a verdict.
 const SOAK_MINUTES: &str = "0.25";
+
+/// The niceness of what gives way to all others.
+const LAST: i32 = 5;
 
 /// How long the fuzz targets run together.
 const FUZZING: Duration = Duration::from_mins(3);
 
+/// When the search by fuzzing has to have begun: on a slow machine all else takes the time that there is. Whoever works on a parser
+/// calls `cargo xtask fuzz`.
+const FUZZING_BY: Duration = Duration::from_mins(55);
+
 /// Runs all checks, or, if it is to be quick, all but the tests that run services. Says what
 /// it is doing on standard error; the last line on standard output has the number of tests.
+///
+/// What interprets programs or watches them keeps one core busy, so it runs beside all else.
 ///
 /// # Errors
 /// The first check that failed.
 pub fn all(quick: bool) -> Result<()> {
-    if !quick {
-        step("programs that the tests call", debian::install_missing)?;
-    }
+    let mut counts = Counts::default();
+    let result = if quick {
+        of_sources().and_then(|()| tests(quick, &mut counts))
+    } else {
+        all_together(&mut counts)
+    };
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    result
+}
+
+/// Runs all checks, some beside others.
+fn all_together(counts: &mut Counts) -> Result<()> {
+    step("programs that the tests call", debian::install_missing)?;
+    step("dependencies", || succeed(cargo().args(["fetch", "--locked"]).args(["--target", HOST])))?;
+    // It measures the processor time of all that this program calls, so nothing else is called meanwhile.
+    step("the first minute", first_minute::measure)?;
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let memory = scope.spawn(move || {
+            // It is long, and nobody waits for its parts: what is tested meanwhile goes first.
+            nice(LAST)?;
+            of_memory(start)
+        });
+        let others = of_sources().and_then(|()| of_programs()).and_then(|()| tests(false, counts));
+        let memory = memory.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+        others.and(memory)
+    })
+}
+
+/// Checks the sources, and that everything builds.
+fn of_sources() -> Result<()> {
     step("format", || succeed(cargo().args(["fmt", "--all", "--check"])))?;
     step("who depends on whom", tower::check_dependencies)?;
     step("what the images are made of", supply::check)?;
     step("lints", || {
         succeed(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    step("lints of the guests", || {
-        // The guests of the tests apart: one asks for the crate `alloc`, of which a service has nothing, and one knows no
-        // platform.
-        [
-            (&["echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"][..], "xen"),
-            (&["echo"], "kvm"),
-            (&["guest"], "xen"),
-            (&["bare"], "guest"),
-            (&["bare"], "kvm"),
-        ]
-        .iter()
-        .try_for_each(|(packages, feature)| {
-            let mut command = cargo();
-            // A crate of a guest alone, on which no other crate of the workspace has a say.
-            command.args(["clippy", "--no-default-features", "--features", feature]);
-            for package in *packages {
-                command.args(["--package", package]);
-            }
-            succeed(command.args(["--bins", "--", "-D", "warnings"]))
-        })
-    })?;
+    step("lints of the guests", lints_of_guests)?;
     step("no std and no allocator in the tower", tower::check_no_alloc)?;
     // The crates of the tower call it after what it depends on, the programs after what it does.
     for feature in ["defmt", "log"] {
@@ -75,49 +100,85 @@ pub fn all(quick: bool) -> Result<()> {
         )
     })?;
     step("packages for others", packages::check)?;
-    step("examples in projects of their own", examples::check)?;
-    if !quick {
-        step("machine code without the profiler", assembly::check_profile_is_free)?;
-        step("licences and sources", supply::deny)?;
-        step("memory: Miri", memory::interpret)?;
-        step("memory: AddressSanitizer", memory::sanitize)?;
-        step("memory: Valgrind", memory::check_with_valgrind)?;
-        step("fuzzing", || match fuzz::ready() {
-            Ok(()) => fuzz::run(&fuzz::Plan { time: FUZZING, ..Default::default() }),
-            Err(error) => {
-                eprintln!("skipped: {error:#}");
-                Ok(())
-            }
-        })?;
-        step("instructions of each layer", || xtask(&["cost"]))?;
-        step("size of the images for Xen", || xtask(&["size"]))?;
-        // Processes of their own, because only one without threads can enter a user namespace.
-        step("the benchmark, all but its figures", || xtask(&["bench", "--quick"]))?;
-        step("a short soak", || xtask(&["soak", "--minutes", SOAK_MINUTES]))?;
-    }
-    if !quick {
-        step("the first minute", first_minute::measure)?;
-    }
-    let mut counts = Counts::default();
+    step("examples in projects of their own", examples::check)
+}
+
+fn lints_of_guests() -> Result<()> {
+    // The guests of the tests apart: one asks for the crate `alloc`, of which a service has nothing, and one knows no
+    // platform.
+    [
+        (&SERVICES[..], "xen"),
+        (&SERVICES, "kvm"),
+        (&SERVICES, "kvm,xen"),
+        (&["guest"], "xen"),
+        (&["guest"], "kvm"),
+        (&["bare"], "guest"),
+        (&["bare"], "kvm"),
+    ]
+    .iter()
+    .try_for_each(|(packages, feature)| {
+        let mut command = cargo();
+        // A crate of a guest alone, on which no other crate of the workspace has a say.
+        command.args(["clippy", "--no-default-features", "--features", feature]);
+        for package in *packages {
+            command.args(["--package", package]);
+        }
+        succeed(command.args(["--bins", "--", "-D", "warnings"]))
+    })
+}
+
+/// Checks the programs that are measured, but for the figures that need a machine of their own.
+fn of_programs() -> Result<()> {
+    step("machine code without the profiler", assembly::check_profile_is_free)?;
+    step("instructions of each layer", || xtask(&["cost"]))?;
+    step("size of the images for Xen and KVM", || xtask(&["size"]))?;
+    // Processes of their own, because only one without threads can enter a user namespace.
+    step("the benchmark, all but its figures", || xtask(&["bench", "--quick"]))?;
+    step("a short soak", || xtask(&["soak", "--minutes", SOAK_MINUTES]))?;
+    step("a short soak on two cores", || {
+        xtask(&["soak", "--minutes", SOAK_MINUTES, "--cores", "2", "--service", "echo"])
+    })
+}
+
+/// Checks what is built by others, and the memory of ours. All began at `start`.
+fn of_memory(start: Instant) -> Result<()> {
+    step("licences and sources", supply::deny)?;
+    step("memory: Miri", memory::interpret)?;
+    step("memory: loom", memory::interleave)?;
+    step("memory: AddressSanitizer", memory::sanitize)?;
+    step("memory: Valgrind", memory::check_with_valgrind)?;
+    step("fuzzing", || match fuzz::ready() {
+        Ok(()) if start.elapsed() > FUZZING_BY => {
+            eprintln!("skipped: {} minutes are over", FUZZING_BY.as_secs() / 60);
+            Ok(())
+        }
+        Ok(()) => fuzz::run(&fuzz::Plan { time: FUZZING, ..Default::default() }),
+        Err(error) => {
+            eprintln!("skipped: {error:#}");
+            Ok(())
+        }
+    })
+}
+
+/// Runs the tests, and counts them.
+fn tests(quick: bool, counts: &mut Counts) -> Result<()> {
     step("tests", || {
         let mut command = cargo();
         command.args(["test", "--workspace", "--no-fail-fast"]);
         if quick {
             command.arg("--").args(END_TO_END.iter().flat_map(|name| ["--skip", name]));
         }
-        let result = succeed_counting(&mut command, &mut counts).and_then(|()| {
-            // What is off by default. Apart from the rest, because with a log the unit tests of the
-            // layers, which have no logger, do not link.
-            [
-                &["--package", "rt-regions", "--all-features"][..],
-                &["--package", "letregion-rt-unix", "--features", "profile"],
-                &["--package", "letregion-rt-unix", "--features", "defmt", "--test", "process"],
-            ]
-            .iter()
-            .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), &mut counts))
-        });
-        println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
-        result
+        succeed_counting(&mut command, counts)?;
+        // What is off by default. Apart from the rest, because with a log the unit tests of the
+        // layers, which have no logger, do not link.
+        [
+            &["--package", "rt-regions", "--all-features"][..],
+            &["--package", "letregion-rt-kvm", "--features", "cores", "--lib"],
+            &["--package", "letregion-rt-unix", "--features", "profile"],
+            &["--package", "letregion-rt-unix", "--features", "defmt", "--test", "process"],
+        ]
+        .iter()
+        .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), counts))
     })
 }
 

@@ -7,16 +7,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use lab::{
     cargo::{cargo_in, root},
     tools::succeed,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// The most processor time that it may take. Two cores of a virtual machine that have little else to do take some 35
-/// seconds for it; those of a busy one take more of both.
-const LIMIT: Duration = Duration::from_secs(90);
+/// A package that many services of the world are built with: how long that takes says how fast the machine is now, and what of the
+/// compiler a second is.
+const MEASURE: &str = "serde_json";
+
+/// The most processor time that it may take, in those of [`MEASURE`]. It takes 13 to 14: on a virtual machine of two cores 60 to 116
+/// seconds, by its processor and by what else is done on the host.
+const LIMIT: f64 = 20.0;
+
+/// How often it is measured, if it takes more: other work on the host may have begun in between.
+const TRIES: usize = 3;
 
 /// What the README has people type first, without `cargo`.
 const FIRST: [&str; 5] =
@@ -26,23 +33,31 @@ const FIRST: [&str; 5] =
 /// nothing built and without a network, and prints what it took.
 ///
 /// # Errors
-/// It takes more than 90 s of a processor, the reply is not the request, or a program fails.
+/// It takes more than 20 times what building `serde_json` takes, each time; the reply is not the request, or a program fails.
 pub fn measure() -> Result<()> {
     let folder = env::temp_dir().join(format!("first-minute-{}", id()));
-    let measured = measure_in(&folder);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    for _ in 0..TRIES {
+        let measured = measure_in(&folder);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        if measured? <= LIMIT {
+            return Ok(());
+        }
     }
-    measured
+    bail!("more than {LIMIT} times the processor time of {MEASURE}, {TRIES} times")
 }
 
-fn measure_in(folder: &Path) -> Result<()> {
+/// Returns the processor time that it took, in those of [`MEASURE`].
+fn measure_in(folder: &Path) -> Result<f64> {
     let readme = fs::read_to_string(root().join("README.md")).context("there is no README.md")?;
     let typed = format!("cargo {}", FIRST.join(" "));
     ensure!(readme.contains(&typed), "README.md does not have the command {typed:?}");
     succeed(Command::new("git").args(["clone", "--quiet"]).arg(root()).arg(folder))?;
 
+    // Before and behind: what the host lends changes from one minute to the next.
+    let first = measure_of_others(folder, "first")?;
     let (start, before) = (Instant::now(), processor_time()?);
     let output = cargo_in(folder)
         .args(FIRST)
@@ -56,13 +71,26 @@ fn measure_in(folder: &Path) -> Result<()> {
     ensure!(output.status.success(), "{typed}: {}", output.status);
     let request = fs::read(folder.join(FIRST[4])).context("the request cannot be read")?;
     ensure!(output.stdout == request, "the reply is not the request");
+    let measure = (first + measure_of_others(folder, "last")?) / 2;
+    let ratio = took.as_secs_f64() / measure.as_secs_f64();
     println!(
-        "from a clean clone to the first reply: {:.0} s, {:.0} s of processor time",
+        "from a clean clone to the first reply: {:.0} s, {:.0} s of processor time, {ratio:.1} times those of {MEASURE}",
         elapsed.as_secs_f64(),
         took.as_secs_f64()
     );
-    ensure!(took <= LIMIT, "more than {} s of processor time", LIMIT.as_secs());
-    Ok(())
+    Ok(ratio)
+}
+
+/// Returns the processor time that [`MEASURE`] takes, built in this folder of `folder`.
+fn measure_of_others(folder: &Path, target: &str) -> Result<Duration> {
+    let before = processor_time()?;
+    succeed(
+        cargo_in(folder)
+            .args(["build", "--quiet", "--package", MEASURE])
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", folder.join(target)),
+    )?;
+    Ok(processor_time()?.saturating_sub(before))
 }
 
 /// What the processes took that this one has started and waited for, with theirs.

@@ -22,13 +22,17 @@ const EXECUTOR: &str = "letregion-tasks";
 const DRIVER: &str = "letregion-netif-virtio";
 
 /// Those of its tests with a device that Miri runs: pages that go up, that come back after a reset, that a device says
-/// something wrong of, and that are copied into one. The others take too long.
-const DRIVER_TESTS: [&str; 4] = [
+/// something wrong of, and that are copied into one; and those of two cores. The others take too long.
+const DRIVER_TESTS: [&str; 5] = [
     "frames::a_received_page",
     "lies::a_later_buffer",
+    "pairs::a_device_with_more_pairs",
     "resets::a_device_that_comes_back",
     "segments::a_joined_frame_of_no_size",
 ];
+
+/// The crate whose cores share memory. It has no unsafe code.
+const CORES: &str = "letregion-cores";
 
 /// What Miri is told for the tests of both: they use the memory of a program, which lives for ever.
 const PROGRAM_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks";
@@ -78,9 +82,23 @@ pub fn interpret() -> Result<()> {
         test(flags, &[&regions[..], &["--", "--skip", MISUSE]].concat())?;
     }
     test(PROGRAM_FLAGS, &["--package", EXECUTOR, "--tests"])?;
+    test(PROGRAM_FLAGS, &["--package", CORES, "--test", "ring"])?;
     test(PROGRAM_FLAGS, &["--package", DRIVER, "--lib"])?;
-    let with_device = ["--package", DRIVER, "--test", "virtio", "--"];
+    let with_device = ["--package", DRIVER, "--features", "cores", "--test", "virtio", "--"];
     test(PROGRAM_FLAGS, &[&with_device[..], &DRIVER_TESTS].concat())
+}
+
+/// Runs the tests of what cores share in every order that the memory model allows, with `loom`.
+///
+/// # Errors
+/// A test fails in one of them.
+pub fn interleave() -> Result<()> {
+    succeed(
+        cargo::cargo()
+            .args(["test", "--release", "--package", CORES, "--test", "loom", "--target-dir"])
+            .arg(target_folder("loom")?)
+            .env("RUSTFLAGS", "--cfg loom"),
+    )
 }
 
 /// Runs the tests with `AddressSanitizer`, which a nightly compiler has.

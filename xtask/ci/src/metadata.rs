@@ -3,6 +3,9 @@
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
+/// The target of what runs here.
+pub const HOST: &str = "x86_64-unknown-linux-gnu";
+
 /// The members of the workspace, without what they depend on outside of it.
 ///
 /// # Errors

@@ -14,7 +14,10 @@ use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Metadata;
 use lab::cargo;
 
-use crate::{fetched, metadata::metadata};
+use crate::{
+    fetched,
+    metadata::{HOST, metadata},
+};
 
 mod unsafe_code;
 
@@ -169,7 +172,7 @@ fn packages(app: &str, feature: &str, edges: &str) -> Result<BTreeSet<Package>> 
     let output = cargo::cargo()
         .args(["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"])
         .args(["--package", app, "--no-default-features", "--features", feature])
-        .args(["--edges", edges, "--target", "x86_64-unknown-linux-gnu"])
+        .args(["--edges", edges, "--target", HOST])
         .stdin(Stdio::null())
         .output()
         .context("cannot start cargo")?;

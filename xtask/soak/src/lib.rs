@@ -36,20 +36,32 @@ const LAST_LINES: usize = 20;
 /// The service that answers on TCP alone: it has no port of UDP to ask at.
 const WEB: &str = "web";
 
-/// Runs all services as Linux processes, each in a network of its own, attacks and asks them as `plan` says,
-/// tells on standard error how far it is, and prints the verdicts. [`lab::prepare`] comes first.
+/// Runs all services, or the one with this name, as Linux processes on so many cores, each in a network of its own, attacks and
+/// asks them as `plan` says, tells on standard error how far it is, and prints the verdicts. [`lab::prepare`] comes first.
 ///
 /// # Errors
-/// A service does not build, or start, or ends; or the verdict is FAIL, and why.
-pub fn on_unix(plan: &Plan) -> Result<()> {
-    let mut programs = cargo::build(&tests::apps(), &[])?;
-    programs.extend(cargo::build(&["echo"], &["tcp"])?);
-    programs.extend(cargo::build(&[WEB], &[])?);
+/// There is no such service; one does not build, or start, or ends; or the verdict is FAIL, and why.
+pub fn on_unix(plan: &Plan, cores: usize, service: Option<&str>) -> Result<()> {
     let mut apps = tests::apps();
     apps.push(WEB);
+    if let Some(service) = service {
+        let all = apps.join(", ");
+        apps.retain(|app| *app == service);
+        ensure!(!apps.is_empty(), "there is no service {service}: there are {all}");
+    }
+    let several: &[&str] = if cores > 1 { &["cores"] } else { &[] };
+    let with_tcp = [&["tcp"], several].concat();
+    // Echo is built with TCP. The others have it or not.
+    let (echo, others): (Vec<_>, Vec<_>) = apps.iter().partition(|app| **app == "echo");
+    let mut programs = BTreeMap::new();
+    for (apps, features) in [(others, several), (echo, &with_tcp[..])] {
+        if !apps.is_empty() {
+            programs.extend(cargo::build(&apps, features)?);
+        }
+    }
     let progress = Progress::new(*plan, Pace::default());
     progress.stop_on_interrupt()?;
-    all(&progress, &apps, |app| in_lab(app, &programs, &progress))
+    all(&progress, &apps, |app| in_lab(app, cores, &programs, &progress))
 }
 
 /// Runs these services, each on a thread of its own, and prints the verdicts.
@@ -90,6 +102,7 @@ fn all(
 /// Runs one service.
 fn in_lab(
     app: &'static str,
+    cores: usize,
     programs: &BTreeMap<String, PathBuf>,
     progress: &Progress,
 ) -> Result<Outcome> {
@@ -97,10 +110,10 @@ fn in_lab(
     let (args, streams): (&[&str], _) = match app {
         "echo" => (&["--tcp"], Some(Streams::Echo)),
         WEB => (&[], Some(Streams::Web)),
-        _ => (&[], None),
+        _ => (tests::unlimited(app), None),
     };
-    lab::in_namespace(network(), |lab| {
-        let (service, site) = start(lab, program, args, |_| ())?;
+    lab::in_namespace(network(cores), |lab| {
+        let (service, site) = start(lab, program, cores, args, |_| ())?;
         let outcome = progress.run(app, |plan, _| {
             let mut round = if app == WEB { Round::default() } else { soak::run(&site, plan)? };
             if let Some(streams) = streams {

@@ -42,6 +42,12 @@ struct Soak {
     /// Where the random numbers begin: the same number gives the same requests and attacks
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// On Linux: how many cores each service has [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    cores: Option<u8>,
+    /// On Linux: the only service that runs [default: all of them]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
     /// On Xen: the memory of each guest, in MiB [default: 16]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=64))]
     memory: Option<u32>,
@@ -65,9 +71,12 @@ impl Soak {
             Platform::Unix => {
                 ensure!(self.memory.is_none(), "--memory is for --on xen");
                 lab::prepare()?;
-                soak_command::on_unix(&plan)
+                let cores = self.cores.unwrap_or(1).into();
+                soak_command::on_unix(&plan, cores, self.service.as_deref())
             }
             Platform::Xen => {
+                ensure!(self.cores.is_none(), "--cores is for --on unix");
+                ensure!(self.service.is_none(), "--service is for --on unix");
                 soak_command::on_xen(&plan, self.memory.unwrap_or(soak_command::GUEST_MEMORY))
             }
         }

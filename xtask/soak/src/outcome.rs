@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use anyhow::{Result, anyhow};
 use hdrhistogram::Histogram;
-use soak::{Round, Tally, listing::Memory};
+use soak::{
+    Round, Tally,
+    listing::{Held, Memory},
+};
 
 use profile::{
     series::{Band, Moment, Sample, Series},
@@ -126,10 +129,10 @@ impl Outcome {
             return;
         }
         series.moments.push(Moment { tick: packets, nanos });
-        for (name, held) in &memory.regions {
-            let known = series.bands.iter().position(|band| band.region == *name);
+        for (name, held) in named(memory) {
+            let known = series.bands.iter().position(|band| band.region == name);
             let index = known.unwrap_or_else(|| {
-                series.bands.push(Band { region: name.clone(), ..Band::default() });
+                series.bands.push(Band { region: name, ..Band::default() });
                 series.bands.len() - 1
             });
             let samples = &mut series.bands[index].samples;
@@ -165,6 +168,17 @@ impl Outcome {
         complaints.extend(growing.map(|it| format!("{app}: {} holds more and more", it.region)));
         complaints
     }
+}
+
+/// The regions of all cores by name. Those of other cores than the first have its number before.
+fn named(memory: &Memory) -> impl Iterator<Item = (String, Held)> {
+    memory.of_cores().enumerate().flat_map(|(core, memory)| {
+        let named = move |name: &String| match core {
+            0 => name.clone(),
+            _ => format!("{core}: {name}"),
+        };
+        memory.regions.iter().map(move |(name, held)| (named(name), *held))
+    })
 }
 
 /// The verdicts as tables, and what is wrong.
@@ -225,8 +239,6 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> (String, Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use soak::listing::Held;
-
     use super::*;
 
     /// An outcome of so many rounds, each with a right reply, after which a region held `pages`; `harm` has

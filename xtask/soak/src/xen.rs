@@ -108,7 +108,7 @@ impl Guest {
             port: 8080,
             stats_port: STATS_PORT,
         };
-        Self { app, vif: Vif { mac, bridge: number, mtu: None }, place }
+        Self { app, vif: Vif { mac, bridge: number, ..Vif::default() }, place }
     }
 
     fn run(
@@ -121,8 +121,10 @@ impl Guest {
         let Place { host, address, prefix, stats_port, .. } = self.place;
         let bridge = machine.bridge(self.vif.bridge, host, prefix)?;
         bridge.name().clone_into(&mut self.place.interface);
-        let command_line =
-            format!("--ipv4={address}/{prefix} --ipv4-gateway={host} --stats-port={stats_port}");
+        let unlimited = tests::unlimited(self.app).join(" ");
+        let command_line = format!(
+            "--ipv4={address}/{prefix} --ipv4-gateway={host} --stats-port={stats_port} {unlimited}"
+        );
         let settings = Settings {
             name: self.app,
             kernel,
@@ -182,8 +184,15 @@ impl Guest {
         let (port, request, reply) = self.small_request()?;
         let to = SocketAddrV4::new(self.place.address, port);
         let limit = Duration::from_millis(500);
-        let load =
-            Ask { to, times: 50, window: 8, limit, expected: true, length: 0, is_numbered: false };
+        let load = Ask {
+            to: to.into(),
+            times: 50,
+            window: 8,
+            limit,
+            expected: true,
+            length: 0,
+            is_numbered: false,
+        };
         let is_over = AtomicBool::new(false);
         let different = thread::scope(|scope| {
             let load = scope.spawn(|| -> Result<u32> {
@@ -235,7 +244,7 @@ impl Guest {
     fn check(&self, machine: &Machine, outcome: &mut Outcome) -> Result<()> {
         let to = SocketAddrV4::new(self.place.address, self.place.stats_port);
         let ask = Ask {
-            to,
+            to: to.into(),
             times: 1,
             window: 1,
             limit: SERVING_WITHIN,

@@ -16,7 +16,7 @@ use super::{
     segment::{Origin, RST, SYN, Segment},
     text,
 };
-use crate::differential_linux::compare::assert_none_differs;
+use crate::differential_linux::{compare::assert_none_differs, team::Manner};
 
 /// How often a conversation is repeated that shows a difference, before it counts: real time passes for Linux.
 const REPEATS: usize = 3;
@@ -73,8 +73,10 @@ impl Exchange<'_> {
 }
 
 /// What the comparisons have shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Findings {
+    /// On how many cores our host runs.
+    manner: Manner,
     /// The entries of the tables that have occurred.
     pub(super) occurred: BTreeSet<&'static str>,
     /// The differences without a reason.
@@ -88,6 +90,12 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// Nothing yet.
+    pub(super) fn new(manner: Manner) -> Self {
+        let (occurred, different) = (BTreeSet::new(), Vec::new());
+        Self { manner, occurred, different, port: 0, compared: 0, answered: 0, repeated: 0 }
+    }
+
     /// Takes both through the steps of a conversation, up to the first difference that leaves them in different states.
     pub(super) fn converse(&mut self, name: &str, linux: &mut Linux<'_>, steps: &[Step]) {
         for repeat in 0.. {
@@ -109,7 +117,7 @@ impl Findings {
     ) -> Option<String> {
         self.port =
             self.port.checked_add(1).filter(|port| *port < 60_000).unwrap_or(1_025).max(1_025);
-        let (port, mut ours) = (self.port, Ours::new());
+        let (port, mut ours) = (self.port, Ours::new(self.manner));
         linux.begin();
         let mut origins = [Origin::default(); 2];
         let (mut before, mut history, mut half_open) = (Vec::new(), String::new(), false);

@@ -16,6 +16,7 @@ use super::{
     linux::with_linux,
     text::segment,
 };
+use crate::differential_linux::team::Manner;
 
 /// A conversation that begins with a host that listens.
 struct Case {
@@ -55,7 +56,7 @@ fn after(name: impl Into<String>, handshake: [&str; 2], steps: &[&str]) -> Case 
     case(name, &[&handshake[..], steps].concat())
 }
 
-pub(crate) fn named_segments() {
+pub(crate) fn named_segments(manner: Manner) {
     let all = [
         listening::cases(),
         options::cases(),
@@ -64,7 +65,7 @@ pub(crate) fn named_segments() {
         closing::cases(),
     ];
     let cases: Vec<_> = all.into_iter().flatten().collect();
-    let (mut findings, start) = (Findings::default(), Instant::now());
+    let (mut findings, start) = (Findings::new(manner), Instant::now());
     with_linux(|linux| {
         for case in &cases {
             findings.converse(&case.name, linux, &case.steps);

@@ -6,26 +6,29 @@ use std::{
     time::Duration,
 };
 
-use arp::Arp;
+use cores::Core;
 use ethernet::Ethernet;
-use icmp::Icmp;
-use ipv4::Ipv4;
 use layer::Instant;
 use netif::MacAddr;
+use network::Network;
+use rt_regions::Region;
+use share::Share;
 use tasks::Tasks;
 use tcp::{Stream, StreamError, Tcp};
-use testkit::{Clock, End, Host, Wire, program_memory};
+use testkit::{Clock, Host, Wire, program_memory};
 
 use super::application::{Command, Seen, bytes};
-use crate::differential_linux::frames::{OUR_MAC, PEER, PEER_MAC, PORT, US};
+use crate::differential_linux::{
+    frames::{OUR_MAC, PORT},
+    team::{Machine, Manner, Stack as _, Team},
+    tower::OverIpv4,
+};
 
 /// How many pages a host has. They are never given back.
 const PAGES: usize = 128;
 
 /// How often an application looks whether it is told something.
 const TURN: Duration = Duration::from_millis(1);
-
-type Tower = Tcp<Icmp<Ipv4<'static, Arp<'static, Ethernet<End>>>>>;
 
 /// What the application and the test share.
 #[derive(Debug, Default)]
@@ -40,34 +43,30 @@ struct Shared {
 
 /// Our host.
 pub(super) struct Ours {
-    host: Host<'static, Tower>,
-    wire: Wire,
+    machine: Box<dyn Machine>,
     shared: &'static Shared,
 }
 
 impl Ours {
-    pub(super) fn new() -> Self {
-        let memory = program_memory(PAGES);
-        let tasks = Tasks::new(memory).expect("there is room");
-        let (wire, end) = Wire::new(MacAddr(OUR_MAC));
-        let cidr = format!("{US}/24").parse().expect("an address and its prefix");
-        let mut arp = Arp::new(Ethernet::new(end), cidr, 7, memory).expect("there is room");
-        arp.insert_static(PEER, MacAddr(PEER_MAC)).expect("it is a neighbour");
-        let ipv4 = Ipv4::new(arp, 1, memory).expect("there is room");
-        let icmp = Icmp::new(ipv4.with_gateway(Some(PEER)), 7);
-        let mut tower = Tcp::new(icmp, 7, tasks).expect("there is room");
+    pub(super) fn new(manner: Manner) -> Self {
         // A service is in a region, where nothing with a destructor goes.
         let shared: &'static Shared = Box::leak(Box::default());
-        tower
-            .bind(PORT, async move |stream, _| {
-                serve(stream, shared).await;
-                Ok(())
-            })
-            .expect("nobody has the port");
-        let clock = Clock::starting_at(Instant::from_millis(1));
-        let pool = memory.pool().expect("a program's memory is in a pool");
-        let host = Host::new(tower, clock, pool).with_tasks(tasks);
-        let mut ours = Self { host, wire, shared };
+        let machine: Box<dyn Machine> = if manner == Manner::Alone {
+            let memory = program_memory(PAGES);
+            let (wire, end) = Wire::new(MacAddr(OUR_MAC));
+            let network = OverIpv4::over(Ethernet::new(end), Core::ALONE, memory);
+            let (tower, tasks) = tower(network, memory, shared);
+            let clock = Clock::starting_at(Instant::from_millis(1));
+            let pool = memory.pool().expect("a program's memory is in a pool");
+            Box::new(Team::of_one(Host::new(tower, clock, pool).with_tasks(tasks), wire))
+        } else {
+            Box::new(Team::of_two(manner, PAGES, |link, core, memory| {
+                let network = Share::new(OverIpv4::over(link, core, memory), core);
+                let (tower, tasks) = tower(network, memory, shared);
+                (tower, Some(tasks))
+            }))
+        };
+        let mut ours = Self { machine, shared };
         // It announces its address twice.
         ours.passes(Duration::from_secs(4));
         ours
@@ -76,16 +75,15 @@ impl Ours {
     /// Lets a frame arrive; gives what the host sent then.
     pub(super) fn hears(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         // What it has sent by its own clock is no answer.
-        self.wire.drain();
-        self.wire.push(frame);
-        self.host.turn();
-        self.wire.drain()
+        self.machine.drain();
+        self.machine.hear(frame);
+        self.machine.drain()
     }
 
     /// Lets time pass; gives what the host sent then.
     pub(super) fn passes(&mut self, time: Duration) -> Vec<Vec<u8>> {
-        self.host.sleep(time);
-        self.wire.drain()
+        self.machine.sleep(time);
+        self.machine.drain()
     }
 
     /// Tells the application to do something; gives what the host sent then.
@@ -101,6 +99,23 @@ impl Ours {
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.shared.seen.take()
     }
+}
+
+/// The application, on TCP.
+fn tower<I: Network>(
+    network: I,
+    memory: &'static Region<'static>,
+    shared: &'static Shared,
+) -> (Tcp<I>, &'static Tasks) {
+    let tasks = Tasks::new(memory).expect("there is room");
+    let mut tower = Tcp::new(network, 7, tasks).expect("there is room");
+    tower
+        .bind(PORT, async move |stream, _| {
+            serve(stream, shared).await;
+            Ok(())
+        })
+        .expect("nobody has the port");
+    (tower, tasks)
 }
 
 async fn serve(stream: &Stream, shared: &'static Shared) {

@@ -11,6 +11,7 @@ use super::{
     segment::{ACK, FIN, Opt, PSH, RST, SYN, Segment, byte},
     text::segment,
 };
+use crate::differential_linux::team::Manner;
 
 /// How many conversations, of up to [`STEPS`] steps after the handshake.
 const CONVERSATIONS: usize = 4000;
@@ -18,11 +19,13 @@ const STEPS: usize = 8;
 /// Where all of it begins.
 const SEED: u64 = 9293;
 
-pub(crate) fn random_segments() {
+pub(crate) fn random_segments(manner: Manner) {
     let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let seed = number("SEED").unwrap_or(SEED);
-    let conversations = number("RUNS").map_or(CONVERSATIONS, |runs| runs as usize);
-    let (mut findings, start) = (Findings::default(), Instant::now());
+    // The memory of several cores is never given back.
+    let most = if manner == Manner::Alone { CONVERSATIONS } else { CONVERSATIONS / 4 };
+    let conversations = number("RUNS").map_or(most, |runs| runs as usize);
+    let (mut findings, start) = (Findings::new(manner), Instant::now());
     with_linux(|linux| {
         let mut random = Random::new(seed);
         for number in 0..conversations {

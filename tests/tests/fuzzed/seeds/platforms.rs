@@ -172,6 +172,20 @@ pub(super) fn tap() -> Vec<(&'static str, Vec<u8>)> {
         let segment = [&header[..], &options, &vec![0x5a; length]].concat();
         frames::ethernet(OURS.0, PEER.0, 0x0800, &Ipv4::new(PEER.1, OURS.1, 6).packet(&segment))
     };
+    // What IPv6 carries, behind these headers; the checksum is blank.
+    let ipv6 = |next: u8, chain: &[u8], rest: &[u8]| {
+        let [high, low] = ((chain.len() + rest.len()) as u16).to_be_bytes();
+        let address = |last| [&[0xfd_u8][..], &[0; 14], &[last]].concat();
+        let header = [&[0x60, 0, 0, 0, high, low, next, 64][..], &address(1), &address(2)].concat();
+        frames::ethernet(OURS.0, PEER.0, 0x86dd, &[&header[..], chain, rest].concat())
+    };
+    let udp = |length: usize| {
+        let [high, low] = (8 + length as u16).to_be_bytes();
+        [&[0x0f, 0xa0, 0x1f, 0x90, high, low, 0, 0][..], &vec![0x5a; length]].concat()
+    };
+    let tcp = |length: usize| segment(length)[34..].to_vec();
+    let (options, fragment) = ([17, 0, 1, 4, 0, 0, 0, 0], [17, 0, 0, 1, 0, 0, 0, 9]);
+    let routing = [6, 0, 0, 0, 0, 0, 0, 0];
     let mut shorter = datagram(200);
     shorter[17] -= 1;
     vec![
@@ -185,6 +199,15 @@ pub(super) fn tap() -> Vec<(&'static str, Vec<u8>)> {
         ("joined_of_size_0", read(1, 1, 0, 34, &segment(3000))),
         ("joined_padded", read(1, 1, 7, 34, &[&segment(20)[..], &[0xee; 30]].concat())),
         ("joined_verified", read(2, 1, 1448, 34, &segment(3000))),
+        ("ipv6_blank", read(1, 0, 0, 54, &ipv6(17, &[], &udp(5)))),
+        ("ipv6_fragment", read(1, 0, 0, 54, &ipv6(44, &fragment, &udp(5)))),
+        ("ipv6_joined", read(1, 4, 1428, 54, &ipv6(6, &[], &tcp(3000)))),
+        ("ipv6_joined_behind_routing", read(1, 4, 1420, 62, &ipv6(43, &routing, &tcp(3000)))),
+        ("ipv6_joined_longer_than_the_mtu", read(1, 4, 1429, 54, &ipv6(6, &[], &tcp(3000)))),
+        ("ipv6_joined_as_ipv4", read(1, 1, 1428, 54, &ipv6(6, &[], &tcp(3000)))),
+        ("ipv6_many", read(1, 5, 64, 54, &ipv6(17, &[], &udp(1000)))),
+        ("ipv6_many_behind_options", read(1, 5, 64, 62, &ipv6(60, &options, &udp(1000)))),
+        ("ipv6_many_cut", read(1, 5, 64, 54, &ipv6(17, &[], &udp(1000))[..400])),
         ("header_alone", read(0, 0, 0, 0, &[])),
         ("header_cut", vec![0, 1, 5, 42]),
         ("many", read(1, 5, 64, 34, &datagram(1000))),

@@ -49,7 +49,12 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("data", segment(ACK | 8, &[], b"hello")),
         ("data_checksum_wrong", with(0, &segment(ACK, &[], b"hello")[1..])),
         ("data_unverified", with(2, &segment(ACK, &[], b"hello")[1..])),
+        // With 16, over IPv6; with 8, joined: from segments of 1,440 bytes with 0x80, of one byte without.
+        ("data_over_ipv6", with(17, &segment(ACK, &[], b"hello")[1..])),
         ("data_with_timestamps", segment(ACK, &stamps, b"hello")),
+        ("joined_of_nothing", with(9, &segment(ACK, &[], b"")[1..])),
+        ("joined_of_single_bytes", with(9, &segment(ACK, &[], b"hello")[1..])),
+        ("joined_over_ipv6", with(0x99, &segment(ACK, &[], &[7; 4000])[1..])),
         ("offset_beyond_the_end", segment(SYN, &syn, b"")[..30].to_vec()),
         ("option_beyond_the_end", segment(SYN, &[1, 1, 3, 9], b"")),
         ("option_length_0", segment(SYN, &[2, 4, 5, 180, 3, 0, 7, 0], b"")),

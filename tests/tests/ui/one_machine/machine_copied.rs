@@ -1,7 +1,13 @@
 use rt_xen::{Error, Machine, Rt, start};
 
-fn program(machine: Machine) -> ! {
-    start("first", machine, |_: &mut Rt| -> Result<(), Error> { start("second", machine, |_| Ok(())) })
+fn program(machine: Machine) -> [Box<dyn FnOnce()>; 2] {
+    let first = move || start("first", machine, service);
+    let second = move || start("second", machine, service);
+    [Box::new(first), Box::new(second)]
+}
+
+fn service(_: &mut Rt) -> Result<(), Error> {
+    Ok(())
 }
 
 fn main() {
