@@ -159,8 +159,9 @@ pub(crate) fn pieces_of_an_acknowledgment_count_once(cores: usize) {
         // Less, if nothing came.
         let more = (now.wrapping_sub(end) as i32).max(0);
         println!("1,460 acknowledgments of a byte each: {more} bytes more under way");
-        // One for the segment that has arrived, one for what the window has grown by, what is left of another, and probes.
-        assert!(more <= 5 * 1460, "{more} bytes more are under way");
+        // One for the segment that has arrived, one for what the window has grown by, what is left of another; and probes, and what
+        // follows timeouts, of which a slow machine has some. Who counts acknowledgments has a hundred times as much.
+        assert!(more <= 15 * 1460, "{more} bytes more are under way");
         puppet.send(&talk.flow, &talk.segment(RST), &[]).expect("it is sent");
     });
 }

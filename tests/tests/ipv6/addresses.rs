@@ -4,7 +4,7 @@ use std::{
     io::ErrorKind,
     net::{Ipv6Addr, SocketAddr, SocketAddrV6},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::net::if_::if_nametoindex;
@@ -14,21 +14,32 @@ use super::peers::{ARGUMENT, SERVICE, ask, in_lab, ip, socket_to, start, stop};
 /// Linux as the gateway.
 const GATEWAY: &str = "--ipv6-gateway=2001:db8::1";
 
+/// How long the service may take to answer a ping to all nodes.
+const SOON: Duration = Duration::from_secs(20);
+
 /// What a program says on standard output.
 fn said(program: &str, arguments: &str) -> String {
     let output = Command::new(program).args(arguments.split(' ')).output();
-    String::from_utf8(output.expect("it can be called").stdout).expect("it is text")
+    let output = output.unwrap_or_else(|error| panic!("{program} cannot be called: {error}"));
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
-/// The link-local address of the service, which answers a ping to all nodes, as Linux does itself.
+/// The link-local address of the service, which answers a ping to all nodes. Linux does so too, and sooner, so that ping may end
+/// before it hears the service.
 fn link_local() -> Ipv6Addr {
     let ours = said("ip", "-6 address show dev tap0");
-    let answers = said("ping", "-6 -c 4 -i 0.3 -W 5 ff02::1%tap0");
     let address = |line: &str| line.split("from ").nth(1)?.split('%').next()?.parse().ok();
-    let found = answers.lines().filter_map(address).find(|address: &Ipv6Addr| {
-        address.is_unicast_link_local() && !ours.contains(&address.to_string())
-    });
-    found.unwrap_or_else(|| panic!("no other host answers:\n{answers}"))
+    let start = Instant::now();
+    loop {
+        let answers = said("ping", "-6 -c 4 -i 0.3 -W 5 ff02::1%tap0");
+        let found = answers.lines().filter_map(address).find(|address: &Ipv6Addr| {
+            address.is_unicast_link_local() && !ours.contains(&address.to_string())
+        });
+        if let Some(found) = found {
+            return found;
+        }
+        assert!(start.elapsed() < SOON, "no other host answers:\n{answers}");
+    }
 }
 
 /// The address on the link of the lab.

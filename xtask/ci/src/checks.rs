@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     panic,
     process::{Command, Stdio},
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,10 @@ use crate::{
 /// The tests that run services, as processes and as guests of KVM and Xen, and guests without a platform; their names begin with
 /// one of these.
 const END_TO_END: [&str; 4] = ["kvm::", "linux::", "pvh::", "xen::"];
+
+/// What is tested on Xen; the names of these tests have it. They take as long as half of the others, and most of that is one
+/// emulated processor.
+const ON_XEN: &str = "xen::";
 
 /// The services, each of which is a guest of both.
 const SERVICES: [&str; 8] = ["dns", "echo", "facfib", "iperf3", "kv", "monte-carlo", "sort", "web"];
@@ -42,7 +46,7 @@ const FUZZING_BY: Duration = Duration::from_mins(55);
 /// Runs all checks, or, if it is to be quick, all but the tests that run services. Says what
 /// it is doing on standard error; the last line on standard output has the number of tests.
 ///
-/// What interprets programs or watches them keeps one core busy, so it runs beside all else.
+/// What interprets programs or watches them, and then the tests on Xen, keep one core busy, so they run beside all else.
 ///
 /// # Errors
 /// The first check that failed.
@@ -64,16 +68,18 @@ fn all_together(counts: &mut Counts) -> Result<()> {
     // It measures the processor time of all that this program calls, so nothing else is called meanwhile.
     step("the first minute", first_minute::measure)?;
     let start = Instant::now();
-    thread::scope(|scope| {
-        let memory = scope.spawn(move || {
-            // It is long, and nobody waits for its parts: what is tested meanwhile goes first.
-            nice(LAST)?;
-            of_memory(start)
+    let mut on_xen = Counts::default();
+    let result = thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            of_memory()?;
+            step("tests on Xen", || succeed_counting(workspace_tests().arg(ON_XEN), &mut on_xen))?;
+            thread::scope(|scope| join(scope.spawn(|| fuzzing(start))))
         });
         let others = of_sources().and_then(|()| of_programs()).and_then(|()| tests(false, counts));
-        let memory = memory.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-        others.and(memory)
-    })
+        others.and(join(beside))
+    });
+    counts.join(&on_xen);
+    result
 }
 
 /// Checks the sources, and that everything builds.
@@ -140,13 +146,29 @@ fn of_programs() -> Result<()> {
     })
 }
 
-/// Checks what is built by others, and the memory of ours. All began at `start`.
-fn of_memory(start: Instant) -> Result<()> {
-    step("licences and sources", supply::deny)?;
-    step("memory: Miri", memory::interpret)?;
-    step("memory: loom", memory::interleave)?;
-    step("memory: AddressSanitizer", memory::sanitize)?;
-    step("memory: Valgrind", memory::check_with_valgrind)?;
+/// What `thread` returns.
+fn join(thread: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+/// Checks what is built by others, and the memory of ours, in a thread that gives way to all others: it is long, and nobody waits for
+/// its parts.
+fn of_memory() -> Result<()> {
+    thread::scope(|scope| {
+        join(scope.spawn(|| {
+            nice(LAST)?;
+            step("licences and sources", supply::deny)?;
+            step("memory: Miri", memory::interpret)?;
+            step("memory: loom", memory::interleave)?;
+            step("memory: AddressSanitizer", memory::sanitize)?;
+            step("memory: Valgrind", memory::check_with_valgrind)
+        }))
+    })
+}
+
+/// Looks for inputs that fail, if there is time: all began at `start`.
+fn fuzzing(start: Instant) -> Result<()> {
+    nice(LAST)?;
     step("fuzzing", || match fuzz::ready() {
         Ok(()) if start.elapsed() > FUZZING_BY => {
             eprintln!("skipped: {} minutes are over", FUZZING_BY.as_secs() / 60);
@@ -160,17 +182,25 @@ fn of_memory(start: Instant) -> Result<()> {
     })
 }
 
-/// Runs the tests, and counts them.
+/// The tests of all packages, but for those of their documentation.
+fn workspace_tests() -> Command {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast", "--tests", "--"]);
+    command
+}
+
+/// Runs the tests, and counts them: those that are quick, or all but those on Xen.
 fn tests(quick: bool, counts: &mut Counts) -> Result<()> {
-    step("tests", || {
-        let mut command = cargo();
-        command.args(["test", "--workspace", "--no-fail-fast"]);
-        if quick {
-            command.arg("--").args(END_TO_END.iter().flat_map(|name| ["--skip", name]));
-        }
-        succeed_counting(&mut command, counts)?;
-        // What is off by default. Apart from the rest, because with a log the unit tests of the
-        // layers, which have no logger, do not link.
+    let skipped = if quick { &END_TO_END[..] } else { &[ON_XEN] };
+    let result = step("tests", || {
+        let skip = skipped.iter().flat_map(|name| ["--skip", name]);
+        succeed_counting(workspace_tests().args(skip), counts)
+    });
+    let of_documents = step("tests of the documentation", || {
+        succeed_counting(cargo().args(["test", "--workspace", "--doc"]), counts)
+    });
+    // Apart from the rest, because with a log the unit tests of the layers, which have no logger, do not link.
+    let of_features = step("tests of what is off by default", || {
         [
             &["--package", "rt-regions", "--all-features"][..],
             &["--package", "letregion-rt-kvm", "--features", "cores", "--lib"],
@@ -179,7 +209,8 @@ fn tests(quick: bool, counts: &mut Counts) -> Result<()> {
         ]
         .iter()
         .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), counts))
-    })
+    });
+    result.and(of_documents).and(of_features)
 }
 
 /// Another command of `cargo xtask`.
@@ -187,13 +218,14 @@ fn xtask(args: &[&str]) -> Result<()> {
     succeed(cargo().arg("xtask").args(args))
 }
 
-/// Announces a step, runs it, and names it if it fails.
+/// Announces a step, runs it, and says how it ended.
 fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     eprintln!("== {name}");
     let start = Instant::now();
-    run().with_context(|| format!("failed: {name}"))?;
-    eprintln!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f32());
-    Ok(())
+    let result = run().with_context(|| format!("failed: {name}"));
+    let how = if result.is_ok() { "passed" } else { "FAILED" };
+    eprintln!("== {name}: {how} in {:.1} s", start.elapsed().as_secs_f32());
+    result
 }
 
 /// How many tests there were.
@@ -205,6 +237,12 @@ struct Counts {
 }
 
 impl Counts {
+    fn join(&mut self, others: &Self) {
+        self.passed += others.passed;
+        self.failed += others.failed;
+        self.skipped += others.skipped;
+    }
+
     /// Adds the counts of the closing line of a test program, if that is what the line is:
     /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; …`.
     fn add(&mut self, line: &str) {

@@ -1,7 +1,7 @@
 //! The memory of rt-regions, and of a driver whose device can be simulated, under the tools that look for what a test cannot see: Miri, `AddressSanitizer`
 //! and Valgrind. Where one is missing the step is skipped, and says so.
 
-use std::{io::BufReader, path::PathBuf, process::Stdio};
+use std::{fs, io::BufReader, path::PathBuf, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
@@ -40,19 +40,25 @@ const PROGRAM_FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks";
 /// Its test that calls the compiler: slow, and of no use here.
 const CALLS_THE_COMPILER: &str = "compile_fail";
 
+/// Its test of maps, which have no unsafe code, and take as long as all others together. Those who change what maps are built on run
+/// them by both rules.
+const MAPS: &str = "map";
+
 /// The function of the test that calls the compiler.
 const MISUSE: &str = "misuse_does_not_compile";
 
-/// What Miri is told beside the rules for references that it goes by: the first that were written down
-/// (stacked borrows), and those that follow them (tree borrows). A pointer is never made of a number.
-const MIRI_FLAGS: [&str; 2] =
-    ["-Zmiri-strict-provenance", "-Zmiri-strict-provenance -Zmiri-tree-borrows"];
+/// What Miri is told: a pointer is never made of a number. It goes by the rules for references that were written down first (stacked
+/// borrows).
+const STACKED: &str = "-Zmiri-strict-provenance";
+
+/// And by those that follow them (tree borrows).
+const TREE: &str = "-Zmiri-strict-provenance -Zmiri-tree-borrows";
 
 /// How many random steps are taken under Valgrind, which is some 50 times slower.
 const VALGRIND_STEPS: u32 = 20_000;
 
 /// Runs the tests under Miri, which a nightly compiler may have; it is added where that can be. Twice, by
-/// both rules for references. The tests shorten their loops themselves, and leak nothing. Those of the crate
+/// both rules for references, but for those of maps. The tests shorten their loops themselves, and leak nothing. Those of the crate
 /// that polls tasks, and those of the driver, run once.
 ///
 /// # Errors
@@ -77,10 +83,12 @@ pub fn interpret() -> Result<()> {
         )
     };
     // Without the profiler, which has no unsafe code.
-    let regions = ["--package", CRATE, "--features", "allocator-api2,faults", "--tests"];
-    for flags in MIRI_FLAGS {
-        test(flags, &[&regions[..], &["--", "--skip", MISUSE]].concat())?;
-    }
+    let regions = ["--package", CRATE, "--features", "allocator-api2,faults"];
+    test(STACKED, &[&regions[..], &["--tests", "--", "--skip", MISUSE]].concat())?;
+    let programs = test_names()?;
+    let programs = programs.iter().filter(|name| ![MAPS, CALLS_THE_COMPILER].contains(&&name[..]));
+    let programs: Vec<&str> = programs.flat_map(|name| ["--test", name]).collect();
+    test(TREE, &[&regions[..], &["--lib"], &programs].concat())?;
     test(PROGRAM_FLAGS, &["--package", EXECUTOR, "--tests"])?;
     test(PROGRAM_FLAGS, &["--package", CORES, "--test", "ring"])?;
     test(PROGRAM_FLAGS, &["--package", DRIVER, "--lib"])?;
@@ -151,6 +159,21 @@ fn skip(why: &str) -> Result<()> {
 /// A folder of its own, because other flags would build everything anew each time.
 fn target_folder(name: &str) -> Result<PathBuf> {
     Ok(cargo::target_folder()?.join(name))
+}
+
+/// The names of the test programs of the crate: those of their sources.
+fn test_names() -> Result<Vec<String>> {
+    let folder = cargo::root().join(CRATE).join("tests");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    ensure!(names.iter().any(|name| name == MAPS), "{CRATE} has no test {MAPS}");
+    names.sort();
+    Ok(names)
 }
 
 /// Builds the tests and returns their programs.
