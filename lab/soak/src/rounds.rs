@@ -2,7 +2,10 @@
 //! frames; an attack with requests in between; and then a look at what the regions hold, in a state that
 //! does not depend on what was before ([`Site::settle`]).
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -81,6 +84,10 @@ impl Round {
     }
 }
 
+/// How long it takes until as many lines that say why there is no reply may be sent again as a service sends at once: the next
+/// round asks for some of them.
+const LINES_AGAIN: Duration = Duration::from_secs(1);
+
 /// Runs a round on the service at `site`.
 ///
 /// # Errors
@@ -93,13 +100,22 @@ pub fn run(site: &Site, plan: &RoundPlan) -> Result<Round> {
         .with_context(|| format!("there is no attack {attack}"))?;
     let mut clients = Clients::new(site, app, *seed, pace.patience)?;
     let mut round = Round::default();
+    let before = lines_left_out(site)?;
     // At least once, so that the tables have what they always have.
     repeat(pace.quiet, || clients.ask(&mut round.quiet))?;
     repeat(pace.bad, || clients.ask_over_bad_network(&mut round.bad))?;
     under_attack(site, &attack, plan, &mut clients, &mut round)?;
     site.settle()?;
+    if lines_left_out(site)? > before {
+        thread::sleep(LINES_AGAIN);
+    }
     (round.packets, round.memory) = (site.packets()?, site.memory()?);
     Ok(round)
+}
+
+/// How many lines that say why there is no reply the service has left out, because there were too many.
+fn lines_left_out(site: &Site) -> Result<u64> {
+    Ok(site.counters()?.get("udp.replies_limited").copied().unwrap_or(0))
 }
 
 /// Does something once and then again for as long as there is `time`.

@@ -71,11 +71,18 @@ fn all_together(counts: &mut Counts) -> Result<()> {
     let mut on_xen = Counts::default();
     let result = thread::scope(|scope| {
         let beside = scope.spawn(|| {
-            of_memory()?;
-            step("tests on Xen", || succeed_counting(workspace_tests().arg(ON_XEN), &mut on_xen))?;
-            thread::scope(|scope| join(scope.spawn(|| fuzzing(start))))
+            // Each of them, whether another fails or not: all is to be seen in one run.
+            let memory = of_memory();
+            let tests = step("tests on Xen", || {
+                succeed_counting(workspace_tests().arg(ON_XEN), &mut on_xen)
+            });
+            let fuzzing = thread::scope(|scope| join(scope.spawn(|| fuzzing(start))));
+            memory.and(tests).and(fuzzing)
         });
-        let others = of_sources().and_then(|()| of_programs()).and_then(|()| tests(false, counts));
+        let others = of_sources().and_then(|()| {
+            let programs = of_programs();
+            programs.and(tests(false, counts))
+        });
         others.and(join(beside))
     });
     counts.join(&on_xen);
