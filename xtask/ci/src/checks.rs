@@ -74,7 +74,7 @@ fn all_together(counts: &mut Counts) -> Result<()> {
             // Each of them, whether another fails or not: all is to be seen in one run.
             let memory = of_memory();
             let tests = step("tests on Xen", || {
-                succeed_counting(workspace_tests().arg(ON_XEN), &mut on_xen)
+                succeed_counting(workspace_tests().args(["--tests", "--", ON_XEN]), &mut on_xen)
             });
             let fuzzing = thread::scope(|scope| join(scope.spawn(|| fuzzing(start))));
             memory.and(tests).and(fuzzing)
@@ -189,10 +189,10 @@ fn fuzzing(start: Instant) -> Result<()> {
     })
 }
 
-/// The tests of all packages, but for those of their documentation.
+/// The tests of all packages.
 fn workspace_tests() -> Command {
     let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast", "--tests", "--"]);
+    command.args(["test", "--workspace", "--no-fail-fast"]);
     command
 }
 
@@ -201,10 +201,7 @@ fn tests(quick: bool, counts: &mut Counts) -> Result<()> {
     let skipped = if quick { &END_TO_END[..] } else { &[ON_XEN] };
     let result = step("tests", || {
         let skip = skipped.iter().flat_map(|name| ["--skip", name]);
-        succeed_counting(workspace_tests().args(skip), counts)
-    });
-    let of_documents = step("tests of the documentation", || {
-        succeed_counting(cargo().args(["test", "--workspace", "--doc"]), counts)
+        succeed_counting(workspace_tests().arg("--").args(skip), counts)
     });
     // Apart from the rest, because with a log the unit tests of the layers, which have no logger, do not link.
     let of_features = step("tests of what is off by default", || {
@@ -217,7 +214,7 @@ fn tests(quick: bool, counts: &mut Counts) -> Result<()> {
         .iter()
         .try_for_each(|what| succeed_counting(cargo().arg("test").args(*what), counts))
     });
-    result.and(of_documents).and(of_features)
+    result.and(of_features)
 }
 
 /// Another command of `cargo xtask`.
