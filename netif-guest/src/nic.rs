@@ -53,7 +53,7 @@ impl Device {
         #[cfg(not(feature = "cores"))]
         let cores = 1;
         let netif = match runtime {
-            Rt::Xen(rt) => Netfront::configured(rt.guest(), config, memory).map(Self::Xen),
+            Rt::Xen(rt) => Netfront::of_guest(rt.guest(), config, memory, cores).map(Self::Xen),
             Rt::Kvm(rt) => KvmNet::configured(rt.guest(), config, memory, cores).map(Self::Kvm),
         };
         netif.map(|netif| Capture::new(netif, recorder))
@@ -64,8 +64,12 @@ impl Device {
     pub(crate) fn queues(runtime: &Rt, config: &Config) -> Option<DeviceQueues> {
         let core = runtime.core().index();
         match runtime {
-            Rt::Xen(_) => None,
-            Rt::Kvm(rt) => KvmNet::queues(rt.guest(), config, rt.memory(), core).map(DeviceQueues),
+            Rt::Xen(rt) => {
+                Netfront::queues(rt.core_guest(), config, rt.memory(), core).map(DeviceQueues::Xen)
+            }
+            Rt::Kvm(rt) => {
+                KvmNet::queues(rt.guest(), config, rt.memory(), core).map(DeviceQueues::Kvm)
+            }
         }
     }
 }
@@ -135,10 +139,16 @@ impl Netif for Device {
     }
 }
 
-/// The queues that a device of KVM has for another core than the first.
+/// The queues that the device has for another core than the first, whichever the host is.
 #[cfg(feature = "cores")]
 #[derive(Debug)]
-pub struct DeviceQueues(netif_virtio::KvmQueues);
+#[expect(clippy::large_enum_variant, reason = "there is one, in the tower")]
+pub enum DeviceQueues {
+    /// On Xen.
+    Xen(netif_xen::XenQueues),
+    /// On KVM.
+    Kvm(netif_virtio::KvmQueues),
+}
 
 #[cfg(feature = "cores")]
 impl Netif for DeviceQueues {
@@ -146,42 +156,51 @@ impl Netif for DeviceQueues {
     type Event = Event;
 
     fn mac(&self) -> MacAddr {
-        self.0.mac()
+        each!(self, queues => queues.mac())
     }
 
     fn mtu(&self) -> usize {
-        self.0.mtu()
+        each!(self, queues => queues.mtu())
     }
 
     #[inline]
     fn offloads(&self) -> Offloads {
-        self.0.offloads()
+        each!(self, queues => queues.offloads())
     }
 
     fn room(&self) -> usize {
-        self.0.room()
+        each!(self, queues => queues.room())
     }
 
     #[inline]
     fn link_up(&self) -> bool {
-        self.0.link_up()
+        each!(self, queues => queues.link_up())
     }
 
     fn event(&self) -> Event {
-        Event::Kvm(self.0.event())
+        match self {
+            Self::Xen(queues) => Event::Xen(queues.event()),
+            Self::Kvm(queues) => Event::Kvm(queues.event()),
+        }
     }
 
     #[inline]
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        self.0.receive(region).map_err(Error::Kvm)
+        match self {
+            Self::Xen(queues) => queues.receive(region).map_err(Error::Xen),
+            Self::Kvm(queues) => queues.receive(region).map_err(Error::Kvm),
+        }
     }
 
     #[inline]
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Error> {
-        self.0.transmit(frame, offload).map_err(Error::Kvm)
+        match self {
+            Self::Xen(queues) => queues.transmit(frame, offload).map_err(Error::Xen),
+            Self::Kvm(queues) => queues.transmit(frame, offload).map_err(Error::Kvm),
+        }
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.0.counters(visit);
+        each!(self, queues => queues.counters(visit));
     }
 }

@@ -24,11 +24,10 @@ cfg_if::cfg_if! {
             Device::queues(runtime.guest(), config, runtime.memory(), runtime.core().index())
         }
     } else {
-        type Queues = steer::NoQueues<Recorded>;
+        use netif_xen::XenQueues as Queues;
 
-        /// A device of Xen has none.
-        fn queues(_: &Rt, _: &Config) -> Option<Queues> {
-            None
+        fn queues(runtime: &Rt, config: &Config) -> Option<Queues> {
+            Device::queues(runtime.core_guest(), config, runtime.memory(), runtime.core().index())
         }
     }
 }

@@ -23,7 +23,10 @@ mount -t devpts devpts /dev/pts
 
 # In this order: each needs some of those before it.
 while read -r module; do
-    insmod "/modules/$module.ko" || fail "cannot load the kernel module $module"
+    # It has as many queues for a guest as dom0 has processors, which is one here.
+    queues=
+    [ "$module" = xen-netback ] && queues=max_queues=4
+    insmod "/modules/$module.ko" $queues || fail "cannot load the kernel module $module"
 done </modules/order
 
 mount -t xenfs xenfs /proc/xen
