@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     panic,
     process::{Command, Stdio},
-    thread::{self, ScopedJoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -71,19 +71,21 @@ fn all_together(counts: &mut Counts) -> Result<()> {
     let mut on_xen = Counts::default();
     let result = thread::scope(|scope| {
         let beside = scope.spawn(|| {
+            // It is long, and nobody waits for its parts: what is tested meanwhile goes first.
+            nice(LAST)?;
             // Each of them, whether another fails or not: all is to be seen in one run.
             let memory = of_memory();
             let tests = step("tests on Xen", || {
                 succeed_counting(workspace_tests().args(["--tests", "--", ON_XEN]), &mut on_xen)
             });
-            let fuzzing = thread::scope(|scope| join(scope.spawn(|| fuzzing(start))));
-            memory.and(tests).and(fuzzing)
+            memory.and(tests).and(fuzzing(start))
         });
         let others = of_sources().and_then(|()| {
             let programs = of_programs();
             programs.and(tests(false, counts))
         });
-        others.and(join(beside))
+        let beside = beside.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+        others.and(beside)
     });
     counts.join(&on_xen);
     result
@@ -153,29 +155,17 @@ fn of_programs() -> Result<()> {
     })
 }
 
-/// What `thread` returns.
-fn join(thread: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
-    thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
-}
-
-/// Checks what is built by others, and the memory of ours, in a thread that gives way to all others: it is long, and nobody waits for
-/// its parts.
+/// Checks what is built by others, and the memory of ours.
 fn of_memory() -> Result<()> {
-    thread::scope(|scope| {
-        join(scope.spawn(|| {
-            nice(LAST)?;
-            step("licences and sources", supply::deny)?;
-            step("memory: Miri", memory::interpret)?;
-            step("memory: loom", memory::interleave)?;
-            step("memory: AddressSanitizer", memory::sanitize)?;
-            step("memory: Valgrind", memory::check_with_valgrind)
-        }))
-    })
+    step("licences and sources", supply::deny)?;
+    step("memory: Miri", memory::interpret)?;
+    step("memory: loom", memory::interleave)?;
+    step("memory: AddressSanitizer", memory::sanitize)?;
+    step("memory: Valgrind", memory::check_with_valgrind)
 }
 
 /// Looks for inputs that fail, if there is time: all began at `start`.
 fn fuzzing(start: Instant) -> Result<()> {
-    nice(LAST)?;
     step("fuzzing", || match fuzz::ready() {
         Ok(()) if start.elapsed() > FUZZING_BY => {
             eprintln!("skipped: {} minutes are over", FUZZING_BY.as_secs() / 60);
