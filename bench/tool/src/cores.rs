@@ -1,7 +1,10 @@
 //! `cargo xtask bench --cores`: what a second core gains where it can, in requests that compute for long.
 
+mod xen;
+
 use std::{
     fmt::Write as _,
+    fs,
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     thread,
@@ -28,8 +31,30 @@ const CLIENTS: usize = 8;
 const CORES: [usize; 2] = [1, 2];
 /// How long a reply may take: eight clients share an emulated processor.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The memory of a guest, in MiB.
-const MEMORY: u32 = 4;
+/// The memory of a guest, in MiB: enough for queues of each core.
+const MEMORY: u32 = 16;
+
+/// Where the services run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Processes on a TAP device.
+    Processes,
+    /// Guests of QEMU's q35, emulated.
+    Kvm,
+    /// Guests of a real Xen, emulated too.
+    Xen,
+}
+
+impl Place {
+    /// Its name in the table, and that of the file.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Processes => ("processes", "cores.md"),
+            Self::Kvm => ("guests of QEMU's q35, emulated", "cores-kvm.md"),
+            Self::Xen => ("guests of Xen in QEMU, emulated", "cores-xen.md"),
+        }
+    }
+}
 
 /// What is to be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,29 +63,40 @@ pub struct CoresPlan {
     pub time: Duration,
     /// How often each is measured; they take turns.
     pub rounds: u32,
-    /// Whether the services are guests of KVM, with an emulated processor.
-    pub on_kvm: bool,
+    /// Where the services run.
+    pub place: Place,
 }
 
 /// Measures the services on one core and on two in turn, prints a table, and writes it to `target/bench`. [`lab::prepare`] comes
-/// first.
+/// first, but for guests of Xen.
 ///
 /// # Errors
 /// A service does not build, start or reply, or gives different replies.
 pub fn run(plan: &CoresPlan) -> Result<()> {
-    let place = if plan.on_kvm { "guests of QEMU's q35, emulated" } else { "processes" };
+    let (place, file) = plan.place.names();
     let mut table = format!(
         "What {CLIENTS} clients get, {place}, {}:\n\n\
          | request | replies/s with 1 core | with 2 | ratio: median (all) |\n|---|--:|--:|--:|\n",
         machine::describe()
     );
+    let mut machine = None;
     for (app, port, request, words) in ROWS {
         let programs = [program(plan, app, CORES[0])?, program(plan, app, CORES[1])?];
         let mut rates = [Vec::new(), Vec::new()];
         let mut reply = None;
         for round in 0..plan.rounds {
             for (at, cores) in CORES.into_iter().enumerate() {
-                let rate = sample(plan, (&programs[at], port), cores, request, &mut reply)?;
+                let rate = if plan.place == Place::Xen {
+                    let machine = match &mut machine {
+                        Some(machine) => machine,
+                        none => none.insert(xen::boot()?),
+                    };
+                    let kernel = fs::read(&programs[at]).context("cannot read the image")?;
+                    let guest = (app, &kernel[..], port);
+                    xen::sample(machine, guest, cores, request, plan.time, &mut reply)?
+                } else {
+                    sample(plan, (&programs[at], port), cores, request, &mut reply)?
+                };
                 eprintln!("{app}, round {round}: {cores} core(s), {rate:.2} replies/s");
                 rates[at].push(rate);
             }
@@ -73,7 +109,7 @@ pub fn run(plan: &CoresPlan) -> Result<()> {
         let ratio = median(ratios);
         writeln!(table, "| {words} | {one:.1} | {two:.1} | {ratio:.2} ({}) |", all.join(", "))?;
     }
-    publish(if plan.on_kvm { "cores-kvm.md" } else { "cores.md" }, &table)
+    publish(file, &table)
 }
 
 /// The median.
@@ -84,9 +120,10 @@ fn median(values: Vec<f64>) -> f64 {
 /// The service for so many cores. That for one is the usual one.
 fn program(plan: &CoresPlan, app: &str, cores: usize) -> Result<PathBuf> {
     let features: &[&str] = if cores > 1 { &["cores"] } else { &[] };
-    let (platform, profile) = match plan.on_kvm {
-        true => (Platform::Kvm, Profile::Guest),
-        false => (Platform::Unix, Profile::Release),
+    let (platform, profile) = match plan.place {
+        Place::Processes => (Platform::Unix, Profile::Release),
+        Place::Kvm => (Platform::Kvm, Profile::Guest),
+        Place::Xen => (Platform::Xen, Profile::Guest),
     };
     let build = Build { features, ..Build::new(platform, profile) };
     cargo::build_each(&[app], &build)?.remove(app).context("it has no program")
@@ -132,7 +169,7 @@ fn start<'lab>(
 ) -> Result<Service<'lab>> {
     let several = (cores > 1).then(|| format!("--cores={cores}"));
     let args: Vec<_> = several.iter().map(String::as_str).collect();
-    if plan.on_kvm {
+    if plan.place == Place::Kvm {
         let guest = Guest { machine: Machine::Q35, ..Guest::new(program, MEMORY) };
         return guest.start(lab, &args, |_| ());
     }

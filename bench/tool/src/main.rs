@@ -65,7 +65,7 @@ struct Bench {
     /// HTTP over TCP, beside the kernel's own, nginx and smoltcp; on Xen, beside a Linux guest
     #[arg(long, conflicts_with_all = ["size", "window", "skip_memory"])]
     http: bool,
-    /// What a second core gains where it can: requests that compute for long, from eight clients; on Linux or KVM
+    /// What a second core gains where it can: requests that compute for long, from eight clients
     #[arg(long, conflicts_with_all = ["http", "density", "size", "window", "peer", "skip_memory", "quick"])]
     cores: bool,
     /// How many services the machine holds: memory, starts and replies of many processes, or of many guests of Xen
@@ -104,9 +104,16 @@ impl Bench {
         let Self { size: sizes, window: windows, peer: peers, .. } = self;
         let time = Duration::from_secs_f64(seconds);
         if self.cores {
-            ensure!(!matches!(on, Platform::Xen), "--cores is for --on unix and --on kvm");
-            let plan = cores::CoresPlan { time, rounds, on_kvm: matches!(on, Platform::Kvm) };
-            return lab::prepare().and_then(|()| cores::run(&plan));
+            let place = match on {
+                Platform::Unix => cores::Place::Processes,
+                Platform::Kvm => cores::Place::Kvm,
+                Platform::Xen => cores::Place::Xen,
+            };
+            let plan = cores::CoresPlan { time, rounds, place };
+            if place != cores::Place::Xen {
+                lab::prepare()?;
+            }
+            return cores::run(&plan);
         }
         if self.http {
             let plan = match quick {
