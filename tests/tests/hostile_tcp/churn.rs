@@ -80,7 +80,8 @@ fn churn(cores: usize, count: usize, connection: impl Fn(SocketAddrV4, usize) + 
         let slots = SLOTS * cores as u64;
         let is_flat = free.iter().all(|free| free + slots >= before);
         assert!(is_flat, "{before} pages were free, then {free:?}");
-        assert_eq!(free[PARTS - 2], free[PARTS - 1], "{free:?}");
+        // A crowd that is a little larger than all before takes a page more; what is left of each connection would take thousands.
+        assert!(free[PARTS - 2] <= free[PARTS - 1] + cores as u64, "{free:?}");
         assert!(victim.counter("tcp.accepted") >= count as u64);
         assert_eq!(victim.counter("tcp.no_room"), 0);
     });
