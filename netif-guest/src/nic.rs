@@ -53,7 +53,7 @@ impl Device {
         #[cfg(not(feature = "cores"))]
         let cores = 1;
         let netif = match runtime {
-            Rt::Xen(rt) => Netfront::of_guest(rt.guest(), config, memory, cores).map(Self::Xen),
+            Rt::Xen(rt) => Netfront::configured(rt.guest(), config, memory).map(Self::Xen),
             Rt::Kvm(rt) => KvmNet::configured(rt.guest(), config, memory, cores).map(Self::Kvm),
         };
         netif.map(|netif| Capture::new(netif, recorder))
@@ -64,12 +64,8 @@ impl Device {
     pub(crate) fn queues(runtime: &Rt, config: &Config) -> Option<DeviceQueues> {
         let core = runtime.core().index();
         match runtime {
-            Rt::Xen(rt) => {
-                Netfront::queues(rt.core_guest(), config, rt.memory(), core).map(DeviceQueues::Xen)
-            }
-            Rt::Kvm(rt) => {
-                KvmNet::queues(rt.guest(), config, rt.memory(), core).map(DeviceQueues::Kvm)
-            }
+            Rt::Xen(_) => None,
+            Rt::Kvm(rt) => KvmNet::queues(rt.guest(), config, rt.memory(), core).map(DeviceQueues),
         }
     }
 }
@@ -139,16 +135,10 @@ impl Netif for Device {
     }
 }
 
-/// The queues that the device has for another core than the first, whichever the host is.
+/// The queues that a device of KVM has for another core than the first.
 #[cfg(feature = "cores")]
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one, in the tower")]
-pub enum DeviceQueues {
-    /// On Xen.
-    Xen(netif_xen::XenQueues),
-    /// On KVM.
-    Kvm(netif_virtio::KvmQueues),
-}
+pub struct DeviceQueues(netif_virtio::KvmQueues);
 
 #[cfg(feature = "cores")]
 impl Netif for DeviceQueues {
@@ -156,51 +146,42 @@ impl Netif for DeviceQueues {
     type Event = Event;
 
     fn mac(&self) -> MacAddr {
-        each!(self, queues => queues.mac())
+        self.0.mac()
     }
 
     fn mtu(&self) -> usize {
-        each!(self, queues => queues.mtu())
+        self.0.mtu()
     }
 
     #[inline]
     fn offloads(&self) -> Offloads {
-        each!(self, queues => queues.offloads())
+        self.0.offloads()
     }
 
     fn room(&self) -> usize {
-        each!(self, queues => queues.room())
+        self.0.room()
     }
 
     #[inline]
     fn link_up(&self) -> bool {
-        each!(self, queues => queues.link_up())
+        self.0.link_up()
     }
 
     fn event(&self) -> Event {
-        match self {
-            Self::Xen(queues) => Event::Xen(queues.event()),
-            Self::Kvm(queues) => Event::Kvm(queues.event()),
-        }
+        Event::Kvm(self.0.event())
     }
 
     #[inline]
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Error> {
-        match self {
-            Self::Xen(queues) => queues.receive(region).map_err(Error::Xen),
-            Self::Kvm(queues) => queues.receive(region).map_err(Error::Kvm),
-        }
+        self.0.receive(region).map_err(Error::Kvm)
     }
 
     #[inline]
     fn transmit(&mut self, frame: impl Payload, offload: TxOffload) -> Result<(), Error> {
-        match self {
-            Self::Xen(queues) => queues.transmit(frame, offload).map_err(Error::Xen),
-            Self::Kvm(queues) => queues.transmit(frame, offload).map_err(Error::Kvm),
-        }
+        self.0.transmit(frame, offload).map_err(Error::Kvm)
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        each!(self, queues => queues.counters(visit));
+        self.0.counters(visit);
     }
 }

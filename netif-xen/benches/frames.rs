@@ -16,8 +16,7 @@ use netif::Netif;
 use netif_xen::Netfront;
 use rt_regions::{Pool, Region};
 use rt_xen::{
-    Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, Store, StoreError,
-    Watch,
+    Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 
 use simulated::{World, backend::Backend, ring::BackRing};
@@ -83,9 +82,7 @@ unsafe impl Guest for Quick {
     fn sleep(&self, port: Option<Port>, deadline: Instant) {
         self.world.sleep(port, deadline);
     }
-}
 
-impl Store for Quick {
     fn read<'b>(
         &self,
         path: fmt::Arguments<'_>,

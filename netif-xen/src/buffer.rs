@@ -106,13 +106,16 @@ impl Drop for Buffer {
     }
 }
 
-/// The pages of a queue that requests name.
+/// The pages of a queue.
 pub(crate) struct Buffers {
+    /// The page of the ring.
+    pub(crate) ring: Buffer,
+    /// The pages that requests name.
     pub(crate) pages: RegionVec<'static, Buffer>,
 }
 
 impl Buffers {
-    /// Takes `count` pages. Their table is in `memory`.
+    /// Takes the page of the ring and `count` other pages. Their table is in `memory`.
     ///
     /// # Errors
     /// The pool does not have so many pages, or the table does not fit.
@@ -125,18 +128,21 @@ impl Buffers {
         for _ in 0..count {
             pages.push(Buffer::new(pool)?)?;
         }
-        Ok(Self { pages })
+        Ok(Self { ring: Buffer::new(pool)?, pages })
     }
 
-    /// Takes back the pages that the backend has released. It is called while there is no connection.
-    pub(crate) fn sweep(&mut self, guest: &dyn Guest) {
+    /// Takes back the pages that the backend has released; returns whether the page of the ring is back. It is called
+    /// while there is no connection.
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
         for page in self.pages.iter_mut() {
             let _stays_lent = page.take_back(guest);
         }
+        self.ring.take_back(guest).is_ok()
     }
 
     /// How many pages the backend has not released. It is called while there is no connection.
     pub(crate) fn still_lent(&self) -> usize {
-        self.pages.iter().filter(|buffer| buffer.grant().is_some()).count()
+        let buffers = self.pages.iter().chain([&self.ring]);
+        buffers.filter(|buffer| buffer.grant().is_some()).count()
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use layer::{IPV4_MIN_MTU, Offloads};
 use netif::MacAddr;
-use rt_xen::{DomainId, Errno, Store, StoreError, Watch};
+use rt_xen::{DomainId, Errno, Guest, StoreError, Watch};
 
 use crate::{Error, state::XenbusState, wire::LARGEST_HEADER};
 
@@ -20,10 +20,6 @@ const DEFAULT_MTU: usize = 1500;
 /// The largest frame of a request is 65,535 bytes (`XEN_NETIF_MAX_TX_SIZE`).
 const LARGEST_MTU: usize = 65_535 - LARGEST_HEADER;
 
-/// What the backend is told of the rings of a queue.
-#[cfg(feature = "cores")]
-static RING_KEYS: [&str; 3] = ["tx-ring-ref", "rx-ring-ref", "event-channel"];
-
 /// The first number that is no domain's (`DOMID_FIRST_RESERVED`, `xen.h`).
 const FIRST_RESERVED: u32 = 0x7ff0;
 
@@ -32,7 +28,7 @@ type Room = [u8; LONGEST_VALUE];
 
 /// Reads the value at `path` into `room`. The result is empty if there is no value, or if it is too long to be valid.
 fn read<'r>(
-    guest: &dyn Store,
+    guest: &dyn Guest,
     path: fmt::Arguments<'_>,
     room: &'r mut Room,
 ) -> Result<&'r [u8], StoreError> {
@@ -44,7 +40,7 @@ fn read<'r>(
 
 /// Reads the value of `key` of device `number`.
 fn read_of<'r>(
-    guest: &dyn Store,
+    guest: &dyn Guest,
     number: u32,
     key: &str,
     room: &'r mut Room,
@@ -66,7 +62,7 @@ struct Path {
 
 impl Path {
     /// Reads the path of the backend of device `number`: an absolute path, if there is one.
-    fn read(&mut self, guest: &dyn Store, number: u32) -> Result<(), Error> {
+    fn read(&mut self, guest: &dyn Guest, number: u32) -> Result<(), Error> {
         match read_of(guest, number, "backend", &mut self.bytes)? {
             path @ [b'/', ..] if path.iter().all(u8::is_ascii_graphic) => {
                 self.length = path.len();
@@ -107,7 +103,7 @@ pub(crate) struct Properties {
 }
 
 /// The number of the first network device, or `wanted` if it is there.
-pub(crate) fn find(guest: &dyn Store, wanted: Option<u32>) -> Result<Option<u32>, StoreError> {
+pub(crate) fn find(guest: &dyn Guest, wanted: Option<u32>) -> Result<Option<u32>, StoreError> {
     let mut names = [0; LONGEST_DIRECTORY];
     let names = match guest.directory(format_args!("device/vif"), &mut names) {
         Ok(names) => names,
@@ -129,7 +125,7 @@ impl Device {
     ///
     /// # Errors
     /// The entry in xenstore is missing or invalid.
-    pub(crate) fn open(guest: &dyn Store, number: u32) -> Result<Self, Error> {
+    pub(crate) fn open(guest: &dyn Guest, number: u32) -> Result<Self, Error> {
         let mut path = Path { bytes: [0; LONGEST_VALUE], length: 0 };
         path.read(guest, number)?;
         let mut room = [0; LONGEST_VALUE];
@@ -141,7 +137,7 @@ impl Device {
     }
 
     /// Ends the watch.
-    pub(crate) fn forget(self, guest: &dyn Store) {
+    pub(crate) fn forget(self, guest: &dyn Guest) {
         guest.unwatch(format_args!("{}/state", self.path), self.watch);
     }
 
@@ -149,7 +145,7 @@ impl Device {
     ///
     /// # Errors
     /// The entry in xenstore is missing or invalid.
-    pub(crate) fn properties(&self, guest: &dyn Store) -> Result<Properties, Error> {
+    pub(crate) fn properties(&self, guest: &dyn Guest) -> Result<Properties, Error> {
         let number = self.number;
         let mut room = [0; LONGEST_VALUE];
         let mac = str::from_utf8(read_of(guest, number, "mac", &mut room)?)
@@ -174,7 +170,7 @@ impl Device {
     /// Reads the value of `key` of the backend.
     fn read<'r>(
         &self,
-        guest: &dyn Store,
+        guest: &dyn Guest,
         key: &str,
         room: &'r mut Room,
     ) -> Result<&'r [u8], StoreError> {
@@ -185,7 +181,7 @@ impl Device {
     ///
     /// # Errors
     /// The backend does not support a feature that is needed.
-    pub(crate) fn largest_mtu(&self, guest: &dyn Store) -> Result<usize, Error> {
+    pub(crate) fn largest_mtu(&self, guest: &dyn Guest) -> Result<usize, Error> {
         if !self.has(guest, "feature-rx-copy")? {
             return Err(Error::Device(self.number, "feature-rx-copy"));
         }
@@ -197,7 +193,7 @@ impl Device {
     /// The work on frames that the backend does. It takes blank checksums of IPv4 unless it says that it does not, and those of
     /// IPv6 if it says so (`netif.h`); nobody asks for those of one family alone. It cuts the TCP segments of a
     /// family if it takes both them and frames of several pages.
-    pub(crate) fn offloads(&self, guest: &dyn Store) -> Result<Offloads, StoreError> {
+    pub(crate) fn offloads(&self, guest: &dyn Guest) -> Result<Offloads, StoreError> {
         let checksum = !self.has(guest, "feature-no-csum-offload")?
             && self.has(guest, "feature-ipv6-csum-offload")?;
         let long = checksum && self.has(guest, "feature-sg")?;
@@ -206,16 +202,8 @@ impl Device {
         Ok(Offloads { checksum, tcp_segmentation, tcp_segmentation_ipv6, ..Offloads::NONE })
     }
 
-    /// How many queues the backend has at most.
-    #[cfg(feature = "cores")]
-    pub(crate) fn most_queues(&self, guest: &dyn Store) -> Result<u32, StoreError> {
-        let mut room = [0; LONGEST_VALUE];
-        let value = self.read(guest, "multi-queue-max-queues", &mut room)?;
-        Ok(number(value).unwrap_or(1))
-    }
-
     /// Whether the backend has a feature.
-    fn has(&self, guest: &dyn Store, feature: &str) -> Result<bool, StoreError> {
+    fn has(&self, guest: &dyn Guest, feature: &str) -> Result<bool, StoreError> {
         Ok(self.read(guest, feature, &mut [0; LONGEST_VALUE])? == b"1")
     }
 
@@ -223,7 +211,7 @@ impl Device {
     /// gone, or another one may have its number.
     pub(crate) fn is_the_same(
         &self,
-        guest: &dyn Store,
+        guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<bool, StoreError> {
         let mut room = [0; LONGEST_VALUE];
@@ -234,48 +222,32 @@ impl Device {
     /// Writes our state.
     pub(crate) fn set_state(
         &self,
-        guest: &dyn Store,
+        guest: &dyn Guest,
         state: XenbusState,
     ) -> Result<(), StoreError> {
         self.write(guest, "state", state as u32)
     }
 
     /// Writes a number for the backend.
-    pub(crate) fn write(&self, guest: &dyn Store, key: &str, value: u32) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, guest: &dyn Guest, key: &str, value: u32) -> Result<(), StoreError> {
         let (number, value) = (u64::from(self.number), u64::from(value));
         guest.write(format_args!("device/vif/{number}/{key}"), format_args!("{value}"))
     }
 
-    /// Writes the rings and the channel of a queue for the backend.
-    #[cfg(feature = "cores")]
-    pub(crate) fn write_queue(
-        &self,
-        guest: &dyn Store,
-        queue: usize,
-        told: [u32; 3],
-    ) -> Result<(), StoreError> {
-        let (number, queue) = (u64::from(self.number), queue as u64);
-        for (key, value) in RING_KEYS.iter().zip(told) {
-            let path = format_args!("device/vif/{number}/queue-{queue}/{key}");
-            guest.write(path, format_args!("{}", u64::from(value)))?;
-        }
-        Ok(())
-    }
-
     /// Writes to xenstore, for operators, why the device was closed, at the path that Linux uses.
-    pub(crate) fn write_error(&self, guest: &dyn Store, error: &dyn fmt::Display) {
+    pub(crate) fn write_error(&self, guest: &dyn Guest, error: &dyn fmt::Display) {
         let path = format_args!("error/device/vif/{}/error", u64::from(self.number));
         // A guest without permission to write this goes on without it.
         let _ = guest.write(path, format_args!("{error}"));
     }
 
     /// The state of the backend.
-    pub(crate) fn backend_state(&self, guest: &dyn Store) -> Result<XenbusState, StoreError> {
+    pub(crate) fn backend_state(&self, guest: &dyn Guest) -> Result<XenbusState, StoreError> {
         Ok(XenbusState::parse(self.read(guest, "state", &mut [0; LONGEST_VALUE])?))
     }
 
     /// Whether the device remains after it is closed. A toolstack that removes the device says so.
-    pub(crate) fn stays(&self, guest: &dyn Store) -> Result<bool, StoreError> {
+    pub(crate) fn stays(&self, guest: &dyn Guest) -> Result<bool, StoreError> {
         self.has(guest, "online")
     }
 }

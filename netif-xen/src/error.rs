@@ -147,9 +147,6 @@ pub enum ProtocolViolation {
     Extra(u8),
     /// A frame that continues after every buffer was used.
     Endless,
-    /// Something in the rings of another core, which has counted it.
-    #[cfg(feature = "cores")]
-    OtherCore,
 }
 
 impl fmt::Display for ProtocolViolation {
@@ -173,8 +170,6 @@ impl fmt::Display for ProtocolViolation {
             Self::Flags(flags) => write!(f, "receive flags {:#x}", u64::from(flags)),
             Self::Extra(kind) => write!(f, "extra information of type {}", u64::from(kind)),
             Self::Endless => f.write_str("a frame that is longer than all the buffers"),
-            #[cfg(feature = "cores")]
-            Self::OtherCore => f.write_str("that of another core"),
         }
     }
 }

@@ -11,17 +11,9 @@ mod error;
 mod link;
 mod netfront;
 mod open;
-mod pair;
-#[cfg(feature = "cores")]
-mod pairs;
-#[cfg(feature = "cores")]
-mod queues;
 mod ring;
-mod rings;
 mod rx;
 mod segments;
-#[cfg(feature = "cores")]
-mod spread;
 pub mod state;
 mod tx;
 mod wire;
@@ -29,9 +21,3 @@ mod wire;
 pub use counters::Counters;
 pub use error::{Broken, Error, ProtocolViolation};
 pub use netfront::Netfront;
-#[cfg(feature = "cores")]
-pub use open::XenQueues;
-#[cfg(feature = "cores")]
-pub use pairs::Pairs;
-#[cfg(feature = "cores")]
-pub use queues::Queues;

@@ -1,16 +1,15 @@
 //! The connection to the backend: opened, closed, and opened again as xenstore demands.
 
-use rt_xen::{Store, Watch};
+use rt_xen::{Guest, Watch};
 
 use crate::{
     Error, ProtocolViolation,
     device::{self, Device},
     netfront::Interface,
-    segments::SEGMENTS,
+    segments::{LONGEST, SEGMENTS},
     state::{Action, Front, XenbusState},
+    wire::LARGEST_HEADER,
 };
-#[cfg(feature = "cores")]
-use crate::{pairs::Agreement, spread::News};
 
 /// How many steps are taken at once. A backend that keeps changing its state cannot hold up the packets.
 const STEPS: usize = 8;
@@ -26,7 +25,7 @@ pub(crate) enum Progress {
 impl Interface {
     /// Does the work that is due after xenstore has changed.
     #[cold]
-    pub(crate) fn follow(&mut self, guest: &dyn Store) {
+    pub(crate) fn follow(&mut self, guest: &dyn Guest) {
         self.is_behind = false;
         self.waits_for_rings = false;
         for _ in 0..STEPS {
@@ -35,7 +34,7 @@ impl Interface {
                 Ok(Progress::Waiting) => return,
                 Err(error) => {
                     // The interface stays as it is, and checks again when xenstore changes again.
-                    self.pair.counters.setup_errors += 1;
+                    self.counters.setup_errors += 1;
                     self.last_error = Some(error);
                     return;
                 }
@@ -44,7 +43,7 @@ impl Interface {
         self.is_behind = true;
     }
 
-    fn step(&mut self, guest: &dyn Store) -> Result<Progress, Error> {
+    fn step(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
         let Some(device) = &self.device else { return self.begin(guest) };
         if !device.is_the_same(guest, self.front.state())? {
             self.disconnect(guest);
@@ -62,16 +61,13 @@ impl Interface {
                 if self.waits_for_rings {
                     return Ok(Progress::Waiting);
                 }
-                self.pair.counters.pages_left_out += self.pair.still_lent() as u64;
+                let left_out = self.rx.buffers.still_lent() + self.tx.buffers.still_lent();
+                self.counters.pages_left_out += left_out as u64;
                 self.offer(guest).inspect_err(|_| self.disconnect(guest))?;
             }
             Action::Open => {
                 self.front = Front::Open;
-                #[cfg(feature = "cores")]
-                if let Some(spread) = &self.spread {
-                    spread.open();
-                }
-                self.pair.counters.connections += 1;
+                self.counters.connections += 1;
             }
             Action::Close => self.close(guest)?,
             Action::Restart => self.enter(guest, Front::Initialising)?,
@@ -80,7 +76,7 @@ impl Interface {
     }
 
     /// Looks for a device, and begins the handshake.
-    pub(crate) fn begin(&mut self, guest: &dyn Store) -> Result<Progress, Error> {
+    pub(crate) fn begin(&mut self, guest: &dyn Guest) -> Result<Progress, Error> {
         let Some(number) = device::find(guest, self.wanted)? else {
             return Ok(Progress::Waiting);
         };
@@ -91,7 +87,7 @@ impl Interface {
     }
 
     /// Forgets a device that is gone.
-    pub(crate) fn forget(&mut self, guest: &dyn Store) {
+    pub(crate) fn forget(&mut self, guest: &dyn Guest) {
         if let Some(device) = self.device.take() {
             device.forget(guest);
         }
@@ -99,7 +95,7 @@ impl Interface {
     }
 
     /// Enters a state, and writes it to xenstore.
-    pub(crate) fn enter(&mut self, guest: &dyn Store, front: Front) -> Result<(), Error> {
+    pub(crate) fn enter(&mut self, guest: &dyn Guest, front: Front) -> Result<(), Error> {
         if let Some(device) = &self.device {
             device.set_state(guest, front.state())?;
         }
@@ -108,36 +104,32 @@ impl Interface {
     }
 
     /// Makes the rings and the event channel, and writes them to xenstore for the backend.
-    fn offer(&mut self, guest: &dyn Store) -> Result<(), Error> {
+    fn offer(&mut self, guest: &dyn Guest) -> Result<(), Error> {
         let Some(device) = &self.device else { return Ok(()) };
         let properties = device.properties(guest)?;
-        self.pair.mtu = properties.mtu.min(device.largest_mtu(guest)?);
-        if SEGMENTS && self.pair.offloads.is_some() {
-            self.pair.offloads = Some(device.offloads(guest)?);
+        self.mtu = properties.mtu.min(device.largest_mtu(guest)?);
+        if SEGMENTS && self.offloads.is_some() {
+            self.offloads = Some(device.offloads(guest)?);
             // Linux joins no segments of IPv6 for a frontend that does not take blank checksums of that family.
             for key in ["feature-gso-tcpv4", "feature-ipv6-csum-offload", "feature-gso-tcpv6"] {
                 device.write(guest, key, 1)?;
             }
         }
         if properties.mac != self.mac {
-            self.pair.counters.mac_differs += 1;
+            self.counters.mac_differs += 1;
         }
         let backend = device.backend;
-        let offered = self.rings.offer(guest, backend)?;
-        // SAFETY: the pages are ours, mapped for ever, and nobody else here has their addresses. They are not taken back
-        // before `disconnect`.
-        unsafe { self.pair.begin(guest, offered, backend, self.start) };
-        #[cfg(feature = "cores")]
-        if let Some(spread) = &mut self.spread {
-            let agreement = Agreement {
-                backend,
-                start: self.start,
-                mtu: self.pair.mtu,
-                offloads: self.pair.offloads,
-            };
-            spread.offer(guest, device, agreement, offered)?;
-        }
-        let [tx, rx, channel] = offered.told;
+        let port = guest.open_channel(backend)?;
+        self.port = Some(port);
+        // A page holds one frame of a length that only segments beyond the MTU have.
+        let longest = match SEGMENTS && self.offloads.is_some() {
+            true => LONGEST,
+            false => self.mtu + LARGEST_HEADER,
+        };
+        let tx = self.tx.connect(guest, backend, longest, self.start)?;
+        let rx = self.rx.connect(guest, backend, self.start)?;
+        self.rx.refill(guest);
+        self.tx.refill(guest);
         // Keys and values are separate, because a table of pairs would be built here word by word.
         static KEYS: [&str; 7] = [
             "tx-ring-ref",
@@ -149,15 +141,15 @@ impl Interface {
             // We accept blank checksums, as a missing key would also say.
             "feature-no-csum-offload",
         ];
-        for (key, &value) in KEYS.iter().zip(&[tx, rx, channel, 1, 1, 1, 0]) {
+        for (key, &value) in KEYS.iter().zip(&[tx.0, rx.0, port.0, 1, 1, 1, 0]) {
             device.write(guest, key, value)?;
         }
-        self.pair.show_buffers(1);
+        self.show_buffers(1);
         self.enter(guest, Front::Offered)
     }
 
     /// Closes the connection, and writes that to xenstore.
-    fn close(&mut self, guest: &dyn Store) -> Result<(), Error> {
+    fn close(&mut self, guest: &dyn Guest) -> Result<(), Error> {
         // This is done first, because a backend releases the rings when it sees the state.
         let entered = self.enter(guest, Front::Closed);
         self.front = Front::Closed;
@@ -165,30 +157,26 @@ impl Interface {
         entered
     }
 
-    /// Closes the event channel, removes the rings, and ends all grants of buffers that the backend has released.
-    pub(crate) fn disconnect(&mut self, guest: &dyn Store) {
-        #[cfg(feature = "cores")]
-        if let Some(spread) = &mut self.spread {
-            spread.end(guest);
+    /// Closes the event channel, removes the rings, and ends all grants that the backend has released.
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
+        if let Some(port) = self.port.take() {
+            guest.close_channel(port);
         }
-        self.rings.close(guest);
-        self.pair.disconnect(guest);
+        self.rx.disconnect(guest);
+        self.tx.disconnect(guest);
     }
 
-    /// Takes back the pages that the backend has released since; returns whether all rings are back.
-    pub(crate) fn sweep(&mut self, guest: &dyn Store) -> bool {
-        self.pair.sweep(guest);
-        #[cfg(feature = "cores")]
-        let others = self.spread.as_mut().is_none_or(|spread| spread.take_back(guest));
-        #[cfg(not(feature = "cores"))]
-        let others = true;
-        self.rings.take_back(guest) && others
+    /// Takes back the pages that the backend has released since; returns whether both rings are back.
+    pub(crate) fn sweep(&mut self, guest: &dyn Guest) -> bool {
+        let rx = self.rx.buffers.sweep(guest);
+        let tx = self.tx.buffers.sweep(guest);
+        rx && tx
     }
 
     /// Closes the connection to a backend that violates the protocol.
     #[cold]
-    pub(crate) fn fail_backend(&mut self, guest: &dyn Store, violation: ProtocolViolation) {
-        self.pair.counters.backend_violations += 1;
+    pub(crate) fn fail_backend(&mut self, guest: &dyn Guest, violation: ProtocolViolation) {
+        self.counters.backend_violations += 1;
         self.last_violation = Some(violation);
         if let Some(device) = &self.device {
             device.write_error(guest, &violation);
@@ -200,33 +188,13 @@ impl Interface {
             }
         }
         if self.close(guest).is_err() {
-            self.pair.counters.setup_errors += 1;
+            self.counters.setup_errors += 1;
         }
         self.is_behind = true;
     }
 
-    /// Hears what other cores say of their queues.
-    #[cfg(feature = "cores")]
-    #[cold]
-    pub(crate) fn hear(&mut self, guest: &dyn Store) {
-        let Some(spread) = &mut self.spread else { return };
-        match spread.hear() {
-            News::Nothing => {}
-            News::Violation => self.fail_backend(guest, ProtocolViolation::OtherCore),
-            // It is asked for one queue then.
-            News::Refused => {
-                if self.close(guest).is_err() {
-                    self.pair.counters.setup_errors += 1;
-                }
-                self.is_behind = true;
-            }
-        }
-        // What another core has left may be what the next connection waits for.
-        self.is_behind |= self.waits_for_rings;
-    }
-
     /// Closes everything that can be closed, for good.
-    pub(crate) fn shut_down(&mut self, guest: &dyn Store) {
+    pub(crate) fn shut_down(&mut self, guest: &dyn Guest) {
         if let Some(device) = &self.device
             && device.is_the_same(guest, self.front.state()) == Ok(true)
         {

@@ -6,24 +6,29 @@ use layer::{Counter, Offloads, Payload, Rx, TxOffload};
 use netif::{MacAddr, Netif, RxFrame};
 use rt::Config;
 use rt_regions::Region;
-use rt_xen::{Event, Store, Watch};
+use rt_xen::{Event, Guest, Port, Watch};
 
 use crate::{
-    Broken, Error, ProtocolViolation,
+    Broken, Counters, Error, ProtocolViolation,
     device::{self, Device},
-    pair::{Pair, Trouble},
-    rings::Rings,
+    rx::{Received, RxQueue},
     segments::SEGMENTS,
     state::Front,
+    tx::TxQueue,
+    wire::LARGEST_HEADER,
 };
-#[cfg(feature = "cores")]
-use crate::{Pairs, spread::Spread};
+
+mod room;
+mod send;
 
 /// How long [`Netfront::attach`] waits for the backend, whose host first runs a script.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many receive requests are written before they are published, while frames are waiting.
+const BATCH: u32 = 8;
+
 /// A network device of Xen: an Ethernet link to the domain in which its backend runs.
-pub struct Netfront<G: Store> {
+pub struct Netfront<G: Guest> {
     guest: G,
     interface: Interface,
 }
@@ -40,20 +45,25 @@ pub(crate) struct Interface {
     pub(crate) is_behind: bool,
     /// Whether the backend has not yet released the rings that the next connection needs.
     pub(crate) waits_for_rings: bool,
-    pub(crate) rings: Rings,
-    pub(crate) pair: Pair,
-    /// The pairs of the other cores.
-    #[cfg(feature = "cores")]
-    pub(crate) spread: Option<Spread>,
+    /// Our end of the event channel.
+    ///
+    /// INVARIANT: ours to close.
+    pub(crate) port: Option<Port>,
+    pub(crate) rx: RxQueue,
+    pub(crate) tx: TxQueue,
     /// Our hardware address. It is set by the first device, and is kept when another device replaces it.
     pub(crate) mac: MacAddr,
+    pub(crate) mtu: usize,
+    /// The work on frames that this backend does, if backends may be asked for that and may leave such work to us.
+    pub(crate) offloads: Option<Offloads>,
     /// Where the indices of the rings begin.
     pub(crate) start: u32,
+    pub(crate) counters: Counters,
     pub(crate) last_error: Option<Error>,
     pub(crate) last_violation: Option<ProtocolViolation>,
 }
 
-impl<G: Store> Netfront<G> {
+impl<G: Guest> Netfront<G> {
     /// Opens the network device that the arguments name by its number (`--interface=0`), or the first device. The
     /// hardware address is that of `--mac`, or the device's own. See [`attach`](Self::attach).
     ///
@@ -65,7 +75,14 @@ impl<G: Store> Netfront<G> {
         config: &Config,
         memory: &'static Region<'static>,
     ) -> Result<Self, rt::Error> {
-        let number = number(config)?;
+        if config.offloads && !SEGMENTS {
+            return Err(rt::Error::new(2, "--offloads=on: not in this image"));
+        }
+        let number = config.interface.and_then(|name| device::number(name.as_bytes()));
+        if let (Some(name), None) = (config.interface, number) {
+            let error = Error::Name(name);
+            return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
+        }
         Ok(Self::attach_with(guest, number, config.mac, config.offloads, memory)?)
     }
 
@@ -123,28 +140,6 @@ impl<G: Store> Netfront<G> {
         Ok(netfront)
     }
 
-    /// Attaches as [`attach_with`](Self::attach_with) does, for several cores: if the backend has so many queues, each of the others has a
-    /// pair of them, see [`Queues`](crate::Queues). The core that calls this has the device.
-    ///
-    /// # Errors
-    /// See [`Error`]. A backend with fewer queues is not an error: it is asked for one.
-    #[cfg(feature = "cores")]
-    #[inline(never)]
-    pub fn attach_for_cores(
-        guest: G,
-        number: Option<u32>,
-        mac: Option<MacAddr>,
-        offloads: bool,
-        memory: &'static Region<'static>,
-        pairs: &'static Pairs,
-    ) -> Result<Self, Error> {
-        let mut interface = Interface::new(&guest, number, offloads && SEGMENTS, memory, 0)?;
-        interface.spread = Some(Spread::new(pairs, guest.pool(), memory)?);
-        let mut netfront = Self { guest, interface };
-        netfront.interface.open(&netfront.guest, mac)?;
-        Ok(netfront)
-    }
-
     /// Whether the interface is connected to its backend.
     pub fn is_connected(&self) -> bool {
         self.interface.is_connected()
@@ -161,29 +156,13 @@ impl<G: Store> Netfront<G> {
     }
 }
 
-/// The number of the device that the arguments name.
-///
-/// # Errors
-/// Status 2: it is none, or the arguments ask for what is not in the image.
-pub(crate) fn number(config: &Config) -> Result<Option<u32>, rt::Error> {
-    if config.offloads && !SEGMENTS {
-        return Err(rt::Error::new(2, "--offloads=on: not in this image"));
-    }
-    let number = config.interface.and_then(|name| device::number(name.as_bytes()));
-    if let (Some(name), None) = (config.interface, number) {
-        let error = Error::Name(name);
-        return Err(rt::Error::new(2, format_args!("--interface={name}: {error}")));
-    }
-    Ok(number)
-}
-
 impl Interface {
     /// Takes buffers, and watches for devices.
     // Not inlined, which keeps the stack frame of the program's main small. In a large frame, far offsets take longer
     // instructions.
     #[inline(never)]
     fn new(
-        guest: &dyn Store,
+        guest: &dyn Guest,
         wanted: Option<u32>,
         wants_offloads: bool,
         memory: &'static Region<'static>,
@@ -195,12 +174,14 @@ impl Interface {
             front: Front::Closed,
             is_behind: true,
             waits_for_rings: false,
-            pair: Pair::new(guest, memory, wants_offloads)?,
-            rings: Rings::new(guest.pool(), memory)?,
-            #[cfg(feature = "cores")]
-            spread: None,
+            port: None,
+            rx: RxQueue::new(guest.pool(), memory, wants_offloads)?,
+            tx: TxQueue::new(guest.pool(), memory, wants_offloads)?,
             mac: MacAddr::UNSPECIFIED,
+            mtu: 0,
+            offloads: wants_offloads.then_some(Offloads::NONE),
             start,
+            counters: Counters::default(),
             last_error: None,
             last_violation: None,
             devices: guest.watch(format_args!("device/vif"))?,
@@ -210,12 +191,12 @@ impl Interface {
     /// Finds the device, and waits for its backend.
     // Not inlined, which keeps the stack frame of the program's main small.
     #[inline(never)]
-    fn open(&mut self, guest: &dyn Store, mac: Option<MacAddr>) -> Result<(), Error> {
+    fn open(&mut self, guest: &dyn Guest, mac: Option<MacAddr>) -> Result<(), Error> {
         self.begin(guest)?;
         let Some(device) = &self.device else { return Err(Error::NoDevice(self.wanted)) };
         let properties = device.properties(guest)?;
         self.mac = mac.unwrap_or(properties.mac);
-        self.pair.mtu = properties.mtu;
+        self.mtu = properties.mtu;
         let deadline = guest.now() + CONNECT_TIMEOUT;
         while !self.is_connected() && guest.now() < deadline {
             if self.has_news(guest) {
@@ -237,16 +218,40 @@ impl Interface {
 
     /// Whether a change in xenstore concerns this interface.
     #[inline]
-    fn has_news(&self, guest: &(impl Store + ?Sized)) -> bool {
+    fn has_news(&self, guest: &(impl Guest + ?Sized)) -> bool {
         // Both watches are read, because reading clears them.
         let devices = guest.fired(&self.devices);
         let backend = self.device.as_ref().is_some_and(|device| guest.fired(&device.watch));
         devices | backend | self.is_behind | self.waits_for_rings
     }
 
+    /// Notifies the backend of all published requests, if it asked for that.
+    #[inline]
+    fn notify(&mut self, guest: &impl Guest) -> Result<(), Broken> {
+        let rx = self.rx.ring.as_mut().is_some_and(|ring| ring.must_notify());
+        let tx = self.tx.ring.as_mut().is_some_and(|ring| ring.must_notify());
+        if rx | tx
+            && let Some(port) = self.port
+        {
+            self.counters.notifications += 1;
+            guest.notify(port)?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the buffers that are free again.
+    #[inline]
+    pub(crate) fn show_buffers(&mut self, batch: u32) {
+        if let Some(ring) = &mut self.rx.ring
+            && ring.unpublished() >= batch
+        {
+            ring.publish();
+        }
+    }
+
     /// The last check before the runtime sleeps while there is no connection.
     #[cold]
-    fn rest<T>(&mut self, guest: &dyn Store) -> Rx<T> {
+    fn rest<T>(&mut self, guest: &dyn Guest) -> Rx<T> {
         if self.front != Front::Offered {
             // No event tells when a backend releases a page.
             self.sweep(guest);
@@ -254,36 +259,26 @@ impl Interface {
         if self.is_behind { Rx::Handled } else { Rx::Idle }
     }
 
-    /// Sends a frame.
-    #[inline(never)]
-    fn transmit(
-        &mut self,
-        guest: &impl Store,
-        frame: &dyn Payload,
-        offload: TxOffload,
-    ) -> Result<(), Broken> {
-        let is_connected = self.is_connected();
-        let result = self.pair.transmit(guest, is_connected, frame, offload);
-        result.or_else(|trouble| self.see_to(guest, trouble))
-    }
-
-    /// Closes the connection if the backend has violated the protocol.
-    ///
-    /// # Errors
-    /// Xen refuses to notify it.
-    #[cold]
-    fn see_to(&mut self, guest: &dyn Store, trouble: Trouble) -> Result<(), Broken> {
-        match trouble {
-            Trouble::Violation(violation) => {
-                self.fail_backend(guest, violation);
-                Ok(())
-            }
-            Trouble::Broken(broken) => Err(broken),
-        }
+    /// The last check before the runtime sleeps while there is nothing to receive. Returns whether there is something
+    /// after all.
+    fn settle(&mut self, guest: &impl Guest) -> Result<bool, Broken> {
+        self.rx.refill(guest);
+        self.tx.refill(guest);
+        self.show_buffers(1);
+        self.notify(guest)?;
+        let Some(ring) = &mut self.rx.ring else { return Ok(false) };
+        let settled = match ring.final_check() {
+            Ok(false) if SEGMENTS && self.offloads.is_some() => self.tx.settle(&mut self.counters),
+            settled => settled,
+        };
+        Ok(settled.unwrap_or_else(|violation| {
+            self.fail_backend(guest, violation);
+            true
+        }))
     }
 }
 
-impl<G: Store> Netif for Netfront<G> {
+impl<G: Guest> Netif for Netfront<G> {
     type Error = Broken;
     type Event = Event;
 
@@ -292,17 +287,17 @@ impl<G: Store> Netif for Netfront<G> {
     }
 
     fn mtu(&self) -> usize {
-        self.interface.pair.mtu
+        self.interface.mtu
     }
 
     #[inline]
     fn offloads(&self) -> Offloads {
-        self.interface.pair.offloads()
+        self.interface.offloads()
     }
 
     fn room(&self) -> usize {
         match self.interface.is_connected() {
-            true => self.interface.pair.room(),
+            true => self.interface.tx.room(self.interface.mtu + LARGEST_HEADER),
             false => 0,
         }
     }
@@ -312,33 +307,40 @@ impl<G: Store> Netif for Netfront<G> {
         self.interface.is_connected()
     }
 
-    #[cfg(feature = "cores")]
-    fn is_spread(&self) -> bool {
-        let interface = &self.interface;
-        interface.is_connected() && interface.spread.as_ref().is_some_and(Spread::is_offered)
-    }
-
     fn event(&self) -> Event {
-        Event(self.interface.pair.port)
+        Event(self.interface.port)
     }
 
     #[inline]
     fn receive<'r>(&mut self, region: &'r Region<'_>) -> Result<Rx<RxFrame<'r>>, Broken> {
         let Self { guest, interface } = self;
-        #[cfg(feature = "cores")]
-        if interface.spread.as_ref().is_some_and(Spread::has_news) {
-            interface.hear(guest);
-        }
         if interface.has_news(guest) {
             interface.follow(guest);
         }
         if !interface.is_connected() {
             return Ok(interface.rest(guest));
         }
-        match interface.pair.receive(guest, region) {
-            Ok(Rx::Idle) if interface.is_behind => Ok(Rx::Handled),
-            Ok(received) => Ok(received),
-            Err(trouble) => interface.see_to(guest, trouble).map(|()| Rx::Handled),
+        // Notifies the backend of the frames that were sent since the last call, before any other work.
+        interface.notify(guest)?;
+        let longest = interface.mtu + LARGEST_HEADER;
+        let joined = interface.offloads.is_some();
+        match interface.rx.receive(guest, region, longest, joined, &mut interface.counters) {
+            Ok(Received::Frame(frame)) => {
+                interface.show_buffers(BATCH);
+                Ok(Rx::Item(frame))
+            }
+            Ok(Received::Lost) => {
+                interface.show_buffers(BATCH);
+                Ok(Rx::Handled)
+            }
+            Ok(Received::Nothing) if interface.settle(guest)? || interface.is_behind => {
+                Ok(Rx::Handled)
+            }
+            Ok(Received::Nothing) => Ok(Rx::Idle),
+            Err(violation) => {
+                interface.fail_backend(guest, violation);
+                Ok(Rx::Handled)
+            }
         }
     }
 
@@ -359,27 +361,27 @@ impl<G: Store> Netif for Netfront<G> {
     }
 
     fn counters(&self, visit: &mut dyn FnMut(Counter)) {
-        self.interface.pair.counters.visit(visit);
+        self.interface.counters.visit(visit);
     }
 }
 
 /// Closes the connection. Pages that the backend does not release are never used again.
-impl<G: Store> Drop for Netfront<G> {
+impl<G: Guest> Drop for Netfront<G> {
     fn drop(&mut self) {
         self.interface.shut_down(&self.guest);
     }
 }
 
-impl<G: Store> fmt::Debug for Netfront<G> {
+impl<G: Guest> fmt::Debug for Netfront<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let interface = &self.interface;
         f.debug_struct("Netfront")
             .field("device", &interface.device.as_ref().map(|device| device.number))
             .field("front", &interface.front)
-            .field("port", &interface.pair.port)
+            .field("port", &interface.port)
             .field("mac", &interface.mac)
-            .field("mtu", &interface.pair.mtu)
-            .field("counters", &interface.pair.counters)
+            .field("mtu", &interface.mtu)
+            .field("counters", &interface.counters)
             .field("last_error", &interface.last_error)
             .field("last_violation", &interface.last_violation)
             .finish_non_exhaustive()

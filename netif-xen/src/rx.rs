@@ -1,17 +1,14 @@
 //! Receiving: buffers stand in the ring, the backend fills them, and a filled page becomes a page of the
 //! packet's region.
 
-use core::{
-    num::NonZeroU16,
-    ptr::{self, NonNull},
-};
+use core::{num::NonZeroU16, ptr};
 
 use netif::{Checksums, RxFrame};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
-use rt_xen::{Access, DomainId, Guest};
+use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
-    Counters, ProtocolViolation,
+    Counters, Error, ProtocolViolation,
     buffer::{Buffers, NAME},
     ring::{FrontRing, SIZE},
     segments::SEGMENTS,
@@ -57,7 +54,7 @@ pub(crate) struct RxQueue {
     pub(crate) buffers: Buffers,
     /// The state of each buffer.
     states: &'static mut [State],
-    /// INVARIANT: refers to the page that [`begin`](Self::begin) was given.
+    /// INVARIANT: refers to the page of `buffers.ring`, which is lent while this is some.
     pub(crate) ring: Option<FrontRing<2>>,
     backend: DomainId,
     /// The buffer in each slot of the ring.
@@ -91,22 +88,28 @@ impl RxQueue {
         })
     }
 
-    /// Makes an empty ring in `page`, with indices from `start` on.
-    ///
-    /// # Safety
-    /// It is a whole page, aligned as one, and mapped until [`disconnect`](Self::disconnect); nobody else here touches it.
-    pub(crate) unsafe fn begin(&mut self, page: NonNull<u8>, backend: DomainId, start: u32) {
-        // SAFETY: as the caller promises.
-        self.ring = Some(unsafe { FrontRing::new(page, start) });
+    /// Makes an empty ring with indices from `start` on. Returns its grant.
+    pub(crate) fn connect(
+        &mut self,
+        guest: &dyn Guest,
+        backend: DomainId,
+        start: u32,
+    ) -> Result<GrantRef, Error> {
+        let page = &mut self.buffers.ring;
+        let grant = page.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is that buffer's alone.
+        self.ring = Some(unsafe { FrontRing::new(page.as_ptr(), start) });
         self.backend = backend;
+        Ok(grant)
     }
 
-    /// Removes the ring. What is lent is taken back by [`Buffers::sweep`].
-    pub(crate) fn disconnect(&mut self) {
+    /// Removes the ring, and ends all grants that the backend has released.
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.arriving = Arriving::default();
         self.states.fill(State::Out);
         self.out = self.states.len();
+        self.buffers.sweep(guest);
     }
 
     /// Returns the next frame, or says that it was lost. It has at most `longest` bytes, or more if it was joined from TCP

@@ -4,15 +4,13 @@
 //! These pages hold frames that this backend was given before, or zeroes. The backend cannot see any other memory of
 //! ours.
 
-use core::ptr::NonNull;
-
 use layer::{Payload, TxOffload};
 use netif::{Family, Rooms};
 use rt_regions::{Exhausted, PAGE_SIZE, Pool, Region};
-use rt_xen::{Access, DomainId, Guest};
+use rt_xen::{Access, DomainId, GrantRef, Guest};
 
 use crate::{
-    Counters, ProtocolViolation,
+    Counters, Error, ProtocolViolation,
     buffer::Buffers,
     ring::{FrontRing, SIZE},
     segments::SEGMENTS,
@@ -39,7 +37,7 @@ const MAX_LONG_PAGES: usize = SIZE as usize - 16;
 pub(crate) struct TxQueue {
     /// INVARIANT: the pages are lent for reading, or not lent.
     pub(crate) buffers: Buffers,
-    /// INVARIANT: refers to the page that [`begin`](Self::begin) was given.
+    /// INVARIANT: refers to the page of `buffers.ring`, which is lent while this is some.
     pub(crate) ring: Option<FrontRing<3>>,
     backend: DomainId,
     /// Which pages were lent for this connection.
@@ -74,19 +72,19 @@ impl TxQueue {
         })
     }
 
-    /// Makes the ring in `page`, with indices from `start` on and no room for frames yet. A frame has at most `longest` bytes.
-    ///
-    /// # Safety
-    /// It is a whole page, aligned as one, and mapped until [`disconnect`](Self::disconnect); nobody else here touches it.
-    pub(crate) unsafe fn begin(
+    /// Makes the ring, with indices from `start` on and no room for frames yet. Returns its grant. A frame has at most
+    /// `longest` bytes.
+    pub(crate) fn connect(
         &mut self,
-        page: NonNull<u8>,
+        guest: &dyn Guest,
         backend: DomainId,
         longest: usize,
         start: u32,
-    ) {
-        // SAFETY: as the caller promises.
-        let ring = unsafe { FrontRing::new(page, start) };
+    ) -> Result<GrantRef, Error> {
+        let page = &mut self.buffers.ring;
+        let grant = page.lend(guest, backend, Access::Write)?;
+        // SAFETY: a page of the pool is aligned, and mapped for ever. It is that buffer's alone.
+        let ring = unsafe { FrontRing::new(page.as_ptr(), start) };
         ring.never_notify();
         self.ring = Some(ring);
         self.backend = backend;
@@ -97,6 +95,7 @@ impl TxQueue {
         self.under_way = [false; _];
         self.rooms.clear();
         self.ours = [false; _];
+        Ok(grant)
     }
 
     /// Lends the pages that this connection does not have yet. Pages that the backend has kept from an earlier
@@ -119,10 +118,11 @@ impl TxQueue {
         }
     }
 
-    /// Removes the ring. What is lent is taken back by [`Buffers::sweep`].
-    pub(crate) fn disconnect(&mut self) {
+    /// Removes the ring, and ends all grants that the backend has released.
+    pub(crate) fn disconnect(&mut self, guest: &dyn Guest) {
         self.ring = None;
         self.rooms.clear();
+        self.buffers.sweep(guest);
     }
 
     /// Copies a frame of at most 65,535 bytes and publishes it; returns whether there was room. `offload` is what the

@@ -3,9 +3,6 @@
 //! Interrupts are disabled wherever the program runs. [`wait`] enables them for the instruction that stops the
 //! processor, so an interrupt comes between no other two instructions, and what came before is pending and ends the wait
 //! at once. An interrupt is acknowledged (end of interrupt) by the platform, after the wait.
-//!
-//! The upcall of Xen (`CALLBACK_VECTOR`, feature `cores`) is not acknowledged so: Xen interrupts again until the program clears a
-//! flag. Its handler leaves interrupts disabled, so that the program goes on.
 
 use core::{
     arch::{asm, naked_asm},
@@ -19,21 +16,12 @@ use crate::processors::Processor;
 
 /// The first vector of an interrupt: those below are exceptions.
 pub const FIRST_VECTOR: u8 = 32;
-/// The number of vectors, of a table that is small. The last but one is for processors that wake one another, the last is
-/// [`CALLBACK_VECTOR`].
+/// The number of vectors, of a table that is small. The last is for processors that wake one another.
 #[cfg(feature = "cores")]
-pub const VECTORS: usize = 7;
+pub const VECTORS: usize = 6;
 /// The number of vectors, of a table that is small.
 #[cfg(not(feature = "cores"))]
 pub const VECTORS: usize = 5;
-
-/// The vector for Xen's upcall (`HVM_PARAM_CALLBACK_TYPE_VECTOR`). Its handler leaves interrupts disabled: Xen interrupts whenever
-/// they are enabled and `evtchn_upcall_pending` is set, which only the program clears, after the wait.
-#[cfg(feature = "cores")]
-pub const CALLBACK_VECTOR: u8 = FIRST_VECTOR + CALLBACK as u8;
-/// Its index among the handlers.
-#[cfg(feature = "cores")]
-const CALLBACK: usize = VECTORS - 1;
 
 /// The distance between two handlers, in bytes.
 pub(crate) const HANDLER_SIZE: usize = 16;
@@ -86,8 +74,7 @@ pub(crate) unsafe extern "C" fn handlers() -> ! {
 }
 
 /// The handlers, [`HANDLER_SIZE`] apart. Each runs on the stack of the exceptions of its processor, which is free whenever
-/// interrupts are enabled, and counts for its processor, whose block is the base of GS. That of [`CALLBACK_VECTOR`] clears the interrupt
-/// flag (bit 9) in the flags to return to, which are behind an address and a segment.
+/// interrupts are enabled, and counts for its processor, whose block is the base of GS.
 #[cfg(feature = "cores")]
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn handlers() -> ! {
@@ -96,16 +83,12 @@ pub(crate) unsafe extern "C" fn handlers() -> ! {
         ".rept {vectors}",
         ".balign {size}, 0xcc",
         "inc dword ptr gs:[{counts} + 4 * index]",
-        ".if index == {callback}",
-        "and byte ptr [rsp + 17], 0xfd",
-        ".endif",
         "iretq",
         ".set index, index + 1",
         ".endr",
         vectors = const VECTORS,
         size = const HANDLER_SIZE,
         counts = const core::mem::offset_of!(Processor, counts),
-        callback = const CALLBACK,
     )
 }
 
@@ -120,25 +103,5 @@ mod tests {
         }
         COUNTS[3].store(7, Ordering::Relaxed);
         assert_eq!(count(FIRST_VECTOR + 3), 7);
-    }
-
-    /// The instructions of each handler, as the manual encodes them, and where it is.
-    #[cfg(all(feature = "cores", not(miri)))]
-    #[test]
-    fn only_the_handler_of_the_upcall_leaves_interrupts_disabled() {
-        let first = handlers as *const () as *const [u8; HANDLER_SIZE];
-        for index in 0..VECTORS {
-            let handler = first.wrapping_add(index).cast::<[u8; 15]>();
-            // SAFETY: so many handlers are there, of this size but for the last, which is as long as what is read of it.
-            let code = unsafe { handler.read() };
-            let counter = (core::mem::offset_of!(Processor, counts) + 4 * index) as u32;
-            assert_eq!(code[..4], [0x65, 0xff, 0x04, 0x25]);
-            assert_eq!(code[4..8], counter.to_le_bytes());
-            if FIRST_VECTOR + index as u8 == CALLBACK_VECTOR {
-                assert_eq!(code[8..15], [0x80, 0x64, 0x24, 17, 0xfd, 0x48, 0xcf]);
-            } else {
-                assert_eq!(code[8..10], [0x48, 0xcf]);
-            }
-        }
     }
 }

@@ -6,11 +6,8 @@ use layer::Instant;
 use rt_pvh::pvclock::Clock;
 use rt_regions::{PAGE_SIZE, Pool};
 
-#[cfg(feature = "cores")]
-use crate::core_guest::MIN_PAGES;
 use crate::{
-    Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, Store, StoreError,
-    Watch,
+    Access, DomainId, Errno, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
     console::Console,
     events::{Channel, Events},
     grants::Grants,
@@ -18,8 +15,8 @@ use crate::{
     xenstore::Client,
 };
 
-/// The grants, event channels and xenstore of the guest. They are its first virtual processor's, which nothing interrupts but while
-/// it waits, so cells are enough to share this value.
+/// The grants, event channels and xenstore of the guest. They are its first virtual processor's, and it has no interrupts, so
+/// cells are enough to share this value.
 #[derive(Debug)]
 pub struct Domain<X: 'static = Xen> {
     pub(crate) pool: &'static Pool<'static>,
@@ -34,9 +31,6 @@ pub struct Domain<X: 'static = Xen> {
     /// By which other cores wake this one.
     #[cfg(feature = "cores")]
     pub(crate) bell: Option<Port>,
-    /// Whether each core has a slice of the grant table.
-    #[cfg(feature = "cores")]
-    pub(crate) has_slices: bool,
 }
 
 impl<X: EventCalls> Domain<X> {
@@ -55,11 +49,7 @@ impl<X: EventCalls> Domain<X> {
                 #[cfg(feature = "cores")]
                 self.bell,
             ];
-            #[cfg(feature = "cores")]
-            let result = self.events.wait(&ports, deadline);
-            #[cfg(not(feature = "cores"))]
-            let result = self.events.poll(&ports, deadline);
-            result
+            self.events.poll(&ports, deadline)
         };
         #[cfg(feature = "cores")]
         if let Some(bell) = self.bell {
@@ -79,14 +69,6 @@ impl<X: EventCalls> Domain<X> {
         result
     }
 
-    /// Whether each core may have a queue of the network device, as far as the machine is concerned: there are several, each can
-    /// grant pages, and each has so much memory that a queue and rings for what comes to another queue than it is for leave it
-    /// most. For the first core; see [`Rt::core_guest`](crate::Rt::core_guest) for the others.
-    #[cfg(feature = "cores")]
-    pub fn may_have_queues(&self) -> bool {
-        self.has_slices && self.bell.is_some() && self.pool.pages() >= MIN_PAGES
-    }
-
     /// Reads the messages from xenstore. It is cheap if there are none.
     #[inline]
     pub(crate) fn listen(&self) {
@@ -104,7 +86,7 @@ impl<X: EventCalls> Domain<X> {
 }
 
 /// The number of the frame of a page. Every address is a physical one, and is below the 16 TiB that fit here.
-pub(crate) fn frame(page: NonNull<u8>) -> u32 {
+fn frame(page: NonNull<u8>) -> u32 {
     (page.addr().get() / PAGE_SIZE) as u32
 }
 
@@ -149,13 +131,6 @@ unsafe impl Guest for Domain {
     fn sleep(&self, port: Option<Port>, deadline: Instant) {
         // An error counts as no event: the caller checks its rings, and has a deadline of its own.
         let _ = self.wait(port, Some(deadline));
-    }
-}
-
-impl Store for Domain {
-    #[cfg(feature = "cores")]
-    fn open_channel_for(&self, core: usize, remote: DomainId) -> Result<Port, Errno> {
-        self.events.open_for(remote, core as u32)
     }
 
     fn read<'b>(

@@ -21,7 +21,7 @@ const RESERVED: usize = 8;
 /// domain uses the page.
 const TRIES: u32 = 8;
 
-/// No entry: the end of the free list. The number is a reserved one.
+/// No entry: the end of the free list.
 const NONE: u32 = 0;
 
 /// `struct grant_entry_v1`.
@@ -36,14 +36,10 @@ pub(crate) struct GrantEntry {
 
 const _: () = assert!(size_of::<GrantEntry>() == 8);
 
-/// The grant table, or with several cores a slice of it, which is one core's. All its free entries are on a list, so it is never
-/// searched.
+/// The grant table. All its free entries are on a list, so it is never searched.
 #[derive(Debug)]
 pub(crate) struct Grants<'s> {
     entries: &'s [GrantEntry],
-    /// The number of the first of the entries.
-    #[cfg(feature = "cores")]
-    first: u32,
     /// The first free entry.
     free: Cell<u32>,
     granted: Cell<u32>,
@@ -69,60 +65,17 @@ impl<'s> Grants<'s> {
     pub(crate) fn new(entries: &'s [GrantEntry]) -> Self {
         let grants = Self {
             entries,
-            #[cfg(feature = "cores")]
-            first: 0,
             free: Cell::new(NONE),
             granted: Cell::new(0),
             most: Cell::new(0),
             refused: Cell::new(0),
         };
-        grants.clear();
-        grants
-    }
-
-    /// The slice of the table without grants whose `entries` have the numbers from `first` on, behind those that are reserved.
-    #[cfg(feature = "cores")]
-    pub(crate) fn slice(entries: &'s [GrantEntry], first: u32) -> Self {
-        let mut grants = Self::new(&[]);
-        (grants.entries, grants.first) = (entries, first);
-        grants.clear();
-        grants
-    }
-
-    /// Puts all entries on the free list.
-    #[inline]
-    fn clear(&self) {
         // The lowest numbers first.
-        for (index, entry) in self.entries.iter().enumerate().skip(self.reserved()).rev() {
+        for (index, entry) in entries.iter().enumerate().skip(RESERVED).rev() {
             entry.flags.store(GTF_INVALID, Ordering::Release);
-            self.give(self.first() + index as u32, entry);
+            grants.give(index as u32, entry);
         }
-    }
-
-    #[cfg(feature = "cores")]
-    #[inline]
-    fn first(&self) -> u32 {
-        self.first
-    }
-
-    #[cfg(not(feature = "cores"))]
-    #[inline]
-    #[expect(clippy::unused_self, reason = "there is one slice, the whole table")]
-    fn first(&self) -> u32 {
-        0
-    }
-
-    /// How many of the entries are reserved.
-    #[inline]
-    fn reserved(&self) -> usize {
-        RESERVED.saturating_sub(self.first() as usize)
-    }
-
-    /// The entry with this number, unless it is reserved or of another slice.
-    #[inline]
-    fn entry(&self, number: u32) -> Option<&'s GrantEntry> {
-        let index = number.wrapping_sub(self.first()) as usize;
-        self.entries.get(index).filter(|_| index >= self.reserved())
+        grants
     }
 
     /// Lets `to` use frame `frame`.
@@ -133,7 +86,7 @@ impl<'s> Grants<'s> {
         access: Access,
     ) -> Result<GrantRef, GrantError> {
         let number = self.free.get();
-        let entry = match self.entries.get(number.wrapping_sub(self.first()) as usize) {
+        let entry = match self.entries.get(number as usize) {
             Some(entry) if number != NONE => entry,
             _ => return Err(GrantError::Full(self.most_grants())),
         };
@@ -151,12 +104,12 @@ impl<'s> Grants<'s> {
         Ok(GrantRef(number))
     }
 
-    /// Ends a grant. If it cannot be ended, it goes on and keeps its entry. An entry without a grant needs no end, nor does one of
-    /// another slice, which is not this core's to end.
+    /// Ends a grant. If it cannot be ended, it goes on and keeps its entry. An entry without a grant needs no end.
     // Not inlined: the compiler unrolls its loop, and it is used in many places.
     #[inline(never)]
     pub(crate) fn end(&self, grant: GrantRef) -> Result<(), StillInUse> {
-        let Some(entry) = self.entry(grant.0) else {
+        let index = grant.0 as usize;
+        let Some(entry) = self.entries.get(index).filter(|_| index >= RESERVED) else {
             return Ok(());
         };
         for _ in 0..TRIES {
@@ -196,7 +149,7 @@ impl<'s> Grants<'s> {
     }
 
     fn most_grants(&self) -> usize {
-        self.entries.len().saturating_sub(self.reserved())
+        self.entries.len().saturating_sub(RESERVED)
     }
 
     /// Puts an entry on the free list.

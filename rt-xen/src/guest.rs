@@ -62,8 +62,10 @@ pub enum StoreError {
     TooManyWatches,
 }
 
-/// A guest, as a driver sees it on one of its cores: memory, grants, event channels. [`crate::Rt`] provides the guest that runs
+/// A guest, as a driver sees it: memory, grants, event channels, xenstore. [`crate::Rt`] provides the guest that runs
 /// on Xen. A test has its own, with a simulated backend.
+///
+/// Paths of xenstore may be relative to the guest's own directory.
 ///
 /// # Safety
 /// The page of a grant that [`end_grant`](Self::end_grant) has ended is no longer seen by the other domain.
@@ -89,13 +91,13 @@ pub unsafe trait Guest {
         access: Access,
     ) -> Result<GrantRef, GrantError>;
 
-    /// Ends a grant of this core, if the other domain has released the page.
+    /// Ends a grant, if the other domain has released the page.
     ///
     /// # Errors
     /// [`StillInUse`].
     fn end_grant(&self, grant: GrantRef) -> Result<(), StillInUse>;
 
-    /// Opens an event channel that `remote` can bind (`EVTCHNOP_alloc_unbound`). Its events are for this core.
+    /// Opens an event channel that `remote` can bind (`EVTCHNOP_alloc_unbound`).
     ///
     /// # Errors
     /// The error of Xen.
@@ -110,25 +112,9 @@ pub unsafe trait Guest {
     /// The error of Xen.
     fn notify(&self, port: Port) -> Result<(), Errno>;
 
-    /// Sleeps until an event arrives on `port`, there is something else to do for this core, or `deadline` passes. It clears the
-    /// pending event of `port`.
+    /// Sleeps until an event arrives on `port`, xenstore has something new, or `deadline` passes. It clears the pending
+    /// event of `port`.
     fn sleep(&self, port: Option<Port>, deadline: Instant);
-}
-
-/// A guest on the core that has xenstore: the first one.
-///
-/// Paths may be relative to the guest's own directory.
-pub trait Store: Guest {
-    /// Opens an event channel that `remote` can bind, whose events are for another core, by its number (`EVTCHNOP_bind_vcpu`). That core
-    /// may not have started yet: then it finds them when it does.
-    ///
-    /// # Errors
-    /// The error of Xen. A guest with one core refuses (`EINVAL`).
-    #[cfg(feature = "cores")]
-    fn open_channel_for(&self, core: usize, remote: DomainId) -> Result<Port, Errno> {
-        let _ = (core, remote);
-        Err(Errno::EINVAL)
-    }
 
     /// Reads the value at `path` into `buffer` (`XS_READ`). The bytes were written by another domain, and are not
     /// trusted.
@@ -213,13 +199,6 @@ unsafe impl<G: Guest> Guest for &G {
     fn sleep(&self, port: Option<Port>, deadline: Instant) {
         (**self).sleep(port, deadline);
     }
-}
-
-impl<G: Store> Store for &G {
-    #[cfg(feature = "cores")]
-    fn open_channel_for(&self, core: usize, remote: DomainId) -> Result<Port, Errno> {
-        (**self).open_channel_for(core, remote)
-    }
 
     fn read<'b>(
         &self,
@@ -252,20 +231,6 @@ impl<G: Store> Store for &G {
     #[inline]
     fn fired(&self, watch: &Watch) -> bool {
         (**self).fired(watch)
-    }
-}
-
-/// A guest on another core than the first.
-#[cfg(feature = "cores")]
-pub trait OtherCore: Guest {
-    /// Wakes the first core, which has xenstore.
-    fn wake_first(&self);
-}
-
-#[cfg(feature = "cores")]
-impl<G: OtherCore> OtherCore for &G {
-    fn wake_first(&self) {
-        (**self).wake_first();
     }
 }
 

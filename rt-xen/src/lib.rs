@@ -5,8 +5,6 @@
 extern crate std;
 
 mod console;
-#[cfg(feature = "cores")]
-mod core_guest;
 mod domain;
 mod events;
 mod grants;
@@ -28,14 +26,10 @@ mod start;
 pub mod testing;
 mod xenstore;
 
-#[cfg(feature = "cores")]
-pub use core_guest::CoreGuest;
 pub use domain::Domain;
 pub use grants::GrantCounts;
-#[cfg(feature = "cores")]
-pub use guest::OtherCore;
 pub use guest::{
-    Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, Store, StoreError, Watch,
+    Access, DomainId, GrantError, GrantRef, Guest, Port, StillInUse, StoreError, Watch,
 };
 pub use hypercall::Errno;
 pub use machine::Machine;

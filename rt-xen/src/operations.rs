@@ -1,11 +1,11 @@
 //! The hypercalls of this crate, each with its structure: `event_channel.h`, `sched.h`, `memory.h`,
-//! `hvm/hvm_op.h`; `vcpu.h` for several processors.
+//! `hvm/hvm_op.h`.
 
 use core::ptr;
 
-use rt_pvh::Shutdown;
 #[cfg(feature = "cores")]
-use rt_pvh::{Landing, interrupts};
+use rt_pvh::Landing;
+use rt_pvh::Shutdown;
 
 use crate::{
     DomainId, Errno, Port,
@@ -15,26 +15,17 @@ use crate::{
 /// The calling domain, as an argument of hypercalls (`DOMID_SELF`).
 const DOMID_SELF: u16 = 0x7ff0;
 
-#[cfg(feature = "cores")]
-const EVTCHNOP_BIND_VIRQ: usize = 1;
 const EVTCHNOP_CLOSE: usize = 3;
 const EVTCHNOP_SEND: usize = 4;
 const EVTCHNOP_ALLOC_UNBOUND: usize = 6;
 #[cfg(feature = "cores")]
 const EVTCHNOP_BIND_IPI: usize = 7;
 #[cfg(feature = "cores")]
-const EVTCHNOP_BIND_VCPU: usize = 8;
-/// The interrupt of the timer of a virtual processor, an event (`xen.h`).
-#[cfg(feature = "cores")]
-const VIRQ_TIMER: u32 = 0;
-#[cfg(feature = "cores")]
 const VCPUOP_INITIALISE: usize = 0;
 #[cfg(feature = "cores")]
 const VCPUOP_UP: usize = 1;
 #[cfg(feature = "cores")]
 const VCPUOP_IS_UP: usize = 3;
-#[cfg(feature = "cores")]
-const VCPUOP_SET_SINGLESHOT_TIMER: usize = 8;
 #[cfg(feature = "cores")]
 const SCHEDOP_YIELD: usize = 0;
 const SCHEDOP_SHUTDOWN: usize = 2;
@@ -66,32 +57,6 @@ struct EvtchnBindIpi {
     port: u32,
 }
 
-/// `struct evtchn_bind_virq`.
-#[cfg(feature = "cores")]
-#[repr(C)]
-struct EvtchnBindVirq {
-    virq: u32,
-    vcpu: u32,
-    port: u32,
-}
-
-/// `struct evtchn_bind_vcpu`.
-#[cfg(feature = "cores")]
-#[repr(C)]
-struct EvtchnBindVcpu {
-    port: u32,
-    vcpu: u32,
-}
-
-/// `struct vcpu_set_singleshot_timer`.
-#[cfg(feature = "cores")]
-#[repr(C)]
-struct VcpuSetSingleshotTimer {
-    timeout_abs_ns: u64,
-    flags: u32,
-    pad: u32,
-}
-
 /// `struct vcpu_hvm_context` (`hvm/hvm_vcpu.h`) with its registers for 64-bit mode, in which the segments are those of that
 /// mode.
 #[cfg(feature = "cores")]
@@ -121,9 +86,6 @@ const _: () = {
     // The union is as long as its registers for 32-bit mode.
     assert!(offset_of!(VcpuContext, rdi) == 64 && offset_of!(VcpuContext, efer) == 112);
     assert!(size_of::<EvtchnBindIpi>() == 8);
-    assert!(size_of::<EvtchnBindVirq>() == 12);
-    assert!(size_of::<EvtchnBindVcpu>() == 8);
-    assert!(size_of::<VcpuSetSingleshotTimer>() == 16);
 };
 
 /// `struct sched_poll`.
@@ -259,7 +221,7 @@ impl Xen {
         Ok(argument.value)
     }
 
-    /// Tells Xen that we want no interrupts for events (`HVM_PARAM_CALLBACK_IRQ` 0), because there is one core, which polls. On this call Xen checks the mode
+    /// Tells Xen that we want no interrupts for events (`HVM_PARAM_CALLBACK_IRQ` 0). On this call Xen checks the mode
     /// of the processor, and uses the 64-bit layout of `struct shared_info` from then on.
     pub(crate) fn no_callback(self) -> Result<(), Errno> {
         let index = HvmParam::CallbackIrq as u32;
@@ -271,28 +233,6 @@ impl Xen {
 
 #[cfg(feature = "cores")]
 impl Xen {
-    /// Has Xen interrupt a virtual processor for events of the channels that are bound to it and not masked, by the vector that
-    /// `rt-pvh` has a handler for (`HVM_PARAM_CALLBACK_IRQ`). As [`no_callback`](Self::no_callback) does, it has Xen use the 64-bit
-    /// layout.
-    pub(crate) fn callback(self) -> Result<(), Errno> {
-        /// `HVM_PARAM_CALLBACK_TYPE_VECTOR`, in the highest byte.
-        const TYPE_VECTOR: u64 = 2 << 56;
-        let index = HvmParam::CallbackIrq as u32;
-        let value = TYPE_VECTOR | u64::from(interrupts::CALLBACK_VECTOR);
-        let mut argument = XenHvmParam { domid: DOMID_SELF, pad: 0, index, value };
-        // SAFETY: the structure of the command, without pointers. The vector has a handler, on every processor that has enabled
-        // interrupts.
-        unsafe { self.call(Number::Hvm, HVMOP_SET_PARAM, &mut argument) }
-    }
-
-    /// Opens the channel of the timer of a virtual processor (`EVTCHNOP_bind_virq`), which it is bound to.
-    pub(crate) fn bind_timer(self, vcpu: u32) -> Result<Port, Errno> {
-        let mut argument = EvtchnBindVirq { virq: VIRQ_TIMER, vcpu, port: 0 };
-        // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannel, EVTCHNOP_BIND_VIRQ, &mut argument) }?;
-        Ok(Port(argument.port))
-    }
-
     /// Whether the domain has a virtual processor with this number (`VCPUOP_is_up`).
     pub(crate) fn has_vcpu(self, vcpu: usize) -> bool {
         // SAFETY: the page is set up, by the invariant; the command has no structure.
@@ -340,16 +280,6 @@ pub trait EventCalls {
     /// `SCHEDOP_poll`: returns when one of `ports` is pending, or at `timeout`, which is in nanoseconds of Xen's system
     /// time, or 0 for never.
     fn poll(&self, ports: &[u32], timeout: u64) -> Result<(), Errno>;
-    /// `EVTCHNOP_bind_vcpu`.
-    #[cfg(feature = "cores")]
-    fn bind_vcpu(&self, port: Port, vcpu: u32) -> Result<(), Errno>;
-    /// `VCPUOP_set_singleshot_timer` of the virtual processor that this runs on: an event on its timer's channel at `deadline`, in
-    /// nanoseconds of Xen's system time, and at no other time that was set before.
-    #[cfg(feature = "cores")]
-    fn set_timer(&self, vcpu: u32, deadline: u64) -> Result<(), Errno>;
-    /// Stops the virtual processor that this runs on until its upcall is pending. If it is already, this returns at once.
-    #[cfg(feature = "cores")]
-    fn wait_for_upcall(&self);
 }
 
 impl EventCalls for Xen {
@@ -377,27 +307,5 @@ impl EventCalls for Xen {
         let mut argument = SchedPoll { ports: ports.as_ptr(), nr_ports, timeout };
         // SAFETY: the structure of the command; Xen reads `nr_ports` ports, which `ports` has.
         unsafe { self.call(Number::Sched, SCHEDOP_POLL, &mut argument) }
-    }
-
-    #[cfg(feature = "cores")]
-    fn bind_vcpu(&self, port: Port, vcpu: u32) -> Result<(), Errno> {
-        let mut argument = EvtchnBindVcpu { port: port.0, vcpu };
-        // SAFETY: the structure of the command, without pointers.
-        unsafe { self.call(Number::EventChannel, EVTCHNOP_BIND_VCPU, &mut argument) }
-    }
-
-    #[cfg(feature = "cores")]
-    fn set_timer(&self, vcpu: u32, deadline: u64) -> Result<(), Errno> {
-        let mut argument = VcpuSetSingleshotTimer { timeout_abs_ns: deadline, flags: 0, pad: 0 };
-        let argument = ptr::from_mut(&mut argument).cast();
-        // SAFETY: the page is set up, by the invariant; it is the structure of the command, without pointers.
-        unsafe { hypercall::call_vcpu(VCPUOP_SET_SINGLESHOT_TIMER, vcpu as usize, argument) }
-            .map(drop)
-    }
-
-    /// The processor halts with interrupts enabled, which is `SCHEDOP_block`.
-    #[cfg(feature = "cores")]
-    fn wait_for_upcall(&self) {
-        interrupts::wait();
     }
 }

@@ -7,7 +7,7 @@ use layer::Instant;
 use rt::insight::{Activity, Insight};
 use rt::{Error, Runtime, TaskStore, Wake};
 #[cfg(feature = "cores")]
-use rt_pvh::{Other, print, team::Team};
+use rt_pvh::{Other, team::Team};
 use rt_pvh::{
     Shutdown,
     arguments::Arguments,
@@ -19,6 +19,8 @@ use rt_pvh::{
 use rt_pvh::{boot_time, pvclock::time_stamp};
 use rt_regions::{PAGE_SIZE, Pool, Region};
 
+#[cfg(feature = "cores")]
+use crate::processors::{self, Bells};
 use crate::{
     Errno, GrantCounts, Machine, Port, StoreError,
     console::{self, Console, ConsoleInterface},
@@ -32,26 +34,19 @@ use crate::{
     shutdown::Control,
     xenstore::{Client, XenstoreInterface},
 };
-#[cfg(feature = "cores")]
-use crate::{
-    core_guest::CoreGuest,
-    processors::{self, Bells},
-};
 
 mod error;
 mod first;
 #[cfg(feature = "cores")]
 mod role;
-#[cfg(feature = "cores")]
-mod slices;
 
 pub(crate) use error::RuntimeError;
 use first::First;
 #[cfg(feature = "cores")]
-use role::Role;
+use role::{OtherCore, Role};
 
-/// The number of frames of the grant table, with 512 entries each, or of each core's slice of it. Two are enough for an interface
-/// with both its rings full, with 256 entries each.
+/// The number of frames of the grant table, with 512 entries each. Two are enough for an interface with both its rings
+/// full, with 256 entries each.
 const GRANT_FRAMES: u64 = 2;
 
 /// The error if the pages of Xen cannot be mapped.
@@ -86,12 +81,6 @@ impl Rt {
         #[cfg(feature = "cores")]
         let processors = machine.processors;
         let Machine { xen, command_line, pool, memory, .. } = machine;
-        #[cfg(feature = "cores")]
-        match processors {
-            1 => xen.no_callback().map_err(cannot("turn interrupts for events off"))?,
-            _ => xen.callback().map_err(cannot("turn interrupts for events on"))?,
-        }
-        #[cfg(not(feature = "cores"))]
         xen.no_callback().map_err(cannot("turn interrupts for events off"))?;
         // SAFETY: the only machine, by the invariant of its field, ends here: so this is the only call, nothing is
         // in the hole yet, and nobody else uses the pages that Xen shares.
@@ -101,15 +90,6 @@ impl Rt {
         #[cfg(feature = "page")]
         let memory_was_ready = boot_time::at(clock).saturating_sub(clock.duration_since(entered));
         let events = Events::new(xen, shared);
-        #[cfg(feature = "cores")]
-        let (events, slices) = match processors {
-            1 => (events, 1),
-            count => {
-                let timer = xen.bind_timer(0).map_err(cannot("open the timer of a core"))?;
-                // SAFETY: as above; only the first slice is there yet.
-                (Events::by_upcalls(xen, shared, 0, timer), unsafe { slices::map(xen, count) })
-            }
-        };
         let channel = |port| Channel { events, clock, port };
 
         // SAFETY: the page of the console has that structure, of atomics alone.
@@ -132,21 +112,7 @@ impl Rt {
         #[cfg(feature = "cores")]
         let bells = match processors {
             1 => None,
-            count => {
-                let bells = &*memory.alloc(Bells::open(xen, count)?)?;
-                // They are the first processor's, as all channels that Xen opens.
-                let console_port = console_ring.map(|(_, port)| port);
-                for port in [processors::bell(0), store_port].into_iter().chain(console_port) {
-                    events.listen(port);
-                }
-                if slices < count {
-                    print(format_args!(
-                        "the grant table is for {slices} of {count} cores (max_grant_frames= of the domain): \
-                         no queues of their own"
-                    ));
-                }
-                Some(bells)
-            }
+            count => Some(&*memory.alloc(Bells::open(xen, count)?)?),
         };
         let domain: &'static Domain = memory.alloc_with(|| Domain {
             pool,
@@ -159,8 +125,6 @@ impl Rt {
             console_port: console_ring.map(|(_, port)| port),
             #[cfg(feature = "cores")]
             bell: bells.map(|_| processors::bell(0)),
-            #[cfg(feature = "cores")]
-            has_slices: slices >= processors,
         })?;
         let control = Control::new(&domain.store).map_err(RuntimeError::Operator)?;
         #[cfg_attr(not(feature = "cores"), expect(unused_mut, reason = "the secret of all cores"))]
@@ -173,8 +137,7 @@ impl Rt {
                 let mut secret = [0; 16];
                 entropy.fill(&mut secret);
                 let secret = u128::from_ne_bytes(secret);
-                let has_queues = domain.may_have_queues();
-                Some(Team::found(processors, arguments, secret, memory, bells, has_queues)?)
+                Some(Team::found(processors, arguments, secret, memory, bells, false)?)
             }
         };
         let program = Program::new(arguments, memory, entropy);
@@ -206,13 +169,12 @@ impl Rt {
     pub(crate) fn other(other: &Other) -> Result<Self, Error> {
         let Other { index, memory, .. } = *other;
         let seat = Team::join(index, memory)?;
-        // SAFETY: the only one on this core, as there is one `Other` for it, and joining twice fails.
-        let guest = unsafe { role::of_other(other) }?;
+        let core = OtherCore::new(other)?;
         let secret = seat.core.shared_seed().unwrap_or_default().to_le_bytes();
-        let own = [index as u64, guest.clock.now().as_nanos()].map(u64::to_le_bytes);
+        let own = [index as u64, core.clock.now().as_nanos()].map(u64::to_le_bytes);
         let entropy = Entropy::new(Cpu::detect(), &[&secret, &own[0], &own[1]]);
         let program = Program::new(seat.team.arguments, memory, entropy).with_seat(Some(seat));
-        Ok(Self { program, role: Role::Other(guest) })
+        Ok(Self { program, role: Role::Other(core) })
     }
 
     /// The event of a core that has no device: its bell.
@@ -230,21 +192,17 @@ impl Rt {
     /// The guest, for a driver.
     ///
     /// # Panics
-    /// On another core than the first (feature `cores`), which has a `CoreGuest`.
+    /// On another core than the first, which has no devices (feature `cores`).
     pub fn guest(&self) -> &'static Domain {
         self.role.domain()
     }
 
-    /// The guest, for a driver on another core than the first; `None` on the first one, and on one that cannot have a queue of the
-    /// network device: it has no slice of the grant table, or less than 3 MiB of memory.
-    #[cfg(feature = "cores")]
-    pub fn core_guest(&self) -> Option<&'static CoreGuest> {
-        self.role.core_guest()
-    }
-
-    /// The statistics of the grant table, or of this core's slice of it.
+    /// The statistics of the grant table.
+    ///
+    /// # Panics
+    /// On another core than the first, which has no devices (feature `cores`).
     pub fn grant_counts(&self) -> GrantCounts {
-        self.role.grant_counts()
+        self.role.domain().grants.counts()
     }
 
     /// How the domain ends when the service does: as the operator has asked.

@@ -60,41 +60,6 @@ impl SharedInfo {
         }
     }
 
-    /// Masks a channel.
-    #[cfg(feature = "cores")]
-    pub(crate) fn mask(&self, port: Port) {
-        let (word, bit) = place(port);
-        if let Some(word) = self.evtchn_mask.get(word) {
-            word.fetch_or(bit, Ordering::Relaxed);
-        }
-    }
-
-    /// Has Xen interrupt the virtual processor that the channel is bound to, from the next event on. For one that is pending already
-    /// it does not: who waits looks first.
-    #[cfg(feature = "cores")]
-    pub(crate) fn unmask(&self, port: Port) {
-        let (word, bit) = place(port);
-        if let Some(word) = self.evtchn_mask.get(word) {
-            word.fetch_and(!bit, Ordering::Relaxed);
-        }
-    }
-
-    /// Makes a virtual processor ready for its next upcall. Only events that are not pending yet cause one: who waits looks at
-    /// its channels after this.
-    ///
-    /// For an event Xen sets the bit of the channel, then the bit of its word for the processor (`evtchn_pending_sel`), and then the
-    /// upcall, each only if the one before was not set. So if the bit of a word is set after this, so is the upcall, or
-    /// it is about to be. In the other order, an event that comes in between would leave the bit of its word without an upcall,
-    /// and there would be none for that word any more.
-    #[cfg(feature = "cores")]
-    pub(crate) fn clear_upcall(&self, vcpu: u32) {
-        if let Some(info) = self.vcpu_info.get(vcpu as usize) {
-            info.evtchn_upcall_pending.store(0, Ordering::Relaxed);
-            // An instruction that is locked: the store before it is seen before, and loads after it are done after it.
-            info.evtchn_pending_sel.swap(0, Ordering::SeqCst);
-        }
-    }
-
     /// Whether an event is pending. It costs one load.
     #[inline]
     pub(crate) fn is_pending(&self, port: Port) -> bool {
@@ -117,26 +82,6 @@ impl SharedInfo {
     pub(crate) fn set_pending(&self, port: Port) {
         let (word, bit) = place(port);
         self.evtchn_pending[word].fetch_or(bit, Ordering::AcqRel);
-    }
-
-    /// An event on a channel that is bound to this virtual processor, as Xen does it (`evtchn_2l_set_pending`).
-    #[cfg(all(test, feature = "cores"))]
-    pub(crate) fn raise(&self, vcpu: usize, port: Port) {
-        let (word, bit) = place(port);
-        let info = &self.vcpu_info[vcpu];
-        let order = Ordering::SeqCst;
-        if self.evtchn_pending[word].fetch_or(bit, order) & bit == 0
-            && self.evtchn_mask[word].load(order) & bit == 0
-            && info.evtchn_pending_sel.fetch_or(1 << word, order) & 1 << word == 0
-        {
-            info.evtchn_upcall_pending.store(1, order);
-        }
-    }
-
-    /// Whether Xen would interrupt this virtual processor now.
-    #[cfg(all(test, feature = "cores"))]
-    pub(crate) fn has_upcall(&self, vcpu: usize) -> bool {
-        self.vcpu_info[vcpu].evtchn_upcall_pending.load(Ordering::SeqCst) != 0
     }
 
     #[cfg(test)]
@@ -183,47 +128,6 @@ mod tests {
         }
         assert!(shared.take_pending(Port(777)));
         assert_eq!((0..4096).filter(|&port| shared.is_pending(Port(port))).count(), 4095);
-    }
-
-    #[cfg(feature = "cores")]
-    #[test]
-    fn a_channel_is_masked_and_unmasked_alone() {
-        let shared = SharedInfo::zeroed();
-        shared.mask_all();
-        for port in [0, 77, 4095, 4096, u32::MAX].map(Port) {
-            shared.unmask(port);
-        }
-        let masked = |port: u32| {
-            shared.evtchn_mask[port as usize / 64].load(Ordering::Relaxed) >> (port % 64) & 1
-        };
-        assert_eq!(
-            (0..4096).filter(|&port| masked(port) == 0).collect::<std::vec::Vec<_>>(),
-            [0, 77, 4095]
-        );
-        shared.mask(Port(77));
-        shared.mask(Port(4096));
-        assert_eq!([0, 77, 4095].map(masked), [0, 1, 0]);
-    }
-
-    /// Xen sets the upcall only with the first event of a word since it was cleared.
-    #[cfg(feature = "cores")]
-    #[test]
-    fn an_upcall_is_for_one_processor_and_comes_again_once_it_is_cleared() {
-        let shared = SharedInfo::zeroed();
-        shared.mask(Port(9));
-        shared.raise(3, Port(9));
-        assert!(!shared.has_upcall(3), "of a masked channel");
-        shared.raise(3, Port(8));
-        assert!(shared.has_upcall(3) && !shared.has_upcall(0));
-        shared.clear_upcall(2);
-        shared.clear_upcall(99);
-        assert!(shared.has_upcall(3));
-        shared.clear_upcall(3);
-        assert!(!shared.has_upcall(3));
-        shared.raise(3, Port(8));
-        assert!(!shared.has_upcall(3), "of a channel that was pending");
-        shared.raise(3, Port(10));
-        assert!(shared.has_upcall(3));
     }
 
     #[test]

@@ -48,7 +48,7 @@ enum Place<N, E, Q> {
     Other(Other<E, Q>),
 }
 
-impl<N: Netif, Q: Netif<Error = N::Error, Event = N::Event>> Steer<N, Q> {
+impl<N: Netif, Q: Netif<Error = N::Error>> Steer<N, Q> {
     /// The interface `netif` of the first core, or of the only one. There is one such interface in a program. What the other
     /// cores must know of it is announced here: they are started later.
     ///
@@ -62,8 +62,7 @@ impl<N: Netif, Q: Netif<Error = N::Error, Event = N::Event>> Steer<N, Q> {
     }
 
     /// The interface of a core that is not the first. `event` is what the runtime of this core waits on, and what the bell of the
-    /// core ends the wait for. With `queues`, if the device has any for this core, it waits on their event, and what comes to them or
-    /// the bell ends the wait.
+    /// core ends the wait for; so does what comes to `queues`, if the device has any for this core.
     ///
     /// # Errors
     /// The first core has not opened the device; this is the first core.
@@ -97,7 +96,7 @@ impl<N: Netif, Q: Netif<Error = N::Error, Event = N::Event>> Steer<N, Q> {
     }
 }
 
-impl<N: Netif, Q: Netif<Error = N::Error, Event = N::Event>> Netif for Steer<N, Q>
+impl<N: Netif, Q: Netif<Error = N::Error>> Netif for Steer<N, Q>
 where
     N::Event: Clone,
 {
@@ -155,9 +154,7 @@ where
     fn event(&self) -> N::Event {
         match &self.0 {
             Place::Alone(netif) | Place::First(First { netif, .. }) => netif.event(),
-            Place::Other(other) => {
-                other.queues.as_ref().map_or_else(|| other.event.clone(), Netif::event)
-            }
+            Place::Other(other) => other.event.clone(),
         }
     }
 
@@ -200,7 +197,7 @@ where
     }
 }
 
-impl<N: Netif, Q: Netif<Error = N::Error, Event = N::Event>> fmt::Debug for Steer<N, Q> {
+impl<N: Netif, Q: Netif<Error = N::Error>> fmt::Debug for Steer<N, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match &self.0 {
             Place::Alone(_) => "alone",

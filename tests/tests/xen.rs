@@ -49,8 +49,7 @@ fn main() -> ExitCode {
         bed: images_go_over_in_seconds_and_unchanged, programs_end_in_time_or_are_ended,
             what_cannot_be_done_is_said_why, a_dead_dom0_is_an_error_and_harms_no_other;
         command: serves_its_input_and_a_port_of_this_machine, refuses_before_it_boots;
-        cores: two_answer_the_table_of_requests, flows_go_to_both, an_idle_one_is_not_woken_by_the_traffic_of_the_other,
-            both_serve_again_when_their_network_has_gone_and_come;
+        cores: two_answer_the_table_of_requests, flows_go_to_both, an_idle_one_is_not_woken_by_the_traffic_of_the_other;
         crash: the_end_of_a_guest_is_reported_with_its_last_words;
         guest: ends_as_it_should_on_the_bare_machine, ends_as_it_should_in_its_runtime, ends_as_it_should_on_another_processor, says_where_it_is_when_asked,
             weak_entropy_can_be_refused;

@@ -23,10 +23,7 @@ mount -t devpts devpts /dev/pts
 
 # In this order: each needs some of those before it.
 while read -r module; do
-    # It has as many queues for a guest as dom0 has processors, which is one here.
-    queues=
-    [ "$module" = xen-netback ] && queues=max_queues=4
-    insmod "/modules/$module.ko" $queues || fail "cannot load the kernel module $module"
+    insmod "/modules/$module.ko" || fail "cannot load the kernel module $module"
 done </modules/order
 
 mount -t xenfs xenfs /proc/xen

@@ -8,8 +8,6 @@ mod connections;
 mod frames;
 mod hostile;
 mod lies;
-#[cfg(feature = "cores")]
-mod pairs;
 mod queue;
 #[cfg(feature = "segmentation")]
 mod segments;

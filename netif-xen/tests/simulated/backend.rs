@@ -52,8 +52,6 @@ pub struct Backend {
     pub path: String,
     pub tx: Option<BackRing>,
     pub rx: Option<BackRing>,
-    /// The queue that this is of, if the guest has offered several.
-    queue: u32,
     /// The grants of the rings.
     rings: [u32; 2],
     pub port: u32,
@@ -105,20 +103,10 @@ impl Backend {
                 store.set(&format!("device/vif/{number}/{key}"), value);
             }
         });
-        Self::of_queue(world, number, path, 0)
-    }
-
-    /// What a backend does for another queue than the first.
-    pub fn of_another_queue(&self, queue: u32) -> Self {
-        Self::of_queue(&self.world, self.number, self.path.clone(), queue)
-    }
-
-    fn of_queue(world: &World, number: u32, path: String, queue: u32) -> Self {
         Self {
             world: world.clone(),
             number,
             path,
-            queue,
             tx: None,
             rx: None,
             rings: [0; 2],
@@ -166,11 +154,6 @@ impl Backend {
         self.world.store(|store| store.number(&format!("device/vif/{}/{key}", self.number)))
     }
 
-    /// How many queues the guest asks for.
-    pub fn queues(&self) -> u32 {
-        self.front("multi-queue-num-queues").unwrap_or(1)
-    }
-
     pub fn is_connected(&self) -> bool {
         self.rx.is_some()
     }
@@ -202,11 +185,6 @@ impl Backend {
             }
             _ => {}
         }
-        self.serve();
-    }
-
-    /// Takes and delivers frames.
-    pub fn serve(&mut self) {
         if self.is_connected() {
             self.take();
             self.deliver();
@@ -234,11 +212,7 @@ impl Backend {
 
     /// Maps the rings, if the guest has said where they are.
     pub fn try_to_connect(&mut self) -> bool {
-        let several = self.queues() > 1;
-        let keys = ["tx-ring-ref", "rx-ring-ref", "event-channel"].map(|key| match several {
-            true => self.front(&format!("queue-{}/{key}", self.queue)),
-            false => self.front(key),
-        });
+        let keys = ["tx-ring-ref", "rx-ring-ref", "event-channel"].map(|key| self.front(key));
         let [Some(tx), Some(rx), Some(port)] = keys else { return false };
         let Some(tx_page) = self.world.map_shared(tx) else { return false };
         let Some(rx_page) = self.world.map_shared(rx) else {

@@ -117,15 +117,6 @@ unsafe impl Guest for World {
         let now = self.0.now.get() + if is_woken { 1000 } else { 100_000_000 };
         self.0.now.set(now.min(deadline.as_nanos()).max(self.0.now.get()));
     }
-}
-
-impl rt_xen::Store for World {
-    #[cfg(feature = "cores")]
-    fn open_channel_for(&self, core: usize, remote: DomainId) -> Result<Port, Errno> {
-        let port = self.open_channel(remote)?;
-        self.0.channels.borrow_mut()[port.0 as usize].core = core;
-        Ok(port)
-    }
 
     fn read<'b>(
         &self,

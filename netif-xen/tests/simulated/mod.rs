@@ -39,8 +39,6 @@ struct Grant {
 #[derive(Default)]
 struct Channel {
     open: bool,
-    /// Whose it is.
-    core: usize,
     pending_here: bool,
     pending_there: bool,
 }
@@ -241,16 +239,6 @@ impl World {
             // SAFETY: the page is granted, and the bytes are in it, which were all written when it was.
             unsafe { std::slice::from_raw_parts(from, length) }.to_vec()
         })
-    }
-
-    /// Whose a channel is.
-    pub fn core_of(&self, port: u32) -> usize {
-        self.0.channels.borrow()[port as usize].core
-    }
-
-    /// Whether there is such a channel.
-    pub fn is_open(&self, port: Port) -> bool {
-        self.0.channels.borrow().get(port.0 as usize).is_some_and(|channel| channel.open)
     }
 
     /// Wakes the guest; says whether there is such a channel.

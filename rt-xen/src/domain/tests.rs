@@ -35,26 +35,7 @@ struct FakeXen {
 impl FakeXen {
     fn run(&self) {
         if self.daemon.run() {
-            self.event(STORE);
-        }
-    }
-
-    fn event(&self, port: Port) {
-        #[cfg(feature = "cores")]
-        self.shared.raise(0, port);
-        #[cfg(not(feature = "cores"))]
-        self.shared.set_pending(port);
-    }
-
-    /// What happens while the guest sleeps.
-    fn go_on(&self) {
-        match self.plan.borrow_mut().pop_front().unwrap_or(Happens::Nothing) {
-            Happens::Event(port) => self.event(port),
-            Happens::Changes(path) => {
-                self.daemon.change_to(path, "new");
-                self.run();
-            }
-            Happens::Nothing => {}
+            self.shared.set_pending(STORE);
         }
     }
 
@@ -89,27 +70,15 @@ impl EventCalls for &'static FakeXen {
             return Ok(());
         }
         self.slept.borrow_mut().push(ports.to_vec());
-        self.go_on();
-        Ok(())
-    }
-
-    #[cfg(feature = "cores")]
-    fn bind_vcpu(&self, port: Port, vcpu: u32) -> Result<(), Errno> {
-        panic!("channel {port} is bound to {vcpu}, and is the first core's already");
-    }
-
-    #[cfg(feature = "cores")]
-    fn set_timer(&self, _vcpu: u32, _deadline: u64) -> Result<(), Errno> {
-        Ok(())
-    }
-
-    #[cfg(feature = "cores")]
-    fn wait_for_upcall(&self) {
-        self.run();
-        if !self.shared.has_upcall(0) {
-            self.slept.borrow_mut().push(vec![]);
-            self.go_on();
+        match self.plan.borrow_mut().pop_front().unwrap_or(Happens::Nothing) {
+            Happens::Event(port) => self.shared.set_pending(port),
+            Happens::Changes(path) => {
+                self.daemon.change_to(path, "new");
+                self.run();
+            }
+            Happens::Nothing => {}
         }
+        Ok(())
     }
 }
 
@@ -138,8 +107,6 @@ fn domain(plan: &[Happens]) -> (&'static FakeXen, Domain<&'static FakeXen>) {
         console_port: Some(CONSOLE),
         #[cfg(feature = "cores")]
         bell: None,
-        #[cfg(feature = "cores")]
-        has_slices: false,
     };
     (xen, domain)
 }
@@ -226,72 +193,5 @@ fn a_page_is_granted_by_the_number_of_its_frame() {
     for (address, number) in [(0x7f_3000, 0x7f3), (0xffff_f000, 0xf_ffff), (0xfff_ffff_f000, !0)] {
         let page = NonNull::new(core::ptr::without_provenance_mut(address)).unwrap();
         assert_eq!(frame(page), number);
-    }
-}
-
-/// The domain of several cores, whose first one waits by interrupts.
-#[cfg(feature = "cores")]
-fn first_of_several(plan: &[Happens]) -> (&'static FakeXen, Domain<&'static FakeXen>) {
-    let (xen, mut domain) = domain(plan);
-    let events = Events::by_upcalls(xen, xen.shared, 0, Port(3));
-    for port in [STORE, CONSOLE, BELL] {
-        events.listen(port);
-    }
-    (domain.events, domain.bell) = (events, Some(BELL));
-    (xen, domain)
-}
-
-#[cfg(feature = "cores")]
-const BELL: Port = Port(4);
-
-#[cfg(feature = "cores")]
-#[test]
-fn the_first_core_of_several_hears_all_by_interrupts() {
-    let plan = [Happens::Event(DEVICE), Happens::Event(BELL), Happens::Changes("backend/state")];
-    let (xen, domain) = first_of_several(&plan);
-    let watch = domain.store.watch(format_args!("backend/state")).unwrap();
-    while domain.store.has_news() {}
-    assert!(fired(&domain, &watch) && !fired(&domain, &watch));
-    assert_eq!(domain.events.open(DomainId(0)), Ok(DEVICE));
-    xen.slept.take();
-    for slept in 1..=3 {
-        domain.wait(Some(DEVICE), LATER).unwrap();
-        // Nothing but interrupts: no ports are polled.
-        assert_eq!(*xen.slept.borrow(), vec![Vec::<u32>::new(); slept]);
-        assert!(![DEVICE, BELL].iter().any(|port| xen.shared.is_pending(*port)));
-    }
-    assert!(fired(&domain, &watch));
-    // The bell ends a wait that has not begun.
-    xen.event(BELL);
-    domain.wait(Some(DEVICE), None).unwrap();
-    assert!(xen.slept.borrow().len() == 3 && !xen.shared.is_pending(BELL));
-}
-
-/// A value is read, for which the client polls, while the others interrupt.
-#[cfg(feature = "cores")]
-#[test]
-fn xenstore_answers_while_interrupts_are_pending() {
-    let (xen, domain) = first_of_several(&[]);
-    xen.daemon.change_to("backend/state", "4");
-    xen.event(BELL);
-    let mut buffer = [0; 8];
-    assert_eq!(domain.store.read(format_args!("backend/state"), &mut buffer), Ok(&b"4"[..]));
-    assert!(xen.shared.is_pending(BELL) && xen.shared.has_upcall(0));
-}
-
-#[cfg(feature = "cores")]
-#[test]
-fn cores_have_queues_with_memory_and_grants_for_each() {
-    let (_, mut domain) = domain(&[]);
-    let memory = vec![core::mem::MaybeUninit::uninit(); (MIN_PAGES + 64) * PAGE_SIZE].leak();
-    let (small, large) = (domain.pool, &*Box::leak(Box::new(Pool::new(memory))));
-    for (bell, has_slices, pool, expected) in [
-        (Some(BELL), true, large, true),
-        (None, true, large, false),
-        (Some(BELL), false, large, false),
-        (Some(BELL), true, small, false),
-    ] {
-        (domain.bell, domain.has_slices, domain.pool) = (bell, has_slices, pool);
-        assert_eq!(domain.may_have_queues(), expected);
     }
 }

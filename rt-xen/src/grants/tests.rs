@@ -137,35 +137,3 @@ fn the_table_is_as_a_map_of_grants() {
         assert_eq!((flags & 1, domain, frame), (1, step as u16, step));
     }
 }
-
-/// The slices of two cores, and what is behind them.
-#[cfg(feature = "cores")]
-#[test]
-fn the_slices_of_cores_have_numbers_of_the_whole_table() {
-    let entries = entries(48);
-    let slices =
-        [Grants::new(&entries[..16]), Grants::slice(&entries[16..32], 16), Grants::slice(&[], 32)];
-    let all: Vec<_> = slices
-        .iter()
-        .map(|slice| {
-            let grants = || slice.grant(DomainId(0), 1, Access::Write).ok().map(|grant| grant.0);
-            core::iter::from_fn(grants).collect::<Vec<_>>()
-        })
-        .collect();
-    assert_eq!(all, [Vec::from_iter(8..16), Vec::from_iter(16..32), Vec::new()]);
-    let full = [8, 16, 0].map(|most| Err(GrantError::Full(most)));
-    assert_eq!(slices.each_ref().map(|slice| slice.grant(DomainId(0), 1, Access::Read)), full);
-    assert_eq!(slices[1].counts().entries, 16);
-    let [first, second, none] = &slices;
-    // Each ends its own grants, and takes no number of another's.
-    for number in [NONE, 8, 15, 32, 47, u32::MAX] {
-        assert_eq!((second.end(GrantRef(number)), none.end(GrantRef(number))), (Ok(()), Ok(())));
-    }
-    assert_eq!((first.counts().granted, second.counts().granted), (8, 16));
-    assert_eq!((second.end(GrantRef(16)), second.end(GrantRef(31))), (Ok(()), Ok(())));
-    assert_eq!((seen(&entries[16]).0, seen(&entries[31]).0), (GTF_INVALID, GTF_INVALID));
-    assert_eq!(second.grant(DomainId(4), 0x77, Access::Read), Ok(GrantRef(31)));
-    assert_eq!(seen(&entries[31]), (5, 4, 0x77));
-    assert_eq!(second.grant(DomainId(4), 0x78, Access::Read), Ok(GrantRef(16)));
-    assert_eq!(seen(&entries[32]), (GTF_PERMIT_ACCESS, 0, u32::MAX), "no slice has it");
-}

@@ -8,7 +8,7 @@ use rt_regions::Pool;
 use super::Event;
 #[cfg(feature = "cores")]
 use crate::operations::Xen;
-use crate::{Domain, Errno, GrantCounts, shutdown::Control};
+use crate::{Domain, Errno, shutdown::Control};
 
 /// What the first core has: the devices, xenstore, the console.
 #[derive(Debug)]
@@ -35,10 +35,6 @@ impl First {
     #[inline]
     pub(super) fn domain(&self) -> &'static Domain {
         self.domain
-    }
-
-    pub(super) fn grant_counts(&self) -> GrantCounts {
-        self.domain.grants.counts()
     }
 
     pub(super) fn shutdown(&self) -> Shutdown {

@@ -1,13 +1,13 @@
-//! What a core has of the guest: the first one all that Xen and the operator say, the others what a driver needs.
+//! What a core has of the guest: the first one all that Xen and the operator say, the others a clock and a bell.
 
 use layer::Instant;
 use rt::{Error, Wake};
 use rt_pvh::{Other, Shutdown, pvclock::Clock};
 use rt_regions::Pool;
 
-use super::{Event, First, cannot, slices};
+use super::{Event, First};
 use crate::{
-    CoreGuest, Domain, Errno, GrantCounts, events::Events, operations::Xen, platform, processors,
+    Domain, Errno, Port, events::Events, operations::Xen, platform, processors,
     runtime::RuntimeError,
 };
 
@@ -17,31 +17,47 @@ pub(super) enum Role {
     /// The first one.
     First(First),
     /// Another one.
-    Other(&'static CoreGuest),
+    Other(OtherCore),
 }
 
 /// What another core than the first has.
-///
-/// # Errors
-/// No room in its memory, or Xen has no place for its clock, or no timer for it (status 1).
-///
-/// # Safety
-/// Called once on each core but the first.
-pub(super) unsafe fn of_other(other: &Other) -> Result<&'static CoreGuest, Error> {
-    let none = || RuntimeError::Missing("Xen keeps no clock for this processor");
-    let Other { index, pool, memory } = *other;
-    let shared = platform::shared_info().ok_or_else(none)?;
-    let clock = memory.alloc(shared.clock_of(index).ok_or_else(none)?)?;
-    // SAFETY: the first core has set up the hypercall page before it started this one.
-    let xen = unsafe { Xen::new() };
-    let vcpu = index as u32;
-    let timer = xen.bind_timer(vcpu).map_err(cannot("open the timer of a core"))?;
-    let events = Events::by_upcalls(xen, shared, vcpu, timer);
-    let (bell, first_bell) = (processors::bell(index), processors::bell(0));
-    events.listen(bell);
-    // SAFETY: as the caller promises.
-    let grants = unsafe { slices::of(index) };
-    Ok(memory.alloc_with(|| CoreGuest { pool, clock, events, grants, bell, first_bell })?)
+#[derive(Debug)]
+pub(super) struct OtherCore {
+    pool: &'static Pool<'static>,
+    pub(super) clock: &'static Clock<'static>,
+    events: Events<'static>,
+    bell: Port,
+}
+
+impl OtherCore {
+    /// What this core has.
+    ///
+    /// # Errors
+    /// No room in its memory, or Xen has no place for its clock (status 1).
+    pub(super) fn new(other: &Other) -> Result<Self, Error> {
+        let none = || RuntimeError::Missing("Xen keeps no clock for this processor");
+        let shared = platform::shared_info().ok_or_else(none)?;
+        let clock = shared.clock_of(other.index).ok_or_else(none)?;
+        // SAFETY: the first core has set up the hypercall page before it started this one.
+        let xen = unsafe { Xen::new() };
+        Ok(Self {
+            pool: other.pool,
+            clock: other.memory.alloc(clock)?,
+            events: Events::new(xen, shared),
+            bell: processors::bell(other.index),
+        })
+    }
+
+    /// Sleeps until the bell rings or the deadline passes. The bell is the only channel that is polled: Xen wakes a processor that
+    /// polls several for each event of the domain (`SCHEDOP_poll`).
+    fn wait(&self, deadline: Option<Instant>) -> Result<(), Errno> {
+        let result = match deadline {
+            Some(end) if end <= self.clock.now() => Ok(()),
+            _ => self.events.poll(&[Some(self.bell)], deadline),
+        };
+        self.events.take(self.bell);
+        result
+    }
 }
 
 impl Role {
@@ -49,7 +65,7 @@ impl Role {
     pub(super) fn clock(&self) -> &'static Clock<'static> {
         match self {
             Self::First(first) => first.clock(),
-            Self::Other(guest) => guest.clock,
+            Self::Other(other) => other.clock,
         }
     }
 
@@ -57,7 +73,7 @@ impl Role {
     pub(super) fn pool(&self) -> &'static Pool<'static> {
         match self {
             Self::First(first) => first.pool(),
-            Self::Other(guest) => guest.pool,
+            Self::Other(other) => other.pool,
         }
     }
 
@@ -72,22 +88,6 @@ impl Role {
         }
     }
 
-    /// What a driver has on another core than the first.
-    #[inline]
-    pub(super) fn core_guest(&self) -> Option<&'static CoreGuest> {
-        match self {
-            Self::First(_) => None,
-            Self::Other(guest) => Some(guest).filter(|guest| guest.may_have_queue()).copied(),
-        }
-    }
-
-    pub(super) fn grant_counts(&self) -> GrantCounts {
-        match self {
-            Self::First(first) => first.grant_counts(),
-            Self::Other(guest) => guest.grants.counts(),
-        }
-    }
-
     pub(super) fn shutdown(&self) -> Shutdown {
         match self {
             Self::First(first) => first.shutdown(),
@@ -98,7 +98,7 @@ impl Role {
     pub(super) fn wait(&self, event: &Event, deadline: Option<Instant>) -> Result<(), Errno> {
         match self {
             Self::First(first) => first.wait(event, deadline),
-            Self::Other(guest) => guest.wait(event.0, deadline),
+            Self::Other(other) => other.wait(deadline),
         }
     }
 

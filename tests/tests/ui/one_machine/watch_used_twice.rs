@@ -1,4 +1,4 @@
-use rt_xen::{Domain, Store, Watch};
+use rt_xen::{Domain, Guest, Watch};
 
 fn ends_twice(domain: &Domain, watch: Watch) {
     domain.unwatch(format_args!("device/vif"), watch);
