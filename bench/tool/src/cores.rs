@@ -31,7 +31,7 @@ const CLIENTS: usize = 8;
 const CORES: [usize; 2] = [1, 2];
 /// How long a reply may take: eight clients share an emulated processor.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The memory of a guest, in MiB: enough for queues of each core.
+/// The memory of a guest, in MiB: enough for queues of each core, where the device has them.
 const MEMORY: u32 = 16;
 
 /// Where the services run.
@@ -141,20 +141,8 @@ fn sample(
     let measured = lab::in_namespace(network, |lab| {
         lab::take_any_disorder()?;
         let service = start(lab, plan, program, cores)?;
-        let to = (lab.network().service, port).into();
-        let rate = thread::scope(|scope| {
-            let clients: Vec<_> =
-                (0..CLIENTS).map(|_| scope.spawn(|| ask(to, request, plan.time))).collect();
-            let mut sum = 0.0;
-            for client in clients {
-                let (rate, said) =
-                    client.join().map_err(|_| anyhow!("a client has panicked"))??;
-                let known = reply.get_or_insert_with(|| said.clone());
-                ensure!(*known == said, "{request}: another reply on {cores} cores");
-                sum += rate;
-            }
-            Ok(sum)
-        });
+        let to = SocketAddr::from((lab.network().service, port));
+        let rate = of_clients(plan.time, (request, cores), reply, || client(to, request));
         drop(service);
         rate
     });
@@ -176,19 +164,53 @@ fn start<'lab>(
     Service::start(lab, program, &args, |_| ())
 }
 
-/// Asks again and again for this time. Returns how many replies came a second, and the reply, which is the same each time.
-fn ask(to: SocketAddr, request: &str, time: Duration) -> Result<(f64, Vec<u8>)> {
+/// How many replies a second all clients get together, each of which asks again and again for this time as one of `client` does.
+/// All replies have to be the same, `reply` if that is known.
+fn of_clients<C: FnMut() -> Result<Vec<u8>>>(
+    time: Duration,
+    (request, cores): (&str, usize),
+    reply: &mut Option<Vec<u8>>,
+    client: impl Fn() -> Result<C> + Sync,
+) -> Result<f64> {
+    thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|_| scope.spawn(|| ask(time, request, client()?))).collect();
+        let mut sum = 0.0;
+        for client in clients {
+            let (rate, said) = client.join().map_err(|_| anyhow!("a client has panicked"))??;
+            let known = reply.get_or_insert_with(|| said.clone());
+            ensure!(*known == said, "{request}: another reply on {cores} cores");
+            sum += rate;
+        }
+        Ok(sum)
+    })
+}
+
+/// Has `exchange` ask again and again for this time. Returns how many replies came a second, and the reply, which is the same each time.
+fn ask(
+    time: Duration,
+    request: &str,
+    mut exchange: impl FnMut() -> Result<Vec<u8>>,
+) -> Result<(f64, Vec<u8>)> {
+    let (start, mut last, mut count, mut known) = (Instant::now(), Duration::ZERO, 0, None);
+    while last < time {
+        let reply = exchange()?;
+        (last, count) = (start.elapsed(), count + 1);
+        let before = known.get_or_insert_with(|| reply.clone());
+        ensure!(*before == reply, "{request}: different replies");
+    }
+    Ok((f64::from(count) / last.as_secs_f64(), known.unwrap_or_default()))
+}
+
+/// A client of a service that this process reaches.
+fn client(to: SocketAddr, request: &str) -> Result<impl FnMut() -> Result<Vec<u8>>> {
     let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect(to)?;
     let mut buffer = vec![0; 1 << 16];
-    let (start, mut last, mut count, mut known) = (Instant::now(), Duration::ZERO, 0, None);
-    while last < time {
+    Ok(move || {
         socket.send(request.as_bytes()).context("cannot send a request")?;
         let length = socket.recv(&mut buffer).with_context(|| format!("no reply to {request}"))?;
-        (last, count) = (start.elapsed(), count + 1);
-        let reply = known.get_or_insert_with(|| buffer[..length].to_vec());
-        ensure!(*reply == buffer[..length], "{request}: different replies");
-    }
-    Ok((f64::from(count) / last.as_secs_f64(), known.unwrap_or_default()))
+        Ok(buffer[..length].to_vec())
+    })
 }

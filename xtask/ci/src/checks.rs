@@ -23,8 +23,8 @@ use crate::{
 /// one of these.
 const END_TO_END: [&str; 4] = ["kvm::", "linux::", "pvh::", "xen::"];
 
-/// What is tested on Xen; the names of these tests have it. They take as long as half of the others, and most of that is one
-/// emulated processor.
+/// What is tested on Xen; the names of these tests have it. They take nearly as long as the others, and most of that is one emulated
+/// processor.
 const ON_XEN: &str = "xen::";
 
 /// The services, each of which is a guest of both.

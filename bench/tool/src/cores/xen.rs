@@ -1,15 +1,11 @@
 //! Guests of a real Xen with one processor and with two, in a QEMU with two.
 
-use std::{
-    net::Ipv4Addr,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use lab::xen::{Ask, Domain, Machine, Settings, Vif, plain};
 
-use super::{CLIENTS, MEMORY, PATIENCE};
+use super::{MEMORY, PATIENCE, of_clients};
 
 /// Where the guest is.
 const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -49,24 +45,13 @@ pub(super) fn sample(
     };
     let domain = Domain::create(machine, &settings, plain(), |_| ())?;
     domain.wait_for_line(0, SERVING_WITHIN, lab::is_serving)?;
-    let rate = thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..CLIENTS).map(|_| scope.spawn(|| ask(machine, port, request, time))).collect();
-        let mut sum = 0.0;
-        for client in clients {
-            let (rate, said) = client.join().map_err(|_| anyhow!("a client has panicked"))??;
-            let known = reply.get_or_insert_with(|| said.clone());
-            ensure!(*known == said, "{request}: another reply on {cores} cores");
-            sum += rate;
-        }
-        Ok(sum)
-    });
+    let rate = of_clients(time, (request, cores), reply, || Ok(|| ask(machine, port, request)))?;
     domain.shutdown()?;
-    rate
+    Ok(rate)
 }
 
-/// Asks again and again for this time, each time from a port of its own. Returns how many replies came a second, and the reply.
-fn ask(machine: &Machine, port: u16, request: &str, time: Duration) -> Result<(f64, Vec<u8>)> {
+/// Asks once, from a port of its own.
+fn ask(machine: &Machine, port: u16, request: &str) -> Result<Vec<u8>> {
     let ask = Ask {
         to: (GUEST, port).into(),
         times: 1,
@@ -76,13 +61,7 @@ fn ask(machine: &Machine, port: u16, request: &str, time: Duration) -> Result<(f
         length: 0,
         is_numbered: false,
     };
-    let (start, mut last, mut count, mut known) = (Instant::now(), Duration::ZERO, 0, None);
-    while last < time {
-        let (asked, reply) = machine.ask(&ask, request.as_bytes(), None)?;
-        ensure!(asked.lost == 0, "no reply to {request}");
-        (last, count) = (start.elapsed(), count + 1);
-        let before = known.get_or_insert_with(|| reply.clone());
-        ensure!(*before == reply, "{request}: different replies");
-    }
-    Ok((f64::from(count) / last.as_secs_f64(), known.unwrap_or_default()))
+    let (asked, reply) = machine.ask(&ask, request.as_bytes(), None)?;
+    ensure!(asked.lost == 0, "no reply to {request}");
+    Ok(reply)
 }
